@@ -1,0 +1,56 @@
+"""What may be asked of the band. Light on purpose: no torch, no numpy, importable anywhere."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+
+TEMPO_RANGE_BPM = (40.0, 300.0)
+LENGTH_RANGE_SECONDS = (10.0, 140.0)
+DEFAULT_LENGTH_SECONDS = 45.0
+DEFAULT_RANDOMNESS = 0.5
+HIGHEST_SEED = 2**63 - 1
+TITLE_LENGTH = 200
+
+Sampling = Literal["probability", "embedding"]
+Format = Literal["mid", "wav", "mp3", "ogg", "png", "mp4"]
+
+GenreName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9-]{0,39}$")]
+
+
+class PartRequest(BaseModel):
+    """One asked-for instrument: a General MIDI program (0-based), or the drums."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    program: int = Field(ge=0, le=127)
+    is_drum: bool = False
+
+
+class KeyRequest(BaseModel):
+    """An asked-for key: ``tonic`` 0–11 with 0 = C, and its mode."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    tonic: int = Field(ge=0, le=11)
+    mode: Literal["major", "minor"]
+
+
+class ComposeRequest(BaseModel):
+    """One song, as asked. ``None`` means: the band decides (by seed), and says what it decided.
+
+    ``genres`` holds canonical genre names with positive weights that sum to 1: one name, or a blend.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    title: str = Field(default="", max_length=TITLE_LENGTH)
+    genres: dict[GenreName, Annotated[float, Field(gt=0, le=1)]] = Field(min_length=1, max_length=4)
+    tempo_bpm: float | None = Field(default=None, ge=TEMPO_RANGE_BPM[0], le=TEMPO_RANGE_BPM[1])
+    randomness: float = Field(default=DEFAULT_RANDOMNESS, ge=0, le=1)
+    length_seconds: float = Field(default=DEFAULT_LENGTH_SECONDS, ge=LENGTH_RANGE_SECONDS[0], le=LENGTH_RANGE_SECONDS[1])
+    band: tuple[PartRequest, ...] | None = Field(default=None, min_length=1, max_length=16)
+    key: KeyRequest | None = None
+    seed: int | None = Field(default=None, ge=0, le=HIGHEST_SEED)
+    sampling: Sampling = "probability"

@@ -1,0 +1,47 @@
+"""The genres the shipped band plays: names, aliases and what a listener expects of each. A table, not code.
+
+``drum-grooves`` is a corpus of drummers, not a genre a song is asked for in.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Genre:
+    """One genre. ``tempo_range_bpm`` is drawn from when nobody asks for a tempo."""
+
+    name: str
+    aliases: tuple[str, ...]
+    tempo_range_bpm: tuple[int, int]
+    description: str
+
+
+HOUSE_GENRE = "heavy-metal"
+
+GENRES: tuple[Genre, ...] = (
+    Genre("heavy-metal", ("metal", "heavymetal", "hm"), (120, 190), "distorted guitars, bass and double kick"),
+    Genre("rock", ("rocknroll", "rock-n-roll", "rock-and-roll"), (90, 150), "guitars, bass and a backbeat"),
+    Genre("blues", ("bluesy",), (80, 140), "twelve bars, walking bass, a soloist"),
+    Genre("jazz", ("swing", "bebop"), (110, 220), "a soloist over comping, walking bass and brushes"),
+    Genre("pop", ("popmusic", "pop-music"), (80, 130), "a sung melody, piano, bass and drums"),
+    Genre("folk", ("celtic", "irish", "trad"), (90, 150), "jigs, reels and waltzes with a backing band"),
+    Genre("classical", ("classic", "chamber", "baroque"), (70, 130), "chorales, string quartets, songs with piano"),
+    Genre("game", ("videogame", "video-game", "chiptune", "game-music"), (90, 160), "music of free computer games"),
+)
+
+
+def plain_name(text: str) -> str:
+    """``text`` in the form genres are compared in: lower case, words joined by ``-``."""
+    return "-".join(text.strip().lower().replace("_", " ").replace("-", " ").split())
+
+
+def genre_by_name(genres: tuple[Genre, ...] = GENRES) -> dict[str, Genre]:
+    """Every accepted spelling (canonical names, aliases; without separators too) to its genre."""
+    table: dict[str, Genre] = {}
+    for genre in genres:
+        for word in (genre.name, *genre.aliases):
+            table[plain_name(word)] = genre
+            table[plain_name(word).replace("-", "")] = genre
+    return table

@@ -1,0 +1,1 @@
+"""How a checkpoint is made and judged. Knows neither bot nor worker."""

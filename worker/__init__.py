@@ -1,0 +1,1 @@
+"""What runs when: queues, jobs, worker processes, the embedded server. Knows no people and no platforms."""
