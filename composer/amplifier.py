@@ -1,0 +1,111 @@
+"""A guitar amplifier: a soundfont's thin distorted guitar in, a loudspeaker's roar out.
+
+Tight low end → waveshaper (oversampled, so that its overtones do not fold back) → cabinet.
+All filters are applied in the frequency domain, where oversampling is only a longer inverse transform.
+Knows sound; deliberately does not know notes, programs, levels or panning.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from composer.audio_files import SAMPLE_RATE
+
+Mono = NDArray[np.float32]
+"""One channel of sound, shape (samples,), at ``SAMPLE_RATE``."""
+
+OVERSAMPLING = 2
+"""The cabinet cuts at 5 kHz, so only overtones from 91 kHz up could fold into what is heard."""
+
+_TIGHT_HERTZ = 110.0
+_BITE_HERTZ, _BITE_DB = 900.0, 5.0
+_CABINET_LOW_HERTZ, _CABINET_HIGH_HERTZ = 80.0, 5000.0
+_THUMP_HERTZ, _THUMP_DB = 125.0, 3.5
+_PRESENCE_HERTZ, _PRESENCE_DB = 2600.0, 5.0
+_BIAS = 0.12
+"""Off-centre drive: a little of the even overtones that valves add."""
+_RING_SECONDS = 0.05
+"""Silence added before the transform so that the cabinet's ringing does not wrap around to the beginning."""
+
+
+def amplify(guitar: Mono, drive: float) -> Mono:
+    """``guitar`` played through the amplifier; ``drive`` ≥ 0 is how many times over its own level it is pushed.
+
+    The same shape comes back, at a loudness of the amplifier's own. Silence stays silence.
+    """
+    from scipy import fft
+
+    level = _playing_level(guitar)
+    if level <= 0:
+        return np.zeros_like(guitar)
+    size = fft.next_fast_len(len(guitar) + round(_RING_SECONDS * SAMPLE_RATE), real=True)
+    hertz = np.fft.rfftfreq(size, 1 / SAMPLE_RATE)
+    spectrum = fft.rfft(guitar, size) * (_input_tone(hertz) * (drive / level))
+    overtones = fft.rfft(_valve(_oversampled(spectrum, size)))[: len(hertz)]
+    speaker = fft.irfft(overtones * (_cabinet(hertz) / OVERSAMPLING), size)
+    return np.asarray(speaker[: len(guitar)], np.float32)
+
+
+def _oversampled(spectrum: NDArray[np.complex64], size: int) -> Mono:
+    from scipy import fft
+
+    return np.asarray(fft.irfft(spectrum, size * OVERSAMPLING) * np.float32(OVERSAMPLING), np.float32)
+
+
+def _valve(signal: Mono) -> Mono:
+    """Soft clipping, biased; its resting value is taken off so that silence stays at zero."""
+    signal += np.float32(_BIAS)
+    np.tanh(signal, out=signal)
+    signal -= np.float32(np.tanh(_BIAS))
+    return signal
+
+
+def _playing_level(guitar: Mono) -> float:
+    """Root mean square of the moments (of 0.1 s) when the guitar plays: rests do not make it louder."""
+    hop = SAMPLE_RATE // 10
+    power = np.square(guitar[: len(guitar) // hop * hop]).reshape(-1, hop).mean(axis=1, dtype=np.float64)
+    playing = power[power > 0.01 * power.max(initial=0.0)]
+    return float(np.sqrt(playing.mean())) if len(playing) else 0.0
+
+
+def _input_tone(hertz: NDArray[np.floating[Any]]) -> NDArray[np.complex64]:
+    """The pick-up's way to the valve: low end off (it would only blur), middle up."""
+    return _response(hertz, [_high_pass(_TIGHT_HERTZ), _peak(_BITE_HERTZ, _BITE_DB, 0.7)])
+
+
+def _cabinet(hertz: NDArray[np.floating[Any]]) -> NDArray[np.complex64]:
+    """A closed 4×12" box, close microphone: band-pass 80 Hz – 5 kHz with its thump and its presence."""
+    steep = [_low_pass(_CABINET_HIGH_HERTZ, quality) for quality in (0.54, 1.31)]
+    tone = [_peak(_THUMP_HERTZ, _THUMP_DB, 1.2), _peak(_PRESENCE_HERTZ, _PRESENCE_DB, 1.0)]
+    return _response(hertz, [_high_pass(_CABINET_LOW_HERTZ), *steep, *tone])
+
+
+Section = tuple[tuple[float, float, float], tuple[float, float, float]]
+"""An analogue second-order section: numerator and denominator in powers of s, highest first, s in units of 2π Hz."""
+
+
+def _high_pass(hertz: float, quality: float = 0.707) -> Section:
+    return (1.0, 0.0, 0.0), (1.0, hertz / quality, hertz**2)
+
+
+def _low_pass(hertz: float, quality: float) -> Section:
+    return (0.0, 0.0, hertz**2), (1.0, hertz / quality, hertz**2)
+
+
+def _peak(hertz: float, decibel: float, quality: float) -> Section:
+    gain = 10 ** (decibel / 40)
+    return (1.0, hertz * gain / quality, hertz**2), (1.0, hertz / gain / quality, hertz**2)
+
+
+def _response(hertz: NDArray[np.floating[Any]], sections: list[Section]) -> NDArray[np.complex64]:
+    """Complex gain at each of ``hertz`` of the sections in a row, worked out on a coarse grid and interpolated."""
+    grid = np.linspace(0.0, SAMPLE_RATE / 2, 1 << 14)
+    s = 1j * grid
+    gain: NDArray[Any] = np.ones_like(s)
+    for numerator, denominator in sections:
+        gain = gain * np.polyval(numerator, s) / np.polyval(denominator, s)
+    # The filters are smooth over the grid's 1.5 Hz, so a straight line between its points is exact enough.
+    return np.asarray(np.interp(hertz, grid, gain), np.complex64)

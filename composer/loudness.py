@@ -1,0 +1,170 @@
+"""How loud sound is, and bringing a mix to the loudness and the peak that the networks play back untouched.
+
+Loudness after ITU-R BS.1770-4 (gated, LUFS), true peak after its annex 2 (4× oversampled, dBTP).
+Knows levels only; deliberately does not know instruments, songs or files.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+
+import numpy as np
+from numpy.typing import NDArray
+
+from composer.audio_files import SAMPLE_RATE, Audio
+
+TARGET_LUFS = -14.0
+CEILING_DBTP = -2.0
+"""Highest true peak of the master. One decibel above it is left for what MP3, AAC and Vorbis add."""
+SILENCE_LUFS = -70.0
+"""The absolute gate of BS.1770: anything quieter counts as silence."""
+
+_MAKE_UP_DB = 6.0
+"""Most gain that makes up for the loudness which limiting took; past it the sound would only get flat."""
+_FRAME = 48
+"""Samples a limiter step: 1 ms."""
+_LOOK_AHEAD = 3
+"""Steps by which the gain goes down before the peak is there."""
+_RELEASE_PER_FRAME = 0.985
+"""By how much of the remaining way the gain does *not* recover in one step: 67 ms to two thirds."""
+_OVERSAMPLING = 4
+_TAPS = 12
+"""Filter taps a phase, as in BS.1770-4 annex 2."""
+
+
+def decibels(ratio: float) -> float:
+    """An amplitude ratio in dB; −200 for nothing at all."""
+    return float(20 * np.log10(max(ratio, 1e-10)))
+
+
+def amplitude(decibel: float) -> float:
+    """The amplitude ratio of so many dB."""
+    return float(10 ** (decibel / 20))
+
+
+def integrated_loudness(audio: Audio, sample_rate: int = SAMPLE_RATE) -> float:
+    """Gated loudness in LUFS of ``audio`` (samples, channels ≤ 2); ``SILENCE_LUFS`` for silence and for < 0.4 s."""
+    from scipy.signal import sosfilt
+
+    hop = sample_rate // 10
+    hops = len(audio) // hop
+    if hops < 4:
+        return SILENCE_LUFS
+    weighted = sosfilt(_k_weighting(sample_rate), audio[: hops * hop], axis=0)
+    power = np.square(weighted, dtype=np.float64).reshape(hops, hop, -1).mean(axis=1).sum(axis=1)
+    return _gated(np.convolve(power, np.full(4, 0.25), "valid"))
+
+
+def _gated(power: NDArray[np.float64]) -> float:
+    """Loudness of 400 ms blocks of mean square ``power``: absolute gate, then 10 LU under what is left."""
+    loud = power[_lufs(power) > SILENCE_LUFS]
+    if not len(loud):
+        return SILENCE_LUFS
+    return float(_lufs(loud[_lufs(loud) > _lufs(loud.mean()) - 10].mean()))
+
+
+def _lufs(power: NDArray[np.float64]) -> NDArray[np.float64]:
+    return -0.691 + 10 * np.log10(np.maximum(power, 1e-20))
+
+
+@cache
+def _k_weighting(sample_rate: int) -> NDArray[np.float32]:
+    """The two biquads of BS.1770 at ``sample_rate``, from their analogue prototypes."""
+    shelf = _biquad(1681.974450955533, 0.7071752369554196, sample_rate, 10 ** (3.999843853973347 / 20))
+    return np.array([shelf, _biquad(38.13547087602444, 0.5003270373238773, sample_rate)], np.float32)
+
+
+def _biquad(hertz: float, quality: float, sample_rate: int, gain: float = 0.0) -> list[float]:
+    """A high shelf of ``gain`` (the standard's, its half power at gain^0.4997), or for gain 0 a high-pass."""
+    k = np.tan(np.pi * hertz / sample_rate)
+    norm = 1 + k / quality + k * k
+    poles = [1.0, 2 * (k * k - 1) / norm, (1 - k / quality + k * k) / norm]
+    if not gain:
+        return [1.0, -2.0, 1.0, *poles]
+    middle = gain**0.4996667741545416
+    zeros = [gain + middle * k / quality + k * k, 2 * (k * k - gain), gain - middle * k / quality + k * k]
+    return [*(zero / norm for zero in zeros), *poles]
+
+
+def true_peak(audio: Audio) -> float:
+    """Highest value between and at the samples of ``audio`` (samples, channels), as amplitude; 0 for no samples."""
+    return float(_peaks(audio, float(np.abs(audio).max(initial=0.0))).max(initial=0.0))
+
+
+def _peaks(audio: Audio, matters: float) -> NDArray[np.float32]:
+    """Oversampled peak over channels in each ``_FRAME``, shape (frames,).
+
+    Only right where it may reach ``matters``: the taps sum to < 2.2 in magnitude, so frames that stay under
+    0.45 of it keep their sample peak and need no work.
+    """
+    frames = -(-len(audio) // _FRAME)
+    padded = np.zeros((frames * _FRAME, audio.shape[1]), np.float32)
+    padded[: len(audio)] = audio
+    sample_peaks = np.abs(padded).reshape(frames, -1).max(axis=1) if frames else np.zeros(0, np.float32)
+    hot = np.flatnonzero(sample_peaks > 0.45 * matters)
+    for channel in padded.T if len(hot) else ():
+        np.maximum.at(sample_peaks, hot, _between(channel, hot))
+    return sample_peaks
+
+
+def _between(channel: NDArray[np.float32], frames: NDArray[np.intp]) -> NDArray[np.float32]:
+    """Peak between the samples of the given frames of one channel, shape (frames,)."""
+    around = np.concatenate((np.zeros(_TAPS, np.float32), channel, np.zeros(_TAPS, np.float32)))
+    windows = np.lib.stride_tricks.sliding_window_view(around, _FRAME + _TAPS)[frames * _FRAME + _TAPS // 2]
+    spread = np.lib.stride_tricks.sliding_window_view(windows, _TAPS, axis=1)
+    return np.asarray(np.abs(spread @ _interpolator()).max(axis=(1, 2)), np.float32)
+
+
+@cache
+def _interpolator() -> NDArray[np.float32]:
+    """Windowed-sinc interpolation to the three quarters between two samples, shape (taps, 3)."""
+    steps = np.arange(_TAPS)[:, None] - (_TAPS // 2 - 1) - np.arange(1, _OVERSAMPLING) / _OVERSAMPLING
+    kernel = np.sinc(steps) * np.cos(np.pi * steps / (_TAPS + 1)) ** 2
+    return np.asarray(kernel / kernel.sum(axis=0), np.float32)
+
+
+def master(audio: Audio, target_lufs: float = TARGET_LUFS, ceiling_dbtp: float = CEILING_DBTP) -> Audio:
+    """``audio`` brought to ``target_lufs`` under ``ceiling_dbtp`` by gain and a look-ahead limiter.
+
+    Limiting costs loudness, so the gain is corrected twice. Silence stays silence.
+    """
+    loudness = integrated_loudness(audio)
+    if loudness <= SILENCE_LUFS:
+        return audio
+    ceiling, most_gain_db = amplitude(ceiling_dbtp), target_lufs - loudness + _MAKE_UP_DB
+    peaks, gain_db, result = _peaks(audio, ceiling / amplitude(most_gain_db)), 0.0, audio
+    for _ in range(3):
+        gain_db = min(gain_db + target_lufs - loudness, most_gain_db)
+        result = limit(audio * np.float32(amplitude(gain_db)), ceiling, peaks * amplitude(gain_db))
+        loudness = integrated_loudness(result)
+        if abs(loudness - target_lufs) < 0.1:
+            break
+    return result
+
+
+def limit(audio: Audio, ceiling: float, peaks: NDArray[np.float32] | None = None) -> Audio:
+    """``audio`` with its true peak under ``ceiling`` (amplitude): gain falls ahead of a peak, then recovers.
+
+    ``peaks`` are those of `_peaks`, where they are known already.
+    """
+    wanted = np.minimum(1.0, ceiling / np.maximum(_peaks(audio, ceiling) if peaks is None else peaks, 1e-9))
+    if wanted.min(initial=1.0) >= 1.0:
+        return audio
+    corners = _gain_corners(wanted)
+    steps = np.arange(len(audio), dtype=np.float32) / _FRAME
+    return audio * np.interp(steps, np.arange(len(corners)), corners).astype(np.float32)[:, None]
+
+
+def _gain_corners(wanted: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Gain at the frame borders, shape (frames + 1,): never above what either neighbour frame wants."""
+    from scipy.ndimage import minimum_filter1d
+
+    early = minimum_filter1d(wanted, 2 * _LOOK_AHEAD + 1, mode="nearest")
+    gain, gains = 1.0, []
+    for step in early.tolist():
+        gain = min(step, 1 - (1 - gain) * _RELEASE_PER_FRAME)
+        gains.append(gain)
+    # A mean over the look-ahead turns steps into ramps and stays under every minimum it was taken from.
+    ramps = np.convolve(np.pad(gains, _LOOK_AHEAD, mode="edge"), np.full(_LOOK_AHEAD, 1 / _LOOK_AHEAD), "valid")
+    middle = ramps[_LOOK_AHEAD // 2 : _LOOK_AHEAD // 2 + len(gains) + 1]
+    return np.asarray(np.minimum(middle, np.minimum(np.append(wanted, 1.0), np.append(1.0, wanted))), np.float64)
