@@ -1,0 +1,69 @@
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from composer.request import ComposeRequest
+from worker.embedded import EmbeddedServer
+from worker.queues import JobState, Queues, connect, look_up
+from worker.settings import Settings
+
+ROOT = Path(__file__).parents[2]
+
+
+def wait_for(condition: Callable[[], object], seconds: float = 20.0) -> object:
+    """The first true value of ``condition``; polls, since what is waited for happens in another process."""
+    deadline = time.monotonic() + seconds
+    while not (value := condition()):
+        assert time.monotonic() < deadline, "what was waited for did not happen in time"
+        time.sleep(0.02)
+    return value
+
+
+def finished(queues: Queues, job_id: str) -> JobState | None:
+    state = look_up(queues, job_id)
+    return state if state is not None and state.status in {"done", "refused", "failed"} else None
+
+
+@pytest.fixture(scope="session")
+def server_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    with EmbeddedServer(tmp_path_factory.mktemp("server")) as url:
+        yield url
+
+
+@pytest.fixture
+def settings(server_url: str, tmp_path: Path) -> Settings:
+    return Settings(
+        redis_url=server_url, data_dir=tmp_path, performer="tests.worker.performers.quick", retry_delays_seconds=(1, 1)
+    )
+
+
+@pytest.fixture
+def queues(settings: Settings) -> Iterator[Queues]:
+    made = connect(settings)
+    made.connection.flushall()
+    yield made
+    made.connection.close()
+
+
+@pytest.fixture
+def request_() -> ComposeRequest:
+    return ComposeRequest(title="x", genres={"heavy-metal": 1.0})
+
+
+@contextmanager
+def worker_process(settings: Settings, tests: Path, *command: str) -> Iterator[subprocess.Popen]:
+    """A worker as a process of its own, ended with the block."""
+    environment = os.environ | settings.environment() | {"TEST_FOLDER": str(tests)}
+    process = subprocess.Popen(command or (sys.executable, "-m", "worker"), env=environment, cwd=ROOT)
+    try:
+        yield process
+    finally:
+        if process.poll() is None:
+            process.terminate()
+        process.wait(30)

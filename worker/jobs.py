@@ -1,0 +1,120 @@
+"""The jobs workers run, by name: ``compose`` makes one song, from its request to its files in the media store.
+
+A refusal is a returned value; what may pass is raised, and RQ runs the job again; a bug is logged once, here, and
+returned as a failure, since running it again would only repeat it. Does not know who asked.
+"""
+
+from __future__ import annotations
+
+import logging
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+from importlib import import_module
+from pathlib import Path
+from typing import Any, cast
+
+from rq import get_current_job
+from rq.job import Job
+from rq.timeouts import JobTimeoutException
+
+from composer.errors import CheckpointError, RefusedError, RenderError
+from composer.rendition import Rendition
+from composer.request import ComposeRequest, Format
+from worker.context import CURRENT_QUEUES
+from worker.notes import write_notes
+from worker.progress import Progress
+from worker.queues import QUEUE_GONE, Queues
+from worker.settings import Settings
+
+logger = logging.getLogger(__name__)
+
+PASSING_FAULTS = (OSError, MemoryError, RenderError, JobTimeoutException, *QUEUE_GONE)
+"""Faults of the moment: a full disk, a lost server, a machine under load."""
+
+Outcome = dict[str, Any]
+Performer = Callable[..., Rendition]
+
+
+def compose(request: dict[str, Any], formats: Sequence[Format], text: str = "", *, listed: bool = False) -> Outcome:
+    """Make a song. Returns ``{"status": "done" | "refused" | "failed", "problem": …}``; raises what may pass."""
+    queues, job = CURRENT_QUEUES.get(), cast("Job", get_current_job())
+    outcome = _attempt(queues, job, ComposeRequest.model_validate(request), formats, text, listed=listed)
+    queues.stats.count_outcome(outcome["status"])
+    return outcome
+
+
+def load_performer(settings: Settings) -> Performer:
+    """The function named by ``settings.performer``; loads the composer, so only a worker calls this."""
+    module, _, name = settings.performer.rpartition(".")
+    return cast("Performer", getattr(import_module(module), name))
+
+
+def _attempt(
+    queues: Queues, job: Job, request: ComposeRequest, formats: Sequence[Format], text: str, *, listed: bool
+) -> Outcome:
+    try:
+        _play(queues, job, request, formats, text, listed=listed)
+    except CheckpointError:
+        queues.stats.count_failure("CheckpointError")
+        logger.exception("song %s: the operator's checkpoint does not work", job.id)
+        return {"status": "failed"}
+    except RefusedError as refusal:
+        return {"status": "refused", "problem": str(refusal)}
+    except PASSING_FAULTS as fault:
+        _count_quietly(queues, job, fault)
+        raise
+    except Exception as bug:
+        queues.stats.count_failure(type(bug).__name__)
+        logger.exception("song %s: a bug", job.id)
+        return {"status": "failed"}
+    return {"status": "done"}
+
+
+def _play(
+    queues: Queues, job: Job, request: ComposeRequest, formats: Sequence[Format], text: str, *, listed: bool
+) -> None:
+    settings, begun, progress = queues.settings, time.monotonic(), Progress(job)
+    progress("composing", 0.0)  # a first attempt may have left more behind
+    settings.scratch_dir.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=settings.scratch_dir, ignore_cleanup_errors=True) as scratch:
+        folder = Path(scratch)
+        rendition = load_performer(settings)(
+            request, folder, _with_midi(formats), checkpoint=settings.checkpoint, progress=progress
+        )
+        write_notes(rendition.files["mid"], folder / "notes.json")
+        queues.songs.write(job.id, text, request, rendition, folder / "notes.json", listed=listed)
+    _measure(queues, job, rendition, time.monotonic() - begun)
+
+
+def _with_midi(formats: Sequence[Format]) -> list[Format]:
+    """``formats`` and MIDI: the player's notes are read from that file."""
+    return list(formats) if "mid" in formats else ["mid", *formats]
+
+
+def _measure(queues: Queues, job: Job, rendition: Rendition, seconds: float) -> None:
+    waited = (_aware(job.started_at) - _aware(job.enqueued_at)).total_seconds()
+    timings = rendition.timings_seconds
+    for stage, spent in (
+        ("waiting", waited), ("composing", timings.compose), ("audio", timings.audio), ("video", timings.video),
+        ("song", seconds),
+    ):  # fmt: skip
+        queues.stats.add_stage(stage, spent)
+    queues.stats.learn_pace(seconds)
+
+
+def _aware(moment: datetime | None) -> datetime:
+    """RQ's times are UTC, with or without saying so."""
+    moment = moment or datetime.now(UTC)
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
+def _count_quietly(queues: Queues, job: Job, fault: BaseException) -> None:
+    """Count ``fault`` unless the counter's own server is what is gone: the fault itself matters more."""
+    try:
+        queues.stats.count_failure(type(fault).__name__)
+        if not job.retries_left:
+            queues.stats.count_outcome("failed")
+    except QUEUE_GONE:
+        logger.warning("a fault could not be counted, the server is gone: %s", type(fault).__name__)

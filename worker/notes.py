@@ -1,0 +1,43 @@
+"""The notes of a finished song as compact JSON, for whoever draws or plays them part by part.
+
+Knows the vocabulary of music. Does not know where the JSON goes.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from midi_data.song import Song, Track
+
+
+def write_notes(midi_path: Path, path: Path) -> None:
+    """Read a MIDI file and write ``{"duration", "bars", "parts": [{"name", "program", "is_drum", "notes"}]}``.
+
+    A note is ``[onset, duration, pitch, velocity]``; times are seconds, rounded to a millisecond.
+    """
+    from midi_data.midi_file import read_midi
+
+    path.write_text(json.dumps(compact_notes(read_midi(midi_path)), separators=(",", ":")), encoding="utf-8")
+
+
+def compact_notes(song: Song) -> dict[str, object]:
+    """The JSON of ``song``: its parts, and the seconds at which its bars begin."""
+    return {
+        "duration": round(song.duration_seconds, 3),
+        "bars": [round(song.seconds_at(tick), 3) for tick, _ in song.bars()],
+        "parts": [_part(song, track) for track in song.tracks],
+    }
+
+
+def _part(song: Song, track: Track) -> dict[str, object]:
+    notes = [
+        [
+            round(begin := song.seconds_at(note.onset), 3),
+            round(song.seconds_at(note.end) - begin, 3),
+            note.pitch,
+            note.velocity,
+        ]
+        for note in track.notes
+    ]
+    return {"name": track.name, "program": track.program, "is_drum": track.is_drum, "notes": notes}

@@ -1,0 +1,128 @@
+"""One warm worker process: loads the network once, then makes song after song in the process itself.
+
+No fork for each song, as RQ's usual worker does: the network stays loaded, and CUDA does not survive a fork. What the
+forking parent did is done by threads here: heartbeats, and the janitor. Does not know what a song is.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import socket
+import threading
+import uuid
+from typing import Any
+
+from rq import Queue, SimpleWorker
+from rq.job import Job
+from rq.utils import now
+
+from worker.context import CURRENT_QUEUES
+from worker.janitor import Janitor
+from worker.jobs import load_performer
+from worker.queues import COMPOSE_QUEUE, QUEUE_GONE, SERIALIZER, Queues, connect
+from worker.settings import Settings
+
+logger = logging.getLogger(__name__)
+
+WORKER_TTL_SECONDS = 30
+"""RQ waits this less 15 s for a job before it looks around; a lost server shows no later."""
+
+
+class WarmWorker(SimpleWorker):
+    """An in-process worker that says that it lives, and hands its song back when it may not finish it."""
+
+    def __init__(self, queues: Queues, queue_name: str = COMPOSE_QUEUE) -> None:
+        # One queue only: RQ then moves jobs atomically instead of popping them, so none is lost in between.
+        super().__init__(
+            [queues.queue(queue_name)],
+            name=f"{socket.gethostname()}-{os.getpid()}-{uuid.uuid4().hex[:6]}",
+            connection=queues.connection,
+            serializer=SERIALIZER,
+            worker_ttl=WORKER_TTL_SECONDS,
+            log_job_description=False,
+        )
+        self.queues_of_service = queues
+        self.job_in_hand: Job | None = None
+
+    def execute_job(self, job: Job, queue: Queue) -> None:
+        """Run ``job`` here, with the context jobs look for."""
+        self.job_in_hand = job
+        context = CURRENT_QUEUES.set(self.queues_of_service)
+        try:
+            super().execute_job(job, queue)
+        finally:
+            CURRENT_QUEUES.reset(context)
+            self.job_in_hand = None
+
+    def get_heartbeat_ttl(self, job: Job) -> int:  # noqa: ARG002  RQ's signature
+        """Seconds without a heartbeat after which a job counts as abandoned."""
+        return self.queues_of_service.settings.heartbeat_ttl_seconds
+
+    def beat(self) -> None:
+        """Say that this worker and its job live."""
+        ttl = self.queues_of_service.settings.heartbeat_ttl_seconds
+        self.queues_of_service.stats.beat(self.name, ttl)
+        execution, job = self.execution, self.job_in_hand
+        if execution is None or job is None:
+            return
+        with self.connection.pipeline() as pipe:
+            self.heartbeat(WORKER_TTL_SECONDS, pipeline=pipe)
+            execution.heartbeat(job.started_job_registry, ttl, pipeline=pipe)
+            pipe.execute()
+
+    def clean_registries(self) -> None:
+        """Left to the janitor: two cleaners at once would enqueue an abandoned job twice."""
+        self.last_cleaned_at = now()  # type: ignore[assignment]
+
+    def handle_warm_shutdown_request(self) -> None:
+        """Asked to stop: after the grace a second signal hands the song in hand back to the queue."""
+        logger.info("asked to stop; a song in hand may be finished first")
+        grace = self.queues_of_service.settings.stop_grace_seconds
+        # RQ takes a second signal within a second of the first for an echo of it.
+        timer = threading.Timer(max(grace, 1.1), os.kill, (os.getpid(), signal.SIGTERM))
+        timer.daemon = True
+        timer.start()
+
+
+class Heartbeat(threading.Thread):
+    """Lets a worker's heart beat while its main thread composes."""
+
+    def __init__(self, worker: WarmWorker) -> None:
+        super().__init__(name="heartbeat", daemon=True)
+        self.worker = worker
+        self.stopping = threading.Event()
+
+    def run(self) -> None:
+        """Beat until stopped. A lost server ends no heartbeat: it may be back before the job is given up."""
+        pause = self.worker.queues_of_service.settings.heartbeat_seconds
+        while not self.stopping.wait(pause):
+            try:
+                self.worker.beat()
+            except QUEUE_GONE as gone:
+                logger.warning("no heartbeat, the server is gone: %s", gone)
+
+
+def run_worker(settings: Settings, queue_name: str = COMPOSE_QUEUE) -> None:
+    """Work until told to stop (SIGTERM, SIGINT). Raises what the server's absence at the start raises."""
+    queues = connect(settings)
+    worker = WarmWorker(queues, queue_name)
+    helpers: list[Any] = [Heartbeat(worker), Janitor(connect(settings))]
+    _warm_up(settings, queue_name)
+    worker.beat()
+    for helper in helpers:
+        helper.start()
+    logger.info("worker %s is ready", worker.name)
+    try:
+        worker.work(logging_level=None)
+    finally:
+        for helper in helpers:
+            helper.stopping.set()
+        queues.stats.leave(worker.name)
+
+
+def _warm_up(settings: Settings, queue_name: str) -> None:
+    """Import the composer before the first song asks for it."""
+    if queue_name == COMPOSE_QUEUE:
+        load_performer(settings)
