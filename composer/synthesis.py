@@ -49,8 +49,8 @@ def play(track: Track, song: Song, seconds: float) -> Audio:
 
     font = soundfont_path()
     try:
-        samples = _font_bytes(font, font.stat().st_mtime_ns)
-        sound = midirenderer.render_wave_from(samples, part_midi(track, song, seconds))
+        font_bytes = _font_bytes(font, font.stat().st_mtime_ns)
+        sound = midirenderer.render_wave_from(font_bytes, part_midi(track, song, seconds))
     except ValueError as error:
         raise RefusedError(f"the soundfont {font} cannot be played: {error}") from error
     with wave.open(io.BytesIO(sound)) as file:

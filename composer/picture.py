@@ -1,0 +1,156 @@
+"""The song as a picture: a dark piano roll with one coloured lane a part, and what its video is painted with.
+
+Knows how a roll looks; deliberately does not know time as it passes (that is the video), sound or files but PNG.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageChops, ImageDraw, ImageFilter
+
+from composer import palette
+from composer.palette import Colour, blend, fitted, font
+from composer.roll import Area, Lane, Span, boxes, grid, lanes, within
+from midi_data.general_midi import instrument_name
+from midi_data.song import Song, Track
+
+Pixels = NDArray[np.uint8]
+"""Shape (height, width, 3), red, green, blue."""
+
+PICTURE_SIZE = (1600, 900)
+NAME_WIDTH = 190
+"""Pixels left of the lanes, for the names of the parts."""
+_GLOW_RADIUS = 5
+_LEAST_LABEL_DISTANCE = 44
+_GLOWS = {"playing": 0.9, "played": 0.25}
+"""How strongly the notes light up what is around them."""
+_SHADES = {"coming": (0.36, 0.0), "playing": (1.0, 0.55), "played": (0.95, 0.0)}
+STATES = tuple(_SHADES)
+"""How much of its part's colour a note has over the ground, and how much white over that."""
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """What stays the same on every page: who plays, in which colour, and where."""
+
+    song: Song
+    tracks: tuple[Track, ...]
+    colours: tuple[Colour, ...]
+    lanes: tuple[Lane, ...]
+    size: tuple[int, int]
+
+    @property
+    def roll(self) -> Area:
+        """The area of all lanes together."""
+        return Area(
+            self.lanes[0].area.left, self.lanes[0].area.top, self.lanes[0].area.right, self.lanes[-1].area.bottom
+        )
+
+
+def look_of(song: Song, size: tuple[int, int], area: Area, gap: int = 3) -> Look:
+    """The look of ``song``: lanes in ``area``, ``gap`` pixels apart; parts without notes are left out (but one)."""
+    tracks = tuple(track for track in song.tracks if track.notes) or song.tracks[:1] or (Track(0, is_drum=False),)
+    return Look(song, tracks, tuple(palette.part_colours(tracks)), tuple(lanes(tracks, area, gap)), size)
+
+
+def write_picture(song: Song, path: Path, *, title: str = "", subtitle: str = "") -> None:
+    """Write the whole of ``song`` to ``path`` as a PNG of ``PICTURE_SIZE``."""
+    width, height = PICTURE_SIZE
+    look = look_of(song, PICTURE_SIZE, Area(NAME_WIDTH + 40, 140, width - 40, height - 40))
+    span = Span(0, max(song.end, 1), look.roll.left, look.roll.right)
+    empty = Image.new("RGB", PICTURE_SIZE, palette.NIGHT)
+    draw_frame(empty, look, title, subtitle)
+    picture = Image.fromarray(shaded(ground(look, span, np.array(empty)), look, span, "played"))
+    draw_bar_numbers(picture, look, span)
+    picture.save(path, format="PNG", optimize=False, compress_level=6)
+
+
+def ground(look: Look, span: Span, sheet: Pixels) -> Pixels:
+    """A copy of ``sheet`` with the empty lanes of ``span`` on it, with their beats and bars."""
+    pixels = sheet.copy()
+    lines = [(round(span.x(tick)), bar) for tick, bar in grid(look.song, span.begin, span.end)]
+    dense = len(lines) > look.roll.width // 8
+    for index, lane in enumerate(look.lanes):
+        fill(pixels, lane.area, palette.LANE if index % 2 else palette.LANE_ALTERNATE)
+        for x, bar in lines:
+            if bar or not dense:
+                pixels[lane.area.top : lane.area.bottom, x] = palette.BAR_LINE if bar else palette.BEAT_LINE
+    return pixels
+
+
+def shaded(page: Pixels, look: Look, span: Span, state: str) -> Pixels:
+    """A copy of ``page`` with the notes of ``span`` in one of the states of ``_SHADES``; playing notes glow."""
+    notes = np.zeros_like(page)
+    for track, lane, colour in zip(look.tracks, look.lanes, look.colours, strict=True):
+        for note, box in zip(sounding := within(track, span), boxes(sounding, lane, span), strict=True):
+            fill(notes, Area(*box.tolist()), _shade(colour, note.velocity, state))
+    result = page
+    if state != "coming":
+        result = np.asarray(ImageChops.add(Image.fromarray(page), _halo(notes, _GLOWS[state])))
+    return np.where(notes.any(axis=2, keepdims=True), notes, result)
+
+
+def _halo(notes: Pixels, strength: float) -> Image.Image:
+    """The light around ``notes``, worked out at half the size: it is blurred anyhow."""
+    small = Image.fromarray(notes).reduce(2).filter(ImageFilter.GaussianBlur(_GLOW_RADIUS / 2))
+    light = small.point(lambda value: value * strength)
+    return light.resize((notes.shape[1], notes.shape[0]), Image.Resampling.BILINEAR)
+
+
+def _shade(colour: Colour, velocity: int, state: str) -> Colour:
+    share, white = _SHADES[state]
+    return blend(blend(palette.LANE, colour, share * (0.6 + 0.4 * velocity / 127)), palette.WHITE, white)
+
+
+def fill(pixels: Pixels, area: Area, colour: Colour) -> None:
+    """Paint ``area`` of ``pixels`` in one colour."""
+    pixels[area.top : area.bottom, area.left : area.right] = colour
+
+
+def draw_frame(picture: Image.Image, look: Look, title: str, subtitle: str) -> None:
+    """Draw what stands around the lanes: title, subtitle, the band's name, and the parts as the legend."""
+    draw = ImageDraw.Draw(picture)
+    width, _ = look.size
+    large, small = font(38, bold=True), font(18)
+    brand = font(20, bold=True)
+    brand_left = width - 40 - brand.getlength("riffbird")
+    draw.text((40, 26), fitted(title, large, brand_left - 80) or "Riffbird", fill=palette.INK, font=large)
+    draw.text((41, 78), fitted(subtitle, small, width - 300), fill=palette.QUIET_INK, font=small)
+    draw.text((brand_left, 38), "riffbird", fill=palette.QUIET_INK, font=brand)
+    draw.ellipse((brand_left - 18, 48, brand_left - 8, 58), fill=palette.ACCENT)
+    for lane, name, colour in zip(look.lanes, part_names(look.tracks), look.colours, strict=True):
+        _draw_part(draw, lane, name, colour)
+
+
+def _draw_part(draw: ImageDraw.ImageDraw, lane: Lane, name: str, colour: Colour) -> None:
+    left = lane.area.left - NAME_WIDTH
+    draw.rounded_rectangle((left, lane.area.top, left + 4, lane.area.bottom - 1), 2, fill=colour)
+    letters = font(15 if lane.area.height >= 24 else 11)
+    middle = (lane.area.top + lane.area.bottom) / 2
+    text = fitted(name, letters, NAME_WIDTH - 30)
+    draw.text((left + 16, middle), text, fill=palette.INK, font=letters, anchor="lm")
+
+
+def part_names(tracks: Sequence[Track]) -> list[str]:
+    """What each part is called: its own name, or its instrument's; namesakes are numbered."""
+    names = [palette.drawable(track.name) or instrument_name(track.program, track.is_drum) for track in tracks]
+    return [
+        f"{name} {names[: index + 1].count(name)}" if names.count(name) > 1 else name
+        for index, name in enumerate(names)
+    ]
+
+
+def draw_bar_numbers(picture: Image.Image, look: Look, span: Span) -> None:
+    """Draw the bars' numbers over the lanes, as many as there is room for."""
+    draw, letters = ImageDraw.Draw(picture), font(13)
+    free = -1.0
+    for tick, bar in grid(look.song, span.begin, span.end):
+        x = span.x(tick)
+        if bar and x >= free:
+            draw.text((x + 4, look.roll.top - 20), str(bar), fill=palette.FAINT_INK, font=letters)
+            free = x + _LEAST_LABEL_DISTANCE

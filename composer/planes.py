@@ -1,0 +1,99 @@
+"""Video frames as encoders take them: YUV 4:2:0 planes that are copied and painted in parts.
+
+BT.709, limited range. Areas have even edges, because one chroma sample covers two by two pixels.
+Knows pixels only; deliberately does not know what they show.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache
+
+import numpy as np
+from numpy.typing import NDArray
+
+from composer.palette import Colour
+from composer.roll import Area
+
+Plane = NDArray[np.uint8]
+_WHITE_LUMA, _GREY_CHROMA = 235, 128
+
+
+@dataclass(frozen=True, slots=True)
+class Planes:
+    """One frame. ``buffer`` of shape (1.5 · height, width) holds Y, then U, then V, as PyAV's yuv420p arrays do."""
+
+    buffer: Plane
+
+    @property
+    def parts(self) -> tuple[tuple[Plane, int], ...]:
+        """(plane, pixels a sample covers in each direction) of Y, U and V; writing to them writes to the frame."""
+        rows, width = self.buffer.shape
+        height = rows * 2 // 3
+        quarter = height // 4
+        chroma = [self.buffer[height + i * quarter : height + (i + 1) * quarter] for i in range(2)]
+        return ((self.buffer[:height], 1), *((c.reshape(height // 2, width // 2), 2) for c in chroma))
+
+    def copy(self) -> Planes:
+        """A frame of its own with the same content."""
+        return Planes(self.buffer.copy())
+
+    def paste(self, source: Planes, area: Area) -> None:
+        """Copy ``area`` of a ``source`` of the same size."""
+        for (mine, step), (theirs, _) in zip(self.parts, source.parts, strict=True):
+            where = _slices(area, step)
+            mine[where] = theirs[where]
+
+    def paste_where(self, source: Planes, area: Area, mask: NDArray[np.bool_]) -> None:
+        """Copy the pixels of ``area`` that ``mask`` (of the area's shape) allows."""
+        for (mine, step), (theirs, _) in zip(self.parts, source.parts, strict=True):
+            where = _slices(area, step)
+            np.copyto(mine[where], theirs[where], where=mask[::step, ::step])
+
+    def place(self, stamp: Planes, left: int, top: int) -> None:
+        """Copy the whole of a smaller frame to ``left``, ``top``."""
+        for (mine, step), (small, _) in zip(self.parts, stamp.parts, strict=True):
+            height, width = small.shape
+            mine[top // step : top // step + height, left // step : left // step + width] = small
+
+    def paint(self, area: Area, colour: Colour) -> None:
+        """Fill ``area`` with one colour."""
+        for (plane, step), value in zip(self.parts, luma_and_chroma(colour), strict=True):
+            plane[_slices(area, step)] = value
+
+    def light(self, area: Area, shine: NDArray[np.int16]) -> None:
+        """Add ``shine`` (luma, one value a column) to ``area``."""
+        luma = self.parts[0][0][_slices(area, 1)]
+        luma[:] = np.minimum(luma + shine[len(shine) - area.width :], _WHITE_LUMA)
+
+
+def from_pixels(pixels: NDArray[np.uint8]) -> Planes:
+    """Planes of red-green-blue ``pixels`` of shape (height, width, 3); height divides by 4, width by 2."""
+    import av
+
+    frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(pixels), format="rgb24")
+    turned = frame.reformat(format="yuv420p", dst_colorspace="ITU709", dst_color_range="MPEG")
+    return Planes(np.asarray(turned.to_ndarray(), np.uint8))
+
+
+@cache
+def luma_and_chroma(colour: Colour) -> tuple[int, int, int]:
+    """Y, U, V of a colour after ITU-R BT.709, limited range."""
+    red, green, blue = (value / 255 for value in colour)
+    luma = 0.2126 * red + 0.7152 * green + 0.0722 * blue
+    chroma = (_GREY_CHROMA + 224 * (blue - luma) / 1.8556, _GREY_CHROMA + 224 * (red - luma) / 1.5748)
+    return round(16 + 219 * luma), round(chroma[0]), round(chroma[1])
+
+
+def even(area: Area, margin: int, bounds: Area) -> Area:
+    """``area`` widened by ``margin`` and to even edges, inside ``bounds`` (which has even edges)."""
+    return Area(
+        max((area.left - margin) // 2 * 2, bounds.left),
+        max((area.top - margin) // 2 * 2, bounds.top),
+        min(-(-(area.right + margin) // 2) * 2, bounds.right),
+        min(-(-(area.bottom + margin) // 2) * 2, bounds.bottom),
+    )
+
+
+def _slices(area: Area, step: int) -> tuple[slice, slice]:
+    return slice(area.top // step, area.bottom // step), slice(area.left // step, area.right // step)

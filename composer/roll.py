@@ -1,0 +1,121 @@
+"""Geometry of a piano roll: one lane a part, bars from left to right. Nothing is drawn here.
+
+Knows songs and pixels; deliberately does not know colours, fonts, images or video.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from midi_data.song import Note, Song, Track
+
+_LEAST_ROWS, _MOST_ROWS = 9, 30
+"""A lane's height follows its range in semitones (its number of drums), but not beyond these."""
+_PADDING = 4
+_THICKEST_NOTE = 12
+_HIT_TICKS = 5
+"""A drum hit has no length; it is drawn as long as this many ticks."""
+
+
+@dataclass(frozen=True, slots=True)
+class Area:
+    """A rectangle in pixels: ``left``, ``top`` inside, ``right``, ``bottom`` just outside."""
+
+    left: int
+    top: int
+    right: int
+    bottom: int
+
+    @property
+    def width(self) -> int:
+        """Pixels from left to right."""
+        return self.right - self.left
+
+    @property
+    def height(self) -> int:
+        """Pixels from top to bottom."""
+        return self.bottom - self.top
+
+
+@dataclass(frozen=True, slots=True)
+class Lane:
+    """Where one part is drawn. ``rows`` are its pitches (for drums the keys it uses), lowest first."""
+
+    area: Area
+    rows: tuple[int, ...]
+    is_drum: bool
+
+    def row_area(self, pitch: int) -> tuple[int, int]:
+        """Top and bottom pixel of a note of ``pitch``, which must be one of ``rows``."""
+        step = (self.area.height - 2 * _PADDING) / len(self.rows)
+        thickness = int(min(max(round(step * 0.92), 2), _THICKEST_NOTE))
+        middle = self.area.bottom - _PADDING - (self.rows.index(pitch) + 0.5) * step
+        top = round(middle - thickness / 2)
+        return top, top + thickness
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """A stretch of a song, ``begin`` to ``end`` in ticks (end > begin), drawn from ``left`` to ``right`` in pixels."""
+
+    begin: int
+    end: int
+    left: int
+    right: int
+
+    def x(self, tick: float) -> float:
+        """Pixel of ``tick``, not limited to the span."""
+        return self.left + (tick - self.begin) * (self.right - self.left) / (self.end - self.begin)
+
+
+def lanes(tracks: Sequence[Track], area: Area, gap: int = 3) -> list[Lane]:
+    """One lane a track, from top to bottom of ``area``, each as high as its range asks for."""
+    rows = [_rows(track) for track in tracks]
+    weights = np.cumsum([0.0, *(min(max(len(r), _LEAST_ROWS), _MOST_ROWS) ** 0.5 for r in rows)])
+    edges = area.top + np.rint(weights / weights[-1] * (area.height + gap)).astype(int) if tracks else []
+    return [
+        Lane(Area(area.left, int(edges[i]), area.right, int(edges[i + 1]) - gap), rows[i], track.is_drum)
+        for i, track in enumerate(tracks)
+    ]
+
+
+def _rows(track: Track) -> tuple[int, ...]:
+    pitches = {note.pitch for note in track.notes} or {60}
+    if track.is_drum:
+        return tuple(sorted(pitches))
+    # A part that hardly moves still gets an octave, so that its notes stay slim and its lane calm.
+    missing = max(0, 12 - (max(pitches) - min(pitches)))
+    return tuple(range(min(pitches) - missing // 2, max(pitches) + missing - missing // 2 + 1))
+
+
+def boxes(notes: Sequence[Note], lane: Lane, span: Span) -> NDArray[np.int64]:
+    """Left, top, right, bottom of each note, clipped to the span: shape (notes, 4). At least 2 pixels wide."""
+    where = {pitch: lane.row_area(pitch) for pitch in lane.rows}
+    result = np.zeros((len(notes), 4), np.int64)
+    for index, note in enumerate(notes):
+        top, bottom = where[note.pitch]
+        end = note.onset + _HIT_TICKS if lane.is_drum else note.end
+        left = max(round(span.x(note.onset)), span.left)
+        # One pixel is left free at the end, or repeated notes would melt into one.
+        right = min(max(round(span.x(end)) - 1, left + 2), span.right)
+        result[index] = min(left, right - 1), top, right, bottom
+    return result
+
+
+def within(track: Track, span: Span) -> tuple[Note, ...]:
+    """The notes of ``track`` that sound in ``span``."""
+    return tuple(note for note in track.notes if note.onset < span.end and note.end > span.begin)
+
+
+def grid(song: Song, begin: int, end: int) -> Iterator[tuple[int, int]]:
+    """(tick, bar number from 1, or 0 for a beat inside a bar) of every bar and beat in ``begin`` ≤ tick < ``end``."""
+    bars = [*song.bars()]
+    for number, (start, meter) in enumerate(bars, start=1):
+        stop = bars[number][0] if number < len(bars) else start + meter.bar_ticks
+        for tick in range(start, min(stop, end), meter.beat_ticks):
+            if tick >= begin:
+                yield tick, number if tick == start else 0
