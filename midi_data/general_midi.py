@@ -167,7 +167,6 @@ _ALIASES: dict[int, str] = {
     84: "charang, synth guitar",
     85: "voice lead, vox lead, solo voice",
     86: "fifths, fifth, fifths lead",
-    87: "bass lead",
     88: "new age, new age pad, fantasia",
     89: "pad, synth pad, warm pad",
     90: "polysynth, poly synth",
