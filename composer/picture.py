@@ -26,9 +26,11 @@ PICTURE_SIZE = (1600, 900)
 NAME_WIDTH = 190
 """Pixels left of the lanes, for the names of the parts."""
 _GLOW_RADIUS = 5
+_ROUND_FROM = 4
+"""Notes of more pixels than this, each way, have softened corners."""
 _LEAST_LABEL_DISTANCE = 44
-_GLOWS = {"playing": 0.9, "played": 0.25}
-"""How strongly the notes light up what is around them."""
+_GLOW = 0.25
+"""How strongly played notes light up what is around them."""
 _SHADES = {"coming": (0.36, 0.0), "playing": (1.0, 0.55), "played": (0.95, 0.0)}
 STATES = tuple(_SHADES)
 """How much of its part's colour a note has over the ground, and how much white over that."""
@@ -84,22 +86,32 @@ def ground(look: Look, span: Span, sheet: Pixels) -> Pixels:
 
 
 def shaded(page: Pixels, look: Look, span: Span, state: str) -> Pixels:
-    """A copy of ``page`` with the notes of ``span`` in one of the states of ``_SHADES``; playing notes glow."""
-    notes = np.zeros_like(page)
+    """A copy of ``page`` with the notes of ``span`` in one of the states of ``_SHADES``, glowing where they do."""
+    area, result = look.roll, page.copy()
+    notes, mask = np.zeros_like(page), np.zeros(page.shape[:2], np.uint8)
     for track, lane, colour in zip(look.tracks, look.lanes, look.colours, strict=True):
         for note, box in zip(sounding := within(track, span), boxes(sounding, lane, span), strict=True):
-            fill(notes, Area(*box.tolist()), _shade(colour, note.velocity, state))
-    result = page
-    if state != "coming":
-        result = np.asarray(ImageChops.add(Image.fromarray(page), _halo(notes, _GLOWS[state])))
-    return np.where(notes.any(axis=2, keepdims=True), notes, result)
+            _paint_note(notes, mask, Area(*box.tolist()), _shade(colour, note.velocity, state))
+    seen = slice(area.top, area.bottom), slice(area.left, area.right)
+    under, over = Image.fromarray(page[seen]), Image.fromarray(notes[seen])
+    if state == "played":
+        under = ImageChops.add(under, _halo(over, _GLOW))
+    result[seen] = np.asarray(Image.composite(over, under, Image.fromarray(mask[seen])))
+    return result
 
 
-def _halo(notes: Pixels, strength: float) -> Image.Image:
+def _paint_note(notes: Pixels, mask: NDArray[np.uint8], area: Area, colour: Colour) -> None:
+    fill(notes, area, colour)
+    mask[area.top : area.bottom, area.left : area.right] = 255
+    if min(area.width, area.height) > _ROUND_FROM:
+        ends, sides = [area.top, area.bottom - 1], [area.left, area.right - 1]
+        mask[np.ix_(ends, sides)] = 80
+
+
+def _halo(notes: Image.Image, strength: float) -> Image.Image:
     """The light around ``notes``, worked out at half the size: it is blurred anyhow."""
-    small = Image.fromarray(notes).reduce(2).filter(ImageFilter.GaussianBlur(_GLOW_RADIUS / 2))
-    light = small.point(lambda value: value * strength)
-    return light.resize((notes.shape[1], notes.shape[0]), Image.Resampling.BILINEAR)
+    small = notes.reduce(2).filter(ImageFilter.GaussianBlur(_GLOW_RADIUS / 2))
+    return small.point(lambda value: value * strength).resize(notes.size, Image.Resampling.BILINEAR)
 
 
 def _shade(colour: Colour, velocity: int, state: str) -> Colour:

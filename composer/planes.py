@@ -6,7 +6,6 @@ Knows pixels only; deliberately does not know what they show.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import cache
 
 import numpy as np
@@ -17,22 +16,24 @@ from composer.roll import Area
 
 Plane = NDArray[np.uint8]
 _WHITE_LUMA, _GREY_CHROMA = 235, 128
+_GLOW, _GLOW_RADIUS = 0.6, 6.0
 
 
-@dataclass(frozen=True, slots=True)
 class Planes:
-    """One frame. ``buffer`` of shape (1.5 · height, width) holds Y, then U, then V, as PyAV's yuv420p arrays do."""
+    """One frame. ``buffer`` of shape (1.5 · height, width) holds Y, then U, then V, as PyAV's yuv420p arrays do.
 
-    buffer: Plane
+    ``parts`` are (plane, pixels a sample covers in each direction) of Y, U and V; writing to them writes to the frame.
+    """
 
-    @property
-    def parts(self) -> tuple[tuple[Plane, int], ...]:
-        """(plane, pixels a sample covers in each direction) of Y, U and V; writing to them writes to the frame."""
-        rows, width = self.buffer.shape
+    __slots__ = ("buffer", "parts")
+
+    def __init__(self, buffer: Plane) -> None:
+        rows, width = buffer.shape
         height = rows * 2 // 3
         quarter = height // 4
-        chroma = [self.buffer[height + i * quarter : height + (i + 1) * quarter] for i in range(2)]
-        return ((self.buffer[:height], 1), *((c.reshape(height // 2, width // 2), 2) for c in chroma))
+        chroma = [buffer[height + i * quarter : height + (i + 1) * quarter] for i in range(2)]
+        self.buffer = buffer
+        self.parts = ((buffer[:height], 1), *((c.reshape(height // 2, width // 2), 2) for c in chroma))
 
     def copy(self) -> Planes:
         """A frame of its own with the same content."""
@@ -61,6 +62,13 @@ class Planes:
         for (plane, step), value in zip(self.parts, luma_and_chroma(colour), strict=True):
             plane[_slices(area, step)] = value
 
+    def glow(self, area: Area, around: Area, colour: Colour, mask: NDArray[np.bool_]) -> None:
+        """Let ``around`` shine in ``colour`` onto those pixels of ``area`` that ``mask`` (of its shape) allows."""
+        weight = _falloff(area, around) * mask
+        for (plane, step), value in zip(self.parts, luma_and_chroma(colour), strict=True):
+            ground = plane[_slices(area, step)]
+            ground[:] = ground + (value - ground.astype(np.float32)) * weight[::step, ::step]
+
     def light(self, area: Area, shine: NDArray[np.int16]) -> None:
         """Add ``shine`` (luma, one value a column) to ``area``."""
         luma = self.parts[0][0][_slices(area, 1)]
@@ -83,6 +91,15 @@ def luma_and_chroma(colour: Colour) -> tuple[int, int, int]:
     luma = 0.2126 * red + 0.7152 * green + 0.0722 * blue
     chroma = (_GREY_CHROMA + 224 * (blue - luma) / 1.8556, _GREY_CHROMA + 224 * (red - luma) / 1.5748)
     return round(16 + 219 * luma), round(chroma[0]), round(chroma[1])
+
+
+def _falloff(area: Area, around: Area) -> NDArray[np.float32]:
+    """How much of its light ``around`` sheds on each pixel of ``area``, 0–1: a bell over the distance."""
+    x, y = np.arange(area.left, area.right), np.arange(area.top, area.bottom)
+    across = np.maximum(np.maximum(around.left - x, x - around.right + 1), 0)
+    down = np.maximum(np.maximum(around.top - y, y - around.bottom + 1), 0)
+    bells = [np.exp(-np.square(distance / _GLOW_RADIUS)) for distance in (down, across)]
+    return np.asarray(_GLOW * np.outer(*bells), np.float32)
 
 
 def even(area: Area, margin: int, bounds: Area) -> Area:

@@ -16,7 +16,7 @@ from midi_data.song import Note, Song, Track
 _LEAST_ROWS, _MOST_ROWS = 9, 30
 """A lane's height follows its range in semitones (its number of drums), but not beyond these."""
 _PADDING = 4
-_THICKEST_NOTE = 12
+_THINNEST_NOTE, _THICKEST_NOTE = 3, 12
 _HIT_TICKS = 5
 """A drum hit has no length; it is drawn as long as this many ticks."""
 
@@ -52,7 +52,7 @@ class Lane:
     def row_area(self, pitch: int) -> tuple[int, int]:
         """Top and bottom pixel of a note of ``pitch``, which must be one of ``rows``."""
         step = (self.area.height - 2 * _PADDING) / len(self.rows)
-        thickness = int(min(max(round(step * 0.92), 2), _THICKEST_NOTE))
+        thickness = int(min(max(round(step * 0.92), _THINNEST_NOTE), _THICKEST_NOTE))
         middle = self.area.bottom - _PADDING - (self.rows.index(pitch) + 0.5) * step
         top = round(middle - thickness / 2)
         return top, top + thickness

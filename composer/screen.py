@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
 from composer import palette, picture
-from composer.palette import blend, font
+from composer.palette import Colour, blend, font
 from composer.picture import Look, Pixels
 from composer.planes import Planes, even, from_pixels
 from composer.roll import Area, Span, boxes, within
@@ -30,23 +30,24 @@ _MAP = Area(40, 656, SIZE[0] - 40, 700)
 _CLOCK = Area(SIZE[0] - 200, 80, SIZE[0] - 40, 104)
 _PAGE_SECONDS = 7.0
 """A page holds the power of two of bars that comes nearest to this."""
-_HALO = 8
+_HALO = 12
 """Pixels around a note that light up with it."""
 _SHORTEST_FLASH_SECONDS = 0.13
 _METER_WIDTH = 6
 _METER_DECAY_SECONDS = 0.3
-_TRAIL = (np.linspace(0, 1, 64) ** 2 * 34).astype(np.int16)
+_TRAIL = (np.linspace(0, 1, 64) ** 2 * 26).astype(np.int16)
 """Luma the playhead leaves behind, column by column."""
 
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """From ``second`` on, note number ``owner`` is seen in ``state``."""
+    """From ``second`` on, note number ``owner`` of a part of ``colour`` is seen in ``state`` at ``area``."""
 
     second: float
     state: str
     owner: int
     area: Area
+    colour: Colour
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,21 +189,28 @@ def _changes(look: Look, span: Span) -> tuple[NDArray[np.int16], tuple[Change, .
     """Whose note each pixel of the page is, and every lighting up and going out on it in order of time."""
     owners = np.zeros((SIZE[1], SIZE[0]), np.int16)
     changes, numbers = [], counter(1)
-    for track, lane in zip(look.tracks, look.lanes, strict=True):
+    for track, lane, colour in zip(look.tracks, look.lanes, look.colours, strict=True):
         notes = within(track, span)
         for note, box in zip(notes, boxes(notes, lane, span).tolist(), strict=True):
             owner = next(numbers)
             owners[box[1] : box[3], box[0] : box[2]] = owner
-            area = even(Area(*box), _HALO, WHOLE)
             begin, end = _sounding(look.song, note, track.is_drum)
-            changes += [Change(begin, "playing", owner, area), Change(end, "played", owner, area)]
+            changes += [
+                Change(second, state, owner, Area(*box), colour)
+                for second, state in ((begin, "playing"), (end, "played"))
+            ]
     return owners, tuple(sorted(changes, key=lambda change: change.second))
 
 
 def _apply(change: Change, page: Page, canvas: Planes) -> None:
-    area = change.area
+    area = even(change.area, _HALO, WHOLE)
     owners = page.owners[area.top : area.bottom, area.left : area.right]
-    canvas.paste_where(page.states[change.state], area, (owners == change.owner) | (owners == 0))
+    own, free = owners == change.owner, owners == 0
+    if change.state == "playing":
+        canvas.paste_where(page.states["playing"], area, own)
+        canvas.glow(area, change.area, change.colour, free)
+    else:
+        canvas.paste_where(page.states[change.state], area, own | free)
 
 
 def _with_playhead(canvas: Planes, x: float) -> Planes:

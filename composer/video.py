@@ -24,12 +24,13 @@ LONGEST_SECONDS = 139.5
 """X refuses videos over 140 s; half a second is left for the last frame and the encoders' padding."""
 AUDIO_BITS_PER_SECOND = 192_000
 _CUT_FADE_SECONDS = 1.5
+# Nearly still pictures: the fastest preset at a constant quantiser is a third faster than with rate control, and two
+# megabytes a minute. 8x8dct makes the stream High profile.
 _X264 = {
-    "preset": "veryfast",
-    "tune": "animation",
-    "crf": "20",
+    "preset": "ultrafast",
+    "qp": "20",
     "profile": "high",
-    "x264-params": f"open-gop=0:keyint={2 * FRAMES_PER_SECOND}:bframes=2",
+    "x264-params": f"8x8dct=1:cabac=1:open-gop=0:keyint={2 * FRAMES_PER_SECOND}",
 }
 _BT709, _LIMITED_RANGE = 1, 1
 
