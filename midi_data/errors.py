@@ -1,0 +1,24 @@
+"""What can be wrong with music from outside. One line each: the rule and the offending value."""
+
+from __future__ import annotations
+
+
+class MidiDataError(Exception):
+    """Base of the package's errors, for whoever gave the file."""
+
+
+class BadMidiError(MidiDataError):
+    """For whoever gave the file: it is no usable MIDI. ``reason`` is one of ``REASONS``, for counting."""
+
+    REASONS = (
+        "unreadable", "not MIDI", "truncated", "type 2", "no ticks", "SMPTE time", "no notes",
+        "too long", "too large", "too many notes", "too many tracks",
+    )
+
+    def __init__(self, reason: str, text: str) -> None:
+        super().__init__(text)
+        self.reason = reason
+
+
+class CorpusError(MidiDataError):
+    """For whoever gave a corpus: the folder or archive cannot serve as one."""
