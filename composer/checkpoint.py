@@ -1,0 +1,169 @@
+"""Checkpoints: weights as safetensors with everything needed to use them in the header. No pickle, no torch.
+
+A checkpoint is trusted no more than any file from outside: its header, fingerprint, names and shapes are checked.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from safetensors import SafetensorError, safe_open
+from safetensors.numpy import save_file
+
+from composer.errors import CheckpointError
+from composer.shapes import NetworkShape
+from midi_data.events import FINGERPRINT, PART_LIMIT
+
+FORMAT = "riffbird-checkpoint-1"
+FILE_SIZE_LIMIT = 512 * 2**20
+HEADER_KEY = "riffbird"
+LINEUPS = "lineups"
+LINEUP_COLUMNS = ("genre", "style", "tempo_bpm", "numerator", "denominator", "key", "density", "bars")
+"""Facts of one training piece, followed by its band: part classes, −1 where there is none."""
+
+
+class _Shape(BaseModel):
+    """Bounds on what a foreign header may ask to be allocated."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    genres: int = Field(ge=1, le=4096)
+    styles: int = Field(ge=1, le=65536)
+    hidden: int = Field(ge=1, le=8192)
+    layers: int = Field(ge=1, le=16)
+    inputs: int = Field(ge=1, le=8192)
+    head: int = Field(ge=1, le=8192)
+    advance: int = Field(ge=1, le=4096)
+    part: int = Field(ge=1, le=4096)
+    pitch: int = Field(ge=1, le=4096)
+    duration: int = Field(ge=1, le=4096)
+    velocity: int = Field(ge=1, le=4096)
+    lags: tuple[int, ...] = Field(min_length=1, max_length=16)
+
+
+class Header(BaseModel):
+    """What a checkpoint says of itself. ``valid`` holds nats a note by genre: ``nll`` and each field's share."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    format: str
+    fingerprint: str
+    name: str
+    shape: _Shape
+    genres: tuple[str, ...]
+    styles: tuple[str, ...]
+    valid: dict[str, dict[str, float]] = Field(default_factory=dict)
+    trained_notes: int = 0
+    recipe: dict[str, Any] = Field(default_factory=dict)
+    data: dict[str, dict[str, float]] = Field(default_factory=dict)
+    licences: dict[str, dict[str, int]] = Field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Checkpoint:
+    """Weights by name (float32, arrays as the torch module names them), the header, and the lineups (P, 8 + 16)."""
+
+    header: Header
+    weights: dict[str, NDArray[np.float32]]
+    lineups: NDArray[np.int64] = field(repr=False)
+    path: Path | None = None
+
+    @property
+    def shape(self) -> NetworkShape:
+        """The network's widths."""
+        return NetworkShape(**self.header.shape.model_dump())
+
+    @property
+    def label(self) -> str:
+        """A short name to print: the recipe's name, and the file's when it is another one."""
+        return self.header.name
+
+
+def shipped_checkpoint() -> Path:
+    """The checkpoint that comes with the package."""
+    return Path(__file__).parent / "checkpoints" / "house.safetensors"
+
+
+def load_checkpoint(path: Path | None = None) -> Checkpoint:
+    """Read a checkpoint (default: the shipped one). Raises ``CheckpointError`` when it is damaged or foreign."""
+    path = path or shipped_checkpoint()
+    try:
+        if path.stat().st_size > FILE_SIZE_LIMIT:
+            raise CheckpointError(f"{path}: a checkpoint has at most {FILE_SIZE_LIMIT} bytes, not {path.stat().st_size}")
+        with safe_open(path, framework="numpy") as file:
+            header = _header(path, file.metadata() or {})
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118  not a dict
+    except OSError as error:
+        raise CheckpointError(f"{path}: cannot be read ({error.strerror or error})") from error
+    except SafetensorError as error:
+        raise CheckpointError(f"{path}: not a checkpoint ({error})") from error
+    lineups = tensors.pop(LINEUPS, np.zeros((0, len(LINEUP_COLUMNS) + PART_LIMIT), dtype=np.int16)).astype(np.int64)
+    weights = {name: _finite(path, name, tensor) for name, tensor in tensors.items()}
+    checkpoint = Checkpoint(header, weights, lineups, path)
+    _check(checkpoint, path)
+    return checkpoint
+
+
+def _finite(path: Path, name: str, tensor: NDArray[Any]) -> NDArray[np.float32]:
+    weight = np.ascontiguousarray(tensor, dtype=np.float32)
+    if not np.isfinite(weight).all():
+        raise CheckpointError(f"{path}: damaged checkpoint, {name} has values that are no numbers")
+    return weight
+
+
+def _header(path: Path, metadata: dict[str, str]) -> Header:
+    try:
+        header = Header.model_validate_json(metadata[HEADER_KEY])
+    except KeyError as error:
+        raise CheckpointError(f"{path}: not a Riffbird checkpoint (its header has no {HEADER_KEY!r})") from error
+    except ValidationError as error:
+        first = error.errors()[0]
+        raise CheckpointError(f"{path}: damaged checkpoint header: {first['loc']}: {first['msg']}") from error
+    if header.format != FORMAT:
+        raise CheckpointError(f"{path}: checkpoint format {FORMAT} can be read, not {header.format}")
+    if header.fingerprint != FINGERPRINT:
+        raise CheckpointError(f"{path}: made for events {header.fingerprint}, this version speaks {FINGERPRINT}")
+    return header
+
+
+def _check(checkpoint: Checkpoint, path: Path) -> None:
+    from composer.engine import expected_shapes
+
+    wanted = expected_shapes(checkpoint.shape)
+    found = {name: weight.shape for name, weight in checkpoint.weights.items()}
+    if wanted != found:
+        name = next(iter(sorted(set(wanted.items()) ^ set(found.items()))))[0]
+        raise CheckpointError(f"{path}: {name} should be {wanted.get(name)}, is {found.get(name)}")
+    lineups, header = checkpoint.lineups, checkpoint.header
+    if lineups.ndim != 2 or lineups.shape[1] != len(LINEUP_COLUMNS) + PART_LIMIT:
+        raise CheckpointError(f"{path}: damaged checkpoint, its lineups have shape {lineups.shape}")
+    if len(header.genres) != header.shape.genres or len(header.styles) != header.shape.styles:
+        raise CheckpointError(f"{path}: damaged checkpoint, names and tables differ in length")
+
+
+def save_checkpoint(checkpoint: Checkpoint, path: Path) -> None:
+    """Write in half precision, under a temporary name first. Raises ``CheckpointError`` when the folder is no good."""
+    tensors: dict[str, NDArray[Any]] = {name: w.astype(np.float16) for name, w in checkpoint.weights.items()}
+    tensors[LINEUPS] = checkpoint.lineups.astype(np.int16)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        save_file(tensors, temporary, metadata={HEADER_KEY: checkpoint.header.model_dump_json()})
+        temporary.replace(path)
+    except (OSError, SafetensorError) as error:
+        raise CheckpointError(f"{path}: cannot be written ({error})") from error
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def header_for(shape: NetworkShape, **facts: Any) -> Header:
+    """A header for this version's format and events."""
+    return Header(format=FORMAT, fingerprint=FINGERPRINT, shape=_Shape(**asdict(shape)), **facts)
+
+

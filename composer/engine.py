@@ -1,0 +1,287 @@
+"""The network of ``composer.network`` in numpy, a step at a time: what composing and scoring on a CPU run on.
+
+Everything linear before a nonlinearity is folded into tables when the weights are packed: an input is a row to add,
+not a product. What is left a step is one product a recurrent layer, one for all heads, and a small one a head.
+
+``exact=True`` (composing) rounds weights and activations to the grids of ``composer.grid``: the same bits on every
+machine, alone or in a batch. ``exact=False`` (scoring, tests) is plain float32, equal to the torch module to 1e-4.
+
+Shape letters: B batch, K lags, V vocabulary, I input, H hidden, L layers, G = 4 H gates.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from composer.checkpoint import Checkpoint
+from composer.grid import ACTIVATION_BITS, ROW_BITS, Curve, Floats, exact_weights, gelu, on_grid, sigmoid
+from composer.shapes import CLOCK, CONDITIONS, LOOKS, NetworkShape
+from midi_data.events import FIELDS, VOCABULARY, Ints
+
+
+
+@dataclass(frozen=True, slots=True)
+class EngineState:
+    """``hidden`` and ``cell`` (L, B, H): goes in and comes out, like the torch module's state."""
+
+    hidden: Floats
+    cell: Floats
+
+
+class Engine:
+    """Packed weights and the functions of one step. Holds no state of any song; one engine serves all."""
+
+    def __init__(self, checkpoint: Checkpoint, *, exact: bool = True) -> None:
+        self.shape = checkpoint.shape
+        self.exact = exact
+        self._weights = checkpoint.weights
+        self._curves = _curves(exact=exact)
+        self._input_rows, self._input_first = self._pack_inputs()
+        self._recurrent = [self._product(self._recurrent_weights(layer)) for layer in range(self.shape.layers)]
+        self._layer_bias = [self._addend(self._bias(layer)) for layer in range(self.shape.layers)]
+        self._heads_in = self._product(np.concatenate([self._weights[f"heads.{f}.from_hidden.weight"] for f in FIELDS]))
+        self._heads = {field: self._pack_head(field) for field in FIELDS}
+
+    # -- packing ---------------------------------------------------------------------------------------------------
+
+    def _product(self, weights: Floats) -> Floats:
+        """A weight matrix (out, in) ready for ``activations @ packed``."""
+        return np.ascontiguousarray((exact_weights(weights) if self.exact else weights).T)
+
+    def _addend(self, rows: Floats) -> Floats:
+        return on_grid(rows, ROW_BITS) if self.exact else np.ascontiguousarray(rows, dtype=np.float32)
+
+    def _bias(self, layer: int) -> Floats:
+        bias: Floats = self._weights[f"layers.{layer}.bias_ih_l0"] + self._weights[f"layers.{layer}.bias_hh_l0"]
+        return bias
+
+    def _recurrent_weights(self, layer: int) -> Floats:
+        own = self._weights[f"layers.{layer}.weight_hh_l0"]
+        if layer == 0:
+            return own  # the input's part is folded into the rows
+        return np.concatenate([self._weights[f"layers.{layer}.weight_ih_l0"], own], axis=1)
+
+    def _pack_inputs(self) -> tuple[Floats, dict[str, int]]:
+        """Rows (R, G) of everything that is added before the first layer's gates, and each group's first row."""
+        weights = self._weights
+        widths = self.shape.field_widths
+        tables = {field: weights[f"tables.{field}.weight"] for field in FIELDS}
+        groups: dict[str, Floats] = {}
+        column = 0
+        for field in FIELDS:
+            part = weights["previous_in.weight"][:, column : column + widths[field]]
+            groups[f"previous.{field}"] = tables[field] @ part.T
+            column += widths[field]
+        column = 0
+        for lag in range(len(self.shape.lags)):
+            for field in LOOKS["next"]:
+                part = weights["next_in.weight"][:, column : column + widths[field]]
+                groups[f"next.{lag}.{field}"] = tables[field] @ part.T
+                column += widths[field]
+        for name in CLOCK:
+            groups[f"clock.{name}"] = weights[f"clock_tables.{name}.weight"]
+        matched = weights["matched_in.weight"].T
+        # An even row of zeros and an odd one of the weight: a flag picks one.
+        groups["matched"] = np.stack([np.zeros_like(matched), matched], axis=1).reshape(-1, matched.shape[1])
+        first = dict(zip(groups, np.cumsum([0, *(len(g) for g in groups.values())]).tolist(), strict=False))
+        rows = np.concatenate(list(groups.values())) @ weights["layers.0.weight_ih_l0"].T
+        return self._addend(rows), first
+
+    def _pack_head(self, field: str) -> _Head:
+        weights, widths = self._weights, self.shape.field_widths
+        prefix = f"heads.{field}"
+        tables = {f: weights[f"tables.{f}.weight"] for f in FIELDS}
+        groups: dict[str, Floats] = {}
+        column = 0
+        for before in FIELDS[: FIELDS.index(field)]:
+            part = weights[f"{prefix}.from_chosen.weight"][:, column : column + widths[before]]
+            groups[f"chosen.{before}"] = tables[before] @ part.T
+            column += widths[before]
+        if field != FIELDS[0]:
+            groups["position"] = weights["clock_tables.position.weight"] @ weights[f"{prefix}.from_position.weight"].T
+        for look in range(self.shape.looks(field)):
+            part = weights[f"{prefix}.from_looks.weight"][:, look * widths[field] : (look + 1) * widths[field]]
+            groups[f"look.{look}"] = tables[field] @ part.T
+        first = np.cumsum([0, *(len(g) for g in groups.values())])[:-1]
+        classes = tables[field][:-1]
+        out = np.concatenate([classes @ weights[f"{prefix}.to_table.weight"], weights[f"{prefix}.copy.weight"]])
+        bias = np.concatenate([
+            classes @ weights[f"{prefix}.to_table.bias"] + weights[f"{prefix}.bias"], weights[f"{prefix}.copy.bias"],
+        ])
+        return _Head(
+            rows=self._addend(np.concatenate(list(groups.values()))),
+            first=first.astype(np.int64),
+            bias_in=self._addend(weights[f"{prefix}.from_hidden.bias"]),
+            out=np.ascontiguousarray((exact_weights(out, _GELU_REACH) if self.exact else out).T),
+            bias_out=self._addend(bias),
+            classes=VOCABULARY[field],
+        )
+
+    # -- one step --------------------------------------------------------------------------------------------------
+
+    def start(self, batch: int) -> EngineState:
+        """The state before a song's first step."""
+        zeros = np.zeros((self.shape.layers, batch, self.shape.hidden), dtype=np.float32)
+        return EngineState(zeros, zeros)
+
+    def condition(self, labels: Sequence[Sequence[tuple[int, float]]], band: Sequence[int]) -> Floats:
+        """(G,): what a song's conditions add to the first layer's gates.
+
+        ``labels``: for each of ``CONDITIONS`` its rows with weights (several for a blend). ``band``: part classes.
+        """
+        weights = self._weights
+        parts = weights["tables.part.weight"][list(band)].sum(axis=0) / np.sqrt(max(len(band), 1)).astype(np.float32)
+        vector = weights["band_in.weight"] @ parts + weights["previous_in.bias"]
+        for name, rows in zip(CONDITIONS, labels, strict=True):
+            table = weights[f"condition_tables.{name}.weight"]
+            for row, share in rows:
+                vector = vector + np.float32(share) * table[row]
+        return self._addend(weights["layers.0.weight_ih_l0"] @ vector + self._bias(0))
+
+    def input_rows(self, previous: Ints, clock: Ints, following: Ints, matched: Ints) -> Ints:
+        """Row numbers (…, 5 + 4 + 3 K + K) of a step's inputs: classes as in ``composer.network.StepInputs``."""
+        first = self._input_first
+        lags = len(self.shape.lags)
+        starts = [first[f"previous.{f}"] for f in FIELDS] + [first[f"clock.{n}"] for n in CLOCK]
+        starts += [first[f"next.{lag}.{f}"] for lag in range(lags) for f in LOOKS["next"]]
+        flags = matched + (first["matched"] + 2 * np.arange(lags))
+        flat = following.reshape(*following.shape[:-2], -1)
+        return np.concatenate([np.concatenate([previous, clock, flat], axis=-1) + starts, flags], axis=-1)
+
+    def recur(self, rows: Ints, condition: Floats, state: EngineState) -> EngineState:
+        """One step of all layers. ``rows`` (B, R) from ``input_rows``, ``condition`` (B, G)."""
+        gates = self._input_rows.take(rows, axis=0).sum(axis=-2) + condition
+        return self.advance(gates, state)
+
+    def advance(self, gates: Floats, state: EngineState) -> EngineState:
+        """One step from the first layer's input gates (B, G), biases included."""
+        hidden, cell = np.empty_like(state.hidden), np.empty_like(state.cell)
+        for layer in range(self.shape.layers):
+            if layer == 0:
+                total = gates + state.hidden[0] @ self._recurrent[0]
+            else:
+                both = np.concatenate([hidden[layer - 1], state.hidden[layer]], axis=-1)
+                total = both @ self._recurrent[layer] + self._layer_bias[layer]
+            hidden[layer], cell[layer] = self._cell(total, state.cell[layer])
+        return EngineState(hidden, cell)
+
+    def _cell(self, gates: Floats, cell: Floats) -> tuple[Floats, Floats]:
+        size = self.shape.hidden
+        curves = self._curves
+        keep = curves.sigmoid(gates[..., : 2 * size])  # torch's order: input, forget, candidate, output
+        candidate = curves.tanh(gates[..., 2 * size : 3 * size])
+        opened = curves.sigmoid(gates[..., 3 * size :])
+        cell = keep[..., size:] * cell + keep[..., :size] * candidate
+        hidden = opened * curves.tanh(cell)
+        return (on_grid(hidden, ACTIVATION_BITS), cell) if self.exact else (hidden, cell)
+
+    def before_heads(self, hidden: Floats) -> Floats:
+        """(B, 5, head): what the last layer's hidden gives each head."""
+        products: Floats = hidden @ self._heads_in
+        return products.reshape(*hidden.shape[:-1], len(FIELDS), self.shape.head)
+
+    def logits(
+        self, field: str, before: Floats, chosen: Ints, position: Ints | None, looks: Ints, classes: Ints | None = None
+    ) -> Floats:
+        """Logits (B, V) of a field; with ``classes`` (n,) those columns only.
+
+        ``before`` (B, 5, head) from ``before_heads``; ``chosen`` (B, fields before); ``position`` (B, 1) after the
+        advance (``None`` for the advance itself); ``looks`` (B, K or K + 1) classes seen back.
+        """
+        head = self._heads[field]
+        index = np.concatenate([chosen, looks] if position is None else [chosen, position, looks], axis=-1) + head.first
+        inner = before[..., FIELDS.index(field), :] + head.bias_in + head.rows.take(index, axis=0).sum(axis=-2)
+        active = self._curves.gelu(inner)
+        out = active @ head.out + head.bias_out
+        return head.with_copies(out, looks) if classes is None else head.with_copies(out, looks)[..., classes]
+
+
+_GELU_REACH = 16.0
+"""Activations of a head are below this: the curve's table ends there."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Head:
+    rows: Floats
+    first: Ints
+    bias_in: Floats
+    out: Floats
+    bias_out: Floats
+    classes: int
+
+    def with_copies(self, out: Floats, looks: Ints) -> Floats:
+        """Logits with each lag's bonus added to the class it held; a look at nothing adds nothing."""
+        logits = np.concatenate([out[..., : self.classes], np.zeros((*out.shape[:-1], 1), dtype=np.float32)], axis=-1)
+        bonus = out[..., self.classes :]
+        flat, at = logits.reshape(-1, self.classes + 1), looks.reshape(-1, looks.shape[-1])
+        np.add.at(flat, (np.arange(len(flat))[:, None], at), bonus.reshape(at.shape))
+        return flat[:, :-1].reshape(*out.shape[:-1], self.classes)
+
+
+@dataclass(frozen=True, slots=True)
+class _Curves:
+    sigmoid: Curve | _Plain
+    tanh: Curve | _Plain
+    gelu: Curve | _Plain
+
+
+class _Plain:
+    """The function itself, in float32."""
+
+    def __init__(self, function: object) -> None:
+        self._function = function
+
+    def __call__(self, values: Floats) -> Floats:
+        return np.asarray(self._function(values), dtype=np.float32)  # type: ignore[operator]
+
+
+def _curves(*, exact: bool) -> _Curves:
+    if exact:
+        return _Curves(Curve(sigmoid, 15), Curve(np.tanh, 15), Curve(gelu, ACTIVATION_BITS))
+    return _Curves(_Plain(sigmoid), _Plain(np.tanh), _Plain(gelu))
+
+
+def expected_shapes(shape: NetworkShape) -> dict[str, tuple[int, ...]]:
+    """Every weight's name and shape, as the torch module's ``state_dict`` has them."""
+    widths, lags = shape.field_widths, len(shape.lags)
+    shapes: dict[str, tuple[int, ...]] = {f"tables.{f}.weight": (VOCABULARY[f] + 1, widths[f]) for f in FIELDS}
+    shapes |= {f"clock_tables.{n}.weight": (c, shape.inputs) for n, c in shape.clock_classes.items()}
+    shapes |= {f"condition_tables.{n}.weight": (c, shape.inputs) for n, c in shape.condition_classes.items()}
+    shapes["previous_in.weight"] = (shape.inputs, sum(widths.values()))
+    shapes["previous_in.bias"] = (shape.inputs,)
+    shapes["next_in.weight"] = (shape.inputs, lags * sum(widths[f] for f in LOOKS["next"]))
+    shapes["matched_in.weight"] = (shape.inputs, lags)
+    shapes["band_in.weight"] = (shape.inputs, shape.part)
+    for layer in range(shape.layers):
+        gates, width = 4 * shape.hidden, shape.inputs if layer == 0 else shape.hidden
+        shapes |= {
+            f"layers.{layer}.weight_ih_l0": (gates, width),
+            f"layers.{layer}.weight_hh_l0": (gates, shape.hidden),
+            f"layers.{layer}.bias_ih_l0": (gates,),
+            f"layers.{layer}.bias_hh_l0": (gates,),
+        }
+    for field in FIELDS:
+        shapes |= _head_shapes(shape, field)
+    return shapes
+
+
+def _head_shapes(shape: NetworkShape, field: str) -> dict[str, tuple[int, ...]]:
+    widths, looks = shape.field_widths, shape.looks(field)
+    before = sum(widths[f] for f in FIELDS[: FIELDS.index(field)])
+    shapes: dict[str, tuple[int, ...]] = {
+        "from_hidden.weight": (shape.head, shape.hidden),
+        "from_hidden.bias": (shape.head,),
+        "from_looks.weight": (shape.head, looks * widths[field]),
+        "to_table.weight": (widths[field], shape.head),
+        "to_table.bias": (widths[field],),
+        "copy.weight": (looks, shape.head),
+        "copy.bias": (looks,),
+        "bias": (VOCABULARY[field],),
+    }
+    if before:
+        shapes |= {"from_chosen.weight": (shape.head, before), "from_position.weight": (shape.head, shape.inputs)}
+    return {f"heads.{field}.{name}": size for name, size in shapes.items()}

@@ -1,0 +1,37 @@
+"""A tiny network with random weights as a checkpoint: for tests of arithmetic, never of music."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from composer.checkpoint import LINEUP_COLUMNS, Checkpoint, header_for
+from composer.engine import expected_shapes
+from composer.shapes import NetworkShape
+from midi_data.events import PART_LIMIT, part_code
+
+GENRES = ("heavy-metal", "jazz")
+STYLES = ("any", "heavy-metal/a", "jazz/b")
+BAND = (part_code(0, is_drum=True), part_code(30, is_drum=False), part_code(33, is_drum=False))
+
+
+def tiny_shape() -> NetworkShape:
+    return NetworkShape(
+        len(GENRES), len(STYLES), hidden=24, layers=2, inputs=16, head=12, advance=8, part=8, pitch=8, duration=6, velocity=4
+    )
+
+
+def tiny_checkpoint(seed: int = 1, scale: float = 0.4) -> Checkpoint:
+    rng = np.random.default_rng(seed)
+    shape = tiny_shape()
+    weights: dict[str, NDArray[np.float32]] = {
+        # Half precision first: what is saved must be what was compared.
+        name: (rng.standard_normal(size) * scale).astype(np.float16).astype(np.float32)
+        for name, size in expected_shapes(shape).items()
+    }
+    header = header_for(shape, name="tiny", genres=GENRES, styles=STYLES)
+    lineups = np.full((2, len(LINEUP_COLUMNS) + PART_LIMIT), -1)
+    for genre in range(2):
+        lineups[genre, : len(LINEUP_COLUMNS)] = (genre, genre + 1, 120, 4, 4, 1, 4, 32)
+        lineups[genre, len(LINEUP_COLUMNS) : len(LINEUP_COLUMNS) + len(BAND)] = BAND
+    return Checkpoint(header, weights, lineups)

@@ -1,0 +1,118 @@
+"""The numpy engine and the torch module are one network; the exact engine gives the same bits in any order."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from composer.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
+from composer.engine import Engine, EngineState
+from composer.grid import ACTIVATION_BITS, exact_weights, on_grid
+from midi_data.events import FIELDS, VOCABULARY
+from tests.composer.checkpoints import BAND, tiny_checkpoint
+
+STEPS, LAGS = 40, 5
+
+
+def random_inputs(rng: np.random.Generator) -> dict[str, np.ndarray]:
+    def classes(*fields: str, shape: tuple[int, ...]) -> np.ndarray:
+        return np.stack([rng.integers(0, VOCABULARY[f] + 1, shape) for f in fields], axis=-1)
+
+    target = np.stack([rng.integers(0, VOCABULARY[f], STEPS) for f in FIELDS], axis=-1)
+    target[:, 1] = rng.choice(BAND, STEPS)
+    return {
+        "previous": classes(*FIELDS, shape=(STEPS,)),
+        "clock": np.stack([rng.integers(0, c, STEPS) for c in (192, 16, 16, 13)], axis=-1),
+        "position_after": rng.integers(0, 192, STEPS),
+        "next": classes("advance", "part", "pitch", shape=(STEPS, LAGS)),
+        "part": rng.integers(0, VOCABULARY["part"] + 1, (STEPS, LAGS)),
+        "note": classes("pitch", "duration", "velocity", shape=(STEPS, LAGS + 1)),
+        "matched": rng.integers(0, 2, (STEPS, LAGS)),
+        "target": target,
+    }
+
+
+def engine_logits(engine: Engine, inputs: dict[str, np.ndarray], batch: int = 1) -> dict[str, np.ndarray]:
+    condition = np.repeat(engine.condition([[(1, 1.0)], [(2, 1.0)], [(5, 1.0)], [(3, 1.0)], [(2, 1.0)]], BAND)[None], batch, 0)
+    state, logits = engine.start(batch), {field: [] for field in FIELDS}
+    looks = {"advance": inputs["next"][..., 0], "part": inputs["part"], "pitch": inputs["note"][..., 0],
+             "duration": inputs["note"][..., 1], "velocity": inputs["note"][..., 2]}
+    for step in range(STEPS):
+        rows = engine.input_rows(*(inputs[name][step] for name in ("previous", "clock", "next", "matched")))
+        state = engine.recur(np.repeat(rows[None], batch, 0), condition, state)
+        before = engine.before_heads(state.hidden[-1])
+        for i, field in enumerate(FIELDS):
+            chosen = np.repeat(inputs["target"][step, None, :i], batch, 0)
+            position = np.full((batch, 1), inputs["position_after"][step]) if i else None
+            seen = np.repeat(looks[field][step][None], batch, 0)
+            logits[field].append(engine.logits(field, before, chosen, position, seen))
+    return {field: np.stack(values) for field, values in logits.items()}
+
+
+def torch_logits(checkpoint: Checkpoint, inputs: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    torch = pytest.importorskip("torch", reason="the torch module needs the train extra")
+    from composer.network import Conditions, Network, StepInputs
+
+    network = Network(checkpoint.shape).eval()
+    network.load_state_dict({name: torch.from_numpy(weight) for name, weight in checkpoint.weights.items()})
+    tensors = {name: torch.from_numpy(column[:, None].astype(np.int64)) for name, column in inputs.items()}
+    tensors["matched"] = tensors["matched"].float()
+    band = torch.zeros(1, VOCABULARY["part"], dtype=torch.bool)
+    band[0, list(BAND)] = True
+    with torch.no_grad():
+        logits, _ = network(StepInputs(**tensors), Conditions(torch.tensor([[1, 2, 5, 3, 2]]), band), None)
+    return {field: logits[field].numpy() for field in FIELDS}
+
+
+def test_numpy_and_torch_agree_on_every_logit() -> None:
+    checkpoint, inputs = tiny_checkpoint(), random_inputs(np.random.default_rng(2))
+    mine, theirs = engine_logits(Engine(checkpoint, exact=False), inputs), torch_logits(checkpoint, inputs)
+    for field in FIELDS:
+        known = np.isfinite(theirs[field])
+        assert known.any()
+        np.testing.assert_allclose(mine[field][known], theirs[field][known], atol=1e-4)
+
+
+def test_a_song_in_a_batch_has_the_same_bits_as_alone() -> None:
+    engine, inputs = Engine(tiny_checkpoint()), random_inputs(np.random.default_rng(3))
+    alone, batched = engine_logits(engine, inputs), engine_logits(engine, inputs, batch=7)
+    for field in FIELDS:
+        for song in range(7):
+            assert np.array_equal(alone[field][:, 0], batched[field][:, song])
+
+
+def test_exact_products_do_not_depend_on_the_order_of_summation() -> None:
+    rng = np.random.default_rng(4)
+    weights = exact_weights(rng.standard_normal((64, 500)).astype(np.float32) * 0.05)
+    hidden = on_grid(np.tanh(rng.standard_normal(500)).astype(np.float32), ACTIVATION_BITS)
+    wanted = weights @ hidden
+    for seed in range(20):
+        order = np.random.default_rng(seed).permutation(500)
+        running = np.cumsum(weights[:, order] * hidden[order], axis=1, dtype=np.float32)[:, -1]
+        assert np.array_equal(running, wanted)
+    assert np.abs(weights).max() > 0
+
+
+def test_rounding_to_grids_moves_logits_little() -> None:
+    checkpoint, inputs = tiny_checkpoint(scale=0.2), random_inputs(np.random.default_rng(5))
+    plain, exact = (engine_logits(Engine(checkpoint, exact=e), inputs) for e in (False, True))
+    for field in FIELDS:
+        assert np.abs(plain[field] - exact[field]).max() < 0.05
+
+
+def test_state_goes_in_and_comes_out() -> None:
+    engine = Engine(tiny_checkpoint())
+    before = engine.start(1)
+    after = engine.advance(np.ones((1, 4 * engine.shape.hidden), dtype=np.float32), before)
+    assert not before.hidden.any()
+    assert isinstance(after, EngineState)
+    assert after.hidden.any()
+
+
+def test_a_checkpoint_survives_the_disk(tmp_path: Path) -> None:
+    checkpoint = tiny_checkpoint()
+    save_checkpoint(checkpoint, tmp_path / "tiny.safetensors")
+    back = load_checkpoint(tmp_path / "tiny.safetensors")
+    assert back.header == checkpoint.header
+    assert np.array_equal(back.lineups, checkpoint.lineups)
+    assert all(np.array_equal(back.weights[name], weight) for name, weight in checkpoint.weights.items())
