@@ -1,0 +1,63 @@
+"""From a trained network to a checkpoint: weights, names, validation figures, licences and the lineups of its data."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from composer.checkpoint import LINEUP_COLUMNS, Checkpoint, header_for
+from composer.conditions import density_class
+from composer.network import Network
+from midi_data.events import PART_LIMIT
+from midi_data.pieces import Piece, Shard
+from training.pieces import Names
+
+Held = list[tuple[Shard, Piece]]
+
+
+def checkpoint_of(
+    network: Network, names: Names, train: Held, *, name: str, valid: dict[str, dict[str, float]], trained_notes: int,
+    recipe: dict[str, Any],
+) -> Checkpoint:
+    """``network`` and what it was trained on as a checkpoint in memory."""
+    weights = {key: tensor.detach().float().cpu().numpy() for key, tensor in network.state_dict().items()}
+    header = header_for(
+        network.shape, name=name, genres=names.genres, styles=names.styles, valid=valid, trained_notes=trained_notes,
+        recipe=recipe, data=_amounts(train), licences=_licences(train),
+    )
+    return Checkpoint(header, weights, lineups(train, names))
+
+
+def lineups(train: Held, names: Names) -> NDArray[np.int64]:
+    """(P, 8 + 16): one row a training piece, as ``composer.checkpoint.LINEUP_COLUMNS`` and its band."""
+    rows = np.full((len(train), len(LINEUP_COLUMNS) + PART_LIMIT), -1, dtype=np.int64)
+    for row, (shard, piece) in zip(rows, train, strict=True):
+        events = shard.events(piece)
+        band = events.band
+        _, numerator, denominator = piece.meters[0]
+        bars = max(1, round(piece.end / (numerator * 96 / denominator)))
+        row[: len(LINEUP_COLUMNS)] = (
+            names.genre_row(piece), names.style_row(piece), round(piece.tempos[0][1]), numerator, denominator,
+            piece.key, density_class(len(events), piece.end), min(bars, 30000),
+        )  # fmt: skip
+        row[len(LINEUP_COLUMNS) : len(LINEUP_COLUMNS) + len(band)] = band
+    return rows
+
+
+def _amounts(train: Held) -> dict[str, dict[str, float]]:
+    amounts: dict[str, dict[str, float]] = defaultdict(lambda: {"pieces": 0, "hours": 0.0, "notes": 0})
+    for _, piece in train:
+        amounts[piece.genre]["pieces"] += 1
+        amounts[piece.genre]["notes"] += piece.count
+        amounts[piece.genre]["hours"] += piece.seconds / 3600
+    return {genre: {k: round(v, 2) for k, v in amount.items()} for genre, amount in amounts.items()}
+
+
+def _licences(train: Held) -> dict[str, dict[str, int]]:
+    counts: dict[str, Counter[str]] = defaultdict(Counter)
+    for _, piece in train:
+        counts[piece.genre][f"{piece.style}: {piece.licence}"] += 1
+    return {genre: dict(count) for genre, count in counts.items()}

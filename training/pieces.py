@@ -1,0 +1,144 @@
+"""One piece as a lane of training sees it: steps, clock and condition labels, varied anew each time it comes up."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from composer.conditions import clock, density_class, tempo_class
+from composer.shapes import CONDITIONS, KEY_NOT_TOLD
+from midi_data.bars import BarGrid
+from midi_data.events import FIELDS, VOCABULARY, WAIT, EventSequence, Ints
+from midi_data.pieces import Piece
+from midi_data.steps import Steps, steps_of
+from training.recipe import Augmentation
+
+DRUM_PITCH = 128
+
+
+@dataclass(frozen=True, slots=True)
+class Names:
+    """Rows of the genre and style tables. Style 0 is "any"; others are ``genre/style``."""
+
+    genres: tuple[str, ...]
+    styles: tuple[str, ...]
+
+    def genre_row(self, piece: Piece) -> int:
+        """The piece's row in the genre table."""
+        return self.genres.index(piece.genre)
+
+    def style_row(self, piece: Piece) -> int:
+        """The piece's row in the style table; 0 for one that has no row."""
+        style = f"{piece.genre}/{piece.style}"
+        return self.styles.index(style) if style in self.styles else 0
+
+
+@dataclass(frozen=True, slots=True)
+class Variation:
+    """How a piece is varied this time: semitones up, velocity classes up, tempo factor, and what is left untold."""
+
+    semitones: int = 0
+    velocity: int = 0
+    tempo: float = 1.0
+    untold: tuple[str, ...] = ("style", "key", "density", "bars_left")
+    """The default tells genre, band, tempo and meter only: the terms on which pieces are scored."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class LanePiece:
+    """A varied piece, ready to be cut into segments. Arrays over its ``S`` steps as in ``StepInputs``."""
+
+    previous: Ints
+    clock: Ints
+    position_after: Ints
+    next: Ints
+    part: Ints
+    note: Ints
+    matched: NDArray[np.float32]
+    target: Ints
+    labels: Ints
+    band: NDArray[np.bool_]
+
+    def __len__(self) -> int:
+        return len(self.target)
+
+
+def draw_variation(rng: np.random.Generator, events: EventSequence, how: Augmentation) -> Variation:
+    """A random variation whose transposition keeps every pitch on the keyboard."""
+    pitched = events.pitch[events.pitch < DRUM_PITCH]
+    low, high = -how.transpose_semitones, how.transpose_semitones - 1
+    if len(pitched) and how.transpose_semitones:
+        low, high = max(low, -int(pitched.min())), min(high, 127 - int(pitched.max()))
+    semitones = int(rng.integers(low, high + 1)) if low < high else 0
+    velocity = int(rng.integers(-how.velocity_classes, how.velocity_classes + 1))
+    tempo = float(np.exp(rng.uniform(-how.tempo_ratio, how.tempo_ratio)))
+    options = Variation().untold
+    untold = options if rng.random() < how.all_untold else tuple(o for o in options if rng.random() < how.one_untold)
+    if rng.random() < how.one_untold:
+        untold = (*untold, "tempo")
+    return Variation(semitones, velocity, tempo, untold)
+
+
+def lane_piece(piece: Piece, events: EventSequence, names: Names, how: Variation) -> LanePiece:
+    """``piece`` varied and laid out for the network."""
+    steps = steps_of(events)
+    grid = BarGrid.of(events.meters, events.end)
+    target, following, note = _varied(steps, how)
+    previous = np.concatenate([[[VOCABULARY[f] for f in FIELDS]], target[:-1]])
+    matched = np.zeros(steps.part.shape, dtype=np.float32)
+    matched[1:] = note[:-1, :-1, 0] == target[:-1, 2:3]
+    matched[1:][target[:-1, 0] >= WAIT] = 0
+    band = np.zeros(VOCABULARY["part"], dtype=np.bool_)
+    band[list(events.band)] = True
+    return LanePiece(
+        previous,
+        clock(grid, steps.tick[:-1], length_told="bars_left" not in how.untold),
+        grid.position_of(steps.tick[1:]),
+        following,
+        steps.part,
+        note,
+        matched,
+        target,
+        _labels(piece, events, names, how),
+        band,
+    )
+
+
+def _varied(steps: Steps, how: Variation) -> tuple[Ints, Ints, Ints]:
+    target, following, note = steps.target.copy(), steps.next.copy(), steps.note.copy()
+    for pitch in (target[:, 2], following[:, :, 2], note[:, :, 0]):
+        pitch[pitch < DRUM_PITCH] += how.semitones
+    if how.velocity:
+        top = VOCABULARY["velocity"] - 1
+        for velocity in (target[:, 4], note[:, :, 2]):
+            real = velocity <= top
+            velocity[real] = np.clip(velocity[real] + how.velocity, 0, top)
+    return target, following, note
+
+
+def _labels(piece: Piece, events: EventSequence, names: Names, how: Variation) -> Ints:
+    bpm = max(piece.tempos, key=lambda tempo: _reign(piece, tempo[0]))[1]
+    labels = {
+        "genre": names.genre_row(piece),
+        "style": names.style_row(piece),
+        "tempo": tempo_class(bpm * how.tempo),
+        "key": transposed_key(piece.key, how.semitones),
+        "density": density_class(len(events), events.end),
+    }
+    labels |= {name: KEY_NOT_TOLD if name == "key" else 0 for name in how.untold if name in labels}
+    return np.array([labels[name] for name in CONDITIONS], dtype=np.int64)
+
+
+def _reign(piece: Piece, onset: int) -> int:
+    """Ticks for which the tempo set at ``onset`` rules."""
+    return min([t for t, _ in piece.tempos if t > onset], default=max(piece.end, onset)) - onset
+
+
+def transposed_key(key: int, semitones: int) -> int:
+    """A key class (see ``prepare.key_class``) moved by ``semitones``; 0 (no key) stays."""
+    if key == 0:
+        return 0
+    mode, tonic = divmod(key - 1, 12)
+    return 1 + 12 * mode + (tonic + semitones) % 12

@@ -1,0 +1,80 @@
+"""Everything that decides a training, as one typed value read from a TOML file. One recipe a checkpoint that ships."""
+
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from training.errors import RecipeError
+
+
+class _Table(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Widths(_Table):
+    """Widths of the network; see ``composer.shapes.NetworkShape``."""
+
+    hidden: int = Field(default=512, ge=8)
+    layers: int = Field(default=2, ge=1, le=8)
+    inputs: int = Field(default=256, ge=8)
+    head: int = Field(default=192, ge=8)
+
+
+class DropoutRates(_Table):
+    """Dropout of inputs, between layers, of outputs, of recurrent weights, of the lookback input."""
+
+    inputs: float = Field(default=0.1, ge=0, lt=1)
+    layers: float = Field(default=0.1, ge=0, lt=1)
+    outputs: float = Field(default=0.1, ge=0, lt=1)
+    recurrent_weights: float = Field(default=0.1, ge=0, lt=1)
+    lookback: float = Field(default=0.1, ge=0, lt=1)
+
+
+class Augmentation(_Table):
+    """How pieces are varied each time they come up, and how often a condition is left untold."""
+
+    transpose_semitones: int = Field(default=6, ge=0, le=11, description="at most this far, up or down")
+    velocity_classes: int = Field(default=1, ge=0, le=4)
+    tempo_ratio: float = Field(default=0.1, ge=0, lt=1)
+    all_untold: float = Field(default=0.25, ge=0, le=1)
+    one_untold: float = Field(default=0.15, ge=0, le=1)
+
+
+class Recipe(_Table):
+    """A training. Lengths in updates; one update sees ``lanes`` × ``steps`` events."""
+
+    name: str = Field(pattern=r"^[a-z0-9][a-z0-9-]*$")
+    seed: int = 1
+    updates: int = Field(default=4000, ge=1)
+    lanes: int = Field(default=64, ge=1)
+    steps: int = Field(default=96, ge=2)
+    learning_rate: float = Field(default=2e-3, gt=0)
+    warm_up_updates: int = Field(default=150, ge=0)
+    final_learning_rate_ratio: float = Field(default=0.02, ge=0, le=1)
+    weight_decay: float = Field(default=0.01, ge=0)
+    gradient_norm: float = Field(default=1.0, gt=0)
+    ema_decay: float = Field(default=0.999, ge=0, lt=1)
+    valid_every: int = Field(default=250, ge=1)
+    valid_notes_a_genre: int = Field(default=15_000, ge=1)
+    patience: int = Field(default=8, ge=1, description="validations without a better figure before stopping")
+    genre_weights: dict[str, float] = Field(default_factory=dict)
+    widths: Widths = Widths()
+    dropouts: DropoutRates = DropoutRates()
+    augmentation: Augmentation = Augmentation()
+
+
+def read_recipe(path: Path, **changes: Any) -> Recipe:
+    """The recipe in a TOML file, with ``changes`` on top. Raises ``RecipeError`` naming the first wrong value."""
+    try:
+        return Recipe(**{**tomllib.loads(path.read_text(encoding="utf-8")), **changes})
+    except OSError as error:
+        raise RecipeError(f"{path}: cannot be read ({error.strerror})") from error
+    except tomllib.TOMLDecodeError as error:
+        raise RecipeError(f"{path}: not TOML ({error})") from error
+    except ValidationError as error:
+        first = error.errors()[0]
+        raise RecipeError(f"{path}: {'.'.join(map(str, first['loc']))}: {first['msg']}, not {first['input']!r}") from error
