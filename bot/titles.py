@@ -15,7 +15,7 @@ from bot.text import SLASH_WORD, clean, one_line, says_something, strip_quotes, 
 
 UNTITLED = "your song"
 # Letters that digits and signs stand for where somebody hides a word.
-_DISGUISES = str.maketrans("013457@$!|", "oieastasil")
+_DISGUISES = str.maketrans("013457@$", "oieastas")
 
 
 def clean_title(text: str) -> str:
