@@ -14,10 +14,14 @@ LONGEST_TEXT = 4_000
 _SLASHES = str.maketrans({"／": "/", "⁄": "/", "∕": "/"})
 _JOINERS = "\u200c\u200d"
 # Joiners hold emoji families and Persian words together; beside ASCII they only hide a command word.
-_STRAY_JOINER = re.compile(rf"(?<![^\x00-\x7f\s])[{_JOINERS}]|[{_JOINERS}](?![^\x00-\x7f\s])")
-_LINK = re.compile(r"(?i)(?<![a-z0-9])(?:https?://|www\.)\S*|(?<![\w-])[\w-]+(?:\.[\w-]+)+(?::\d+)?/\S*")
+_JOINED = rf"[^\x00-\x7f\s{_JOINERS}]"
+_STRAY_JOINER = re.compile(rf"(?<!{_JOINED})[{_JOINERS}]|[{_JOINERS}](?!{_JOINED})")
+_LINK = re.compile(r"(?i)(?<![a-z0-9])(?:https?://|www\.)\S*|(?<![\w.-])[\w-]+(?:\.[\w-]+)+(?::\d+)?/\S*")
 # @name, @name@host (Mastodon), @name.host (Bluesky), @name:host (Matrix). A name follows no letter: me@home is none.
-_MENTION = re.compile(r"(?<![\w@＠])[@＠]\w+(?:[.-]\w+)*(?:@\w+(?:[.-]\w+)*|:localhost|:\w+(?:-\w+)*(?:\.\w[\w-]*)+)?")
+_MENTION = re.compile(
+    r"(?<![\w@＠])[@＠]\w+(?:[.-]\w+)*"
+    r"(?:(?:@\w+(?:[.-]\w+)*)+|:localhost|:\w+(?:-\w+)*(?:\.\w[\w-]*)+)?"
+)
 
 # What may stand before the slash of a command word: not a path, a fraction or "and/or".
 SLASH_WORD = re.compile(r"(?<![0-9A-Za-z_./:])/([A-Za-zＡ-Ｚａ-ｚ]+)")

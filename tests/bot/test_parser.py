@@ -2,6 +2,7 @@ import importlib.util
 import json
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -245,6 +246,14 @@ def test_genres_of_ones_own_take_the_place_of_the_shipped_ones() -> None:
 def test_each_field_has_one_short_and_at_least_one_long_word() -> None:
     assert len(ALL_NAMES) == len(set(ALL_NAMES))
     assert all(len(word.names[0]) == 1 < len(word.names[1]) for word in WORDS)
+
+
+@pytest.mark.parametrize("unit", ["a.", "@a", "@a:", "a-", "\u200d", "👨\u200d", '"', "k.y.", "/i drums ", "/", "1"])
+def test_no_text_takes_long_however_it_is_made(unit: str) -> None:
+    begin = time.perf_counter()
+    parse(f"{unit * 4000} /compose")
+    parse(f"/compose /g {unit * 1000}")
+    assert time.perf_counter() - begin < 1
 
 
 def test_parsing_loads_neither_torch_nor_numpy() -> None:
