@@ -1,0 +1,94 @@
+"""Everything the bot can be told from outside, as one typed value. Reads the environment and files, nothing else.
+
+Every secret may also come from a file: ``RIFFBIRD_X_ACCESS_TOKEN_FILE=/run/secrets/x`` fills ``x_access_token``.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+from pydantic import Field, SecretStr
+from pydantic.fields import FieldInfo
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+
+PREFIX = "RIFFBIRD_"
+
+
+class SecretFiles(PydanticBaseSettingsSource):
+    """Secrets from files named by ``…_FILE`` variables, as container platforms hand them over."""
+
+    def get_field_value(self, field: FieldInfo, field_name: str) -> tuple[Any, str, bool]:
+        """The file's text without its last newline, or nothing."""
+        path = os.environ.get(f"{PREFIX}{field_name.upper()}_FILE")
+        if path is None or field.annotation not in (SecretStr, SecretStr | None):
+            return None, field_name, False
+        return Path(path).read_text(encoding="utf-8").strip(), field_name, False
+
+    def __call__(self) -> dict[str, Any]:
+        """All secrets that came from files."""
+        found = {name: self.get_field_value(field, name)[0] for name, field in self.settings_cls.model_fields.items()}
+        return {name: value for name, value in found.items() if value is not None}
+
+
+class BotSettings(BaseSettings):
+    """One running bot. Durations in seconds, money in US dollars a UTC day."""
+
+    model_config = SettingsConfigDict(env_prefix=PREFIX, env_file=".env", extra="ignore", hide_input_in_errors=True)
+
+    # every network
+    bot_cooldown_seconds: float = Field(default=60.0, ge=0)
+    bot_songs_a_day: int = Field(default=20, ge=0)
+    bot_waiting_songs: int = Field(default=1, ge=1)
+    bot_blocked: str = ""
+    bot_catch_up_hours: float = Field(default=24.0, gt=0)
+    bot_lease_seconds: float = Field(default=180.0, gt=0)
+    bot_request_timeout_seconds: float = Field(default=30.0, gt=0)
+    bot_poll_seconds: float = Field(default=20.0, gt=0)
+
+    # X
+    x_consumer_key: SecretStr | None = None
+    x_consumer_secret: SecretStr | None = None
+    x_access_token: SecretStr | None = None
+    x_access_token_secret: SecretStr | None = None
+    x_client_id: SecretStr | None = None
+    x_client_secret: SecretStr | None = None
+    x_refresh_token: SecretStr | None = None
+    x_token_file: Path = Path("data/x-token.json")
+    x_daily_budget_dollars: float = Field(default=5.0, ge=0)
+    x_mentions_pause_seconds: float = Field(default=15.0, ge=3)
+    x_messages: bool = True
+    x_messages_pause_seconds: float = Field(default=300.0, ge=60)
+    x_api_origin: str = ""
+
+    # Mastodon
+    mastodon_url: str = ""
+    mastodon_access_token: SecretStr | None = None
+
+    # Matrix
+    matrix_homeserver: str = ""
+    matrix_user_id: str = ""
+    matrix_access_token: SecretStr | None = None
+    matrix_join_invitations: bool = True
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Arguments first, then the environment, then files named in it, then ``.env``."""
+        return init_settings, env_settings, SecretFiles(settings_cls), dotenv_settings, file_secret_settings
+
+    def missing(self, *names: str) -> list[str]:
+        """The environment variables behind those of ``names`` that are empty."""
+        return [f"{PREFIX}{name.upper()}" for name in names if not plain(getattr(self, name))]
+
+
+def plain(value: SecretStr | str | None) -> str:
+    """The text of a setting that may be secret or absent. Call it where the text is used, never earlier."""
+    return value.get_secret_value() if isinstance(value, SecretStr) else (value or "")

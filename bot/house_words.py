@@ -1,0 +1,86 @@
+"""Which of `bot.wording`'s sentences is said to whom, within the length of where it is posted.
+
+The seam between what happened to a mention and its words. Knows no network by name and writes no sentence itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TypedDict
+
+from bot.fairness import Policy, Verdict
+from bot.frontends.protocol import Frontend, Mention
+from bot.lengths import Measure
+from bot.parser import ParsedText
+from bot.wording import (
+    alt_text,
+    apology_reply,
+    cooldown_reply,
+    genres_reply,
+    help_reply,
+    nothing_to_repeat_reply,
+    one_waiting_reply,
+    queue_full_reply,
+    refusal_reply,
+    song_reply,
+    too_many_reply,
+)
+from worker.queues import JobState, SongRecord
+
+
+class Room(TypedDict):
+    """How much may be said."""
+
+    limit: int
+    measure: Measure
+
+
+@dataclass(frozen=True)
+class HouseWords:
+    """The words for one network; its limits are asked each time, since some are learnt at sign-in."""
+
+    frontend: Frontend
+
+    def _room(self, mention: Mention) -> Room:
+        limits = self.frontend.limits
+        length = limits.message_length if mention.is_private else limits.text_length
+        return {"limit": length, "measure": limits.measure}
+
+    def answer(self, mention: Mention, parsed: ParsedText) -> str:
+        """The reply to everything that gets no song: help, the genres, a refusal, ``/again`` under no song of ours."""
+        room = self._room(mention)
+        table: dict[str, Callable[[], str]] = {
+            "help": lambda: help_reply(**room),
+            "genres": lambda: genres_reply(**room),
+            "again": lambda: nothing_to_repeat_reply(**room),
+        }
+        return table.get(parsed.kind, lambda: refusal_reply(parsed.refusal or "", **room))()
+
+    def limit(self, mention: Mention, verdict: Verdict, policy: Policy, wait_seconds: float) -> str:
+        """The reply to a wish that the house rules do not allow now."""
+        room = self._room(mention)
+        if verdict is Verdict.COOLING_DOWN:
+            return cooldown_reply(wait_seconds, **room)
+        if verdict is Verdict.ENOUGH_TODAY:
+            return too_many_reply(policy.songs_a_day, **room)
+        return one_waiting_reply(**room)
+
+    def queue_full(self, mention: Mention, wait_seconds: float) -> str:
+        """The reply when as many songs wait as may wait."""
+        return queue_full_reply(wait_seconds, **self._room(mention))
+
+    def no_song(self, mention: Mention, song: JobState) -> str:
+        """The reply to a song that was refused by the band, or failed by our fault."""
+        room = self._room(mention)
+        if song.status == "refused":
+            return refusal_reply(song.problem or "", **room)
+        return apology_reply(**room)
+
+    def song(self, mention: Mention, song: SongRecord, notices: tuple[str, ...]) -> str:
+        """The caption of a finished song."""
+        return song_reply(song.rendition, song.request, notices, **self._room(mention))
+
+    def alt_text(self, song: SongRecord) -> str:
+        """The song in words, for people who do not hear it."""
+        return alt_text(song.rendition, limit=self.frontend.limits.alt_text_length)

@@ -1,0 +1,109 @@
+"""From a mention to a promise that survives us: parsed, judged, written down once, and its song queued.
+
+Knows the ledger and the queue; deliberately knows no network and does not answer anybody: that is `bot.replies`.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import StrEnum
+
+from bot.command_words import as_command
+from bot.fairness import Person, Policy, Verdict, judge, judge_words, wait_seconds
+from bot.frontends.protocol import Frontend, Mention, job_id
+from bot.house_words import HouseWords
+from bot.ledger import Ledger, Promise
+from bot.parser import ParsedText, again, parse
+from composer.request import ComposeRequest
+from worker.queues import QueueFullError, Queues, ReplyTask, submit
+
+logger = logging.getLogger(__name__)
+
+REPLY_JOB = "bot.replies.reply"
+
+
+class Point(StrEnum):
+    """The moments between reading and remembering at which a process may die; tests kill it at each of them."""
+
+    READ = "read, nothing written"
+    PROMISED = "promised, no song queued"
+    QUEUED = "song queued, cursor not moved"
+    CURSOR_MOVED = "cursor moved"
+    TAKEN = "taken, nothing uploaded"
+    FENCED = "uploaded, about to post"
+    POSTED = "posted, not remembered"
+    REMEMBERED = "remembered"
+
+
+Milestone = Callable[[Point], None]
+
+
+def no_milestone(point: Point) -> None:
+    """Outside of tests nothing happens at these points."""
+
+
+@dataclass(frozen=True)
+class Intake:
+    """One network's ear."""
+
+    frontend: Frontend
+    ledger: Ledger
+    queues: Queues
+    policy: Policy
+    words: HouseWords
+    catch_up_seconds: float
+    milestone: Milestone = no_milestone
+
+    def hear(self, mention: Mention, now: float) -> None:
+        """Make ``mention`` safe: afterwards it is promised and queued, or will never be answered. May be repeated."""
+        if mention.is_automated or mention.written_at < now - self.catch_up_seconds:
+            return
+        parsed = parse(mention.text)
+        if parsed.kind == "none":
+            return
+        if parsed.kind == "stop":
+            self.ledger.stop(mention.author_id)
+            return
+        promise = self.ledger.promise(mention, lambda person: self._decide(mention, parsed, person, now), now)
+        self.milestone(Point.PROMISED)
+        if promise is not None and promise.state == "claimed":
+            self.queue_song(promise)
+            self.milestone(Point.QUEUED)
+
+    def queue_song(self, promise: Promise) -> None:
+        """Hand the promised song to the workers, once: the job is named after the interaction."""
+        if promise.request is None:
+            return
+        request = ComposeRequest.model_validate(promise.request)
+        mention = promise.mention
+        try:
+            submit(
+                self.queues, request, job_id=promise.job, formats=self.frontend.media.formats,
+                reply=ReplyTask(REPLY_JOB, {"network": mention.network, "interaction": mention.interaction}),
+                text=as_command(request), listed=not mention.is_private and mention.visibility in ("", "public"),
+            )  # fmt: skip
+        except QueueFullError as full:
+            self.ledger.say_instead(promise, self.words.queue_full(mention, full.retry_after_seconds))
+
+    def _decide(self, mention: Mention, parsed: ParsedText, person: Person, now: float) -> Promise | None:
+        """What is owed for ``parsed``, given who asks; pure, since the ledger may ask twice."""
+        if parsed.kind == "again":
+            parsed = self._repeated(mention, parsed)
+        if parsed.kind != "compose" or parsed.request is None:
+            silent = judge_words(person, self.policy) is Verdict.SILENCE
+            return None if silent else Promise(mention, words=self.words.answer(mention, parsed))
+        verdict = judge(person, self.policy, now)
+        if verdict is Verdict.SILENCE:
+            return None
+        if verdict is not Verdict.WELCOME:
+            text = self.words.limit(mention, verdict, self.policy, wait_seconds(person, self.policy, now))
+            return Promise(mention, words=text, tells_limit=True)
+        job = job_id(mention.network, mention.interaction)
+        return Promise(mention, request=parsed.request.model_dump(mode="json"), job=job, notices=parsed.notices)
+
+    def _repeated(self, mention: Mention, parsed: ParsedText) -> ParsedText:
+        """``/again``: the song replied to, with a seed still to be drawn."""
+        previous = self.ledger.song_for(mention)
+        return parsed if previous is None else again(ComposeRequest.model_validate(previous), parsed)

@@ -1,0 +1,176 @@
+"""The bot's loop: read, make safe, move the cursor, keep what is promised, and sleep until the next of these is due.
+
+The cursor moves only after everything that was read is promised and queued, so a process may die anywhere. Knows one
+frontend; deliberately knows no network by name.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import random
+import signal
+import socket
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from types import FrameType
+
+from redis import Redis
+
+from bot.bot_settings import BotSettings
+from bot.fairness import Policy
+from bot.frontends.patience import Clock, SystemClock, backoff_seconds
+from bot.frontends.protocol import Batch, CredentialsError, Frontend, FrontendError, TryLaterError
+from bot.house_words import HouseWords
+from bot.intake import Intake, Milestone, Point, no_milestone
+from bot.ledger import Ledger
+from bot.replies import Desk, hear_bells
+from worker.queues import QUEUE_GONE, Queues
+
+logger = logging.getLogger(__name__)
+
+LONGEST_NAP_SECONDS = 1.0  # bells of the reply queue are heard at least this often
+CREDENTIALS_PAUSE_SECONDS = 300.0
+QUEUE_GONE_PAUSE_SECONDS = 2.0
+
+
+@dataclass
+class Channel:
+    """One thing that is read again and again: mentions, or messages."""
+
+    name: str
+    read: Callable[[str | None], Batch]
+    pause_seconds: float
+    next_at: float = 0.0
+    failures: int = 0
+
+
+@dataclass
+class Bot:
+    """One network's bot. ``turn`` does what is due now, ``run`` turns until it is told to stop."""
+
+    frontend: Frontend
+    ledger: Ledger
+    queues: Queues
+    intake: Intake
+    desk: Desk
+    clock: Clock
+    generator: random.Random
+    milestone: Milestone = no_milestone
+    stopping: threading.Event = field(default_factory=threading.Event)
+    channels: list[Channel] = field(default_factory=list)
+
+    def open(self) -> str:
+        """Sign in and learn the network's limits; the account's name. Raises ``CredentialsError``."""
+        name = self.frontend.open()
+        limits = self.frontend.limits
+        self.channels = [Channel("mentions", self.frontend.mentions, limits.mentions_pause_seconds)]
+        if limits.messages_pause_seconds is not None:
+            self.channels.append(Channel("messages", self.frontend.messages, limits.messages_pause_seconds))
+        return name
+
+    def run(self) -> None:
+        """Turn until ``stopping`` is set; the step under way is finished first."""
+        while not self.stopping.is_set():
+            self.clock.sleep(self._careful_turn())
+
+    def _careful_turn(self) -> float:
+        """A turn that outlives a lost server: nothing is forgotten meanwhile, since nothing was remembered."""
+        try:
+            return self.turn()
+        except QUEUE_GONE as error:
+            logger.warning("the queue's server is away: %s", type(error).__name__)
+            return QUEUE_GONE_PAUSE_SECONDS
+
+    def turn(self) -> float:
+        """Do everything that is due, then say how many seconds nothing will be."""
+        for channel in self.channels:
+            if channel.next_at <= self.clock.now() and not self.stopping.is_set():
+                self._read(channel)
+        hear_bells(self.queues)
+        for interaction in self.ledger.due(self.clock.now()):
+            if self.stopping.is_set():
+                break
+            self._attend(interaction)
+        return self._nap_seconds()
+
+    def _read(self, channel: Channel) -> None:
+        now = self.clock.now()
+        try:
+            batch = channel.read(self.ledger.cursor(channel.name))
+        except FrontendError as error:
+            channel.failures += 1
+            channel.next_at = now + self._pause_after(error, channel.failures)
+            logger.warning("%s are not read: %s", channel.name, error)
+            return
+        self.milestone(Point.READ)
+        for mention in batch.mentions:
+            self.intake.hear(mention, now)
+        if batch.cursor is not None:
+            self.ledger.move_cursor(channel.name, batch.cursor)
+            self.milestone(Point.CURSOR_MOVED)
+        channel.failures, channel.next_at = 0, now + channel.pause_seconds
+
+    def _attend(self, interaction: str) -> None:
+        try:
+            self.desk.attend(interaction)
+        except CredentialsError as error:
+            logger.error("nothing can be posted: %s", error)  # noqa: TRY400  the operator needs the line, not the stack
+
+    def _pause_after(self, error: FrontendError, failures: int) -> float:
+        if isinstance(error, TryLaterError) and error.retry_after_seconds is not None:
+            return error.retry_after_seconds
+        if isinstance(error, CredentialsError):
+            return CREDENTIALS_PAUSE_SECONDS
+        return backoff_seconds(failures, self.generator)
+
+    def _nap_seconds(self) -> float:
+        """Short while something is owed: a bell of the reply queue does not wake us."""
+        idle = self.idle_seconds()
+        return min(idle, LONGEST_NAP_SECONDS) if self.ledger.owed() else idle
+
+    def idle_seconds(self) -> float:
+        """How long no channel is to be read and no promise is due."""
+        now, due = self.clock.now(), self.ledger.next_due()
+        moments = [channel.next_at for channel in self.channels] + ([] if due is None else [due])
+        return max(0.0, min(moments, default=now) - now)
+
+    def stop(self, _signal: int = 0, _frame: FrameType | None = None) -> None:
+        """A signal handler: end after the step under way; a second signal ends at once."""
+        self.stopping.set()
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        if isinstance(self.clock, SystemClock):
+            self.clock.wake()
+
+
+def open_ledger(queues: Queues, network: str) -> Ledger:
+    """The ledger of ``network`` in the queue's own server."""
+    server = Redis.from_url(
+        queues.settings.redis_url.get_secret_value(), decode_responses=True, socket_timeout=5, socket_connect_timeout=2
+    )
+    return Ledger(server, network, owner=f"{socket.gethostname()}-{os.getpid()}-{random.randrange(2**32):08x}")
+
+
+def make_bot(
+    frontend: Frontend,
+    ledger: Ledger,
+    queues: Queues,
+    settings: BotSettings,
+    *,
+    clock: Clock,
+    generator: random.Random,
+    milestone: Milestone = no_milestone,
+) -> Bot:
+    """All parts of one network's bot, put together."""
+    ledger.block(*settings.bot_blocked.replace(",", " ").split())
+    policy = Policy(settings.bot_cooldown_seconds, settings.bot_songs_a_day, settings.bot_waiting_songs)
+    words = HouseWords(frontend)
+    catch_up = settings.bot_catch_up_hours * 3600
+    intake = Intake(frontend, ledger, queues, policy, words, catch_up, milestone)
+    desk = Desk(
+        frontend, ledger, queues, intake, words, clock, generator,
+        settings.bot_lease_seconds, settings.bot_poll_seconds, milestone,
+    )  # fmt: skip
+    return Bot(frontend, ledger, queues, intake, desk, clock, generator, milestone)

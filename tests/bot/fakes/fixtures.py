@@ -1,0 +1,37 @@
+"""Fixtures of the frontends' tests: imported by name where they are used."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.bot.fakes.server import TestClock
+from tests.bot.fakes.stage import Stage, open_server, open_stage
+from tests.bot.fakes.x import FakeX
+
+
+@pytest.fixture(scope="module")
+def server_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    with open_server(tmp_path_factory.mktemp("server")) as url:
+        yield url
+
+
+@pytest.fixture
+def clock() -> TestClock:
+    return TestClock(time.time())
+
+
+@pytest.fixture
+def stage(server_url: str, tmp_path: Path, clock: TestClock) -> Iterator[Stage]:
+    made = open_stage(server_url, tmp_path, clock)
+    yield made
+    made.queues.connection.close()
+
+
+@pytest.fixture
+def fake_x(clock: TestClock) -> Iterator[FakeX]:
+    with FakeX(clock.now) as fake:
+        yield fake

@@ -1,0 +1,106 @@
+"""A whole stage for tests: embedded server, queue, worker in this process, a bot, and a clock that moves when they rest.
+
+The worker is the real one; only what it performs is the stand-in of `videos`, unless a test says otherwise.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from bot.bot_settings import BotSettings
+from bot.frontends.protocol import Frontend
+from bot.frontends.x import XFrontend
+from bot.intake import Milestone, no_milestone
+from bot.ledger import Ledger
+from bot.run import Bot, make_bot, open_ledger
+from tests.bot.fakes.server import TestClock
+from tests.bot.fakes.x import FakeX
+from worker.embedded import EmbeddedServer
+from worker.processes import WarmWorker
+from worker.queues import COMPOSE_QUEUE, REPLY_QUEUE, Queues, connect
+from worker.settings import Settings
+
+PERFORMER = "tests.bot.fakes.videos.performer"
+SECRETS = {
+    "x_consumer_key": "ck-0123456789",
+    "x_consumer_secret": "cs-very-secret-consumer",
+    "x_access_token": "at-0123456789",
+    "x_access_token_secret": "ts-very-secret-token",
+}
+
+
+def bot_settings(**values: object) -> BotSettings:
+    """Settings that owe nothing to the environment of whoever runs the tests; by default nobody has to wait."""
+    usual: dict[str, object] = {
+        "bot_cooldown_seconds": 0, "bot_songs_a_day": 1000, "bot_waiting_songs": 1000, "bot_request_timeout_seconds": 5,
+        "x_daily_budget_dollars": 1000,
+    }  # fmt: skip
+    return BotSettings(_env_file=None, **(usual | values))  # type: ignore[call-arg]
+
+
+def x_settings(fake: FakeX, **values: object) -> BotSettings:
+    return bot_settings(x_api_origin=fake.url, **SECRETS, **values)
+
+
+@dataclass
+class Stage:
+    """Queue and worker. ``queues`` is connected to a server of this test's own."""
+
+    queues: Queues
+    clock: TestClock
+
+    def bot(self, frontend: Frontend, settings: BotSettings, milestone: Milestone = no_milestone) -> Bot:
+        made = make_bot(
+            frontend, self.ledger(frontend.network), self.queues, settings,
+            clock=self.clock, generator=random.Random(3), milestone=milestone,
+        )  # fmt: skip
+        made.open()
+        return made
+
+    def x_bot(self, fake: FakeX, **values: object) -> Bot:
+        settings = x_settings(fake, **values)
+        frontend = XFrontend(settings, self.ledger("x"), self.clock, random.Random(5))
+        return self.bot(frontend, settings)
+
+    def ledger(self, network: str) -> Ledger:
+        return open_ledger(self.queues, network)
+
+    def work(self) -> None:
+        """Compose everything that waits, in this process."""
+        if self.queues.depth(COMPOSE_QUEUE):
+            WarmWorker(self.queues).work(burst=True, logging_level=None)
+
+    def settle(self, *bots: Bot, turns: int = 400) -> None:
+        """Turn, work and rest until nothing is owed and nothing is new."""
+        quiet = 0
+        for _ in range(turns):
+            for bot in bots:
+                bot.turn()
+            self.work()
+            quiet = quiet + 1 if not any(bot.ledger.owed() for bot in bots) else 0
+            if quiet > 2 and all(channel.failures == 0 for bot in bots for channel in bot.channels):
+                return
+            self.clock.sleep(self._rest(bots))
+        raise AssertionError(f"not settled after {turns} turns: {[bot.ledger.owed() for bot in bots]} promises open")
+
+    def _rest(self, bots: tuple[Bot, ...]) -> float:
+        """Until something is due; not at all while a bell waits to be heard."""
+        return 0.01 if self.queues.depth(REPLY_QUEUE) else max(0.01, min(bot.idle_seconds() for bot in bots))
+
+
+@contextmanager
+def open_server(folder: Path) -> Iterator[str]:
+    with EmbeddedServer(folder) as url:
+        yield url
+
+
+def open_stage(url: str, folder: Path, clock: TestClock, **values: object) -> Stage:
+    """A stage on the server at ``url``, emptied first."""
+    usual: dict[str, object] = {"redis_url": url, "data_dir": folder, "performer": PERFORMER, "queue_limit": 10_000}
+    queues = connect(Settings(**(usual | values)))  # type: ignore[arg-type]
+    queues.connection.flushall()
+    return Stage(queues, clock)
