@@ -50,8 +50,8 @@ def integrated_loudness(audio: Audio, sample_rate: int = SAMPLE_RATE) -> float:
     hops = len(audio) // hop
     if hops < 4:
         return SILENCE_LUFS
-    weighted = sosfilt(_k_weighting(sample_rate), audio[: hops * hop], axis=0)
-    power = np.square(weighted, dtype=np.float64).reshape(hops, hop, -1).mean(axis=1).sum(axis=1)
+    channels = sosfilt(_k_weighting(sample_rate), audio[: hops * hop].T).reshape(-1, hops, hop)
+    power = np.einsum("chn,chn->h", channels, channels).astype(np.float64) / hop
     return _gated(np.convolve(power, np.full(4, 0.25), "valid"))
 
 
@@ -98,13 +98,14 @@ def _peaks(audio: Audio, matters: float) -> NDArray[np.float32]:
     0.45 of it keep their sample peak and need no work.
     """
     frames = -(-len(audio) // _FRAME)
-    padded = np.zeros((frames * _FRAME, audio.shape[1]), np.float32)
-    padded[: len(audio)] = audio
-    sample_peaks = np.abs(padded).reshape(frames, -1).max(axis=1) if frames else np.zeros(0, np.float32)
-    hot = np.flatnonzero(sample_peaks > 0.45 * matters)
-    for channel in padded.T if len(hot) else ():
-        np.maximum.at(sample_peaks, hot, _between(channel, hot))
-    return sample_peaks
+    channels = np.zeros((audio.shape[1], frames * _FRAME), np.float32)
+    channels[:, : len(audio)] = audio.T
+    in_frames = channels.reshape(len(channels), frames, _FRAME)
+    peaks = np.maximum(in_frames.max(axis=(0, 2), initial=0.0), -in_frames.min(axis=(0, 2), initial=0.0))
+    hot = np.flatnonzero(peaks > 0.45 * matters)
+    for channel in channels if len(hot) else ():
+        np.maximum.at(peaks, hot, _between(channel, hot))
+    return peaks
 
 
 def _between(channel: NDArray[np.float32], frames: NDArray[np.intp]) -> NDArray[np.float32]:

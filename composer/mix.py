@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from composer import loudness, room
-from composer.amplifier import amplify
+from composer.amplifier import Mono, amplify
 from composer.audio_files import SAMPLE_RATE, Audio, Progress
 from composer.synthesis import play
 from midi_data.general_midi import family_name
@@ -110,38 +110,44 @@ def places(tracks: Sequence[Track]) -> list[Place]:
 def mix(song: Song, progress: Progress = None) -> Audio:
     """The mastered sound of ``song``: shape (samples, 2), its ``duration_seconds`` and a tail of ``TAIL_SECONDS``."""
     seconds = song.duration_seconds + TAIL_SECONDS
-    bus = np.zeros((round(seconds * SAMPLE_RATE), 2), np.float32)
+    bus = np.zeros((2, round(seconds * SAMPLE_RATE)), np.float32).T
     send = np.zeros(len(bus), np.float32)
     playing = [track for track in song.tracks if track.notes]
     for done, (place, sound) in enumerate(zip(places(playing), stems(playing, song, seconds), strict=True), start=1):
         bus += sound
-        send += sound.mean(axis=1) * np.float32(place.role.room)
+        send += _middle(sound) * np.float32(place.role.room)
         _tell(progress, 0.8 * done / len(playing))
     room.add(bus, send)
     return fade_out(loudness.master(glue(without_dc(bus))))
 
 
 def stems(tracks: Sequence[Track], song: Song, seconds: float) -> Iterator[Audio]:
-    """Each of ``tracks`` as it goes into the mix, in order; sound after the synthesiser runs in threads of its own."""
+    """Each of ``tracks`` as it goes into the mix, in order; two are worked on at a time."""
     waiting: deque[Future[Audio]] = deque()
     with ThreadPoolExecutor(2, "stem") as pool:
         for track, place in zip(tracks, places(tracks), strict=True):
-            waiting.append(pool.submit(_placed, play(track, song, seconds), place))
+            waiting.append(pool.submit(_stem, track, song, seconds, place))
             if len(waiting) > 2:
                 yield waiting.popleft().result()
         while waiting:
             yield waiting.popleft().result()
 
 
-def _placed(raw: Audio, place: Place) -> Audio:
-    """``raw`` through the amplifier where its role has one, at its loudness, at its place."""
-    middle = raw.mean(axis=1)
+def _stem(track: Track, song: Song, seconds: float, place: Place) -> Audio:
+    """``track`` played, through the amplifier where its role has one, at its loudness, at its place."""
+    raw = play(track, song, seconds)
+    middle = _middle(raw)
     side = (raw[:, 0] - middle) * np.float32(place.role.width)
     if place.role.drive:
         middle = amplify(middle, place.role.drive)
     left, right = _pan_gains(place.pan)
-    sound = np.stack((middle * left + side, middle * right - side), axis=1)
-    return sound * np.float32(loudness.amplitude(_gain_db(sound, place.level)))
+    sound = np.stack((middle * left + side, middle * right - side)).T
+    sound *= np.float32(loudness.amplitude(_gain_db(sound, place.level)))
+    return sound
+
+
+def _middle(sound: Audio) -> Mono:
+    return np.asarray((sound[:, 0] + sound[:, 1]) * np.float32(0.5), np.float32)
 
 
 def _pan_gains(pan: float) -> tuple[np.float32, np.float32]:
@@ -161,7 +167,7 @@ def without_dc(audio: Audio) -> Audio:
     from scipy.signal import lfilter
 
     pole = np.float32(1 - 2 * np.pi * 15 / SAMPLE_RATE)
-    return np.asarray(lfilter(np.array([1, -1], np.float32), np.array([1, -pole]), audio, axis=0), np.float32)
+    return np.asarray(lfilter(np.array([1, -1], np.float32), np.array([1, -pole]), audio.T).T, np.float32)
 
 
 _GLUE_FRAME = 480
@@ -174,7 +180,8 @@ def glue(audio: Audio) -> Audio:
     from scipy.signal import lfilter
 
     frames = len(audio) // _GLUE_FRAME
-    power = np.square(audio[: frames * _GLUE_FRAME]).reshape(frames, -1).mean(axis=1, dtype=np.float64)
+    channels = audio[: frames * _GLUE_FRAME].T.reshape(2, frames, _GLUE_FRAME)
+    power = np.einsum("chn,chn->h", channels, channels).astype(np.float64) / (2 * _GLUE_FRAME)
     if not power.any():
         return audio
     keep = np.exp(-_GLUE_FRAME / SAMPLE_RATE / _GLUE_SECONDS)

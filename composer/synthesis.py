@@ -1,32 +1,32 @@
-"""From the notes of one part to its raw sound: a soundfont played by the synthesiser.
+"""From the notes of one part to its raw sound: the samples of a soundfont, played note by note.
 
-Knows MIDI and the synthesiser's habits; deliberately does not know levels, panning, effects or other parts.
+Knows notes and when they sound; deliberately does not know levels, panning, effects or other parts.
 """
 
 from __future__ import annotations
 
-import io
 import os
-import struct
-import wave
-from collections.abc import Iterator
-from functools import lru_cache
+from collections.abc import Sequence
+from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
+from composer import tone
 from composer.audio_files import SAMPLE_RATE, Audio
 from composer.errors import RefusedError, RenderError
+from composer.soundfont import Region, SoundFont, load
+from composer.tone import Mono
 from midi_data.song import Song, Track
 
 SOUNDFONT_VARIABLE = "RIFFBIRD_SOUNDFONT"
 """Environment variable that names another ``.sf2`` file."""
 
-_TICKS_PER_SECOND = 10_000
-"""Resolution of the events handed over: the tempo map is already worked in, so ticks are plain time."""
-_DRUM_CHANNEL, _CHANNEL = 9, 0
-_VOLUME, _EXPRESSION, _REVERB, _CHORUS = 7, 11, 91, 93
+_PAN, _EXCLUSIVE_CLASS = 17, 57
+_CHOKE_SECONDS = 0.03
+"""How fast a closing hi-hat silences the open one."""
 
 
 def soundfont_path() -> Path:
@@ -43,58 +43,84 @@ def soundfont_path() -> Path:
     raise RenderError("no soundfont: pretty_midi is not installed whole, and RIFFBIRD_SOUNDFONT is not set")
 
 
+def soundfont() -> SoundFont:
+    """The soundfont at `soundfont_path`, read once a process."""
+    path = soundfont_path()
+    return load(path, path.stat().st_mtime_ns)
+
+
+@dataclass(frozen=True, slots=True)
+class Stroke:
+    """One note as samples see it: from ``begin`` to ``end`` (samples), ``gain`` from its velocity."""
+
+    begin: int
+    end: int
+    key: int
+    velocity: int
+
+    @property
+    def gain(self) -> float:
+        """Amplitude of the velocity: its square, as the specification's default modulator has it."""
+        return (self.velocity / 127) ** 2
+
+
 def play(track: Track, song: Song, seconds: float) -> Audio:
     """The dry sound of ``track`` along ``song``'s tempo map, shape (seconds · SAMPLE_RATE, 2), cut at ``seconds``."""
-    import midirenderer
-
-    font = soundfont_path()
-    try:
-        font_bytes = _font_bytes(font, font.stat().st_mtime_ns)
-        sound = midirenderer.render_wave_from(font_bytes, part_midi(track, song, seconds))
-    except ValueError as error:
-        raise RefusedError(f"the soundfont {font} cannot be played: {error}") from error
-    with wave.open(io.BytesIO(sound)) as file:
-        samples = np.frombuffer(file.readframes(file.getnframes()), "<i2").reshape(-1, 2)
-    audio = np.zeros((round(seconds * SAMPLE_RATE), 2), np.float32)
-    length = min(len(audio), len(samples))
-    np.multiply(samples[:length], np.float32(1 / 32768), out=audio[:length])
-    return audio
+    sound = np.zeros((2, round(seconds * SAMPLE_RATE)), np.float32)
+    strokes = [_stroke(song, note.onset, note.end, note.pitch, note.velocity) for note in track.notes]
+    regions = soundfont().regions(track.program, is_drum=track.is_drum)
+    answers = {region: [s for s in strokes if region.answers(s.key, s.velocity)] for region in regions}
+    for region, mine in answers.items():
+        if mine:
+            _play_region(region, mine, _silencers(region, answers), sound)
+    return sound.T
 
 
-@lru_cache(maxsize=2)
-def _font_bytes(path: Path, changed: int) -> bytes:  # noqa: ARG001  (part of the key: a replaced font is read again)
-    return path.read_bytes()
+def _silencers(region: Region, answers: dict[Region, list[Stroke]]) -> NDArray[np.int64]:
+    """The samples at which ``region`` is choked: every beginning within its exclusive class, in order."""
+    group = region.amount(_EXCLUSIVE_CLASS)
+    members = [strokes for other, strokes in answers.items() if group and other.amount(_EXCLUSIVE_CLASS) == group]
+    return np.unique(np.array([stroke.begin for strokes in members for stroke in strokes], np.int64))
 
 
-def part_midi(track: Track, song: Song, seconds: float) -> bytes:
-    """``track`` alone as a MIDI file of ``seconds``, dry: no reverb, no chorus, loud enough for 16 bits."""
-    channel = _DRUM_CHANNEL if track.is_drum else _CHANNEL
-    controls = {_VOLUME: 100, _EXPRESSION: 127, _REVERB: 0, _CHORUS: 0}
-    body = bytearray(b"\x00\xff\x51\x03" + (1_000_000).to_bytes(3, "big"))
-    body += bytes((0, 0xC0 | channel, track.program))
-    for control, value in controls.items():
-        body += bytes((0, 0xB0 | channel, control, value))
-    last = round(seconds * _TICKS_PER_SECOND)
-    here = 0
-    for tick, pitch, velocity in sorted(_switches(track, song)):
-        moment = min(tick, last)
-        body += _variable_length(moment - here) + bytes((0x90 | channel, pitch, velocity))
-        here = moment
-    body += _variable_length(last - here) + b"\xff\x2f\x00"
-    header = struct.pack(">4sIHHH", b"MThd", 6, 0, 1, _TICKS_PER_SECOND)
-    return header + struct.pack(">4sI", b"MTrk", len(body)) + bytes(body)
+def _stroke(song: Song, onset: int, end: int, pitch: int, velocity: int) -> Stroke:
+    first, last = (round(song.seconds_at(tick) * SAMPLE_RATE) for tick in (onset, end))
+    return Stroke(first, last, pitch, velocity)
 
 
-def _switches(track: Track, song: Song) -> Iterator[tuple[int, int, int]]:
-    """(tick, pitch, velocity) of every note's beginning and, with velocity 0, end."""
-    for note in track.notes:
-        yield round(song.seconds_at(note.onset) * _TICKS_PER_SECOND), note.pitch, note.velocity
-        yield round(song.seconds_at(note.end) * _TICKS_PER_SECOND), note.pitch, 0
+def _play_region(region: Region, strokes: Sequence[Stroke], silencers: NDArray[np.int64], sound: Audio) -> None:
+    """Add every one of ``strokes`` to ``sound`` (2, samples), in place."""
+    release = tone.release_curve(region)
+    bank = tone.tones(region, _longest(strokes, len(release), sound.shape[1]))
+    # −500 … 500 is left … right; constant power.
+    angle = (np.clip(region.amount(_PAN), -500, 500) / 500 + 1) * np.pi / 4
+    for stroke in strokes:
+        voice = _released(bank[stroke.key], stroke.end - stroke.begin, release)
+        voice = _choked(voice, stroke.begin, silencers)[: max(sound.shape[1] - stroke.begin, 0)]
+        for side, pan in zip(sound, (np.cos(angle), np.sin(angle)), strict=True):
+            if pan > 1e-3:
+                side[stroke.begin : stroke.begin + len(voice)] += voice * np.float32(pan * stroke.gain)
 
 
-def _variable_length(number: int) -> bytes:
-    """``number`` in MIDI's base 128, most significant digit first."""
-    digits = [number & 127]
-    while number := number >> 7:
-        digits.append(128 | number & 127)
-    return bytes(reversed(digits))
+def _longest(strokes: Sequence[Stroke], release: int, end: int) -> dict[int, int]:
+    """Key → samples of tone that its longest note takes, its release and the sound's ``end`` considered."""
+    lengths: dict[int, int] = {}
+    for stroke in strokes:
+        length = max(min(stroke.end - stroke.begin + release, end - stroke.begin), 1)
+        lengths[stroke.key] = max(lengths.get(stroke.key, 0), length)
+    return lengths
+
+
+def _released(voice: Mono, held: int, release: Mono) -> Mono:
+    """``voice`` for as long as its key is ``held`` (samples), then dying away."""
+    dying = voice[held : held + len(release)]
+    return np.concatenate((voice[:held], dying * release[: len(dying)]))
+
+
+def _choked(voice: Mono, begin: int, silencers: NDArray[np.int64]) -> Mono:
+    """``voice``, begun at sample ``begin``, faded out where the next of ``silencers`` begins."""
+    following = int(np.searchsorted(silencers, begin, side="right"))
+    if following == len(silencers):
+        return voice
+    fade = np.linspace(1, 0, round(_CHOKE_SECONDS * SAMPLE_RATE), dtype=np.float32)
+    return _released(voice, int(silencers[following]) - begin, fade)
