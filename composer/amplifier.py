@@ -7,6 +7,7 @@ Knows sound; deliberately does not know notes, programs, levels or panning.
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -27,8 +28,8 @@ _THUMP_HERTZ, _THUMP_DB = 125.0, 3.5
 _PRESENCE_HERTZ, _PRESENCE_DB = 2600.0, 5.0
 _BIAS = 0.12
 """Off-centre drive: a little of the even overtones that valves add."""
-_RING_SECONDS = 0.05
-"""Silence added before the transform so that the cabinet's ringing does not wrap around to the beginning."""
+_BLOCK, _BEFORE, _AFTER = 32_768, 3_840, 256
+"""Samples of a block's transform, and how many of them at either end only let filters ring out (80 and 5 ms)."""
 
 
 def amplify(guitar: Mono, drive: float) -> Mono:
@@ -41,21 +42,23 @@ def amplify(guitar: Mono, drive: float) -> Mono:
     level = _playing_level(guitar)
     if level <= 0:
         return np.zeros_like(guitar)
-    size = fft.next_fast_len(len(guitar) + round(_RING_SECONDS * SAMPLE_RATE), real=True)
-    hertz = np.fft.rfftfreq(size, 1 / SAMPLE_RATE)
-    spectrum = fft.rfft(guitar, size) * (_input_tone(hertz) * (drive / level))
-    overtones = fft.rfft(_valve(_oversampled(spectrum, size)))[: len(hertz)]
-    speaker = fft.irfft(overtones * (_cabinet(hertz) / OVERSAMPLING), size)
-    return np.asarray(speaker[: len(guitar)], np.float32)
+    spectrum = fft.rfft(_overlapping(guitar)) * (_input_tone() * np.float32(drive / level))
+    loud = fft.irfft(spectrum * np.float32(OVERSAMPLING), _BLOCK * OVERSAMPLING)
+    overtones = fft.rfft(_valve(loud))[:, : spectrum.shape[1]] * (_cabinet() / np.float32(OVERSAMPLING))
+    speaker = fft.irfft(overtones, _BLOCK)[:, _BEFORE : _BLOCK - _AFTER]
+    return np.asarray(speaker.reshape(-1)[: len(guitar)], np.float32)
 
 
-def _oversampled(spectrum: NDArray[np.complex64], size: int) -> Mono:
-    from scipy import fft
+def _overlapping(signal: Mono) -> NDArray[np.float32]:
+    """``signal`` in blocks of ``_BLOCK`` samples that share ``_BEFORE`` and ``_AFTER`` with their neighbours."""
+    step = _BLOCK - _BEFORE - _AFTER
+    count = -(-len(signal) // step)
+    padded = np.zeros(_BLOCK + (count - 1) * step, np.float32)
+    padded[_BEFORE : _BEFORE + len(signal)] = signal
+    return np.lib.stride_tricks.sliding_window_view(padded, _BLOCK)[::step]
 
-    return np.asarray(fft.irfft(spectrum, size * OVERSAMPLING) * np.float32(OVERSAMPLING), np.float32)
 
-
-def _valve(signal: Mono) -> Mono:
+def _valve(signal: NDArray[np.float32]) -> NDArray[np.float32]:
     """Soft clipping, biased; its resting value is taken off so that silence stays at zero."""
     signal += np.float32(_BIAS)
     np.tanh(signal, out=signal)
@@ -72,16 +75,18 @@ def _playing_level(guitar: Mono) -> float:
     return float(np.sqrt(playing.mean())) if len(playing) else 0.0
 
 
-def _input_tone(hertz: NDArray[np.floating[Any]]) -> NDArray[np.complex64]:
+@cache
+def _input_tone() -> NDArray[np.complex64]:
     """The pick-up's way to the valve: low end off (it would only blur), middle up."""
-    return _response(hertz, [_high_pass(_TIGHT_HERTZ), _peak(_BITE_HERTZ, _BITE_DB, 0.7)])
+    return _response([_high_pass(_TIGHT_HERTZ), _peak(_BITE_HERTZ, _BITE_DB, 0.7)])
 
 
-def _cabinet(hertz: NDArray[np.floating[Any]]) -> NDArray[np.complex64]:
+@cache
+def _cabinet() -> NDArray[np.complex64]:
     """A closed 4×12" box, close microphone: band-pass 80 Hz – 5 kHz with its thump and its presence."""
     steep = [_low_pass(_CABINET_HIGH_HERTZ, quality) for quality in (0.54, 1.31)]
     tone = [_peak(_THUMP_HERTZ, _THUMP_DB, 1.2), _peak(_PRESENCE_HERTZ, _PRESENCE_DB, 1.0)]
-    return _response(hertz, [_high_pass(_CABINET_LOW_HERTZ), *steep, *tone])
+    return _response([_high_pass(_CABINET_LOW_HERTZ), *steep, *tone])
 
 
 Section = tuple[tuple[float, float, float], tuple[float, float, float]]
@@ -101,12 +106,10 @@ def _peak(hertz: float, decibel: float, quality: float) -> Section:
     return (1.0, hertz * gain / quality, hertz**2), (1.0, hertz / gain / quality, hertz**2)
 
 
-def _response(hertz: NDArray[np.floating[Any]], sections: list[Section]) -> NDArray[np.complex64]:
-    """Complex gain at each of ``hertz`` of the sections in a row, worked out on a coarse grid and interpolated."""
-    grid = np.linspace(0.0, SAMPLE_RATE / 2, 1 << 14)
-    s = 1j * grid
+def _response(sections: list[Section]) -> NDArray[np.complex64]:
+    """Complex gain of the sections in a row at each frequency of a block's spectrum."""
+    s = 1j * np.fft.rfftfreq(_BLOCK, 1 / SAMPLE_RATE)
     gain: NDArray[Any] = np.ones_like(s)
     for numerator, denominator in sections:
         gain = gain * np.polyval(numerator, s) / np.polyval(denominator, s)
-    # The filters are smooth over the grid's 1.5 Hz, so a straight line between its points is exact enough.
-    return np.asarray(np.interp(hertz, grid, gain), np.complex64)
+    return np.asarray(gain, np.complex64)

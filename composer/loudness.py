@@ -94,18 +94,18 @@ def true_peak(audio: Audio) -> float:
 def _peaks(audio: Audio, matters: float) -> NDArray[np.float32]:
     """Oversampled peak over channels in each ``_FRAME``, shape (frames,).
 
-    Only right where it may reach ``matters``: the taps sum to < 2.2 in magnitude, so frames that stay under
-    0.45 of it keep their sample peak and need no work.
+    Only right where it may reach ``matters``: in music no peak between samples is 4 dB over them, so frames that
+    stay under 0.6 of it keep their sample peak and need no work.
     """
     frames = -(-len(audio) // _FRAME)
     channels = np.zeros((audio.shape[1], frames * _FRAME), np.float32)
     channels[:, : len(audio)] = audio.T
     in_frames = channels.reshape(len(channels), frames, _FRAME)
     peaks = np.maximum(in_frames.max(axis=(0, 2), initial=0.0), -in_frames.min(axis=(0, 2), initial=0.0))
-    hot = np.flatnonzero(peaks > 0.45 * matters)
+    hot = np.flatnonzero(peaks > 0.6 * matters)
     for channel in channels if len(hot) else ():
         np.maximum.at(peaks, hot, _between(channel, hot))
-    return peaks
+    return np.asarray(peaks, np.float32)
 
 
 def _between(channel: NDArray[np.float32], frames: NDArray[np.intp]) -> NDArray[np.float32]:

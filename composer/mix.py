@@ -164,10 +164,10 @@ def _gain_db(sound: Audio, level: float) -> float:
 
 def without_dc(audio: Audio) -> Audio:
     """``audio`` through a one-pole high-pass at 15 Hz."""
-    from scipy.signal import lfilter
+    from scipy.signal import sosfilt
 
-    pole = np.float32(1 - 2 * np.pi * 15 / SAMPLE_RATE)
-    return np.asarray(lfilter(np.array([1, -1], np.float32), np.array([1, -pole]), audio.T).T, np.float32)
+    section = np.array([[1, -1, 0, 1, 2 * np.pi * 15 / SAMPLE_RATE - 1, 0]], np.float32)
+    return np.asarray(sosfilt(section, audio.T).T, np.float32)
 
 
 _GLUE_FRAME = 480
