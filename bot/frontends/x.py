@@ -65,7 +65,7 @@ class XFrontend:
     # ------------------------------------------------------------------ reading
 
     def mentions(self, cursor: str | None) -> Batch:
-        """As ``Frontend.mentions``. The cursor is the youngest mention's id; a little is read twice, and known again."""
+        """As ``Frontend.mentions``. The cursor is the youngest mention's id; a little is read twice, on purpose."""
         since = {"since_id": snowflake_before(cursor, OVERLAP_SECONDS)} if cursor else self._catch_up()
         found, authors = self._pages(since)
         ours = [tweet for tweet in found[::-1] if self._summons(tweet)]

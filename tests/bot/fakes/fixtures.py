@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.bot.fakes.mastodon import FakeMastodon
 from tests.bot.fakes.server import TestClock
 from tests.bot.fakes.stage import Stage, open_server, open_stage
 from tests.bot.fakes.x import FakeX
@@ -34,4 +35,10 @@ def stage(server_url: str, tmp_path: Path, clock: TestClock) -> Iterator[Stage]:
 @pytest.fixture
 def fake_x(clock: TestClock) -> Iterator[FakeX]:
     with FakeX(clock.now) as fake:
+        yield fake
+
+
+@pytest.fixture
+def fake_mastodon(clock: TestClock) -> Iterator[FakeMastodon]:
+    with FakeMastodon(clock.now) as fake:
         yield fake

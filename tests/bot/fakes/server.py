@@ -147,6 +147,10 @@ class FakeServer:
         """A refusal, or None."""
         raise NotImplementedError
 
+    def stream(self, call: Call, connection: BaseHTTPRequestHandler) -> bool:  # noqa: ARG002
+        """Networks that push override this: True when the connection was used up as a stream."""
+        return False
+
     def error(self, status: int) -> Reply:
         return Reply(status, {"title": str(status), "detail": f"injected {status}"})
 
@@ -222,12 +226,16 @@ def _make_handler(fake: FakeServer) -> type[BaseHTTPRequestHandler]:
         def log_message(self, *_: object) -> None:
             """Quiet."""
 
+        def date_time_string(self, timestamp: float | None = None) -> str:
+            """The Date header tells the fake's own time."""
+            return super().date_time_string(timestamp if timestamp is not None else fake.now())
+
         def _any(self) -> None:
             body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
             parts = urlsplit(self.path)
             query = {key: values[-1] for key, values in parse_qs(parts.query, keep_blank_values=True).items()}
             headers = {key.lower(): value for key, value in self.headers.items()}
-            call = Call(self.command, parts.path, query, headers, body)
+            call = Call(self.command, parts.path.rstrip("/"), query, headers, body)
             if fake.stream(call, self):
                 return
             reply, fault = fake.answer(call)
@@ -264,11 +272,3 @@ def _make_handler(fake: FakeServer) -> type[BaseHTTPRequestHandler]:
         do_GET = do_POST = do_PUT = do_DELETE = _any  # noqa: N815
 
     return HandlerClass
-
-
-def _no_stream(self: FakeServer, call: Call, connection: BaseHTTPRequestHandler) -> bool:
-    """Networks that push override this: True when the connection was used up as a stream."""
-    return False
-
-
-FakeServer.stream = _no_stream

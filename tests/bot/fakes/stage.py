@@ -13,10 +13,12 @@ from pathlib import Path
 
 from bot.bot_settings import BotSettings
 from bot.frontends.protocol import Frontend
+from bot.frontends.mastodon import MastodonFrontend
 from bot.frontends.x import XFrontend
 from bot.intake import Milestone, no_milestone
 from bot.ledger import Ledger
 from bot.run import Bot, make_bot, open_ledger
+from tests.bot.fakes.mastodon import TOKEN, FakeMastodon
 from tests.bot.fakes.server import TestClock
 from tests.bot.fakes.x import FakeX
 from worker.embedded import EmbeddedServer
@@ -65,6 +67,10 @@ class Stage:
         settings = x_settings(fake, **values)
         frontend = XFrontend(settings, self.ledger("x"), self.clock, random.Random(5))
         return self.bot(frontend, settings)
+
+    def mastodon_bot(self, fake: FakeMastodon, **values: object) -> Bot:
+        settings = bot_settings(mastodon_url=fake.url, mastodon_access_token=TOKEN, **values)
+        return self.bot(MastodonFrontend(settings, self.clock), settings)
 
     def ledger(self, network: str) -> Ledger:
         return open_ledger(self.queues, network)

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import re
 import secrets
-from collections import defaultdict
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -188,7 +187,7 @@ class FakeX(FakeServer):
         return Reply(200, answer)
 
     def me(self, _: Call) -> Reply:
-        return Reply(200, {"data": self.users[BAND]}, {"x-access-level": self.access_level, "date": _http_date(self.now())})
+        return Reply(200, {"data": self.users[BAND]}, {"x-access-level": self.access_level})
 
     # ------------------------------------------------------------------ reading
 
@@ -347,14 +346,3 @@ def weighted_length(text: str) -> int:
 
 def stamp(at: float) -> str:
     return datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%dT%H:%M:%S.000Z")
-
-
-def _http_date(at: float) -> str:
-    return datetime.fromtimestamp(at, UTC).strftime("%a, %d %b %Y %H:%M:%S GMT")
-
-
-def count_by(posts: list[Post]) -> dict[str, int]:
-    counts: dict[str, int] = defaultdict(int)
-    for post in posts:
-        counts[post.replies_to] += 1
-    return counts

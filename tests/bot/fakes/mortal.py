@@ -1,0 +1,47 @@
+"""A bot in a process of its own that kills itself, SIGKILL, at one point: ``python -m tests.bot.fakes.mortal JSON``."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import signal
+import sys
+from pathlib import Path
+from typing import Any
+
+from bot.frontends.patience import SystemClock
+from bot.frontends.x import XFrontend
+from bot.intake import Point
+from bot.run import make_bot, open_ledger
+from tests.bot.fakes.stage import SECRETS, bot_settings
+from worker.processes import WarmWorker
+from worker.queues import COMPOSE_QUEUE, connect
+from worker.settings import Settings
+
+MOST_TURNS = 200
+
+
+def main(orders: dict[str, Any]) -> None:
+    """Turn and compose until the point is reached; exit status 3 if it never is."""
+    queues = connect(Settings(redis_url=orders["redis"], data_dir=Path(orders["folder"]), performer=orders["performer"]))
+    settings, clock = bot_settings(x_api_origin=orders["x"], bot_lease_seconds=60, **SECRETS), SystemClock()
+
+    def milestone(point: Point) -> None:
+        if point == orders["point"]:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    ledger = open_ledger(queues, "x")
+    frontend = XFrontend(settings, ledger, clock, random.Random(1))
+    bot = make_bot(frontend, ledger, queues, settings, clock=clock, generator=random.Random(1), milestone=milestone)
+    bot.open()
+    for _ in range(MOST_TURNS):
+        bot.turn()
+        if queues.depth(COMPOSE_QUEUE):
+            WarmWorker(queues).work(burst=True, logging_level=None)
+        clock.sleep(0.02)
+    sys.exit(3)
+
+
+if __name__ == "__main__":
+    main(json.loads(sys.argv[1]))

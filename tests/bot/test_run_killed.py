@@ -1,0 +1,52 @@
+"""The bot's process is killed, SIGKILL, at each point between reading and remembering. Songs are the stand-in's."""
+
+import json
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from bot.intake import Point
+from tests.bot.fakes.fixtures import clock, fake_x, server_url, stage  # noqa: F401  fixtures
+from tests.bot.fakes.stage import PERFORMER, Stage
+from tests.bot.fakes.x import BAND, FakeX
+
+ROOT = Path(__file__).parents[2]
+
+
+def run_until_killed(stage: Stage, fake_x: FakeX, point: Point) -> int:  # noqa: F811
+    settings = stage.queues.settings
+    orders = {
+        "redis": settings.redis_url.get_secret_value(), "folder": str(settings.data_dir), "performer": PERFORMER,
+        "x": fake_x.url, "point": point,
+    }  # fmt: skip
+    command = [sys.executable, "-m", "tests.bot.fakes.mortal", json.dumps(orders)]
+    return subprocess.run(command, cwd=ROOT, timeout=60, check=False).returncode
+
+
+@pytest.mark.parametrize("point", list(Point))
+def test_killed_at_any_point_and_started_again_the_bot_replies_once(
+    point: Point, stage: Stage, fake_x: FakeX,  # noqa: F811
+) -> None:  # fmt: skip
+    ada, bo = fake_x.person("ada"), fake_x.person("bo")
+    song = fake_x.write(ada, "@riffbird Dancing robots /compose /g jazz /t 160")
+    words = fake_x.write(bo, "@riffbird Oompah /compose /g polka-core")
+    late = fake_x.write(bo, "@riffbird Second /compose /g metal /t 90")
+    assert run_until_killed(stage, fake_x, point) == -signal.SIGKILL
+    stage.settle(stage.x_bot(fake_x))
+    assert {post.id: len(fake_x.replies_to(post.id)) for post in (song, words, late)} == {
+        song.id: 1, words.id: 1, late.id: 1,
+    }  # fmt: skip
+    assert len([post for post in fake_x.posts if post.author == BAND]) == 3
+    played = fake_x.played(fake_x.replies_to(song.id)[0].media[0])
+    assert (played.genre, played.tempo_bpm) == ("jazz", 160)
+    assert fake_x.violations == []
+
+
+def test_two_bot_processes_by_mistake_make_one_song_and_one_reply(stage: Stage, fake_x: FakeX) -> None:  # noqa: F811
+    people = [fake_x.person(f"fan{index}") for index in range(12)]
+    asked = [fake_x.write(who, f"@riffbird {who} /compose /g jazz /t 160") for who in people]
+    stage.settle(stage.x_bot(fake_x), stage.x_bot(fake_x))
+    assert [len(fake_x.replies_to(post.id)) for post in asked] == [1] * 12
