@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from datetime import UTC, datetime
 from importlib import import_module
 from pathlib import Path
@@ -21,9 +21,9 @@ from rq.timeouts import JobTimeoutException
 
 from composer.errors import CheckpointError, RefusedError, RenderError
 from composer.rendition import Rendition
-from composer.request import ComposeRequest, Format
 from worker.context import CURRENT_QUEUES
 from worker.notes import write_notes
+from worker.orders import Order
 from worker.progress import Progress
 from worker.queues import QUEUE_GONE, Queues
 from worker.settings import Settings
@@ -37,10 +37,10 @@ Outcome = dict[str, Any]
 Performer = Callable[..., Rendition]
 
 
-def compose(request: dict[str, Any], formats: Sequence[Format], text: str = "", *, listed: bool = False) -> Outcome:
+def compose(order: dict[str, Any]) -> Outcome:
     """Make a song. Returns ``{"status": "done" | "refused" | "failed", "problem": …}``; raises what may pass."""
     queues, job = CURRENT_QUEUES.get(), cast("Job", get_current_job())
-    outcome = _attempt(queues, job, ComposeRequest.model_validate(request), formats, text, listed=listed)
+    outcome = _attempt(queues, job, Order.model_validate(order))
     queues.stats.count_outcome(outcome["status"])
     return outcome
 
@@ -51,11 +51,9 @@ def load_performer(settings: Settings) -> Performer:
     return cast("Performer", getattr(import_module(module), name))
 
 
-def _attempt(
-    queues: Queues, job: Job, request: ComposeRequest, formats: Sequence[Format], text: str, *, listed: bool
-) -> Outcome:
+def _attempt(queues: Queues, job: Job, order: Order) -> Outcome:
     try:
-        _play(queues, job, request, formats, text, listed=listed)
+        _play(queues, job, order)
     except CheckpointError:
         queues.stats.count_failure("CheckpointError")
         logger.exception("song %s: the operator's checkpoint does not work", job.id)
@@ -72,25 +70,18 @@ def _attempt(
     return {"status": "done"}
 
 
-def _play(
-    queues: Queues, job: Job, request: ComposeRequest, formats: Sequence[Format], text: str, *, listed: bool
-) -> None:
+def _play(queues: Queues, job: Job, order: Order) -> None:
     settings, begun, progress = queues.settings, time.monotonic(), Progress(job)
     progress("composing", 0.0)  # a first attempt may have left more behind
     settings.scratch_dir.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=settings.scratch_dir, ignore_cleanup_errors=True) as scratch:
         folder = Path(scratch)
         rendition = load_performer(settings)(
-            request, folder, _with_midi(formats), checkpoint=settings.checkpoint, progress=progress
+            order.request, folder, order.formats_with_midi(), checkpoint=settings.checkpoint, progress=progress
         )
         write_notes(rendition.files["mid"], folder / "notes.json")
-        queues.songs.write(job.id, text, request, rendition, folder / "notes.json", listed=listed)
+        queues.songs.write(job.id, order, rendition, folder / "notes.json")
     _measure(queues, job, rendition, time.monotonic() - begun)
-
-
-def _with_midi(formats: Sequence[Format]) -> list[Format]:
-    """``formats`` and MIDI: the player's notes are read from that file."""
-    return list(formats) if "mid" in formats else ["mid", *formats]
 
 
 def _measure(queues: Queues, job: Job, rendition: Rendition, seconds: float) -> None:

@@ -15,6 +15,7 @@ from rq.job import Job, JobStatus
 from composer.request import ComposeRequest
 from worker.connection import SERIALIZER, Queues
 from worker.media import JOB_ID
+from worker.orders import Order
 from worker.songs import SongRecord
 
 Status = Literal["queued", "composing", "rendering", "done", "refused", "failed"]
@@ -35,6 +36,7 @@ class JobState:
     eta_seconds: int = 0
     text: str = ""
     request: ComposeRequest | None = None
+    notices: tuple[str, ...] = ()
     song: SongRecord | None = None
     problem: str | None = None
     """One sentence: why it was refused, or an apology."""
@@ -82,9 +84,10 @@ def _playing(job: Job) -> JobState:
 
 
 def _told(job: Job, status: Status, **facts: Any) -> JobState:
-    request = ComposeRequest.model_validate(job.kwargs["request"])
-    return JobState(job.id, status, text=str(job.kwargs.get("text", "")), request=request, **facts)
+    order = Order.model_validate(job.kwargs["order"])
+    return JobState(job.id, status, text=order.text, request=order.request, notices=order.notices, **facts)
 
 
 def _done(song: SongRecord) -> JobState:
-    return JobState(song.id, "done", progress=1.0, text=song.text, request=song.request, song=song)
+    told = tuple(song.rendition.notices)
+    return JobState(song.id, "done", progress=1.0, text=song.text, request=song.request, notices=told, song=song)

@@ -19,6 +19,7 @@ from redis import Redis
 from composer.rendition import Rendition
 from composer.request import ComposeRequest
 from worker.media import Media
+from worker.orders import Order
 
 FACTS_FILE = "facts.json"
 NOTES_FILE = "notes.json"
@@ -48,20 +49,24 @@ class SongBook:
         self.media = media
         self.ttl_seconds = ttl_seconds
 
-    def write(
-        self, job_id: str, text: str, request: ComposeRequest, rendition: Rendition, notes: Path, *, listed: bool
-    ) -> SongRecord:
+    def write(self, job_id: str, order: Order, rendition: Rendition, notes: Path) -> SongRecord:
         """Store a song's files, then its facts: whoever finds the facts finds the files."""
         names = {kind: f"song.{kind}" for kind in rendition.files}
+        files = {kind: Path(name) for kind, name in names.items()}
+        told = [*order.notices, *(notice for notice in rendition.notices if notice not in order.notices)]
         record = SongRecord(
-            id=job_id, number=self._number(job_id), text=text, finished_at=datetime.now(UTC), request=request,
-            rendition=rendition.model_copy(update={"files": {kind: Path(name) for kind, name in names.items()}}),
-        )  # fmt: skip
+            id=job_id,
+            number=self._number(job_id),
+            text=order.text,
+            finished_at=datetime.now(UTC),
+            request=order.request,
+            rendition=rendition.model_copy(update={"files": files, "notices": told}),
+        )
         facts = notes.with_name(FACTS_FILE)
         facts.write_text(record.model_dump_json(), encoding="utf-8")
         self.media.put(job_id, {names[kind]: path for kind, path in rendition.files.items()})
         self.media.put(job_id, {NOTES_FILE: notes, FACTS_FILE: facts})
-        self._remember(record, listed=listed)
+        self._remember(record, listed=order.listed)
         return record
 
     def find(self, job_id: str) -> SongRecord | None:

@@ -20,6 +20,7 @@ from composer.request import ComposeRequest, Format
 from worker.connection import REPLY_QUEUE, Queues
 from worker.errors import JobIdError, QueueFullError
 from worker.media import JOB_ID
+from worker.orders import Order
 from worker.settings import Settings
 
 COMPOSE_JOB = "worker.jobs.compose"
@@ -51,30 +52,29 @@ def submit(
     formats: Sequence[Format],
     reply: ReplyTask | None = None,
     text: str = "",
+    notices: Sequence[str] = (),
     listed: bool = False,
 ) -> Submission:
     """Hand in ``request`` once: the same ``job_id`` again returns the first submission, ``created=False``.
 
-    Request and reply are enqueued in one transaction: both or none. ``text`` is kept beside the song as it was written;
-    ``listed`` songs appear on the public timeline. Raises ``QueueFullError``, ``JobIdError``, or one of ``QUEUE_GONE``.
+    Request and reply are enqueued in one transaction: both or none. ``text`` is kept beside the song as it was written,
+    with the ``notices`` it was answered with; ``listed`` songs appear on the public timeline.
+    Raises ``QueueFullError``, ``JobIdError``, or one of ``QUEUE_GONE``.
     """
     if not JOB_ID.fullmatch(job_id):
         raise JobIdError(job_id)
-    arguments = {
-        "request": _with_seed(request, job_id).model_dump(mode="json"), "formats": list(formats),
-        "text": text, "listed": listed,
-    }  # fmt: skip
+    order = Order(
+        request=_with_seed(request, job_id), formats=tuple(formats), text=text, notices=tuple(notices), listed=listed
+    )
     with queues.connection.pipeline() as pipe:
         while True:
             try:
-                return _submit_once(queues, pipe, job_id, arguments, reply)
+                return _submit_once(queues, pipe, job_id, order, reply)
             except WatchError:  # somebody else took or gave a job meanwhile: look again
                 continue
 
 
-def _submit_once(
-    queues: Queues, pipe: Pipeline, job_id: str, arguments: dict[str, Any], reply: ReplyTask | None
-) -> Submission:
+def _submit_once(queues: Queues, pipe: Pipeline, job_id: str, order: Order, reply: ReplyTask | None) -> Submission:
     queue, limit = queues.compose_queue, queues.settings.queue_limit
     pipe.watch(queue.key, Job.key_for(job_id))  # type: ignore[no-untyped-call]
     waiting: int = pipe.llen(queue.key)
@@ -83,7 +83,7 @@ def _submit_once(
     if waiting >= limit:
         raise QueueFullError(limit, retry_after_seconds=max(1, math.ceil(queues.eta_seconds(1) / 2)))
     pipe.multi()
-    job = _enqueue(queues.settings, queue, pipe, job_id, arguments)
+    job = _enqueue(queues.settings, queue, pipe, job_id, order)
     if reply is not None:
         _defer_reply(queues, pipe, job, reply)
     pipe.execute()
@@ -95,11 +95,11 @@ def _known_submission(queues: Queues, job_id: str) -> Submission:
     return Submission(job_id, position, queues.eta_seconds(position), created=False)
 
 
-def _enqueue(settings: Settings, queue: Queue, pipe: Pipeline, job_id: str, arguments: dict[str, Any]) -> Job:
+def _enqueue(settings: Settings, queue: Queue, pipe: Pipeline, job_id: str, order: Order) -> Job:
     delays = list(settings.retry_delays_seconds)
     return queue.enqueue_call(
         COMPOSE_JOB,
-        kwargs=arguments,
+        kwargs={"order": order.model_dump(mode="json")},
         job_id=job_id,
         description=job_id,  # RQ would log the arguments otherwise, and they are a person's words
         timeout=settings.job_timeout_seconds,

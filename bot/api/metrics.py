@@ -1,0 +1,82 @@
+"""Prometheus: this process's HTTP requests, and the whole service's songs, read from the queue's server when asked.
+
+Does not know how anything is counted there.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+
+from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric, SummaryMetricFamily
+from prometheus_client.registry import Collector
+
+from worker.queues import COMPOSE_QUEUE, QUEUE_GONE, REPLY_QUEUE, TRAIN_QUEUE, Queues
+
+logger = logging.getLogger(__name__)
+
+CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+
+
+class HttpMetrics:
+    """Counters of one app, in a registry of its own, so that two apps in a process do not meet."""
+
+    def __init__(self, queues: Queues) -> None:
+        self.registry = CollectorRegistry()
+        self.registry.register(ServiceCollector(queues))
+        labels = ("method", "route", "status")
+        self.requests = Counter("riffbird_http_requests", "HTTP requests", labels, registry=self.registry)
+        self.seconds = Histogram("riffbird_http_seconds", "Seconds a request took", ("route",), registry=self.registry)
+
+    def count(self, method: str, route: str, status: int, seconds: float) -> None:
+        """One more request."""
+        self.requests.labels(method, route, str(status)).inc()
+        self.seconds.labels(route).observe(seconds)
+
+    def text(self) -> bytes:
+        """All metrics in Prometheus' text format."""
+        return generate_latest(self.registry)
+
+
+class ServiceCollector(Collector):
+    """Reads the service's counters at each scrape; without its server only ``riffbird_up 0`` is told."""
+
+    def __init__(self, queues: Queues) -> None:
+        self.queues = queues
+
+    def collect(self) -> Iterator[Metric]:
+        """The metrics now."""
+        try:
+            metrics = list(self._read())
+        except QUEUE_GONE as gone:
+            logger.warning("metrics without the queue's server: %s", gone)
+            metrics = []
+        yield GaugeMetricFamily("riffbird_up", "1 if the queue's server answers", value=float(bool(metrics)))
+        yield from metrics
+
+    def describe(self) -> list[Metric]:
+        """Nothing: asking now would need the server at start."""
+        return []
+
+    def _read(self) -> Iterator[Metric]:
+        depth = GaugeMetricFamily("riffbird_queue_depth", "Jobs waiting", labels=["queue"])
+        for name in (COMPOSE_QUEUE, REPLY_QUEUE, TRAIN_QUEUE):
+            depth.add_metric([name], self.queues.depth(name))
+        yield depth
+        stats = self.queues.stats
+        yield GaugeMetricFamily("riffbird_workers", "Worker processes alive", value=stats.worker_count())
+        seen = stats.read()
+        yield _counted("riffbird_songs", "Songs by outcome", "outcome", seen.outcomes)
+        yield _counted("riffbird_failures", "Faults by kind, retried or not", "kind", seen.failures)
+        stages = SummaryMetricFamily("riffbird_stage_seconds", "Seconds of a song by stage", labels=["stage"])
+        for stage, (songs, seconds) in seen.stages.items():
+            stages.add_metric([stage], songs, seconds)
+        yield stages
+
+
+def _counted(name: str, text: str, label: str, values: dict[str, int]) -> CounterMetricFamily:
+    family = CounterMetricFamily(name, text, labels=[label])
+    for value, count in values.items():
+        family.add_metric([value], count)
+    return family

@@ -1,0 +1,174 @@
+"""The shapes of the API's requests and answers, with an example each: the OpenAPI document is made from these.
+
+Only shapes: what may be asked is judged by the command parser, so that words and fields get the same answer.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from composer.rendition import PartFacts, Timings
+from composer.request import Format, Sampling
+from worker.queues import Status
+
+TEXT_LENGTH = 2000
+EXAMPLE_ID = "5f0c9c1e7d3b4c0e9f2a6b1d8e4c7a90"
+EXAMPLE_TEXT = "Dancing robots /compose /g heavy-metal /t 160 /r 0.2"
+Value = str | float | int | None
+
+
+class CompositionRequest(BaseModel):
+    """A tweet in ``text``, or fields, or both: a field wins over its word. What nobody knows is left out, and said."""
+
+    model_config = ConfigDict(
+        extra="allow",
+        json_schema_extra={
+            "examples": [
+                {"text": EXAMPLE_TEXT},
+                {"title": "Dancing robots", "genre": "heavy-metal", "tempo": 160, "randomness": 0.2, "seed": 42},
+            ]
+        },
+    )
+
+    text: str = Field(default="", max_length=TEXT_LENGTH, description="a tweet, or only its command words")
+    title: str | None = Field(default=None, max_length=TEXT_LENGTH)
+    genre: Value | dict[str, float] = Field(default=None, description="a genre, or a blend: metal:0.7+jazz:0.3")
+    tempo: Value = Field(default=None, description="beats a minute, 40-300")
+    randomness: Value = Field(default=None, description="0 careful … 1 wild")
+    length: Value = Field(default=None, description="seconds, 10-140")
+    band: Value | list[Any] = Field(default=None, description="instruments: drums,bass,lead guitar")
+    key: Value | dict[str, Any] = Field(default=None, description="Dm, F# major")
+    seed: Value = Field(default=None, description="repeats a song exactly")
+    sampling: str | None = Field(default=None, description="probability or embedding")
+    formats: tuple[Format, ...] | None = Field(default=None, min_length=1, description="files wanted; all if left out")
+
+    def fields(self) -> dict[str, Any]:
+        """What was given beside the text and the formats."""
+        return self.model_dump(exclude={"text", "formats"}, exclude_none=True)
+
+
+class Accepted(BaseModel):
+    """The request waits in the queue. ``position`` 1 is next."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "example": {
+                "id": EXAMPLE_ID, "status_url": f"/compositions/{EXAMPLE_ID}",
+                "events_url": f"/compositions/{EXAMPLE_ID}/events", "position": 1, "eta_seconds": 9, "notices": [],
+            }
+        }
+    )  # fmt: skip
+
+    id: str
+    status_url: str
+    events_url: str
+    position: int
+    eta_seconds: int
+    notices: list[str]
+
+
+class Composition(BaseModel):
+    """What became of a request; the song's own fields are there once ``status`` is ``done``."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "example": {
+                "id": EXAMPLE_ID, "status": "done", "progress": 1.0, "position": 0, "eta_seconds": 0,
+                "text": EXAMPLE_TEXT, "command": EXAMPLE_TEXT + " /s 42", "notices": [], "url": f"/songs/{EXAMPLE_ID}",
+                "number": 7, "finished_at": "2026-11-21T12:00:00Z", "title": "Dancing robots", "genre": "heavy-metal",
+                "tempo_bpm": 160, "randomness": 0.2, "sampling": "probability", "seed": 42, "key": "E minor",
+                "duration_seconds": 45.0, "bars": 30, "notes": 1410,
+                "parts": [{"name": "Drums", "program": 0, "is_drum": True, "notes": 520}],
+                "files": {"mp3": f"/compositions/{EXAMPLE_ID}/song.mp3"}, "checkpoint": "house",
+            }
+        }
+    )  # fmt: skip
+
+    id: str
+    status: Status
+    progress: float = Field(ge=0, le=1)
+    position: int = Field(description="1 is next, 0 does not wait")
+    eta_seconds: int
+    text: str = Field(description="what was asked, as written")
+    command: str = Field(description="the words that ask for the same again")
+    notices: list[str]
+    problem: str | None = Field(default=None, description="one sentence, if refused or failed")
+    url: str | None = Field(default=None, description="the song's own page")
+    notes_url: str | None = Field(default=None, description="its notes as JSON, for a player")
+    number: int | None = None
+    finished_at: datetime | None = None
+    title: str | None = None
+    genre: str | None = None
+    tempo_bpm: float | None = None
+    randomness: float | None = None
+    sampling: Sampling | None = None
+    seed: int | None = None
+    key: str | None = None
+    duration_seconds: float | None = None
+    bars: int | None = None
+    notes: int | None = None
+    parts: list[PartFacts] | None = None
+    files: dict[str, str] | None = Field(default=None, description="a format and where its file is")
+    checkpoint: str | None = None
+    timings_seconds: Timings | None = None
+
+
+class Timeline(BaseModel):
+    """Songs, newest first; ``next_before`` asks for the older ones, and is null at the end."""
+
+    songs: list[Composition]
+    next_before: int | None
+
+
+class GenreFacts(BaseModel):
+    """A genre that can be asked for."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "example": {
+                "name": "heavy-metal", "aliases": ["metal"], "tempo_range_bpm": [120, 190],
+                "description": "distorted guitars, bass and double kick", "house": True,
+            }
+        }
+    )  # fmt: skip
+
+    name: str
+    aliases: tuple[str, ...]
+    tempo_range_bpm: tuple[int, int]
+    description: str
+    house: bool = Field(description="played when nobody asks for a genre")
+
+
+class Health(BaseModel):
+    """The process answers."""
+
+    status: str = Field(examples=["ok"])
+
+
+class Readiness(BaseModel):
+    """The queue's server answers, so requests can be taken in; ``workers`` of 0 means that they wait."""
+
+    status: str = Field(examples=["ready"])
+    workers: int = Field(examples=[1])
+    waiting: int = Field(examples=[0])
+    limit: int = Field(examples=[100])
+
+
+class PlayerPart(BaseModel):
+    """One part; a note is onset and duration in seconds, pitch, velocity."""
+
+    name: str
+    program: int
+    is_drum: bool
+    notes: list[tuple[float, float, int, int]]
+
+
+class PlayerNotes(BaseModel):
+    """The notes of a song; ``bars`` are the seconds at which its bars begin."""
+
+    duration: float
+    bars: list[float]
+    parts: list[PlayerPart]

@@ -1,0 +1,49 @@
+"""What the API's tests share: a service over a real server, with its worker in the test's own process."""
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from fastapi.testclient import TestClient
+
+from worker.processes import WarmWorker
+from worker.queues import Queues
+
+ROOT = Path(__file__).parents[2]
+MakeClient = Callable[..., TestClient]
+
+
+def wait_for(condition: Callable[[], object], seconds: float = 20.0) -> object:
+    """The first true value of ``condition``; polls, since what is waited for happens in another process."""
+    deadline = time.monotonic() + seconds
+    while not (value := condition()):
+        assert time.monotonic() < deadline, "what was waited for did not happen in time"
+        time.sleep(0.02)
+    return value
+
+
+@dataclass
+class Service:
+    queues: Queues
+
+    def work(self, performer: str = "quick") -> None:
+        """Work off the queue right here."""
+        settings = self.queues.settings.model_copy(update={"performer": f"tests.worker.performers.{performer}"})
+        worker = WarmWorker(Queues(self.queues.connection, settings))
+        worker.work(burst=True, logging_level=None)
+
+    @contextmanager
+    def worker(self, performer: str = "quick") -> Iterator[subprocess.Popen]:
+        """A worker as a process of its own."""
+        settings = self.queues.settings.model_copy(update={"performer": f"tests.worker.performers.{performer}"})
+        environment = os.environ | settings.environment() | {"TEST_FOLDER": str(settings.data_dir)}
+        with subprocess.Popen((sys.executable, "-m", "worker"), env=environment, cwd=ROOT) as process:
+            try:
+                yield process
+            finally:
+                process.terminate()
