@@ -21,11 +21,11 @@ Mono = NDArray[np.float32]
 OVERSAMPLING = 2
 """The cabinet cuts at 5 kHz, so only overtones from 91 kHz up could fold into what is heard."""
 
-_TIGHT_HERTZ = 110.0
-_BITE_HERTZ, _BITE_DB = 900.0, 5.0
+_TIGHT_HERTZ = 80.0
+_BITE_HERTZ, _BITE_DB = 800.0, 3.0
 _CABINET_LOW_HERTZ, _CABINET_HIGH_HERTZ = 80.0, 5000.0
-_THUMP_HERTZ, _THUMP_DB = 125.0, 3.5
-_PRESENCE_HERTZ, _PRESENCE_DB = 2600.0, 5.0
+_THUMP_HERTZ, _THUMP_DB = 160.0, 5.0
+_PRESENCE_HERTZ, _PRESENCE_DB = 2800.0, 4.0
 _BIAS = 0.12
 """Off-centre drive: a little of the even overtones that valves add."""
 _BLOCK, _BEFORE, _AFTER = 32_768, 3_840, 256

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from composer.audio_files import SAMPLE_RATE, Audio
 
 TARGET_LUFS = -14.0
-CEILING_DBTP = -2.0
+CEILING_DBTP = -2.6
 """Highest true peak of the master. One decibel above it is left for what MP3, AAC and Vorbis add."""
 SILENCE_LUFS = -70.0
 """The absolute gate of BS.1770: anything quieter counts as silence."""
@@ -23,7 +23,7 @@ _MAKE_UP_DB = 6.0
 """Most gain that makes up for the loudness which limiting took; past it the sound would only get flat."""
 _FRAME = 48
 """Samples a limiter step: 1 ms."""
-_LOOK_AHEAD = 3
+_LOOK_AHEAD = 5
 """Steps by which the gain goes down before the peak is there."""
 _RELEASE_PER_FRAME = 0.985
 """By how much of the remaining way the gain does *not* recover in one step: 67 ms to two thirds."""

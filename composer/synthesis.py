@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -19,12 +19,14 @@ from composer.audio_files import SAMPLE_RATE, Audio
 from composer.errors import RefusedError, RenderError
 from composer.soundfont import Region, SoundFont, load
 from composer.tone import Mono
-from midi_data.song import Song, Track
+from midi_data.song import Note, Song, Track
 
 SOUNDFONT_VARIABLE = "RIFFBIRD_SOUNDFONT"
 """Environment variable that names another ``.sf2`` file."""
 
 _PAN, _EXCLUSIVE_CLASS = 17, 57
+_TIMING_SECONDS = 0.006
+"""Standard deviation of a good musician's timing."""
 _CHOKE_SECONDS = 0.03
 """How fast a closing hi-hat silences the open one."""
 
@@ -64,10 +66,13 @@ class Stroke:
         return (self.velocity / 127) ** 2
 
 
-def play(track: Track, song: Song, seconds: float) -> Audio:
-    """The dry sound of ``track`` along ``song``'s tempo map, shape (seconds · SAMPLE_RATE, 2), cut at ``seconds``."""
+def play(track: Track, song: Song, seconds: float, *, take: int = 0) -> Audio:
+    """The dry sound of ``track`` along ``song``'s tempo map, shape (seconds · SAMPLE_RATE, 2), cut at ``seconds``.
+
+    ``take`` 0 is played to the sample; every other take is as exact as a musician, and always the same.
+    """
     sound = np.zeros((2, round(seconds * SAMPLE_RATE)), np.float32)
-    strokes = [_stroke(song, note.onset, note.end, note.pitch, note.velocity) for note in track.notes]
+    strokes = _humanly([_stroke(song, note) for note in track.notes], take)
     regions = soundfont().regions(track.program, is_drum=track.is_drum)
     answers = {region: [s for s in strokes if region.answers(s.key, s.velocity)] for region in regions}
     for region, mine in answers.items():
@@ -83,9 +88,19 @@ def _silencers(region: Region, answers: dict[Region, list[Stroke]]) -> NDArray[n
     return np.unique(np.array([stroke.begin for strokes in members for stroke in strokes], np.int64))
 
 
-def _stroke(song: Song, onset: int, end: int, pitch: int, velocity: int) -> Stroke:
-    first, last = (round(song.seconds_at(tick) * SAMPLE_RATE) for tick in (onset, end))
-    return Stroke(first, last, pitch, velocity)
+def _stroke(song: Song, note: Note) -> Stroke:
+    begin, end = (round(song.seconds_at(tick) * SAMPLE_RATE) for tick in (note.onset, note.end))
+    return Stroke(begin, end, note.pitch, note.velocity)
+
+
+def _humanly(strokes: list[Stroke], take: int) -> list[Stroke]:
+    """``strokes`` a few milliseconds early or late, chords together; take 0 as they are."""
+    if not take:
+        return strokes
+    begins = sorted({stroke.begin for stroke in strokes})
+    shifts = np.random.default_rng(take).normal(0, _TIMING_SECONDS * SAMPLE_RATE, len(begins))
+    shift = dict(zip(begins, np.rint(shifts).astype(int).tolist(), strict=True))
+    return [replace(s, begin=max(s.begin + shift[s.begin], 0), end=s.end + shift[s.begin]) for s in strokes]
 
 
 def _play_region(region: Region, strokes: Sequence[Stroke], silencers: NDArray[np.int64], sound: Audio) -> None:

@@ -15,7 +15,7 @@ import av
 import numpy as np
 
 from composer.audio_files import SAMPLE_RATE, Audio, Progress
-from composer.mix import fade_out
+from composer.effects import fade_out
 from composer.screen import SIZE, Screen
 from midi_data.song import Song
 
