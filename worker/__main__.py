@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import logging
 import sys
 
 from worker.logs import configure_logging
 from worker.processes import run_worker
-from worker.queues import COMPOSE_QUEUE
+from worker.queues import COMPOSE_QUEUE, QUEUE_GONE
 from worker.settings import Settings
 
 
@@ -14,7 +15,12 @@ def main() -> None:
     """Work until told to stop."""
     settings = Settings()
     configure_logging(settings.log_level)
-    run_worker(settings, sys.argv[1] if len(sys.argv) > 1 else COMPOSE_QUEUE)
+    try:
+        run_worker(settings, sys.argv[1] if len(sys.argv) > 1 else COMPOSE_QUEUE)
+    except QUEUE_GONE as gone:
+        # The supervisor starts us again: whoever starts the server and us need not wait for it.
+        logging.getLogger(__name__).error("the server cannot be reached: %s", gone)  # noqa: TRY400  one line says it all
+        sys.exit(1)
 
 
 if __name__ == "__main__":

@@ -20,7 +20,7 @@ import redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
-from worker.errors import ServiceError
+from worker.errors import WorkerRefusedError
 from worker.tether import tethered
 
 START_SECONDS = 20.0
@@ -77,7 +77,7 @@ class EmbeddedServer:
         deadline = time.monotonic() + START_SECONDS
         while not _answers(self.socket):
             if self.process.poll() is not None or time.monotonic() > deadline:
-                raise ServiceError(f"the embedded server does not start, see {self.folder / 'server.log'}")
+                raise WorkerRefusedError(f"the embedded server does not start, see {self.folder / 'server.log'}")
             time.sleep(0.02)
 
     def _end(self) -> None:
@@ -104,7 +104,7 @@ def socket_path(folder: Path) -> Path:
     facts = private.lstat()
     # Somebody else may have made the folder first: then whoever owns it could read the queue.
     if facts.st_uid != os.getuid() or facts.st_mode & 0o077:
-        raise ServiceError(f"the folder of the server's socket belongs to this user alone, unlike {private}")
+        raise WorkerRefusedError(f"the folder of the server's socket belongs to this user alone, unlike {private}")
     return private / "redis.sock"
 
 
@@ -115,7 +115,7 @@ def _exclusive_lock(path: Path) -> IO[str]:
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError:
         handle.close()
-        raise ServiceError(f"one service runs on a data folder, and one already does on {path.parent}") from None
+        raise WorkerRefusedError(f"one service runs on a data folder, and one already does on {path.parent}") from None
     return handle
 
 

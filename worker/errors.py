@@ -4,7 +4,11 @@ from __future__ import annotations
 
 
 class ServiceError(Exception):
-    """Base of the package's errors; by itself: for the operator, the service cannot run like this."""
+    """Base of the package's errors."""
+
+
+class WorkerRefusedError(ServiceError):
+    """For the operator: the service cannot run like this, starting it again alike will not help."""
 
 
 class QueueFullError(ServiceError):

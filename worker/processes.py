@@ -18,11 +18,12 @@ from rq import Queue, SimpleWorker
 from rq.job import Job
 from rq.utils import now
 
+from composer.errors import ComposerError
 from worker.context import CURRENT_QUEUES
 from worker.janitor import Janitor
 from worker.jobs import load_performer
 from worker.queues import COMPOSE_QUEUE, QUEUE_GONE, SERIALIZER, Queues, connect
-from worker.settings import Settings
+from worker.settings import DEFAULT_PERFORMER, Settings
 
 logger = logging.getLogger(__name__)
 
@@ -123,6 +124,15 @@ def run_worker(settings: Settings, queue_name: str = COMPOSE_QUEUE) -> None:
 
 
 def _warm_up(settings: Settings, queue_name: str) -> None:
-    """Import the composer before the first song asks for it."""
-    if queue_name == COMPOSE_QUEUE:
-        load_performer(settings)
+    """Load the composer and its network before the first song asks for them."""
+    if queue_name != COMPOSE_QUEUE:
+        return
+    load_performer(settings)
+    if settings.performer == DEFAULT_PERFORMER:
+        from composer.perform import band_for
+
+        try:
+            band_for(settings.checkpoint)
+        except ComposerError:
+            # It may be mended while we run; until then each request is answered with an apology.
+            logger.exception("the checkpoint does not work")

@@ -15,6 +15,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from composer.request import Format
 
 PREFIX = "RIFFBIRD_"
+DEFAULT_PERFORMER = "composer.perform.perform"
 
 
 class Settings(BaseSettings):
@@ -38,7 +39,7 @@ class Settings(BaseSettings):
     stop_grace_seconds: float = Field(default=30.0, ge=0, description="a stopping worker may finish its song in this")
     checkpoint: Path | None = Field(default=None, description="weights to play with; the shipped ones if left out")
     performer: str = Field(
-        default="composer.perform.perform",
+        default=DEFAULT_PERFORMER,
         pattern=r"^[A-Za-z_]\w*(\.[A-Za-z_]\w*)+$",
         description="dotted name of the function that makes a song",
     )

@@ -10,7 +10,7 @@ import redis
 
 from tests.worker.conftest import ROOT, wait_for
 from worker.embedded import LONGEST_SOCKET_PATH, EmbeddedServer, socket_path
-from worker.errors import ServiceError
+from worker.errors import WorkerRefusedError
 
 HOLD_A_SERVER = """
 import sys, time
@@ -52,7 +52,7 @@ def test_it_listens_on_no_network_port(tmp_path: Path) -> None:
 def test_a_second_server_on_a_folder_is_refused_in_one_line(tmp_path: Path) -> None:
     with (
         EmbeddedServer(tmp_path),
-        pytest.raises(ServiceError, match="already does on") as refusal,
+        pytest.raises(WorkerRefusedError, match="already does on") as refusal,
         EmbeddedServer(tmp_path),
     ):
         pass

@@ -1,0 +1,173 @@
+"""``riffbird serve``, ``worker`` and ``api``: puts queue, workers and API together as processes.
+
+The one place outside ``worker`` that starts its processes. Heavy imports stand inside functions: help stays quick.
+"""
+
+from __future__ import annotations
+
+import signal
+import socket
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal, NoReturn, TypeVar
+
+import typer
+
+from bot.cli.console import tell
+from bot.cli.errors import CommandRefusedError
+
+if TYPE_CHECKING:
+    from pydantic_settings import BaseSettings
+
+    from worker.settings import Settings
+
+SettingsT = TypeVar("SettingsT", bound="BaseSettings")
+
+Host = Annotated[str, typer.Option(help="Address to listen on; 0.0.0.0 for all.")]
+Port = Annotated[int, typer.Option(min=1, max=65535, help="Port to listen on.")]
+Data = Annotated[Path | None, typer.Option(help="Folder for songs and the queue's data (default: data).")]
+RedisUrl = Annotated[str | None, typer.Option("--redis", metavar="URL", help="A Redis or Valkey server.")]
+Processes = Annotated[int | None, typer.Option(min=1, max=64, help="Worker processes (default: 1).")]
+QueueName = Annotated[Literal["compose", "train"], typer.Option("--queue", help="Which jobs to work on.")]
+
+GRACEFUL_SECONDS = 5
+"""Open event streams would keep a stopping API up for ever."""
+
+
+def serve(
+    host: Host = "127.0.0.1",
+    port: Port = 8000,
+    data: Data = None,
+    redis: RedisUrl = None,
+    processes: Processes = None,
+) -> None:
+    """Run the whole service on this machine: queue (embedded unless --redis), workers, API, timeline page."""
+    _stop_by_exit()
+    settings = _queue_settings(data_dir=data, redis_url=redis, processes=processes)
+    with (
+        _listening(host, port) as listener,
+        _queue_server(settings, embedded=redis is None) as running,
+        _workers(running),
+    ):
+        tell(f"riffbird: listening on http://{_shown(host)}:{port} - stop with Ctrl+C")
+        _run_api(running, listener)
+
+
+def worker(redis: RedisUrl = None, processes: Processes = None, queue: QueueName = "compose") -> None:
+    """Run worker processes that make the songs; any number of machines may work on one queue."""
+    from worker.logs import configure_logging
+    from worker.supervisor import Supervisor
+
+    settings = _queue_settings(redis_url=redis, processes=processes)
+    configure_logging(settings.log_level)
+    supervisor = Supervisor(settings, queue)
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, supervisor.stop)
+    supervisor.run()
+
+
+def api(redis: RedisUrl = None, host: Host = "127.0.0.1", port: Port = 8000) -> None:
+    """Run the HTTP API and the timeline page alone; workers run elsewhere."""
+    _stop_by_exit()
+    settings = _queue_settings(redis_url=redis)
+    with _listening(host, port) as listener:
+        tell(f"riffbird: listening on http://{_shown(host)}:{port} - stop with Ctrl+C")
+        _run_api(settings, listener)
+
+
+def _queue_settings(**given: Any) -> Settings:
+    from worker.settings import Settings
+
+    return _read(Settings, **given)
+
+
+def _read(kind: type[SettingsT], **given: Any) -> SettingsT:
+    """The settings from flags, then environment. Raises the first invalid one as a refusal, without its value."""
+    from pydantic import ValidationError
+
+    try:
+        return kind(**{name: value for name, value in given.items() if value is not None})
+    except ValidationError as error:
+        first = error.errors(include_input=False)[0]
+        name = "RIFFBIRD_" + "_".join(str(part) for part in first["loc"]).upper()
+        raise CommandRefusedError(f"{name}: {first['msg']}") from None
+
+
+@contextmanager
+def _queue_server(settings: Settings, *, embedded: bool) -> Iterator[Settings]:
+    """The settings with the URL of the server to use: ours for the time of the block, or the one that was named."""
+    if not embedded:
+        yield settings
+        return
+    from pydantic import SecretStr
+
+    from worker.embedded import EmbeddedServer
+
+    with EmbeddedServer(settings.data_dir / "redis") as url:
+        yield settings.model_copy(update={"redis_url": SecretStr(url)})
+
+
+@contextmanager
+def _workers(settings: Settings) -> Iterator[None]:
+    """Worker processes for the time of the block; leaving it waits until they have stopped."""
+    from worker.supervisor import Supervisor
+
+    supervisor = Supervisor(settings, "compose")
+    thread = threading.Thread(target=supervisor.run, name="supervisor")
+    thread.start()
+    try:
+        yield
+    finally:
+        supervisor.stop()
+        thread.join()
+
+
+def _run_api(settings: Settings, listener: socket.socket) -> None:
+    import uvicorn
+
+    from bot.api.app import create_app
+    from bot.api.settings import ApiSettings
+    from worker.logs import configure_logging
+    from worker.queues import connect
+
+    api_settings = _read(ApiSettings)
+    configure_logging(settings.log_level)
+    config = uvicorn.Config(
+        create_app(connect(settings), api_settings),
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        proxy_headers=True,
+        forwarded_allow_ips=api_settings.forwarded_allow_ips,
+        timeout_graceful_shutdown=GRACEFUL_SECONDS,
+    )
+    uvicorn.Server(config).run(sockets=[listener])
+
+
+@contextmanager
+def _listening(host: str, port: int) -> Iterator[socket.socket]:
+    """A listening socket, made before anything is started: a taken port is told at once."""
+    try:
+        family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
+        listener = socket.create_server((host, port), family=family)
+    except OSError as error:
+        raise CommandRefusedError(f"{host}:{port} cannot be listened on: {error.strerror or error}") from None
+    with listener:
+        yield listener
+
+
+def _shown(host: str) -> str:
+    """The address a person on this machine would open."""
+    return "localhost" if host in {"0.0.0.0", "::"} else f"[{host}]" if ":" in host else host  # noqa: S104  compared only
+
+
+def _stop_by_exit() -> None:
+    """Turn SIGTERM and Ctrl+C into an exit that runs every ``finally``; the API server passes them on when it ends."""
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, _exit)
+
+
+def _exit(*_signal: object) -> NoReturn:
+    raise SystemExit(0)
