@@ -5,11 +5,12 @@ Every secret may also come from a file: ``RIFFBIRD_X_ACCESS_TOKEN_FILE=/run/secr
 
 from __future__ import annotations
 
+import logging
 import os
 from pathlib import Path
 from typing import Any
 
-from pydantic import Field, SecretStr
+from pydantic import Field, SecretStr, ValidationError
 from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
@@ -92,3 +93,28 @@ class BotSettings(BaseSettings):
 def plain(value: SecretStr | str | None) -> str:
     """The text of a setting that may be secret or absent. Call it where the text is used, never earlier."""
     return value.get_secret_value() if isinstance(value, SecretStr) else (value or "")
+
+
+def problems(error: ValidationError) -> str:
+    """What is wrong with the settings, by variable, without their values: one of them may be a secret."""
+    return "; ".join(f"{PREFIX}{'_'.join(map(str, one['loc'])).upper()}: {one['msg']}" for one in error.errors())
+
+
+class SecretlessFormatter(logging.Formatter):
+    """Plain log lines with each known secret replaced by ``***``, also inside tracebacks."""
+
+    def __init__(self, settings: BotSettings) -> None:
+        super().__init__("%(asctime)s %(levelname)-7s %(name)s: %(message)s")
+        values = (getattr(settings, name) for name in type(settings).model_fields)
+        self._secrets = [value for value in map(_secret, values) if value]
+
+    def format(self, record: logging.LogRecord) -> str:
+        """The line of ``record``."""
+        text = super().format(record)
+        for secret in self._secrets:
+            text = text.replace(secret, "***")
+        return text
+
+
+def _secret(value: object) -> str:
+    return value.get_secret_value() if isinstance(value, SecretStr) else ""

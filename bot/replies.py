@@ -54,13 +54,20 @@ class BellWorker(SimpleWorker):
     def _install_signal_handlers(self) -> None:
         """The bot has its own."""
 
+    def subscribe(self) -> None:
+        """It lives too short for commands from afar."""
+
+    def unsubscribe(self) -> None:
+        """Nothing was subscribed to; RQ would wait a second for it."""
+
 
 def hear_bells(queues: Queues) -> None:
     """Run the reply jobs that wait, if any."""
     if queues.depth(REPLY_QUEUE):
-        logging.getLogger("rq").setLevel(logging.WARNING)
-        worker = BellWorker([queues.queue(REPLY_QUEUE)], connection=queues.connection, serializer=SERIALIZER)
-        worker.work(burst=True)
+        worker = BellWorker(
+            [queues.queue(REPLY_QUEUE)], connection=queues.connection, serializer=SERIALIZER, log_job_description=False
+        )
+        worker.work(burst=True, logging_level=None)
 
 
 class LostLeaseError(Exception):

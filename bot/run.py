@@ -71,8 +71,8 @@ class Bot:
         return name
 
     def run(self) -> None:
-        """Turn until ``stopping`` is set; the step under way is finished first."""
-        while not self.stopping.is_set():
+        """Turn until ``stopping`` is set (the step under way is finished first), or nothing can come any more."""
+        while not self.stopping.is_set() and not (self.frontend.is_over() and not self.ledger.owed()):
             self.clock.sleep(self._careful_turn())
 
     def _careful_turn(self) -> float:

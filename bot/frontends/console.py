@@ -21,7 +21,7 @@ FOLDER = Path("songs")
 
 
 class ConsoleFrontend:
-    """One person at a keyboard. ``lines`` is what they type; the bot may stop once ``finished`` and all is answered."""
+    """One person at a keyboard; ``lines`` is what they type."""
 
     network = "console"
     limits = Limits(text_length=500, message_length=500, alt_text_length=1500, mentions_pause_seconds=0.2)
@@ -90,6 +90,10 @@ class ConsoleFrontend:
     def find_reply(self, mention: Mention, answer: Answer) -> str | None:  # noqa: ARG002  nothing to look at
         """A terminal remembers nothing."""
         return None
+
+    def is_over(self) -> bool:
+        """As ``Frontend.is_over``."""
+        return self.finished.is_set() and self._typed.empty()
 
     def close(self) -> None:
         """Nothing to let go of."""

@@ -69,6 +69,7 @@ class MastodonFrontend:
             user_agent="riffbird",
         )
         self.user_id = self.name = ""
+        self.is_labelled = False
         self._stream: Any = None
 
     def __repr__(self) -> str:
@@ -80,10 +81,17 @@ class MastodonFrontend:
             me = self.client.account_verify_credentials()
             instance = self.client.instance_v2()
         self.user_id, self.name = str(me["id"]), str(me["acct"])
+        self.is_labelled = bool(me.get("bot"))
         length = int(instance["configuration"]["statuses"]["max_characters"]) - ROOM_FOR_NAME
         self.limits = replace(self.limits, text_length=length, message_length=length)
         self.media = read_media_rules(instance, self.media)
         return self.name
+
+    def scopes(self) -> set[str]:
+        """What the token may do, where the instance tells."""
+        with self._errors():
+            application = self.client.app_verify_credentials()
+        return set(application.get("scopes") or ())
 
     # ------------------------------------------------------------------ reading
 
@@ -181,6 +189,10 @@ class MastodonFrontend:
         """As ``Frontend.listen``: each pushed notification ends the present pause."""
         with self._errors():
             self._stream = self.client.stream_user(_Bell(wake), run_async=True, reconnect_async=True)
+
+    def is_over(self) -> bool:
+        """As ``Frontend.is_over``."""
+        return False
 
     def close(self) -> None:
         """As ``Frontend.close``."""

@@ -71,6 +71,10 @@ class MatrixFrontend:
         self.media = MediaRules(self.media.formats, most, self.media.longest_seconds)
         return self.name
 
+    def rooms(self) -> int:
+        """How many rooms the account is in."""
+        return len(self._ask(lambda client: client.joined_rooms()).rooms)
+
     # ------------------------------------------------------------------ reading
 
     def mentions(self, cursor: str | None) -> Batch:
@@ -155,6 +159,10 @@ class MatrixFrontend:
 
     def listen(self, wake: Callable[[], None]) -> None:
         """Syncing every second is cheap for a homeserver; no push is needed."""
+
+    def is_over(self) -> bool:
+        """As ``Frontend.is_over``."""
+        return False
 
     def close(self) -> None:
         """As ``Frontend.close``."""

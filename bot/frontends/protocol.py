@@ -143,6 +143,9 @@ class Frontend(Protocol):
     def listen(self, wake: Callable[[], None]) -> None:
         """Call ``wake`` when the network pushes news, if it can; reading still goes through ``mentions``."""
 
+    def is_over(self) -> bool:
+        """Whether nothing can come any more: the end of a terminal's input, never of a network."""
+
     def close(self) -> None:
         """Let go of connections."""
 

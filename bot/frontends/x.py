@@ -14,8 +14,9 @@ from bot.bot_settings import BotSettings
 from bot.frontends.patience import Clock
 from bot.frontends.protocol import Answer, Batch, CredentialsError, DoubtfulError, Limits, MediaRules, Mention
 from bot.frontends.x_auth import OAUTH1_NAMES, OAUTH2_NAMES, XClient
-from bot.frontends.x_limits import Counter, Purse, x_errors
+from bot.frontends.x_limits import x_errors
 from bot.frontends.x_media import Uploader
+from bot.frontends.x_prices import Counter, Purse
 from bot.frontends.x_reading import as_mention, as_message, replied_to, snowflake_before, summons
 from bot.lengths import longest_length
 
@@ -199,6 +200,10 @@ class XFrontend:
 
     def listen(self, wake: Callable[[], None]) -> None:
         """X pushes nothing here: mentions are polled, which costs nothing while there are none."""
+
+    def is_over(self) -> bool:
+        """As ``Frontend.is_over``."""
+        return False
 
     def close(self) -> None:
         """As ``Frontend.close``."""

@@ -1,7 +1,6 @@
-"""X's prices, rate limits and errors, in the bot's own words. Knows no posts and no media.
+"""X's rate limits and errors, in the bot's own words. Knows no posts and no media.
 
-Prices are X's pay-per-use list of 2026 (docs.x.com, "pricing"); limits come from the ``x-rate-limit-*`` headers of
-each answer.
+Limits come from the ``x-rate-limit-*`` headers of each answer.
 """
 
 from __future__ import annotations
@@ -10,8 +9,7 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
-from typing import Any, Protocol
+from typing import Any
 
 import requests
 import tweepy
@@ -19,58 +17,8 @@ import tweepy
 from bot.frontends.patience import Clock
 from bot.frontends.protocol import CredentialsError, DoubtfulError, ForbiddenError, TryLaterError
 
-PRICE_DOLLARS = {
-    "mention read": 0.001,
-    "own post read": 0.001,
-    "account read": 0.001,
-    "message read": 0.010,
-    "reply": 0.010,
-    "message sent": 0.015,
-}
 UNKNOWN_RESET_SECONDS = 60.0
 OUT_OF_CREDIT_SECONDS = 3600.0
-
-
-class Counter(Protocol):
-    """Where money is counted: the ledger."""
-
-    def spend(self, what: str, dollars: float, now: float, times: int = 1) -> None:
-        """Count ``times`` calls of the kind ``what``."""
-
-    def spent_dollars(self, now: float) -> float:
-        """What this UTC day has cost."""
-
-
-@dataclass(frozen=True, slots=True)
-class Purse:
-    """A daily budget. When it is empty the bot waits for the next UTC day; what was asked stays at X until then."""
-
-    counter: Counter
-    clock: Clock
-    daily_dollars: float
-
-    def require(self, what: str) -> None:
-        """Raise ``TryLaterError`` until midnight UTC if one more ``what`` would go over the budget."""
-        now = self.clock.now()
-        if self.counter.spent_dollars(now) + PRICE_DOLLARS[what] > self.daily_dollars:
-            text = f"the daily budget of ${self.daily_dollars:.2f} (RIFFBIRD_X_DAILY_BUDGET_DOLLARS) is spent"
-            raise TryLaterError(text, retry_after_seconds=seconds_to_midnight(now))
-
-    def affords(self, what: str, most: int) -> int:
-        """How many of ``what`` fit in what is left, at most ``most``."""
-        left = self.daily_dollars - self.counter.spent_dollars(self.clock.now())
-        return max(0, min(most, int(left / PRICE_DOLLARS[what] + 1e-6)))
-
-    def pay(self, what: str, times: int = 1) -> None:
-        """Count what was used."""
-        if times:
-            self.counter.spend(what, PRICE_DOLLARS[what], self.clock.now(), times)
-
-
-def seconds_to_midnight(now: float) -> float:
-    """Until the UTC day after ``now`` begins."""
-    today = datetime.fromtimestamp(now, UTC).replace(hour=0, minute=0, second=0, microsecond=0)
-    return (today + timedelta(days=1)).timestamp() - now
 
 
 @dataclass
@@ -97,7 +45,7 @@ class RateBook:
 
 def endpoint(method: str, path: str) -> str:
     """``GET /2/users/:id/mentions``: the path without query and ids, as X counts its limits."""
-    return f"{method} {re.sub(r'/[0-9][0-9-]*', '/:id', path.split('?', maxsplit=1)[0])}"
+    return f"{method} {re.sub(r'(?<=[a-z_])/[0-9][0-9-]*', '/:id', path.split('?', maxsplit=1)[0])}"
 
 
 @contextmanager

@@ -1,3 +1,4 @@
+# ruff: noqa: F401, F811  fixtures are imported by name
 import random
 import threading
 
@@ -5,7 +6,7 @@ import pytest
 
 from bot.frontends.mastodon_reading import plain_text
 from bot.frontends.protocol import CredentialsError
-from tests.bot.fakes.fixtures import clock, fake_mastodon, server_url, stage  # noqa: F401  fixtures
+from tests.bot.fakes.fixtures import clock, fake_mastodon, server_url, stage
 from tests.bot.fakes.mastodon import FakeMastodon
 from tests.bot.fakes.stage import Stage
 from tests.bot.fakes.server import TestClock
@@ -123,6 +124,7 @@ def test_a_crowd_on_mastodon_is_answered_once_each_while_one_call_in_ten_fails(
     generator, asked = random.Random(4), {}
     bot = stage.mastodon_bot(fake_mastodon, bot_request_timeout_seconds=0.2)
     fake_mastodon.faults.rate = 0.1
+    fake_mastodon.faults.generator.seed(5)
     people = [fake_mastodon.person(f"fan{index}@far.example") for index in range(20)]
     for _ in range(4):
         for who in generator.sample(people, 10):

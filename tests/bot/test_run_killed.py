@@ -1,3 +1,4 @@
+# ruff: noqa: F401, F811  fixtures are imported by name
 """The bot's process is killed, SIGKILL, at each point between reading and remembering. Songs are the stand-in's."""
 
 import json
@@ -9,14 +10,14 @@ from pathlib import Path
 import pytest
 
 from bot.intake import Point
-from tests.bot.fakes.fixtures import clock, fake_x, server_url, stage  # noqa: F401  fixtures
+from tests.bot.fakes.fixtures import clock, fake_x, server_url, stage
 from tests.bot.fakes.stage import PERFORMER, Stage
 from tests.bot.fakes.x import BAND, FakeX
 
 ROOT = Path(__file__).parents[2]
 
 
-def run_until_killed(stage: Stage, fake_x: FakeX, point: Point) -> int:  # noqa: F811
+def run_until_killed(stage: Stage, fake_x: FakeX, point: Point) -> int:
     settings = stage.queues.settings
     orders = {
         "redis": settings.redis_url.get_secret_value(), "folder": str(settings.data_dir), "performer": PERFORMER,
@@ -28,7 +29,7 @@ def run_until_killed(stage: Stage, fake_x: FakeX, point: Point) -> int:  # noqa:
 
 @pytest.mark.parametrize("point", list(Point))
 def test_killed_at_any_point_and_started_again_the_bot_replies_once(
-    point: Point, stage: Stage, fake_x: FakeX,  # noqa: F811
+    point: Point, stage: Stage, fake_x: FakeX,
 ) -> None:  # fmt: skip
     ada, bo = fake_x.person("ada"), fake_x.person("bo")
     song = fake_x.write(ada, "@riffbird Dancing robots /compose /g jazz /t 160")
@@ -45,7 +46,7 @@ def test_killed_at_any_point_and_started_again_the_bot_replies_once(
     assert fake_x.violations == []
 
 
-def test_two_bot_processes_by_mistake_make_one_song_and_one_reply(stage: Stage, fake_x: FakeX) -> None:  # noqa: F811
+def test_two_bot_processes_by_mistake_make_one_song_and_one_reply(stage: Stage, fake_x: FakeX) -> None:
     people = [fake_x.person(f"fan{index}") for index in range(12)]
     asked = [fake_x.write(who, f"@riffbird {who} /compose /g jazz /t 160") for who in people]
     stage.settle(stage.x_bot(fake_x), stage.x_bot(fake_x))

@@ -78,6 +78,7 @@ class FakeMastodon(FakeServer):
         self.processing_checks = 2
         self.size_limit = 99 * 1024 * 1024
         self.length_limit = 500
+        self.scopes = ["read", "write"]
         self.mime_types = MIME_TYPES
         self.violations: list[str] = []
         self.listeners: list[queue.SimpleQueue[str]] = []
@@ -89,6 +90,7 @@ class FakeMastodon(FakeServer):
     def _routes(self) -> None:
         window = self._window
         self.route("GET", r"/api/v1/accounts/verify_credentials", self.me, window)
+        self.route("GET", r"/api/v1/apps/verify_credentials", self.application, window)
         self.route("GET", r"/api/v[12]/instance", self.instance, window)
         self.route("GET", r"/api/v1/notifications", self.read, window)
         self.route("POST", r"/api/v2/media", self.upload, Window(30, 1800.0))
@@ -146,6 +148,9 @@ class FakeMastodon(FakeServer):
 
     def me(self, _: Call) -> Reply:
         return Reply(200, self.band.as_json())
+
+    def application(self, _: Call) -> Reply:
+        return Reply(200, {"id": "1", "name": "riffbird", "scopes": self.scopes})
 
     def instance(self, _: Call) -> Reply:
         configuration = {

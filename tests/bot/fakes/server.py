@@ -98,11 +98,12 @@ class FaultPlan:
     kinds: tuple[Fault, ...] = FAULTS
     queued: dict[str, deque[Fault]] = field(default_factory=dict)
     injected: Counter = field(default_factory=Counter)
+    spared: set[str] = field(default_factory=set)
 
     def next(self, route: str) -> Fault | None:
         if self.queued.get(route):
             fault = self.queued[route].popleft()
-        elif self.rate and self.generator.random() < self.rate:
+        elif self.rate and route not in self.spared and self.generator.random() < self.rate:
             fault = self.generator.choice(self.kinds)
         else:
             return None

@@ -48,6 +48,16 @@ def x_settings(fake: FakeX, **values: object) -> BotSettings:
     return bot_settings(x_api_origin=fake.url, **SECRETS, **values)
 
 
+class BriefWorker(WarmWorker):
+    """The real worker without its line to commands from afar, whose end takes a second."""
+
+    def subscribe(self) -> None:
+        """Nothing to listen to."""
+
+    def unsubscribe(self) -> None:
+        """Nothing was listened to."""
+
+
 @dataclass
 class Stage:
     """Queue and worker. ``queues`` is connected to a server of this test's own."""
@@ -78,17 +88,19 @@ class Stage:
     def work(self) -> None:
         """Compose everything that waits, in this process."""
         if self.queues.depth(COMPOSE_QUEUE):
-            WarmWorker(self.queues).work(burst=True, logging_level=None)
+            BriefWorker(self.queues).work(burst=True, logging_level=None)
 
     def settle(self, *bots: Bot, turns: int = 400) -> None:
         """Turn, work and rest until nothing is owed and nothing is new."""
-        quiet = 0
+        quiet, begin = 0, self.clock.now()
+        channels = [channel for bot in bots for channel in bot.channels]
         for _ in range(turns):
             for bot in bots:
                 bot.turn()
             self.work()
             quiet = quiet + 1 if not any(bot.ledger.owed() for bot in bots) else 0
-            if quiet > 2 and all(channel.failures == 0 for bot in bots for channel in bot.channels):
+            fresh = all(not one.failures and one.next_at >= begin + one.pause_seconds for one in channels)
+            if quiet > 2 and fresh:
                 return
             self.clock.sleep(self._rest(bots))
         raise AssertionError(f"not settled after {turns} turns: {[bot.ledger.owed() for bot in bots]} promises open")

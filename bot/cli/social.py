@@ -1,0 +1,138 @@
+"""``riffbird bot NETWORK``: run the band's account on one network, or check that it could. Knows no network's rules."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, NoReturn
+
+import typer
+
+if TYPE_CHECKING:
+    from bot.bot_settings import BotSettings
+    from bot.frontends.catalogue import Check
+    from bot.frontends.findings import Finding
+    from bot.frontends.patience import SystemClock
+    from bot.frontends.protocol import Frontend
+    from bot.ledger import Ledger
+    from worker.queues import Queues
+
+EXIT_FAILED = 1
+EXIT_REFUSED = 2
+
+
+def bot(
+    network: Annotated[str, typer.Argument(help="x, mastodon, matrix, or console to try it in this terminal")],
+    redis: Annotated[str | None, typer.Option(help="the queue's server; default RIFFBIRD_REDIS_URL")] = None,
+    check: Annotated[bool, typer.Option("--check", help="prove credentials, permissions, clock; post nothing")] = False,
+) -> None:
+    """Answer people on NETWORK until told to stop (Ctrl-C, SIGTERM)."""
+    from pydantic import ValidationError
+
+    from bot.bot_settings import BotSettings, problems
+    from bot.frontends.catalogue import NETWORKS
+    from bot.frontends.patience import SystemClock
+    from bot.frontends.protocol import FrontendError
+
+    if network not in NETWORKS:
+        _refuse(f"the band lives on {', '.join(NETWORKS)}, not on {network!r}")
+    try:
+        settings = BotSettings()
+    except ValidationError as error:
+        _refuse(problems(error))
+    except OSError as error:
+        _refuse(f"a secret's file cannot be read: {error.filename}: {error.strerror}")
+    _log_without(settings)
+    try:
+        _run(network, redis, settings, SystemClock(), check=check)
+    except FrontendError as error:
+        _refuse(str(error))
+
+
+def _run(network: str, redis: str | None, settings: BotSettings, clock: SystemClock, *, check: bool) -> None:
+    from bot.frontends.catalogue import open_network
+    from bot.run import open_ledger
+
+    queues = _queues(redis)
+    ledger = open_ledger(queues, network)
+    server = _server_finding(queues)
+    if not check and not server.good:
+        _refuse(server.text)
+    frontend, check_network = open_network(network, settings, ledger, clock)
+    try:
+        if check:
+            _tell([server, *_network_findings(check_network)])
+        else:
+            _answer(frontend, ledger, queues, settings, clock)
+    finally:
+        frontend.close()
+
+
+def _queues(redis: str | None) -> Queues:
+    from worker.queues import connect
+    from worker.settings import Settings
+
+    return connect(Settings(redis_url=redis) if redis else Settings())  # type: ignore[arg-type]  # pydantic wraps it
+
+
+def _server_finding(queues: Queues) -> Finding:
+    from bot.frontends.findings import Finding
+    from worker.queues import QUEUE_GONE
+
+    try:
+        queues.connection.ping()
+        workers = queues.stats.worker_count()
+    except QUEUE_GONE:
+        return Finding("queue", good=False, text="no server answers: start `riffbird serve`, or set RIFFBIRD_REDIS_URL")
+    advice = "" if workers else ": songs wait until `riffbird worker` or `riffbird serve` runs"
+    return Finding("queue", good=True, text=f"{workers} workers{advice}")
+
+
+def _network_findings(check: Check) -> list[Finding]:
+    from bot.frontends.findings import Finding
+    from bot.frontends.protocol import FrontendError
+
+    try:
+        return check()
+    except FrontendError as error:
+        return [Finding("network", good=False, text=str(error))]
+
+
+def _tell(findings: list[Finding]) -> None:
+    for finding in findings:
+        typer.echo(f"{'ok     ' if finding.good else 'MISSING'}  {finding.name:<12} {finding.text}")
+    if not all(finding.good for finding in findings):
+        raise typer.Exit(EXIT_REFUSED)
+
+
+def _answer(
+    frontend: Frontend, ledger: Ledger, queues: Queues, settings: BotSettings, clock: SystemClock
+) -> None:
+    import random
+    import signal
+
+    from bot.run import make_bot
+
+    made = make_bot(frontend, ledger, queues, settings, clock=clock, generator=random.Random())
+    typer.echo(f"riffbird is {made.open()} on {frontend.network}", err=True)
+    signal.signal(signal.SIGTERM, made.stop)
+    signal.signal(signal.SIGINT, made.stop)
+    frontend.listen(clock.wake)
+    made.run()
+
+
+def _log_without(settings: BotSettings) -> None:
+    """Log to stderr, with every secret of ``settings`` cut out of whatever was to be said."""
+    import logging
+
+    from bot.bot_settings import SecretlessFormatter
+
+    handler = logging.StreamHandler()
+    handler.setFormatter(SecretlessFormatter(settings))
+    logging.basicConfig(level=logging.INFO, handlers=[handler], force=True)
+    for library in ("rq", "httpx", "nio"):
+        logging.getLogger(library).setLevel(logging.WARNING)
+
+
+def _refuse(text: str) -> NoReturn:
+    """One line on stderr, no traceback."""
+    typer.echo(f"riffbird: {text}", err=True)
+    raise typer.Exit(EXIT_REFUSED)
