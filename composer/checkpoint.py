@@ -18,12 +18,15 @@ from safetensors.numpy import save_file
 
 from composer.errors import CheckpointError
 from composer.shapes import NetworkShape
-from midi_data.events import FINGERPRINT, PART_LIMIT
+from midi_data.events import FINGERPRINT, PART_LIMIT, Ints
+from midi_data.form import FORM_CLASSES
 
 FORMAT = "riffbird-checkpoint-1"
 FILE_SIZE_LIMIT = 512 * 2**20
 HEADER_KEY = "riffbird"
 LINEUPS = "lineups"
+FORMS, FORM_ENDS = "forms", "form_ends"
+"""Bar forms of all lineups' pieces in one row (``midi_data.form``), and where each piece's end in it."""
 LINEUP_COLUMNS = ("genre", "style", "tempo_bpm", "numerator", "denominator", "key", "density", "bars")
 """Facts of one training piece, followed by its band: part classes, −1 where there is none."""
 
@@ -67,11 +70,12 @@ class Header(BaseModel):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Checkpoint:
-    """Weights by name (float32, arrays as the torch module names them), the header, and the lineups (P, 8 + 16)."""
+    """Weights by name (float32, arrays as the torch module names them), the header, and the lineups (P, 8 + 16) with their forms."""
 
     header: Header
     weights: dict[str, NDArray[np.float32]]
     lineups: NDArray[np.int64] = field(repr=False)
+    forms: tuple[NDArray[np.int64], ...] = field(repr=False)
     path: Path | None = None
 
     @property
@@ -104,10 +108,17 @@ def load_checkpoint(path: Path | None = None) -> Checkpoint:
     except SafetensorError as error:
         raise CheckpointError(f"{path}: not a checkpoint ({error})") from error
     lineups = tensors.pop(LINEUPS, np.zeros((0, len(LINEUP_COLUMNS) + PART_LIMIT), dtype=np.int16)).astype(np.int64)
+    forms = _split_forms(path, tensors.pop(FORMS, None), tensors.pop(FORM_ENDS, None), len(lineups))
     weights = {name: _finite(path, name, tensor) for name, tensor in tensors.items()}
-    checkpoint = Checkpoint(header, weights, lineups, path)
+    checkpoint = Checkpoint(header, weights, lineups, forms, path)
     _check(checkpoint, path)
     return checkpoint
+
+
+def _split_forms(path: Path, forms: NDArray[Any] | None, ends: NDArray[Any] | None, count: int) -> tuple[Ints, ...]:
+    if forms is None or ends is None or len(ends) != count or forms.ndim != 1 or (forms >= FORM_CLASSES).any():
+        raise CheckpointError(f"{path}: damaged checkpoint, {count} lineups need as many forms")
+    return tuple(each.astype(np.int64) for each in np.split(forms, ends.astype(np.int64)[:-1])) if count else ()
 
 
 def _finite(path: Path, name: str, tensor: NDArray[Any]) -> NDArray[np.float32]:
@@ -151,6 +162,8 @@ def save_checkpoint(checkpoint: Checkpoint, path: Path) -> None:
     """Write in half precision, under a temporary name first. Raises ``CheckpointError`` when the folder is no good."""
     tensors: dict[str, NDArray[Any]] = {name: w.astype(np.float16) for name, w in checkpoint.weights.items()}
     tensors[LINEUPS] = checkpoint.lineups.astype(np.int16)
+    tensors[FORMS] = np.concatenate([*checkpoint.forms, np.zeros(0)]).astype(np.uint8)
+    tensors[FORM_ENDS] = np.cumsum([len(form) for form in checkpoint.forms]).astype(np.int32)
     temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -143,7 +143,7 @@ class Engine:
         return self._addend(weights["layers.0.weight_ih_l0"] @ vector + self._bias(0))
 
     def input_rows(self, previous: Ints, clock: Ints, following: Ints, matched: Ints) -> Ints:
-        """Row numbers (…, 5 + 4 + 3 K + K) of a step's inputs: classes as in ``composer.network.StepInputs``."""
+        """Row numbers (…, 5 + 5 + 3 K + K) of a step's inputs: classes as in ``composer.network.StepInputs``."""
         first = self._input_first
         lags = len(self.shape.lags)
         starts = [first[f"previous.{f}"] for f in FIELDS] + [first[f"clock.{n}"] for n in CLOCK]

@@ -26,7 +26,7 @@ State = tuple[tuple[Tensor, Tensor], ...]
 class StepInputs:
     """What the network may see, as classes. Time first.
 
-    ``previous`` (T, B, 5) the event before. ``clock`` (T, B, 4) position, meter, phase, bars left.
+    ``previous`` (T, B, 5) the event before. ``clock`` (T, B, 5) position, meter, phase, bars left, form.
     ``position_after`` (T, B): position once the advance is chosen. ``next`` (T, B, K, 3), ``part`` (T, B, K),
     ``note`` (T, B, K + 1, 3): lookback as in ``midi_data.steps``. ``matched`` (T, B, K) 0/1: the event before was what
     that lag held. ``target`` (T, B, 5): the event itself, which later heads are conditioned on.

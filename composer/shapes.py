@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from midi_data.bars import METER_CLASSES, POSITION_CLASSES
+from midi_data.form import FORM_CLASSES
 from midi_data.steps import LAGS
 
 PHASE_CLASSES = 16
@@ -16,7 +17,7 @@ KEY_CLASSES = 26
 DENSITY_CLASSES = 9
 KEY_NOT_TOLD = 25
 
-CLOCK = ("position", "meter", "phase", "bars_left")
+CLOCK = ("position", "meter", "phase", "bars_left", "form")
 CONDITIONS = ("genre", "style", "tempo", "key", "density")
 
 LOOKS = {"next": ("advance", "part", "pitch"), "note": ("pitch", "duration", "velocity")}
@@ -58,7 +59,7 @@ class NetworkShape:
     @property
     def clock_classes(self) -> dict[str, int]:
         """Classes of each clock input, in the order of ``CLOCK``."""
-        counts = (POSITION_CLASSES, METER_CLASSES, PHASE_CLASSES, len(BARS_LEFT_EDGES) + 1)
+        counts = (POSITION_CLASSES, METER_CLASSES, PHASE_CLASSES, len(BARS_LEFT_EDGES) + 1, FORM_CLASSES)
         return dict(zip(CLOCK, counts, strict=True))
 
     @property

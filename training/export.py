@@ -11,7 +11,9 @@ from numpy.typing import NDArray
 from composer.checkpoint import LINEUP_COLUMNS, Checkpoint, header_for
 from composer.conditions import density_class
 from composer.network import Network
-from midi_data.events import PART_LIMIT
+from midi_data.bars import BarGrid
+from midi_data.events import PART_LIMIT, Ints
+from midi_data.form import form_of
 from midi_data.pieces import Piece, Shard
 from training.pieces import Names
 
@@ -28,7 +30,7 @@ def checkpoint_of(
         network.shape, name=name, genres=names.genres, styles=names.styles, valid=valid, trained_notes=trained_notes,
         recipe=recipe, data=_amounts(train), licences=_licences(train),
     )
-    return Checkpoint(header, weights, lineups(train, names))
+    return Checkpoint(header, weights, lineups(train, names), forms(train))
 
 
 def lineups(train: Held, names: Names) -> NDArray[np.int64]:
@@ -45,6 +47,15 @@ def lineups(train: Held, names: Names) -> NDArray[np.int64]:
         )  # fmt: skip
         row[len(LINEUP_COLUMNS) : len(LINEUP_COLUMNS) + len(band)] = band
     return rows
+
+
+def forms(train: Held) -> tuple[Ints, ...]:
+    """The bar form of each training piece."""
+    found = []
+    for shard, piece in train:
+        events = shard.events(piece)
+        found.append(form_of(events, BarGrid.of(events.meters, events.end)))
+    return tuple(found)
 
 
 def _amounts(train: Held) -> dict[str, dict[str, float]]:

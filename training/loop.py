@@ -14,11 +14,12 @@ from pathlib import Path
 
 import torch
 
-from composer.checkpoint import save_checkpoint
+from composer.checkpoint import Checkpoint, save_checkpoint
 from composer.network import Dropouts, Network, State, field_nll
 from composer.shapes import NetworkShape
 from midi_data.pieces import Piece, Shard
 from training.devices import precision
+from training.errors import TrainingError
 from training.export import checkpoint_of
 from training.lanes import LaneStream, Segment
 from training.pieces import Names
@@ -31,7 +32,7 @@ Held = list[tuple[Shard, Piece]]
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """Where a training stands. ``nll`` is the running training figure in nats a note; ``valid`` the latest per genre."""
+    """Where a training stands. ``nll``: the running training figure in nats a note; ``valid``: the latest per genre."""
 
     update: int
     updates: int
@@ -40,6 +41,7 @@ class Report:
     seconds_left: float
     valid: dict[str, dict[str, float]] = field(default_factory=dict)
     best: float = math.inf
+    validated_at: int = -1
 
 
 OnReport = Callable[[Report], None]
@@ -159,7 +161,21 @@ class Training:
         left = self.seconds / max(self.progress, 1e-9) * (1 - self.progress)
         valid = self.history[-1]["valid"] if self.history else {}
         total = self.recipe.updates if self.minutes is None else round(self.update / max(self.progress, 1e-9))
-        return Report(self.update, total, self.running_nll, per_second, left, valid, self.best)  # type: ignore[arg-type]
+        when = self.history[-1]["update"] if self.history else -1
+        return Report(self.update, total, self.running_nll, per_second, left, valid, self.best, when)  # type: ignore[arg-type]
+
+    @torch.no_grad()
+    def start_from(self, base: Checkpoint) -> None:
+        """Begin with the weights of ``base``; rows of new genres and styles begin as the mean of the old ones.
+
+        Raises ``TrainingError`` when the widths differ.
+        """
+        for name, parameter in self.named.items():
+            old = torch.from_numpy(base.weights[name]).to(self.device)
+            if old.shape[1:] != parameter.shape[1:] or old.shape[0] > parameter.shape[0]:
+                raise TrainingError(f"--base: {name} is {tuple(old.shape)} there, {tuple(parameter.shape)} by this recipe")
+            parameter.copy_(torch.cat([old, old.mean(0, keepdim=True).expand(parameter.shape[0] - len(old), *old.shape[1:])]))
+            self.average[name].copy_(parameter)
 
     def save(self) -> None:
         """Write a snapshot that ``resume`` goes on from."""

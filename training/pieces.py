@@ -11,6 +11,7 @@ from composer.conditions import clock, density_class, tempo_class
 from composer.shapes import CONDITIONS, KEY_NOT_TOLD
 from midi_data.bars import BarGrid
 from midi_data.events import FIELDS, VOCABULARY, WAIT, EventSequence, Ints
+from midi_data.form import form_of
 from midi_data.pieces import Piece
 from midi_data.steps import Steps, steps_of
 from training.recipe import Augmentation
@@ -42,7 +43,7 @@ class Variation:
     semitones: int = 0
     velocity: int = 0
     tempo: float = 1.0
-    untold: tuple[str, ...] = ("style", "key", "density", "bars_left")
+    untold: tuple[str, ...] = ("style", "key", "density", "bars_left", "form")
     """The default tells genre, band, tempo and meter only: the terms on which pieces are scored."""
 
 
@@ -90,11 +91,12 @@ def lane_piece(piece: Piece, events: EventSequence, names: Names, how: Variation
     matched = np.zeros(steps.part.shape, dtype=np.float32)
     matched[1:] = note[:-1, :-1, 0] == target[:-1, 2:3]
     matched[1:][target[:-1, 0] >= WAIT] = 0
+    form = None if "form" in how.untold else form_of(events, grid)
     band = np.zeros(VOCABULARY["part"], dtype=np.bool_)
     band[list(events.band)] = True
     return LanePiece(
         previous,
-        clock(grid, steps.tick[:-1], length_told="bars_left" not in how.untold),
+        clock(grid, steps.tick[:-1], length_told="bars_left" not in how.untold, form=form),
         grid.position_of(steps.tick[1:]),
         following,
         steps.part,

@@ -34,4 +34,4 @@ def tiny_checkpoint(seed: int = 1, scale: float = 0.4) -> Checkpoint:
     for genre in range(2):
         lineups[genre, : len(LINEUP_COLUMNS)] = (genre, genre + 1, 120, 4, 4, 1, 4, 32)
         lineups[genre, len(LINEUP_COLUMNS) : len(LINEUP_COLUMNS) + len(BAND)] = BAND
-    return Checkpoint(header, weights, lineups)
+    return Checkpoint(header, weights, lineups, (np.ones(32, dtype=np.int64),) * 2)

@@ -22,7 +22,7 @@ def random_inputs(rng: np.random.Generator) -> dict[str, np.ndarray]:
     target[:, 1] = rng.choice(BAND, STEPS)
     return {
         "previous": classes(*FIELDS, shape=(STEPS,)),
-        "clock": np.stack([rng.integers(0, c, STEPS) for c in (192, 16, 16, 13)], axis=-1),
+        "clock": np.stack([rng.integers(0, c, STEPS) for c in (192, 16, 16, 13, 17)], axis=-1),
         "position_after": rng.integers(0, 192, STEPS),
         "next": classes("advance", "part", "pitch", shape=(STEPS, LAGS)),
         "part": rng.integers(0, VOCABULARY["part"] + 1, (STEPS, LAGS)),

@@ -1,0 +1,56 @@
+"""The one place that writes to the terminal. Results go to stdout, everything else to stderr."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from rich.progress import Progress
+
+
+def say(text: str = "") -> None:
+    """A line of the result."""
+    sys.stdout.write(text + "\n")
+
+
+def say_json(value: Any) -> None:
+    """One JSON object on one line of the result."""
+    say(json.dumps(value, ensure_ascii=False))
+
+
+def tell(text: str) -> None:
+    """A line for the person, beside the result."""
+    sys.stderr.write(text + "\n")
+    sys.stderr.flush()
+
+
+def table(headings: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
+    """A plain table as the result: first column left, others right."""
+    cells = [list(headings), *([format_cell(cell) for cell in row] for row in rows)]
+    widths = [max(len(row[i]) for row in cells) for i in range(len(headings))]
+    for row in cells:
+        first, *rest = (cell.ljust(w) if i == 0 else cell.rjust(w) for i, (cell, w) in enumerate(zip(row, widths, strict=True)))
+        say("  ".join([first, *rest]).rstrip())
+
+
+def format_cell(cell: object) -> str:
+    """Numbers with three decimals at most."""
+    return f"{cell:.3f}" if isinstance(cell, float) else str(cell)
+
+
+@contextmanager
+def progress_bar() -> Iterator[Progress | None]:
+    """A progress display on stderr where that is a terminal, else nothing."""
+    if not sys.stderr.isatty():
+        yield None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
+    columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[note]}"), TimeRemainingColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        yield bar

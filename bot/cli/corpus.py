@@ -1,0 +1,75 @@
+"""``riffbird corpus``: folders and archives of MIDI into prepared corpora, and what is in them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from bot.cli.console import progress_bar, say_json, table, tell
+
+app = typer.Typer(help="Prepare and describe corpora of MIDI.", no_args_is_help=True, rich_markup_mode=None)
+
+DEFAULT_FOLDER = Path("data/corpora")
+
+
+@app.command()
+def prepare(
+    source: Annotated[Path, typer.Argument(help="A folder of archives, an archive, or a folder of MIDI files.")],
+    out: Annotated[Path, typer.Option(help="Folder for the prepared corpus.")] = DEFAULT_FOLDER,
+    genre: Annotated[str, typer.Option(help="Genre of files that no manifest.csv names (default: the source's name).")] = "",
+    licence: Annotated[str, typer.Option(help="Licence of files that no manifest.csv names.")] = "not stated",
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object a source, one a line.")] = False,
+) -> None:
+    """Read, check, de-duplicate and encode MIDI into memory-mapped arrays. Goes on where it was broken off."""
+    from midi_data.pieces import open_shard
+    from midi_data.prepare import prepare as prepare_corpus
+
+    with progress_bar() as bar:
+        tasks: dict[str, object] = {}
+
+        def on_progress(name: str, count: int) -> None:
+            if bar:
+                task = tasks.setdefault(name, bar.add_task(name, total=None, note=""))
+                bar.update(task, note=f"{count} files")  # type: ignore[arg-type]
+
+        folders = prepare_corpus(source, out, genre=genre, licence=licence, progress=on_progress)
+    cards = [open_shard(folder).card for folder in folders]
+    for card in cards:
+        skipped = ", ".join(f"{count} {reason}" for reason, count in card["skipped"].items()) or "none"
+        tell(f"{card['source']}: {card['pieces']} pieces, {card['notes']} notes; skipped: {skipped}")
+    _show_losses(cards, as_json=as_json)
+    tell(f"prepared in {out}")
+
+
+def _show_losses(cards: list[dict[str, object]], *, as_json: bool) -> None:
+    shown = [{"source": c["source"], "pieces": c["pieces"], "skipped": c["skipped"], "losses": c["losses"]} for c in cards]
+    if as_json:
+        for card in shown:
+            say_json(card)
+        return
+    names = list(shown[0]["losses"])  # type: ignore[call-overload]
+    table(("round trip", *(name.replace("_", " ") for name in names)),
+          [(c["source"], *c["losses"].values()) for c in shown])  # type: ignore[attr-defined]
+
+
+@app.command()
+def describe(
+    source: Annotated[Path, typer.Argument(help="A prepared corpus.")] = DEFAULT_FOLDER,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object a genre, one a line.")] = False,
+) -> None:
+    """Hours, notes, instruments, meters and licences of each genre."""
+    from midi_data.describe import describe_genres
+    from midi_data.pieces import open_shards
+
+    rows = describe_genres(open_shards(source))
+    if as_json:
+        for row in rows:
+            say_json(row)
+        return
+    table(
+        ("genre", "train", "valid", "hours", "notes", "parts a piece", "instruments", "meters"),
+        [(r["genre"], r["train_pieces"], r["valid_pieces"], r["hours"], r["notes"], r["median_parts"],
+          ", ".join(list(r["instruments"])[:3]), ", ".join(list(r["meters"])[:4])) for r in rows],  # type: ignore[call-overload]
+    )  # fmt: skip

@@ -1,0 +1,84 @@
+"""The ``riffbird`` command: registers the commands, turns every error into one line and an exit status."""
+
+from __future__ import annotations
+
+import sys
+from importlib import import_module
+from typing import Annotated
+
+import click
+import typer
+
+from bot.cli.console import tell
+from bot.cli.errors import FAILED, REFUSED, is_refusal
+
+COMMANDS = {
+    "compose": "bot.cli.compose:compose",
+    "genres": "bot.cli.genres:genres",
+    "score": "bot.cli.score:score",
+    "train": "bot.cli.train:train",
+    "corpus": "bot.cli.corpus:app",
+    "serve": "bot.cli.service:serve",
+    "worker": "bot.cli.service:worker",
+    "api": "bot.cli.service:api",
+    "bot": "bot.cli.social:bot",
+}
+"""Each command's function (or group), by name: only the one that is asked for is imported."""
+
+
+def build(wanted: list[str]) -> typer.Typer:
+    """The command's parser with the ``wanted`` commands in it."""
+    app = typer.Typer(name="riffbird", no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
+    app.callback()(riffbird)
+    for name in wanted:
+        module, _, attribute = COMMANDS[name].partition(":")
+        command = getattr(import_module(module), attribute)
+        if isinstance(command, typer.Typer):
+            app.add_typer(command, name=name)
+        else:
+            app.command(name)(command)
+    return app
+
+
+def riffbird(
+    debug: Annotated[bool, typer.Option("--debug", help="Show the traceback when something fails.")] = False,
+) -> None:
+    """A band you can tweet at: compose songs, teach it genres, serve it."""
+    _ = debug  # taken out of the arguments in main: it may stand anywhere
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Run the command and exit with its status."""
+    given = sys.argv[1:] if arguments is None else arguments
+    debug = "--debug" in given
+    words = [word for word in given if word != "--debug"]
+    try:
+        app = build([words[0]] if words and words[0] in COMMANDS else list(COMMANDS))
+        # Typer's own exits would print several lines and use 2 for bugs of ours.
+        status = app(words, standalone_mode=False)
+    except click.exceptions.Abort:
+        tell("riffbird: interrupted")
+        sys.exit(130)
+    except click.ClickException as error:
+        tell(f"riffbird: {_one_line(error.format_message())}")
+        sys.exit(REFUSED)
+    except KeyboardInterrupt:
+        tell("riffbird: interrupted")
+        sys.exit(130)
+    except Exception as error:
+        if debug:
+            raise
+        if is_refusal(error):
+            tell(f"riffbird: {_one_line(str(error))}")
+            sys.exit(REFUSED)
+        tell(f"riffbird: failed, and that is our fault: {_one_line(f'{type(error).__name__}: {error}')} (--debug tells more)")
+        sys.exit(FAILED)
+    sys.exit(status if isinstance(status, int) else 0)
+
+
+def _one_line(text: str) -> str:
+    return " ".join(text.split())
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,47 @@
+"""``riffbird score``: the exact likelihood of MIDI files, in nats a note."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from bot.cli.console import say_json, table
+from bot.cli.errors import CommandRefusedError
+
+
+def score(
+    files: Annotated[list[Path], typer.Argument(help="MIDI files.")],
+    genre: Annotated[str | None, typer.Option(help="Score as this genre (default: the one each file fits best).")] = None,
+    checkpoint: Annotated[Path | None, typer.Option(help="The network to score with (default: the shipped one).")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object a file, one a line.")] = False,
+) -> None:
+    """Exact negative log-likelihood of each file: nats a note in all and per field, and the band's own."""
+    from composer.checkpoint import load_checkpoint
+    from composer.score import Scorer
+    from midi_data.midi_file import read_midi
+
+    scorer = Scorer(load_checkpoint(checkpoint))
+    known = canonical(genre, scorer.genres) if genre else None
+    rows = []
+    for path in files:
+        result = scorer.score(read_midi(path), known)
+        rows.append({"file": str(path), **result})
+        if as_json:
+            say_json(rows[-1])
+    if not as_json:
+        fields = ("advance", "part", "pitch", "duration", "velocity")
+        table(("file", "genre", "notes", "nll", *fields),
+              [(Path(str(r["file"])).name, r["genre"], r["notes"], r["nll"], *(r["fields"][f] for f in fields)) for r in rows])  # type: ignore[index]
+
+
+def canonical(genre: str, known: tuple[str, ...]) -> str:
+    """The checkpoint's name of ``genre``. Raises ``CommandRefusedError`` for one it does not know."""
+    from midi_data.genres import genre_by_name, plain_name
+
+    found = genre_by_name().get(plain_name(genre))
+    name = found.name if found else plain_name(genre)
+    if name not in known:
+        raise CommandRefusedError(f"I don't know {genre!r}. This checkpoint knows: {', '.join(known)}")
+    return name

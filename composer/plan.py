@@ -1,0 +1,188 @@
+"""What is settled before the first note: seed, genre, band, tempo, meter, key, length. The band comes first.
+
+p(song) = p(plan | genre) · p(notes | plan). Whatever nobody asked for is drawn, by the seed, from the lineups of the
+pieces that the checkpoint learned from: a band that played together once plays together again.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from composer.checkpoint import LINEUP_COLUMNS, Checkpoint
+from composer.conditions import tempo_class
+from composer.errors import RefusedError
+from composer.request import HIGHEST_SEED, ComposeRequest, PartRequest, Sampling
+from composer.shapes import CONDITIONS, KEY_NOT_TOLD
+from midi_data.events import Ints, encode, part_code, part_instrument
+from midi_data.form import NEW
+from midi_data.genres import GENRES
+from midi_data.keys import Key
+from midi_data.song import TICKS_PER_QUARTER, Meter, Song
+from midi_data.steps import steps_of
+
+SHORTEST_LINEUP_BARS = 12
+"""Lineups of jingles and fragments are passed by while there are longer ones."""
+_PLAN_STREAM = 1
+"""Distinguishes the plan's random numbers from the notes'."""
+
+_GENRES = {genre.name: genre for genre in GENRES}
+_ROLES = {"bass": range(32, 40), "guitar": range(24, 32)}
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """Everything a song is conditioned on. ``labels``: per condition its rows and weights. ``primer``: forced events."""
+
+    title: str
+    genre: str
+    seed: int
+    tempo_bpm: float
+    meter: Meter
+    bars: int
+    band: tuple[int, ...]
+    form: tuple[int, ...]
+    key: Key | None
+    labels: tuple[tuple[tuple[int, float], ...], ...]
+    randomness: float
+    sampling: Sampling
+    primer: tuple[tuple[int, ...], ...] = ()
+
+
+def plan_song(request: ComposeRequest, checkpoint: Checkpoint, primer: Song | None = None) -> Plan:
+    """Settle a request. Raises ``RefusedError`` for a genre the checkpoint does not know."""
+    rows = genre_rows(request, checkpoint)
+    seed = request.seed if request.seed is not None else secrets.randbelow(HIGHEST_SEED + 1)
+    generator = np.random.Generator(np.random.PCG64([seed, _PLAN_STREAM]))
+    asked = primer_band(primer) if primer else band_of(request.band) if request.band else None
+    chosen = draw_lineup(checkpoint.lineups, rows, asked, generator, cores(request.genres))
+    lineup = checkpoint.lineups[chosen]
+    facts = dict(zip(LINEUP_COLUMNS, lineup.tolist(), strict=False))
+    band = asked or tuple(part for part in lineup[len(LINEUP_COLUMNS) :].tolist() if part >= 0)
+    genre = max(request.genres, key=lambda name: request.genres[name])
+    tempo = round(request.tempo_bpm or (primer.tempo_bpm if primer else own_tempo(genre, facts["tempo_bpm"], generator)), 2)
+    meter = Meter(0, *((primer.meters[0].numerator, primer.meters[0].denominator) if primer else (facts["numerator"], facts["denominator"])))
+    bars = bars_for(request.length_seconds, tempo, meter)
+    key_row, key = key_for(request, facts["key"], told=primer is None)
+    labels = {
+        "genre": tuple((rows[name], weight) for name, weight in request.genres.items()),
+        "style": style_rows(request, checkpoint, facts["style"]),
+        "tempo": ((tempo_class(tempo), 1.0),),
+        "key": ((key_row, 1.0),),
+        "density": ((facts["density"] if primer is None and not request.band else 0, 1.0),),
+    }
+    return Plan(
+        request.title, genre_label(request), seed, tempo, meter, bars, band, form_for(checkpoint.forms[chosen], bars), key,
+        tuple(labels[name] for name in CONDITIONS), request.randomness, request.sampling,
+        primer_events(primer, meter, bars) if primer else (),
+    )  # fmt: skip
+
+
+def genre_rows(request: ComposeRequest, checkpoint: Checkpoint) -> dict[str, int]:
+    """The genre table's row of each asked genre. Raises ``RefusedError`` for one that is not there."""
+    known = checkpoint.header.genres
+    for name in request.genres:
+        if name not in known:
+            raise RefusedError(f'I don\'t know "{name}". This checkpoint plays: {", ".join(known)}')
+    return {name: known.index(name) for name in request.genres}
+
+
+def genre_label(request: ComposeRequest) -> str:
+    """``heavy-metal``, or ``heavy-metal:0.7+jazz:0.3`` for a blend."""
+    if len(request.genres) == 1:
+        return next(iter(request.genres))
+    return "+".join(f"{name}:{weight:.2g}" for name, weight in request.genres.items())
+
+
+def cores(genres: Sequence[str] | dict[str, float]) -> list[str]:
+    """The roles that the asked genres' bands do not go without."""
+    return sorted({role for name in genres if name in _GENRES for role in _GENRES[name].core})
+
+
+def plays_role(part: int, role: str) -> bool:
+    """Whether a part class plays ``drums``, ``bass`` or ``guitar``."""
+    program, is_drum = part_instrument(part)
+    return is_drum if role == "drums" else not is_drum and program in _ROLES[role]
+
+
+def draw_lineup(
+    lineups: Ints, rows: dict[str, int], asked: tuple[int, ...] | None, generator: np.random.Generator, core: list[str]
+) -> int:
+    """The row of a lineup of the asked genres: among those with the core roles, nearest to an asked band."""
+    mine = np.flatnonzero(np.isin(lineups[:, 0], list(rows.values())))
+    if not len(mine):
+        raise RefusedError("this checkpoint has no lineups of " + ", ".join(rows))
+    long_enough = mine[lineups[mine, LINEUP_COLUMNS.index("bars")] >= SHORTEST_LINEUP_BARS]
+    mine = long_enough if len(long_enough) else mine
+    bands = {i: [part for part in lineups[i, len(LINEUP_COLUMNS) :].tolist() if part >= 0] for i in mine.tolist()}
+    fitting = [i for i, band in bands.items() if all(any(plays_role(p, role) for p in band) for role in core)]
+    fitting = fitting or list(bands)
+    if asked:
+        likeness = [_likeness(set(bands[i]), set(asked)) for i in fitting]
+        fitting = [i for i, alike in zip(fitting, likeness, strict=True) if alike == max(likeness)]
+    return fitting[int(generator.integers(len(fitting)))]
+
+
+def form_for(heard: Ints, bars: int) -> tuple[int, ...]:
+    """A heard form for ``bars`` bars: its beginning, gone on with from its first repeat of 8 bars where it is too short."""
+    form = heard.tolist()
+    while len(form) < bars:
+        form += heard.tolist()[min(8, len(heard) - 1) :] or [NEW]
+    return tuple(form[:bars])
+
+
+def _likeness(one: set[int], other: set[int]) -> float:
+    return len(one & other) / max(len(one | other), 1)
+
+
+def band_of(parts: Sequence[PartRequest]) -> tuple[int, ...]:
+    """Part classes of an asked band; the same instrument twice is two parts."""
+    seen: Counter[tuple[int, bool]] = Counter()
+    band = set()
+    for part in parts:
+        instrument = (0 if part.is_drum else part.program, part.is_drum)
+        band.add(part_code(*instrument[:1], is_drum=part.is_drum, occurrence=0 if part.is_drum else seen[instrument]))
+        seen[instrument] += 1
+    return tuple(sorted(band))
+
+
+def own_tempo(genre: str, bpm: int, generator: np.random.Generator) -> float:
+    """A lineup's tempo where the genre's range holds it, else one drawn from the range; whole beats a minute."""
+    low, high = _GENRES[genre].tempo_range_bpm if genre in _GENRES else (40, 300)
+    return float(bpm) if low <= bpm <= high else float(generator.integers(low, high + 1))
+
+
+def bars_for(seconds: float, tempo_bpm: float, meter: Meter) -> int:
+    """Whole bars nearest to ``seconds``, at least one."""
+    quarters = seconds * tempo_bpm / 60
+    return max(1, round(quarters * TICKS_PER_QUARTER / meter.bar_ticks))
+
+
+def key_for(request: ComposeRequest, lineup_key: int, *, told: bool) -> tuple[int, Key | None]:
+    """The key condition's row and the key, asked for or the lineup's; untold for a primer, which has its own."""
+    if request.key:
+        key = Key(request.key.tonic, request.key.mode)
+        return 1 + key.tonic + 12 * (key.mode == "minor"), key
+    return (lineup_key if told and lineup_key > 0 else KEY_NOT_TOLD), None
+
+
+def style_rows(request: ComposeRequest, checkpoint: Checkpoint, lineup_style: int) -> tuple[tuple[int, float], ...]:
+    """The lineup's style for one genre; for a blend "any", so that no one source rules."""
+    return ((lineup_style if len(request.genres) == 1 and lineup_style < len(checkpoint.header.styles) else 0, 1.0),)
+
+
+def primer_band(primer: Song) -> tuple[int, ...]:
+    """The parts that a primer plays."""
+    return encode(primer).band
+
+
+def primer_events(primer: Song, meter: Meter, bars: int) -> tuple[tuple[int, ...], ...]:
+    """The primer's events up to half of the song: it is a beginning to go on from."""
+    steps = steps_of(encode(primer))
+    stop = bars * meter.bar_ticks // 2
+    count = int((steps.tick[1:-1] < stop).sum())
+    return tuple(tuple(row) for row in steps.target[:count].tolist())

@@ -1,0 +1,101 @@
+"""From logits to a class: pure functions, one rule each. All float64, ``(V,)`` in and ``(V,)`` out.
+
+Two spaces. ``probability`` draws from the output distribution after temperature and top-p. ``embedding`` draws there
+too, walks away from the drawn class in the tied embedding space, and lands on the likeliest class near that point:
+improbable draws slide to probable musical neighbours.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from composer.request import Sampling
+
+Vector = NDArray[np.float64]
+Table = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class SamplingParameters:
+    """``temperature`` > 0 divides logits; ``top_p`` in (0, 1] keeps the nucleus; ``tau`` ≥ 0 scales the walk."""
+
+    temperature: float
+    top_p: float
+    tau: float
+
+
+def parameters_for(randomness: float) -> SamplingParameters:
+    """The one place where randomness (0 careful … 1 wild) becomes sampling parameters; each rises with it."""
+    r = min(max(randomness, 0.0), 1.0)
+    return SamplingParameters(temperature=0.8 + 0.35 * r, top_p=0.90 + 0.10 * r, tau=0.4 + 0.8 * r)
+
+
+def masked(logits: NDArray[np.floating], allowed: NDArray[np.bool_]) -> Vector:
+    """Logits with −∞ wherever ``allowed`` is false. At least one class is allowed."""
+    if not allowed.any():
+        raise ValueError("a mask allows at least one class")
+    return np.where(allowed, logits.astype(np.float64), -np.inf)
+
+
+def softmax(logits: Vector, temperature: float = 1.0) -> Vector:
+    """Probabilities at a temperature; −∞ becomes exactly 0."""
+    scaled = (logits - logits.max()) / temperature
+    weights = np.exp(scaled)
+    probs: Vector = weights / weights.sum()
+    return probs
+
+
+def top_p(probs: Vector, share: float) -> Vector:
+    """Only the likeliest classes that together reach ``share``, renormalised (Holtzman et al. 2020)."""
+    if share >= 1:
+        return probs
+    order = np.argsort(-probs, kind="stable")
+    before = np.cumsum(probs[order]) - probs[order]
+    kept = np.zeros_like(probs)
+    chosen = order[before < share]
+    kept[chosen] = probs[chosen]
+    result: Vector = kept / kept.sum()
+    return result
+
+
+def draw(probs: Vector, generator: np.random.Generator) -> int:
+    """A class drawn by one uniform number (inverse distribution function)."""
+    edges = np.cumsum(probs)
+    found = int(np.searchsorted(edges, generator.random() * edges[-1], side="right"))
+    # A uniform at the very top must not land past the last class that has any probability.
+    return min(found, int(np.flatnonzero(probs)[-1]))
+
+
+def neighbour_distance(table: Table) -> float:
+    """Median distance of a row of ``table`` (V, E) to its nearest other row: the step size of the embedding walk."""
+    squares = (table**2).sum(axis=1)
+    distances = squares[:, None] + squares[None, :] - 2 * table @ table.T
+    np.fill_diagonal(distances, np.inf)
+    return float(np.sqrt(np.median(np.maximum(distances.min(axis=1), 0))))
+
+
+def embedding_logits(probs: Vector, drawn: int, table: Table, reach: float, generator: np.random.Generator) -> Vector:
+    """Log-weights over classes after a walk of scale ``reach`` from ``drawn``: log p(k) − ‖z − e(k)‖² / (2 reach²).
+
+    Drawing from their softmax leaves ``probs`` exactly as it is (z is a noisy observation of the class, this is its
+    posterior); their largest is the useful choice. ``reach`` → 0 gives ``drawn`` back.
+    """
+    z = table[drawn] + reach * generator.standard_normal(table.shape[1])
+    with np.errstate(divide="ignore"):
+        prior = np.log(probs)
+    result: Vector = prior - ((z - table) ** 2).sum(axis=1) / (2 * reach**2)
+    return result
+
+
+def choose(
+    logits: Vector, how: SamplingParameters, space: Sampling, generator: np.random.Generator, table: Table, distance: float
+) -> int:
+    """One class from masked ``logits`` in the space asked for. ``table`` (V, E) and ``distance`` serve ``embedding``."""
+    probs = top_p(softmax(logits, how.temperature), how.top_p)
+    drawn = draw(probs, generator)
+    if space == "probability" or how.tau * distance == 0:
+        return drawn
+    return int(np.argmax(embedding_logits(probs, drawn, table, how.tau * distance, generator)))

@@ -1,0 +1,41 @@
+"""The form of a song, bar by bar: new, varied or repeated, and from how many bars ago. A plan before the first note.
+
+Likeness of two bars is the share of notes (position, part, pitch) that they have in common (Jaccard). Knows notes and
+bars only; nothing of networks.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from midi_data.bars import BarGrid
+from midi_data.events import EventSequence, Ints
+from midi_data.steps import LAGS, ONSET_SHIFT, PART_SHIFT
+
+NOT_TOLD, NEW = 0, 1
+LEVELS = (0.35, 0.75, 0.97)
+"""Likeness from which a bar counts as varied, nearly the same, the same as an earlier one."""
+FORM_CLASSES = 2 + len(LAGS) * len(LEVELS)
+_TIE = 0.02
+"""A farther bar must be this much more alike to be called the source."""
+
+
+def bar_likeness(events: EventSequence, grid: BarGrid, lag: int) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
+    """(bars,) Jaccard likeness of each bar to the one ``lag`` bars before; 0 where there is none or both are empty."""
+    bar = grid.bar_of(events.onset)
+    key = ((events.onset - grid.first_tick[bar]) << ONSET_SHIFT) + (events.part << PART_SHIFT) + events.pitch
+    wide = 1 << 44
+    common = np.isin((bar - lag) * wide + key, bar * wide + key)
+    bars = len(grid)
+    shared, size = np.bincount(bar[common], minlength=bars), np.bincount(bar, minlength=bars)
+    earlier = np.concatenate([np.zeros(min(lag, bars), dtype=size.dtype), size[: max(bars - lag, 0)]])
+    return np.where(np.arange(bars) >= lag, shared / np.maximum(size + earlier - shared, 1), 0.0)
+
+
+def form_of(events: EventSequence, grid: BarGrid) -> Ints:
+    """(bars,) classes: ``NEW``, or 2 + 3 × the index of the likest lag + how alike (0 varied … 2 the same)."""
+    likeness = np.stack([bar_likeness(events, grid, lag) for lag in LAGS])
+    favoured = likeness - _TIE * np.arange(len(LAGS))[:, None]
+    source = favoured.argmax(axis=0)
+    level = np.searchsorted(LEVELS, likeness[source, np.arange(len(grid))], side="right")
+    return np.where(level == 0, NEW, 2 + len(LEVELS) * source + level - 1)
