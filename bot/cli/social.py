@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, NoReturn
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+from bot.cli.console import say, tell
+from bot.cli.errors import REFUSED, CommandRefusedError
 
 if TYPE_CHECKING:
     from bot.bot_settings import BotSettings
@@ -15,36 +18,40 @@ if TYPE_CHECKING:
     from bot.ledger import Ledger
     from worker.queues import Queues
 
-EXIT_FAILED = 1
-EXIT_REFUSED = 2
-
 
 def bot(
-    network: Annotated[str, typer.Argument(help="x, mastodon, matrix, or console to try it in this terminal")],
-    redis: Annotated[str | None, typer.Option(help="the queue's server; default RIFFBIRD_REDIS_URL")] = None,
-    check: Annotated[bool, typer.Option("--check", help="prove credentials, permissions, clock; post nothing")] = False,
+    network: Annotated[str, typer.Argument(help="x, mastodon, matrix, or console to try it in this terminal.")],
+    redis: Annotated[str | None, typer.Option("--redis", metavar="URL", help="A Redis or Valkey server.")] = None,
+    check: Annotated[
+        bool, typer.Option("--check", help="Prove credentials, permissions, clock; post nothing.")
+    ] = False,
 ) -> None:
-    """Answer people on NETWORK until told to stop (Ctrl-C, SIGTERM)."""
-    from pydantic import ValidationError
-
-    from bot.bot_settings import BotSettings, problems
+    """Answer people on NETWORK until told to stop (Ctrl+C, SIGTERM)."""
     from bot.frontends.catalogue import NETWORKS
     from bot.frontends.patience import SystemClock
     from bot.frontends.protocol import FrontendError
 
     if network not in NETWORKS:
-        _refuse(f"the band lives on {', '.join(NETWORKS)}, not on {network!r}")
-    try:
-        settings = BotSettings()
-    except ValidationError as error:
-        _refuse(problems(error))
-    except OSError as error:
-        _refuse(f"a secret's file cannot be read: {error.filename}: {error.strerror}")
+        raise CommandRefusedError(f"the band lives on {', '.join(NETWORKS)}, not on {network!r}")
+    settings = _settings()
     _log_without(settings)
     try:
         _run(network, redis, settings, SystemClock(), check=check)
     except FrontendError as error:
-        _refuse(str(error))
+        raise CommandRefusedError(str(error)) from None
+
+
+def _settings() -> BotSettings:
+    from pydantic import ValidationError
+
+    from bot.bot_settings import BotSettings, problems
+
+    try:
+        return BotSettings()
+    except ValidationError as error:
+        raise CommandRefusedError(problems(error)) from None
+    except OSError as error:
+        raise CommandRefusedError(f"{error.filename}, the file of a secret, cannot be read: {error.strerror}") from None
 
 
 def _run(network: str, redis: str | None, settings: BotSettings, clock: SystemClock, *, check: bool) -> None:
@@ -55,11 +62,11 @@ def _run(network: str, redis: str | None, settings: BotSettings, clock: SystemCl
     ledger = open_ledger(queues, network)
     server = _server_finding(queues)
     if not check and not server.good:
-        _refuse(server.text)
+        raise CommandRefusedError(server.text)
     frontend, check_network = open_network(network, settings, ledger, clock)
     try:
         if check:
-            _tell([server, *_network_findings(check_network)])
+            _tell_findings([server, *_network_findings(check_network)])
         else:
             _answer(frontend, ledger, queues, settings, clock)
     finally:
@@ -67,10 +74,18 @@ def _run(network: str, redis: str | None, settings: BotSettings, clock: SystemCl
 
 
 def _queues(redis: str | None) -> Queues:
+    """The named server; else the configured one; else the one that ``riffbird serve`` runs on this data folder."""
+    from pydantic import SecretStr
+
+    from worker.embedded import socket_path
     from worker.queues import connect
     from worker.settings import Settings
 
-    return connect(Settings(redis_url=redis) if redis else Settings())  # type: ignore[arg-type]  # pydantic wraps it
+    settings = Settings(redis_url=SecretStr(redis)) if redis else Settings()
+    socket = socket_path(settings.data_dir.resolve() / "redis")
+    if "redis_url" not in settings.model_fields_set and socket.exists():
+        settings = settings.model_copy(update={"redis_url": SecretStr(f"unix://{socket}")})
+    return connect(settings)
 
 
 def _server_finding(queues: Queues) -> Finding:
@@ -96,23 +111,21 @@ def _network_findings(check: Check) -> list[Finding]:
         return [Finding("network", good=False, text=str(error))]
 
 
-def _tell(findings: list[Finding]) -> None:
+def _tell_findings(findings: list[Finding]) -> None:
     for finding in findings:
-        typer.echo(f"{'ok     ' if finding.good else 'MISSING'}  {finding.name:<12} {finding.text}")
+        say(f"{'ok     ' if finding.good else 'MISSING'}  {finding.name:<12} {finding.text}")
     if not all(finding.good for finding in findings):
-        raise typer.Exit(EXIT_REFUSED)
+        raise typer.Exit(REFUSED)
 
 
-def _answer(
-    frontend: Frontend, ledger: Ledger, queues: Queues, settings: BotSettings, clock: SystemClock
-) -> None:
+def _answer(frontend: Frontend, ledger: Ledger, queues: Queues, settings: BotSettings, clock: SystemClock) -> None:
     import random
     import signal
 
     from bot.run import make_bot
 
     made = make_bot(frontend, ledger, queues, settings, clock=clock, generator=random.Random())
-    typer.echo(f"riffbird is {made.open()} on {frontend.network}", err=True)
+    tell(f"riffbird: {made.open()} listens on {frontend.network} - stop with Ctrl+C")
     signal.signal(signal.SIGTERM, made.stop)
     signal.signal(signal.SIGINT, made.stop)
     frontend.listen(clock.wake)
@@ -130,9 +143,3 @@ def _log_without(settings: BotSettings) -> None:
     logging.basicConfig(level=logging.INFO, handlers=[handler], force=True)
     for library in ("rq", "httpx", "nio"):
         logging.getLogger(library).setLevel(logging.WARNING)
-
-
-def _refuse(text: str) -> NoReturn:
-    """One line on stderr, no traceback."""
-    typer.echo(f"riffbird: {text}", err=True)
-    raise typer.Exit(EXIT_REFUSED)

@@ -156,9 +156,7 @@ class XClient(tweepy.Client):  # type: ignore[misc]  # the library has no types
         """A multipart POST, which tweepy's v2 client lacks. An OAuth 1.0a signature leaves multipart bodies out."""
         self.rates.require("POST", route)
         files = {name: ("chunk", content, "application/octet-stream")}
-        response: requests.Response = self.session.post(
-            API_ORIGIN + route, data=fields, files=files, auth=self._auth()
-        )
+        response: requests.Response = self.session.post(API_ORIGIN + route, data=fields, files=files, auth=self._auth())
         _raise_for(response)
         return response
 

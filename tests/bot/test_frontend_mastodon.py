@@ -8,8 +8,8 @@ from bot.frontends.mastodon_reading import plain_text
 from bot.frontends.protocol import CredentialsError
 from tests.bot.fakes.fixtures import clock, fake_mastodon, server_url, stage
 from tests.bot.fakes.mastodon import FakeMastodon
-from tests.bot.fakes.stage import Stage
 from tests.bot.fakes.server import TestClock
+from tests.bot.fakes.stage import Stage
 
 SONG = "@riffbird Dancing robots /compose /g jazz /t 160"
 
@@ -149,6 +149,7 @@ def test_without_a_url_or_token_the_missing_variables_are_named(clock: TestClock
 
 
 def test_html_becomes_plain_text_with_its_lines() -> None:
-    assert plain_text('<p>@<span>riffbird</span> a &amp; b<br />/compose</p><p>/g metal</p>') == "@riffbird a & b\n/compose\n\n/g metal"
-
-
+    assert (
+        plain_text("<p>@<span>riffbird</span> a &amp; b<br />/compose</p><p>/g metal</p>")
+        == "@riffbird a & b\n/compose\n\n/g metal"
+    )

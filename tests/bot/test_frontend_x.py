@@ -94,9 +94,7 @@ def test_a_refused_command_is_answered_with_what_is_played(stage: Stage, fake_x:
     assert stage.queues.depth("compose") == 0
 
 
-def test_a_failed_song_is_answered_with_an_apology_and_a_refused_one_with_the_rule(
-    stage: Stage, fake_x: FakeX
-) -> None:
+def test_a_failed_song_is_answered_with_an_apology_and_a_refused_one_with_the_rule(stage: Stage, fake_x: FakeX) -> None:
     for performer, words in (("buggy", "our fault"), ("refusing", "a kazoo is not in this band")):
         settings = stage.queues.settings.model_copy(update={"performer": f"tests.bot.fakes.videos.{performer}"})
         other = Stage(type(stage.queues)(stage.queues.connection, settings), stage.clock)
@@ -139,9 +137,7 @@ def test_a_post_that_did_not_happen_is_tried_again(fault: str, stage: Stage, fak
 
 
 @pytest.mark.parametrize("fault", ["503-after", "timeout-after", "reset-after"])
-def test_a_lost_answer_to_a_message_is_looked_up_in_the_conversation(
-    fault: str, stage: Stage, fake_x: FakeX
-) -> None:
+def test_a_lost_answer_to_a_message_is_looked_up_in_the_conversation(fault: str, stage: Stage, fake_x: FakeX) -> None:
     asked = fake_x.message(fake_x.person("ada"), "Robots /compose /g jazz")
     fake_x.faults.plan(r"POST /2/dm_conversations/([\d-]+)/messages", fault)
     stage.settle(stage.x_bot(fake_x, bot_request_timeout_seconds=0.3))
@@ -240,7 +236,9 @@ def test_oauth_2_tokens_are_renewed_kept_and_used_by_two_processes(
     assert first.open() == "riffbird"
 
 
-def test_a_used_refresh_token_is_told_to_the_operator(fake_x: FakeX, clock: TestClock, stage: Stage, tmp_path: Path) -> None:
+def test_a_used_refresh_token_is_told_to_the_operator(
+    fake_x: FakeX, clock: TestClock, stage: Stage, tmp_path: Path
+) -> None:
     settings = bot_settings(
         x_api_origin=fake_x.url, x_client_id="client", x_refresh_token="used-before", x_token_file=tmp_path / "x.json"
     )

@@ -1,5 +1,5 @@
 # ruff: noqa: F401, F811  fixtures are imported by name
-"""Five hundred mentions. The songs are the stand-in's (real, tiny videos): the real band plays in test_run_real_song."""
+"""Five hundred mentions. Songs are the stand-in's (real, tiny videos): the real band plays in test_run_song."""
 
 import pytest
 

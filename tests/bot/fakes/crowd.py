@@ -15,13 +15,27 @@ from tests.bot.fakes.x import BAND, FakeX, Message, Post
 
 Due = Literal["song", "words", "silence"]
 GENRES = {
-    "metal": "heavy-metal", "heavy-metal": "heavy-metal", "Jazz": "jazz", "BLUES": "blues", "pop": "pop", "irish": "folk",
-    "baroque": "classical", "chiptune": "game", "rock_n_roll": "rock",
-}  # fmt: skip
+    "metal": "heavy-metal",
+    "heavy-metal": "heavy-metal",
+    "Jazz": "jazz",
+    "BLUES": "blues",
+    "pop": "pop",
+    "irish": "folk",
+    "baroque": "classical",
+    "chiptune": "game",
+    "rock_n_roll": "rock",
+}
 TITLES = (
-    "Dancing robots", "🤖🔥 Robots 🕺🏽", "روبوتات راقصة", "רובוטים רוקדים", "踊るロボット", "Танцующие роботы", "ÅÄÖ & <b>bold</b>",
-    "a\nb\tc", "👨‍👩‍👧‍👦 family",
-)  # fmt: skip
+    "Dancing robots",
+    "🤖🔥 Robots 🕺🏽",
+    "روبوتات راقصة",
+    "רובוטים רוקדים",
+    "踊るロボット",
+    "Танцующие роботы",
+    "ÅÄÖ & <b>bold</b>",
+    "a\nb\tc",
+    "👨‍👩‍👧‍👦 family",
+)
 
 
 @dataclass
@@ -53,10 +67,20 @@ class Crowd:
 
     def _pick(self) -> Callable[[str], None]:
         table = {
-            self._song: 50, self._edited: 5, self._reply_in_a_thread: 6, self._thanks: 6, self._again: 5, self._chatter: 6,
-            self._own_post: 3, self._robot: 5, self._repost: 3, self._message: 2, self._unknown_genre: 4, self._help: 2,
+            self._song: 50,
+            self._edited: 5,
+            self._reply_in_a_thread: 6,
+            self._thanks: 6,
+            self._again: 5,
+            self._chatter: 6,
+            self._own_post: 3,
+            self._robot: 5,
+            self._repost: 3,
+            self._message: 2,
+            self._unknown_genre: 4,
+            self._help: 2,
             self._near_name: 3,
-        }  # fmt: skip
+        }
         return self.generator.choices(list(table), list(table.values()))[0]
 
     def _words(self) -> tuple[str, str, int]:
@@ -65,11 +89,12 @@ class Crowd:
         title = self.generator.choice(TITLES)
         text = self.generator.choice(
             [
-                f"@riffbird {title} /compose /g {word} /t {tempo}", f"hey @RiffBird, {title} ／compose ／t {tempo} ／g {word}",
-                f"/compose /T {tempo} /genre {word} {title} @riffbird @{'fan1'}",
+                f"@riffbird {title} /compose /g {word} /t {tempo}",
+                f"hey @RiffBird, {title} ／compose ／t {tempo} ／g {word}",
+                f"/compose /T {tempo} /genre {word} {title} @riffbird @fan1",
                 f"\u202b@riffbird {title}\u202c\n/compose\n/g {word}\n/t {tempo} 🎸",
             ]
-        )  # fmt: skip
+        )
         return text, GENRES[word], tempo
 
     def _add(self, post: Post, due: Due, genre: str = "", tempo: int = 0) -> Post:
@@ -150,7 +175,9 @@ class Crowd:
         """Everything that did not happen as it should: empty, if all is well."""
         found = [complaint for wish in self.wishes for complaint in self._complaints_of(wish)]
         rightful = sum(wish.due != "silence" for wish in self.wishes)
-        posted = [post for post in self.fake.posts if post.author == BAND and not post.text.startswith("@riffbird Selfie")]
+        posted = [
+            post for post in self.fake.posts if post.author == BAND and not post.text.startswith("@riffbird Selfie")
+        ]
         sent = [event for event in self.fake.messages if event.sender == BAND]
         if len(posted) + len(sent) != rightful:
             found.append(f"{len(posted)} posts and {len(sent)} messages for {rightful} rightful wishes")

@@ -47,7 +47,11 @@ class Status:
 
     def as_json(self) -> dict[str, Any]:
         paragraphs = "".join(f"<p>{html.escape(part)}</p>" for part in self.text.split("\n\n")).replace("\n", "<br />")
-        linked = re.sub(r"@(\w+)", r'<span class="h-card"><a href="http://x/@\1" class="u-url mention">@<span>\1</span></a></span>', paragraphs)
+        linked = re.sub(
+            r"@(\w+)",
+            r'<span class="h-card"><a href="http://x/@\1" class="u-url mention">@<span>\1</span></a></span>',
+            paragraphs,
+        )
         return {
             "id": self.id, "account": self.account.as_json(), "content": linked, "created_at": stamp(self.at),
             "visibility": self.visibility, "spoiler_text": self.spoiler, "in_reply_to_id": self.replies_to,
@@ -117,7 +121,7 @@ class FakeMastodon(FakeServer):
         """A notification; the same post may be notified twice, as happens after an edit."""
         self.notifications.append((int(self.new_id()), status))
         for listener in self.listeners:
-            listener.put("event: notification\ndata: {\"id\": \"1\", \"type\": \"mention\"}\n\n")
+            listener.put('event: notification\ndata: {"id": "1", "type": "mention"}\n\n')
 
     def replies_to(self, status: Status) -> list[Status]:
         return [s for s in self.statuses.values() if s.account.id == BAND and s.replies_to == status.id]
@@ -195,7 +199,12 @@ class FakeMastodon(FakeServer):
     def _media(self, media: Media) -> dict[str, Any]:
         done = media.checks >= self.processing_checks
         kind = media.mime.split("/")[0]
-        return {"id": media.id, "type": kind, "url": f"{self.url}/{media.id}" if done else None, "description": media.description}
+        return {
+            "id": media.id,
+            "type": kind,
+            "url": f"{self.url}/{media.id}" if done else None,
+            "description": media.description,
+        }
 
     def post(self, call: Call) -> Reply:
         key = call.headers.get("idempotency-key", "")

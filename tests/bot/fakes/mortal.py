@@ -24,7 +24,9 @@ MOST_TURNS = 200
 
 def main(orders: dict[str, Any]) -> None:
     """Turn and compose until the point is reached; exit status 3 if it never is."""
-    queues = connect(Settings(redis_url=orders["redis"], data_dir=Path(orders["folder"]), performer=orders["performer"]))
+    queues = connect(
+        Settings(redis_url=orders["redis"], data_dir=Path(orders["folder"]), performer=orders["performer"])
+    )
     settings, clock = bot_settings(x_api_origin=orders["x"], bot_lease_seconds=60, **SECRETS), SystemClock()
 
     def milestone(point: Point) -> None:

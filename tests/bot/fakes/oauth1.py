@@ -1,4 +1,4 @@
-"""OAuth 1.0a as a server checks it (RFC 5849, HMAC-SHA1), written against the RFC and not against a client's library."""
+"""OAuth 1.0a as a server checks it (RFC 5849, HMAC-SHA1), written from the RFC and not from a client's library."""
 
 from __future__ import annotations
 

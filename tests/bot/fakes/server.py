@@ -13,11 +13,12 @@ import struct
 import threading
 from collections import Counter, deque
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from email.parser import BytesParser
 from email.policy import HTTP
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any, Literal
+from typing import Any, Literal, Self
 from urllib.parse import parse_qs, urlsplit
 
 Fault = Literal["429", "500", "503", "503-after", "timeout", "timeout-after", "reset", "reset-after"]
@@ -131,7 +132,7 @@ class FakeServer:
     def url(self) -> str:
         return f"http://127.0.0.1:{self._server.server_address[1]}"
 
-    def __enter__(self) -> FakeServer:
+    def __enter__(self) -> Self:
         self._thread.start()
         return self
 
@@ -218,7 +219,7 @@ class _Server(ThreadingHTTPServer):
         """A client that hung up is part of the tests."""
 
 
-def _make_handler(fake: FakeServer) -> type[BaseHTTPRequestHandler]:
+def _make_handler(fake: FakeServer) -> type[BaseHTTPRequestHandler]:  # noqa: C901  many small methods
     class HandlerClass(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
         disable_nagle_algorithm = True
@@ -250,10 +251,8 @@ def _make_handler(fake: FakeServer) -> type[BaseHTTPRequestHandler]:
         def _hold(self) -> None:
             """Say nothing until the client hangs up."""
             self.connection.settimeout(HOLD_SECONDS)
-            try:
+            with suppress(OSError):
                 self.connection.recv(1)
-            except OSError:
-                pass
             self.close_connection = True
 
         def _reset(self) -> None:

@@ -1,4 +1,4 @@
-"""A whole stage for tests: embedded server, queue, worker in this process, a bot, and a clock that moves when they rest.
+"""A whole stage for tests: server, queue, worker in this process, a bot, and a clock that moves when they rest.
 
 The worker is the real one; only what it performs is the stand-in of `videos`, unless a test says otherwise.
 """
@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bot.bot_settings import BotSettings
-from bot.frontends.protocol import Frontend
 from bot.frontends.mastodon import MastodonFrontend
+from bot.frontends.protocol import Frontend
 from bot.frontends.x import XFrontend
 from bot.intake import Milestone, no_milestone
 from bot.ledger import Ledger

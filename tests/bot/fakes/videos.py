@@ -95,7 +95,9 @@ def _audio(container: av.container.OutputContainer, stream: av.AudioStream) -> N
     tone = np.repeat((0.2 * np.sin(2 * np.pi * 440 * times)).astype(np.float32)[None], 2, axis=0)
     frame = av.AudioFrame.from_ndarray(np.ascontiguousarray(tone), format="fltp", layout="stereo")
     frame.rate, frame.pts = rate, 0
-    resampler = av.AudioResampler(format=stream.format, layout="stereo", rate=rate, frame_size=stream.frame_size or 1024)
+    resampler = av.AudioResampler(
+        format=stream.format, layout="stereo", rate=rate, frame_size=stream.frame_size or 1024
+    )
     for piece in [*resampler.resample(frame), *resampler.resample(None)]:
         container.mux(stream.encode(piece))
     container.mux(stream.encode())

@@ -170,7 +170,11 @@ class FakeX(FakeServer):
         return None
 
     def refuse(self, status: int, detail: str, code: int | None = None) -> Reply:
-        body: dict[str, Any] = {"title": "Forbidden" if status == 403 else "Invalid Request", "detail": detail, "status": status}
+        body: dict[str, Any] = {
+            "title": "Forbidden" if status == 403 else "Invalid Request",
+            "detail": detail,
+            "status": status,
+        }
         if code is not None:
             body["errors"] = [{"code": code, "message": detail}]
         return Reply(status, body)
@@ -178,12 +182,20 @@ class FakeX(FakeServer):
     def renew(self, call: Call) -> Reply:
         token = call.form().get("refresh_token", [""])[0]
         if token not in self.refresh_tokens:
-            return Reply(400, {"error": "invalid_request", "error_description": "Value passed for the token was invalid."})
+            return Reply(
+                400, {"error": "invalid_request", "error_description": "Value passed for the token was invalid."}
+            )
         self.refresh_tokens.remove(token)  # each refresh token works once
         fresh, bearer = secrets.token_hex(8), secrets.token_hex(8)
         self.refresh_tokens.add(fresh)
         self.bearers = {bearer}
-        answer = {"token_type": "bearer", "expires_in": 7200, "access_token": bearer, "scope": self.scope, "refresh_token": fresh}
+        answer = {
+            "token_type": "bearer",
+            "expires_in": 7200,
+            "access_token": bearer,
+            "scope": self.scope,
+            "refresh_token": fresh,
+        }
         return Reply(200, answer)
 
     def me(self, _: Call) -> Reply:
@@ -237,16 +249,20 @@ class FakeX(FakeServer):
     def create(self, call: Call) -> Reply:
         wish = call.json()
         text, media = wish.get("text", ""), wish.get("media", {}).get("media_ids", [])
-        asked = next((post for post in self.posts if post.id == wish.get("reply", {}).get("in_reply_to_tweet_id")), None)
-        problem = self._post_problem(wish, text, media, asked)
+        asked = next(
+            (post for post in self.posts if post.id == wish.get("reply", {}).get("in_reply_to_tweet_id")), None
+        )
+        problem = self._post_problem(text, media, asked)
         if problem is not None:
             return problem
         assert asked is not None
-        post = Post(self.new_id(), BAND, text, self.now(), asked.id, media=media, made_with_ai=wish.get("made_with_ai", False))
+        post = Post(
+            self.new_id(), BAND, text, self.now(), asked.id, media=media, made_with_ai=wish.get("made_with_ai", False)
+        )
         self.posts.append(post)
         return Reply(201, {"data": {"id": post.id, "text": text, "edit_history_tweet_ids": [post.id]}})
 
-    def _post_problem(self, wish: dict[str, Any], text: str, media: list[str], asked: Post | None) -> Reply | None:
+    def _post_problem(self, text: str, media: list[str], asked: Post | None) -> Reply | None:
         if asked is None or f"@{NAME}" not in asked.text.lower():
             self.violations.append("a post nobody asked for")
             return self.refuse(403, "You may only reply to posts whose author mentioned you.")
@@ -258,7 +274,10 @@ class FakeX(FakeServer):
         if media and self.uploads[media[0]].state != "succeeded":
             self.violations.append("posted before the video was processed")
             return self.refuse(400, "Your media IDs are invalid or not processed.", 324)
-        if not media and any(p.author == BAND and p.text == text and p.at > self.now() - 60 and p.replies_to == asked.id for p in self.posts):
+        if not media and any(
+            p.author == BAND and p.text == text and p.at > self.now() - 60 and p.replies_to == asked.id
+            for p in self.posts
+        ):
             return self.refuse(403, "You are not allowed to create a Tweet with duplicate content.", 187)
         return None
 
@@ -339,7 +358,7 @@ class FakeX(FakeServer):
 
 
 def weighted_length(text: str) -> int:
-    """twitter-text's weights (configuration v3), here without its rule for emoji sequences: never less than X counts."""
+    """twitter-text's weights (configuration v3) without its rule for emoji sequences: never less than X counts."""
     light = ((0, 4351), (8192, 8205), (8208, 8223), (8242, 8247))
     return sum(1 if any(low <= ord(sign) <= high for low, high in light) else 2 for sign in text)
 
