@@ -154,8 +154,12 @@ class Engine:
 
     def recur(self, rows: Ints, condition: Floats, state: EngineState) -> EngineState:
         """One step of all layers. ``rows`` (B, R) from ``input_rows``, ``condition`` (B, G)."""
-        gates = self._input_rows.take(rows, axis=0).sum(axis=-2) + condition
-        return self.advance(gates, state)
+        return self.advance(self.input_gates(rows) + condition, state)
+
+    def input_gates(self, rows: Ints) -> Floats:
+        """(…, G): the sum of the rows (…, R) that ``input_rows`` names."""
+        total: Floats = self._input_rows.take(rows, axis=0).sum(axis=-2)
+        return total
 
     def advance(self, gates: Floats, state: EngineState) -> EngineState:
         """One step from the first layer's input gates (B, G), biases included."""

@@ -74,7 +74,7 @@ def neighbour_distance(table: Table) -> float:
     squares = (table**2).sum(axis=1)
     distances = squares[:, None] + squares[None, :] - 2 * table @ table.T
     np.fill_diagonal(distances, np.inf)
-    return float(np.sqrt(np.median(np.maximum(distances.min(axis=1), 0))))
+    return float(np.median(np.sqrt(np.maximum(distances.min(axis=1), 0))))
 
 
 def embedding_logits(probs: Vector, drawn: int, table: Table, reach: float, generator: np.random.Generator) -> Vector:

@@ -22,7 +22,7 @@ from midi_data.events import FIELDS, VOCABULARY, WAIT, EventSequence, Ints, enco
 from midi_data.song import Song
 from midi_data.steps import Steps, steps_of
 
-CHUNK = 512
+CHUNK = 256
 """Steps laid out at a time: memory stays small however long the song."""
 
 
@@ -75,10 +75,10 @@ class Scorer:
         self, steps: Steps, grid: BarGrid, chunk: slice, conditions: NDArray[np.float32], state: EngineState
     ) -> tuple[NDArray[np.float32], EngineState]:
         """(genres, T, H) of a chunk, and the state after it."""
-        rows = self._engine.input_rows(*step_inputs(steps, grid, chunk))
+        gates = self._engine.input_gates(self._engine.input_rows(*step_inputs(steps, grid, chunk)))
         hidden = []
-        for row in rows:
-            state = self._engine.recur(row[None], conditions, state)
+        for step in gates:
+            state = self._engine.advance(step + conditions, state)
             hidden.append(state.hidden[-1])
         return np.stack(hidden, axis=1), state
 
