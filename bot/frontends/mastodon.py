@@ -7,7 +7,6 @@ sizes are read from the instance. Knows no queue and no wording.
 from __future__ import annotations
 
 import logging
-import mimetypes
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -153,11 +152,13 @@ class MastodonFrontend:
 
     def _upload(self, attachment: Attachment) -> str:
         """Upload and wait until the instance has processed it: until then it has no ``url``."""
-        kind = mimetypes.types_map[f".{attachment.path.suffix.lstrip('.')}"]
         try:
             with self._errors(), attachment.path.open("rb") as file:
                 media = self.client.media_post(
-                    file, mime_type=kind, description=attachment.alt_text, file_name=f"song{attachment.path.suffix}"
+                    file,
+                    mime_type=attachment.mime_type,
+                    description=attachment.alt_text,
+                    file_name=f"song{attachment.path.suffix}",
                 )
             return self._processed(media)
         except ForbiddenError as error:  # nobody saw anything: another upload may succeed

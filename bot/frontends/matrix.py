@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-import mimetypes
 from collections.abc import Callable, Coroutine
 from operator import methodcaller
 from typing import Any
@@ -127,7 +126,7 @@ class MatrixFrontend:
         """As ``Frontend.reply``."""
         content = text_content(mention, answer.text)
         if answer.attachment is not None:
-            content = song_content(mention, answer, self._upload(answer.attachment), _mime(answer.attachment))
+            content = song_content(mention, answer, self._upload(answer.attachment), answer.attachment.mime_type)
         before_posting()
         room, transaction = mention.conversation, hashlib.sha256(answer.key.encode()).hexdigest()
         sent = self._ask(
@@ -139,7 +138,7 @@ class MatrixFrontend:
         async def send(client: AsyncClient) -> Any:
             with attachment.path.open("rb") as file:
                 answer, _ = await client.upload(
-                    file, _mime(attachment), attachment.path.name, filesize=attachment.path.stat().st_size
+                    file, attachment.mime_type, attachment.path.name, filesize=attachment.path.stat().st_size
                 )
             return answer
 
@@ -207,7 +206,3 @@ def _error(answer: ErrorResponse, *, visible: bool) -> Exception:
     if code in FINAL:
         return ForbiddenError(text)
     return DoubtfulError(text) if visible else TryLaterError(text)
-
-
-def _mime(attachment: Attachment) -> str:
-    return mimetypes.types_map.get(attachment.path.suffix, "application/octet-stream")

@@ -15,6 +15,16 @@ from typing import Any, Protocol
 from composer.request import Format
 
 
+MIME_TYPES: dict[Format, str] = {
+    "mid": "audio/midi",
+    "wav": "audio/wav",
+    "mp3": "audio/mpeg",
+    "ogg": "audio/ogg",
+    "png": "image/png",
+    "mp4": "video/mp4",
+}
+
+
 class FrontendError(Exception):
     """Base of what can go wrong at a network. The text is one line and never holds a secret."""
 
@@ -75,6 +85,11 @@ class Attachment:
     alt_text: str
     duration_seconds: float
     title: str
+
+    @property
+    def mime_type(self) -> str:
+        """As IANA names it; the system's own table differs from machine to machine."""
+        return MIME_TYPES[self.extension]
 
 
 @dataclass(frozen=True, slots=True)
