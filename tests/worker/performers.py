@@ -1,15 +1,18 @@
 """Quick performers for tests about queues rather than music: each writes a real, tiny MIDI file."""
 
 import os
+import random
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import mido
 
 from composer.errors import RefusedError
+from composer.render import render
 from composer.rendition import PartFacts, Rendition, Timings
-from composer.request import ComposeRequest
+from composer.request import ComposeRequest, Format
+from midi_data.song import TICKS_PER_QUARTER, Note, Song, Tempo, Track
 
 
 def quick(
@@ -67,3 +70,44 @@ def gated(
     while not (tests / "open").exists():
         time.sleep(0.02)
     return quick(request, folder, None, progress=progress)
+
+
+def rehearsed(
+    request: ComposeRequest, folder: Path, formats: Sequence[Format], *, progress: Callable[..., None], **_rest: object
+) -> Rendition:
+    """A simple tune for a whole band, really rendered: for tests that play, watch and download."""
+    progress("composing", 0.0)
+    song = _tune(request, random.Random(request.seed))
+    progress("composing", 1.0)
+    files = render(
+        song, formats, folder, "song", title=song.title, subtitle="rehearsed",
+        progress=lambda share: progress("rendering", share),
+    )  # fmt: skip
+    parts = [PartFacts(name=t.name, program=t.program, is_drum=t.is_drum, notes=len(t.notes)) for t in song.tracks]
+    return Rendition(
+        title=request.title, genre="+".join(request.genres), tempo_bpm=song.tempo_bpm, randomness=request.randomness,
+        sampling=request.sampling, seed=request.seed, key="E minor", duration_seconds=song.duration_seconds,
+        bars=song.bar_count, notes=song.note_count, parts=parts, files=files.files, checkpoint="rehearsed",
+        timings_seconds=Timings(audio=files.audio_seconds, video=files.video_seconds),
+    )  # fmt: skip
+
+
+def _tune(request: ComposeRequest, chance: random.Random) -> Song:
+    bpm = request.tempo_bpm or 140
+    bars = max(2, round(request.length_seconds * bpm / 240))
+    roots = [chance.choice((40, 43, 45, 47, 48)) for _ in range(4)] * (bars // 4 + 1)
+    riff = [chance.choice((0, 0, 3, 5, 7, 10)) for _ in range(8)]
+    step = TICKS_PER_QUARTER // 2
+    lead, rhythm, bass, drums = [], [], [], []
+    for bar in range(bars):
+        for eighth in range(8):
+            onset = (bar * 8 + eighth) * step
+            rhythm += [Note(onset, roots[bar] + up, step - 2, 84) for up in (0, 7)]
+            bass.append(Note(onset, roots[bar] - 12, step - 1, 90))
+            drums.append(Note(onset, 42, 3, 60))
+            drums += [Note(onset, key, 3, 105) for key, beats in ((36, (0, 3, 4)), (38, (2, 6))) if eighth in beats]
+            if chance.random() < 0.7:
+                lead.append(Note(onset, roots[bar] + 24 + riff[eighth], chance.choice((step, 2 * step)) - 1, 96))
+    tracks = (("Lead guitar", 30, lead), ("Rhythm guitar", 29, rhythm), ("Bass", 33, bass), ("Drums", 0, drums))
+    made = tuple(Track(program, name == "Drums", tuple(sorted(notes)), name) for name, program, notes in tracks)
+    return Song(made, (Tempo(0, bpm),), title=request.title or "Untitled", end=bars * 4 * TICKS_PER_QUARTER)
