@@ -14,7 +14,6 @@ from typing import Any, Protocol
 
 from composer.request import Format
 
-
 MIME_TYPES: dict[Format, str] = {
     "mid": "audio/midi",
     "wav": "audio/wav",

@@ -124,7 +124,7 @@ def test_a_reply_sent_twice_is_one_event_and_is_found_in_the_room(
 
 
 @pytest.mark.slow
-def test_a_good_token_passes_the_check_and_a_bad_one_is_named(band: Person, synapse: Synapse) -> None:
+def test_a_good_token_passes_the_check_and_a_bad_one_is_named(band: Person) -> None:
     frontend = MatrixFrontend(settings_of(band), SystemClock())
     assert all(finding.good or finding == Finding("reading", False, "") for finding in check_matrix(frontend))
     frontend.close()

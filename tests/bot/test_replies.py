@@ -9,7 +9,7 @@ from bot.replies import hear_bells, reply
 from tests.bot.fakes.fixtures import clock, fake_x, server_url, stage
 from tests.bot.fakes.stage import Stage
 from tests.bot.fakes.x import BAND, FakeX
-from worker.queues import REPLY_QUEUE
+from worker.queues import QUEUE_GONE, REPLY_QUEUE
 
 SONG = "@riffbird Dancing robots /compose /g jazz /t 160"
 
@@ -131,9 +131,7 @@ def test_the_bot_outlives_a_lost_server(stage: Stage, fake_x: FakeX, monkeypatch
     asked = fake_x.write(fake_x.person("ada"), SONG)
 
     def gone(_ledger: Ledger, _channel: str) -> str:
-        raise ConnectionError from None
-
-    from redis.exceptions import ConnectionError
+        raise QUEUE_GONE[0] from None
 
     with monkeypatch.context() as patch:
         patch.setattr(Ledger, "cursor", gone)

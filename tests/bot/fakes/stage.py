@@ -13,13 +13,13 @@ from pathlib import Path
 
 from bot.bot_settings import BotSettings
 from bot.frontends.mastodon import MastodonFrontend
+from bot.frontends.patience import Clock
 from bot.frontends.protocol import Frontend
 from bot.frontends.x import XFrontend
 from bot.intake import Milestone, no_milestone
 from bot.ledger import Ledger
 from bot.run import Bot, make_bot, open_ledger
 from tests.bot.fakes.mastodon import TOKEN, FakeMastodon
-from tests.bot.fakes.server import TestClock
 from tests.bot.fakes.x import FakeX
 from worker.embedded import EmbeddedServer
 from worker.processes import WarmWorker
@@ -63,7 +63,7 @@ class Stage:
     """Queue and worker. ``queues`` is connected to a server of this test's own."""
 
     queues: Queues
-    clock: TestClock
+    clock: Clock
 
     def bot(self, frontend: Frontend, settings: BotSettings, milestone: Milestone = no_milestone) -> Bot:
         made = make_bot(
@@ -116,7 +116,7 @@ def open_server(folder: Path) -> Iterator[str]:
         yield url
 
 
-def open_stage(url: str, folder: Path, clock: TestClock, **values: object) -> Stage:
+def open_stage(url: str, folder: Path, clock: Clock, **values: object) -> Stage:
     """A stage on the server at ``url``, emptied first."""
     usual: dict[str, object] = {"redis_url": url, "data_dir": folder, "performer": PERFORMER, "queue_limit": 10_000}
     queues = connect(Settings(**(usual | values)))  # type: ignore[arg-type]

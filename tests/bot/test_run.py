@@ -1,0 +1,127 @@
+# ruff: noqa: F401, F811  fixtures are imported by name
+"""The loop as a process of its own: typed at, piped to, and stopped."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from bot.frontends.patience import SystemClock, backoff_seconds
+from bot.frontends.protocol import TryLaterError
+from bot.run import LONGEST_NAP_SECONDS
+from tests.bot.fakes.fixtures import clock, fake_x, server_url, stage
+from tests.bot.fakes.stage import SECRETS, Stage
+from tests.bot.fakes.x import FakeX
+
+ROOT = Path(__file__).parents[2]
+COMMAND = [sys.executable, "-c", "from bot.cli.main import main; main()", "bot"]
+
+
+def wait_for(condition: Callable[[], object], seconds: float = 30.0) -> object:
+    """The first true value of ``condition``, which comes true in another process."""
+    deadline = time.monotonic() + seconds
+    while not (value := condition()):
+        assert time.monotonic() < deadline, "what was waited for did not happen in time"
+        time.sleep(0.02)
+    return value
+
+
+@contextmanager
+def bot_process(stage: Stage, folder: Path, *words: str, **settings: str) -> Iterator[subprocess.Popen[str]]:
+    """``riffbird bot …`` as it is typed, in ``folder``."""
+    queue = stage.queues.settings
+    given = {"redis_url": queue.redis_url.get_secret_value(), "data_dir": str(queue.data_dir), **settings}
+    variables = {f"RIFFBIRD_{name.upper()}": value for name, value in given.items()}
+    process = subprocess.Popen(
+        [*COMMAND, *words],
+        env=os.environ | variables | {"PYTHONPATH": str(ROOT)},
+        cwd=folder,
+        text=True,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.communicate()
+
+
+def test_in_the_console_a_typed_line_is_answered_and_its_song_kept(stage: Stage, tmp_path: Path) -> None:
+    with bot_process(stage, tmp_path, "console") as process:
+        assert process.stdin is not None
+        process.stdin.write("Dancing robots /compose /g jazz /t 160\n/compose /g polka-core\n")
+        process.stdin.close()
+        process.stdin = None
+        wait_for(lambda: stage.work() or process.poll() is not None)
+        told, errors = process.communicate()
+    assert process.returncode == 0, errors
+    assert "Dancing robots" in told
+    assert 'I don\'t know "polka-core"' in told
+    assert [path.suffix for path in (tmp_path / "songs").iterdir() if path.is_file()].count(".mp4") == 1
+
+
+def test_a_bot_that_is_told_to_stop_ends_in_good_order(stage: Stage, fake_x: FakeX, tmp_path: Path) -> None:
+    with bot_process(stage, tmp_path, "x", x_api_origin=fake_x.url, **SECRETS) as process:
+        asked = fake_x.write(fake_x.person("ada"), "@riffbird /help")
+        wait_for(lambda: fake_x.replies_to(asked.id))
+        process.send_signal(signal.SIGTERM)
+        _, errors = process.communicate(timeout=30)
+    assert process.returncode == 0
+    assert "riffbird listens on x" in errors
+    assert "Traceback" not in errors
+
+
+def test_a_pause_is_short_while_something_is_owed(stage: Stage, fake_x: FakeX) -> None:
+    bot = stage.x_bot(fake_x)
+    bot.turn()
+    assert bot.turn() == pytest.approx(15, abs=0.1)
+    fake_x.write(fake_x.person("ada"), "@riffbird Robots /compose")
+    stage.clock.sleep(16)
+    bot.turn()
+    assert bot.turn() <= LONGEST_NAP_SECONDS
+
+
+def test_an_unreadable_network_is_asked_less_and_less_often_and_at_the_time_it_names(
+    stage: Stage, fake_x: FakeX
+) -> None:
+    bot = stage.x_bot(fake_x, x_messages=False)
+    fake_x.faults.plan(r"GET /2/users/(\d+)/mentions", *["503"] * 6)
+    (channel,) = bot.channels
+    for failure in range(1, 7):
+        stage.clock.sleep(max(0.0, channel.next_at - stage.clock.now()))
+        bot.turn()
+        assert channel.failures == failure
+    assert channel.next_at > stage.clock.now()
+
+    def resting(_cursor: str | None) -> None:
+        raise TryLaterError("resting", retry_after_seconds=777)
+
+    channel.read = resting
+    stage.clock.sleep(max(0.0, channel.next_at - stage.clock.now()))
+    bot.turn()
+    assert channel.next_at == pytest.approx(stage.clock.now() + 777)
+
+
+def test_backoff_doubles_with_full_jitter_up_to_its_limit() -> None:
+    import random
+
+    generator = random.Random(1)
+    waits = {attempt: [backoff_seconds(attempt, generator, longest=60) for _ in range(300)] for attempt in (1, 3, 30)}
+    assert all(0.5 <= wait <= 2 for wait in waits[1])
+    assert 6 < max(waits[3]) <= 8
+    assert 50 < max(waits[30]) <= 60
+
+
+def test_a_sleeping_bot_is_woken_by_news() -> None:
+    clock, begin = SystemClock(), time.monotonic()
+    clock.wake()
+    clock.sleep(30)
+    assert time.monotonic() - begin < 5
