@@ -70,7 +70,7 @@ class Header(BaseModel):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Checkpoint:
-    """Weights by name (float32, arrays as the torch module names them), the header, and the lineups (P, 8 + 16) with their forms."""
+    """Weights by name (float32, named as in the torch module), the header, the lineups (P, 8 + 16) with their forms."""
 
     header: Header
     weights: dict[str, NDArray[np.float32]]
@@ -99,7 +99,9 @@ def load_checkpoint(path: Path | None = None) -> Checkpoint:
     path = path or shipped_checkpoint()
     try:
         if path.stat().st_size > FILE_SIZE_LIMIT:
-            raise CheckpointError(f"{path}: a checkpoint has at most {FILE_SIZE_LIMIT} bytes, not {path.stat().st_size}")
+            raise CheckpointError(
+                f"{path}: a checkpoint has at most {FILE_SIZE_LIMIT} bytes, not {path.stat().st_size}"
+            )
         with safe_open(path, framework="numpy") as file:
             header = _header(path, file.metadata() or {})
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118  not a dict
@@ -178,5 +180,3 @@ def save_checkpoint(checkpoint: Checkpoint, path: Path) -> None:
 def header_for(shape: NetworkShape, **facts: Any) -> Header:
     """A header for this version's format and events."""
     return Header(format=FORMAT, fingerprint=FINGERPRINT, shape=_Shape(**asdict(shape)), **facts)
-
-

@@ -25,9 +25,9 @@ QUIETEST_CLASS = 1
 class Standing:
     """Where a song stands before its next event.
 
-    ``tick``: of the event before. ``last``: its (part, pitch), ``None`` at a fresh tick. ``chord``: how many notes that
-    part has begun at this tick. ``note_bar``: bar of the last note (−1: none yet). ``bar_ticks``: first tick of each bar
-    and the song's end.
+    ``tick``: of the event before. ``last``: its (part, pitch), ``None`` at a fresh tick. ``chord``: how many notes
+    that part has begun at this tick. ``note_bar``: bar of the last note (−1: none yet). ``bar_ticks``: first tick of
+    each bar, and the song's end.
     """
 
     tick: int

@@ -15,13 +15,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from composer.checkpoint import Checkpoint
 from composer.grid import ACTIVATION_BITS, ROW_BITS, Curve, Floats, exact_weights, gelu, on_grid, sigmoid
 from composer.shapes import CLOCK, CONDITIONS, LOOKS, NetworkShape
 from midi_data.events import FIELDS, VOCABULARY, Ints
-
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,9 +107,12 @@ class Engine:
         first = np.cumsum([0, *(len(g) for g in groups.values())])[:-1]
         classes = tables[field][:-1]
         out = np.concatenate([classes @ weights[f"{prefix}.to_table.weight"], weights[f"{prefix}.copy.weight"]])
-        bias = np.concatenate([
-            classes @ weights[f"{prefix}.to_table.bias"] + weights[f"{prefix}.bias"], weights[f"{prefix}.copy.bias"],
-        ])
+        bias = np.concatenate(
+            [
+                classes @ weights[f"{prefix}.to_table.bias"] + weights[f"{prefix}.bias"],
+                weights[f"{prefix}.copy.bias"],
+            ]
+        )
         return _Head(
             rows=self._addend(np.concatenate(list(groups.values()))),
             first=first.astype(np.int64),

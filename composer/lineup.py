@@ -1,4 +1,4 @@
-"""p(band | genre), exactly: half the lineups heard, half every instrument by itself. A set of parts has one probability.
+"""p(band | genre), exactly: half the lineups heard, half every instrument by itself. Any set has a probability.
 
 The first half knows which players belong together, the second leaves nothing impossible. Source of the estimator:
 a kernel mixture with an independent background, as in Jelinek–Mercer smoothing.
@@ -25,11 +25,13 @@ def band_nll(lineups: Ints, genre_row: int, band: Collection[int]) -> float:
     alone = _log_independent(mine, wanted)
     if not len(mine):
         return -alone
-    return -float(np.logaddexp(math.log(HEARD_SHARE * heard) if heard else -math.inf, math.log(1 - HEARD_SHARE) + alone))
+    return -float(
+        np.logaddexp(math.log(HEARD_SHARE * heard) if heard else -math.inf, math.log(1 - HEARD_SHARE) + alone)
+    )
 
 
 def _log_independent(mine: Ints, wanted: set[int]) -> float:
-    """log of the product over all part classes of how often each plays (Laplace's rule, halves)."""
+    """Log of the product over all part classes of how often each plays (Laplace's rule, halves)."""
     counts = np.bincount(mine[mine >= 0], minlength=VOCABULARY["part"])[: VOCABULARY["part"]]
     share = (counts + 0.5 / VOCABULARY["part"]) / (len(mine) + 1)
     playing = np.zeros(VOCABULARY["part"], dtype=np.bool_)

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import cast
 
 import torch
 from torch import Tensor, nn
@@ -49,7 +50,7 @@ class StepInputs:
 
 @dataclass(frozen=True, slots=True)
 class Conditions:
-    """What a whole song is asked to be. ``labels`` (B, C) classes of ``shapes.CONDITIONS``; ``band`` (B, V_part) bool."""
+    """What a whole song is asked to be. ``labels`` (B, C): classes of ``shapes.CONDITIONS``. ``band`` (B, V_part)."""
 
     labels: Tensor
     band: Tensor
@@ -96,7 +97,9 @@ class Network(nn.Module):
         self.heads = nn.ModuleDict({field: Head(shape, field) for field in FIELDS})
         self.apply(_initialise)
 
-    def forward(self, inputs: StepInputs, conditions: Conditions, state: State | None) -> tuple[dict[str, Tensor], State]:
+    def forward(
+        self, inputs: StepInputs, conditions: Conditions, state: State | None
+    ) -> tuple[dict[str, Tensor], State]:
         """Logits (T, B, V) of each field given the fields before it, and the state after the last step."""
         hidden, state = self.recur(inputs, conditions, state)
         return self.head_logits(hidden, inputs, conditions), state
@@ -107,7 +110,7 @@ class Network(nn.Module):
         x = _locked_dropout(x, self.dropouts.inputs, training=self.training)
         after = []
         for index, layer in enumerate(self.layers):
-            x, layer_state = self._run_layer(layer, x, state[index] if state else None)
+            x, layer_state = self._run_layer(cast("nn.LSTM", layer), x, state[index] if state else None)
             after.append(layer_state)
             rate = self.dropouts.outputs if index == len(self.layers) - 1 else self.dropouts.layers
             x = _locked_dropout(x, rate, training=self.training)
@@ -122,25 +125,31 @@ class Network(nn.Module):
         x = x + self.matched_in(inputs.matched)
         for i, table in enumerate(self.clock_tables.values()):
             x = x + table(inputs.clock[..., i])
-        return x + self.condition_vector(conditions)
+        whole: Tensor = x + self.condition_vector(conditions)
+        return whole
 
     def condition_vector(self, conditions: Conditions) -> Tensor:
         """(B, I): the sum of all condition embeddings and of the band's."""
-        vector = self.band_in(self._band_mean(conditions.band))
+        vector: Tensor = self.band_in(self._band_mean(conditions.band))
         for i, table in enumerate(self.condition_tables.values()):
             vector = vector + table(conditions.labels[:, i])
         return vector
 
     def _band_mean(self, band: Tensor) -> Tensor:
-        weights = band.to(self.tables["part"].weight.dtype)
-        return (weights @ self.tables["part"].weight[:-1]) / weights.sum(-1, keepdim=True).clamp(min=1).sqrt()
+        table = cast("nn.Embedding", self.tables["part"]).weight
+        weights = band.to(table.dtype)
+        return (weights @ table[:-1]) / weights.sum(-1, keepdim=True).clamp(min=1).sqrt()
 
-    def _run_layer(self, layer: nn.LSTM, x: Tensor, state: tuple[Tensor, Tensor] | None) -> tuple[Tensor, tuple[Tensor, Tensor]]:
+    def _run_layer(
+        self, layer: nn.LSTM, x: Tensor, state: tuple[Tensor, Tensor] | None
+    ) -> tuple[Tensor, tuple[Tensor, Tensor]]:
         """One layer as one fused call: weights that were dropped, or cast by autocast, go in as they are."""
         if state is None:
             zeros = x.new_zeros(1, x.shape[1], self.shape.hidden)
             state = (zeros, zeros)
-        weights = [layer.weight_ih_l0, layer.weight_hh_l0, layer.bias_ih_l0, layer.bias_hh_l0]
+        weights = [
+            cast("Tensor", w) for w in (layer.weight_ih_l0, layer.weight_hh_l0, layer.bias_ih_l0, layer.bias_hh_l0)
+        ]
         weights[1] = F.dropout(weights[1], self.dropouts.recurrent_weights, self.training)
         dtype = torch.bfloat16 if torch.is_autocast_enabled(x.device.type) else x.dtype
         out, hidden, cell = torch.lstm(
@@ -153,8 +162,13 @@ class Network(nn.Module):
         """Logits of all fields, each given the target's fields before it; the part head knows the band only."""
         embedded = {f: self.tables[f](inputs.target[..., i]) for i, f in enumerate(FIELDS[:-1])}
         position = self.clock_tables["position"](inputs.position_after)
-        looks = {"advance": inputs.next[..., :1], "part": inputs.part[..., None], "pitch": inputs.note[..., :1],
-                 "duration": inputs.note[..., 1:2], "velocity": inputs.note[..., 2:]}
+        looks = {
+            "advance": inputs.next[..., :1],
+            "part": inputs.part[..., None],
+            "pitch": inputs.note[..., :1],
+            "duration": inputs.note[..., 1:2],
+            "velocity": inputs.note[..., 2:],
+        }
         logits = {}
         for i, field in enumerate(FIELDS):
             chosen = [embedded[f] for f in FIELDS[:i]]
@@ -184,7 +198,9 @@ class Head(nn.Module):
         self.copy = nn.Linear(shape.head, looks)
         self.bias = nn.Parameter(torch.zeros(VOCABULARY[field]))
 
-    def forward(self, hidden: Tensor, chosen: Sequence[Tensor], position: Tensor | None, looks: Tensor, table: nn.Embedding) -> Tensor:
+    def forward(
+        self, hidden: Tensor, chosen: Sequence[Tensor], position: Tensor | None, looks: Tensor, table: nn.Embedding
+    ) -> Tensor:
         """``looks`` (T, B, K) classes of this field at each lag → logits (T, B, V)."""
         x = self.from_hidden(hidden) + self.from_looks(table(looks).flatten(-2))
         if self.from_chosen is not None and self.from_position is not None and position is not None:
@@ -219,10 +235,10 @@ def _initialise(module: nn.Module) -> None:
     if isinstance(module, nn.Embedding):
         nn.init.normal_(module.weight, std=module.embedding_dim**-0.5)
     elif isinstance(module, nn.LSTM):
-        hidden = module.hidden_size
-        nn.init.orthogonal_(module.weight_hh_l0)
-        nn.init.zeros_(module.bias_hh_l0)
-        nn.init.zeros_(module.bias_ih_l0)
+        hidden, bias = module.hidden_size, cast("Tensor", module.bias_ih_l0)
+        nn.init.orthogonal_(cast("Tensor", module.weight_hh_l0))
+        nn.init.zeros_(cast("Tensor", module.bias_hh_l0))
+        nn.init.zeros_(bias)
         # Gates in torch's order i, f, g, o: remember by default (Jozefowicz et al. 2015).
         with torch.no_grad():
-            module.bias_ih_l0[hidden : 2 * hidden].fill_(1.0)
+            bias[hidden : 2 * hidden].fill_(1.0)

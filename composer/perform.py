@@ -28,16 +28,26 @@ LONGEST_STEM = 60
 
 
 def perform(
-    request: ComposeRequest, folder: Path, formats: Sequence[Format], *, checkpoint: Path | None = None,
-    primer: Song | None = None, progress: OnStage | None = None,
+    request: ComposeRequest,
+    folder: Path,
+    formats: Sequence[Format],
+    *,
+    checkpoint: Path | None = None,
+    primer: Song | None = None,
+    progress: OnStage | None = None,
 ) -> Rendition:
     """Compose and render one song into ``folder``. Raises ``RefusedError`` for what the asker can mend."""
     return perform_all([request], folder, formats, checkpoint=checkpoint, primer=primer, progress=progress)[0]
 
 
 def perform_all(
-    requests: Sequence[ComposeRequest], folder: Path, formats: Sequence[Format], *, checkpoint: Path | None = None,
-    primer: Song | None = None, progress: OnStage | None = None,
+    requests: Sequence[ComposeRequest],
+    folder: Path,
+    formats: Sequence[Format],
+    *,
+    checkpoint: Path | None = None,
+    primer: Song | None = None,
+    progress: OnStage | None = None,
 ) -> list[Rendition]:
     """As ``perform`` for several songs, composed as one batch: each is what it is alone."""
     begun = time.perf_counter()

@@ -36,7 +36,7 @@ _ROLES = {"bass": range(32, 40), "guitar": range(24, 32)}
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """Everything a song is conditioned on. ``labels``: per condition its rows and weights. ``primer``: forced events."""
+    """Everything a song is conditioned on. ``labels``: each condition's rows and weights. ``primer``: forced events."""
 
     title: str
     genre: str
@@ -64,8 +64,17 @@ def plan_song(request: ComposeRequest, checkpoint: Checkpoint, primer: Song | No
     facts = dict(zip(LINEUP_COLUMNS, lineup.tolist(), strict=False))
     band = asked or tuple(part for part in lineup[len(LINEUP_COLUMNS) :].tolist() if part >= 0)
     genre = max(request.genres, key=lambda name: request.genres[name])
-    tempo = round(request.tempo_bpm or (primer.tempo_bpm if primer else own_tempo(genre, facts["tempo_bpm"], generator)), 2)
-    meter = Meter(0, *((primer.meters[0].numerator, primer.meters[0].denominator) if primer else (facts["numerator"], facts["denominator"])))
+    tempo = round(
+        request.tempo_bpm or (primer.tempo_bpm if primer else own_tempo(genre, facts["tempo_bpm"], generator)), 2
+    )
+    meter = Meter(
+        0,
+        *(
+            (primer.meters[0].numerator, primer.meters[0].denominator)
+            if primer
+            else (facts["numerator"], facts["denominator"])
+        ),
+    )
     bars = bars_for(request.length_seconds, tempo, meter)
     key_row, key = key_for(request, facts["key"], told=primer is None)
     labels = {
@@ -76,7 +85,8 @@ def plan_song(request: ComposeRequest, checkpoint: Checkpoint, primer: Song | No
         "density": ((facts["density"] if primer is None and not request.band else 0, 1.0),),
     }
     return Plan(
-        request.title, genre_label(request), seed, tempo, meter, bars, band, form_for(checkpoint.forms[chosen], bars), key,
+        request.title, genre_label(request), seed, tempo, meter, bars, band,
+        form_for(checkpoint.forms[chosen], bars), key,
         tuple(labels[name] for name in CONDITIONS), request.randomness, request.sampling,
         primer_events(primer, meter, bars) if primer else (),
     )  # fmt: skip
@@ -128,7 +138,7 @@ def draw_lineup(
 
 
 def form_for(heard: Ints, bars: int) -> tuple[int, ...]:
-    """A heard form for ``bars`` bars: its beginning, gone on with from its first repeat of 8 bars where it is too short."""
+    """A heard form for ``bars`` bars: its beginning; where it is too short it goes round again from bar 9."""
     form = heard.tolist()
     while len(form) < bars:
         form += heard.tolist()[min(8, len(heard) - 1) :] or [NEW]

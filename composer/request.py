@@ -49,7 +49,9 @@ class ComposeRequest(BaseModel):
     genres: dict[GenreName, Annotated[float, Field(gt=0, le=1)]] = Field(min_length=1, max_length=4)
     tempo_bpm: float | None = Field(default=None, ge=TEMPO_RANGE_BPM[0], le=TEMPO_RANGE_BPM[1])
     randomness: float = Field(default=DEFAULT_RANDOMNESS, ge=0, le=1)
-    length_seconds: float = Field(default=DEFAULT_LENGTH_SECONDS, ge=LENGTH_RANGE_SECONDS[0], le=LENGTH_RANGE_SECONDS[1])
+    length_seconds: float = Field(
+        default=DEFAULT_LENGTH_SECONDS, ge=LENGTH_RANGE_SECONDS[0], le=LENGTH_RANGE_SECONDS[1]
+    )
     band: tuple[PartRequest, ...] | None = Field(default=None, min_length=1, max_length=16)
     key: KeyRequest | None = None
     seed: int | None = Field(default=None, ge=0, le=HIGHEST_SEED)

@@ -91,9 +91,14 @@ def embedding_logits(probs: Vector, drawn: int, table: Table, reach: float, gene
 
 
 def choose(
-    logits: Vector, how: SamplingParameters, space: Sampling, generator: np.random.Generator, table: Table, distance: float
+    logits: Vector,
+    how: SamplingParameters,
+    space: Sampling,
+    generator: np.random.Generator,
+    table: Table,
+    distance: float,
 ) -> int:
-    """One class from masked ``logits`` in the space asked for. ``table`` (V, E) and ``distance`` serve ``embedding``."""
+    """One class from masked ``logits`` in the space asked for. ``table`` (V, E), ``distance``: for ``embedding``."""
     probs = top_p(softmax(logits, how.temperature), how.top_p)
     drawn = draw(probs, generator)
     if space == "probability" or how.tau * distance == 0:

@@ -46,9 +46,16 @@ class Scorer:
         names = [genre] if genre else list(self.genres)
         sums = self.field_sums(events, [self.genres.index(name) for name in names], song.tempo_bpm)
         fields = ("band", *FIELDS)
-        per_note = {n: dict(zip(fields, (row / len(events)).tolist(), strict=True)) for n, row in zip(names, sums, strict=True)}
+        per_note = {
+            n: dict(zip(fields, (row / len(events)).tolist(), strict=True)) for n, row in zip(names, sums, strict=True)
+        }
         best = min(names, key=lambda name: sum(per_note[name].values()))
-        result: dict[str, Any] = {"genre": best, "notes": len(events), "nll": sum(per_note[best].values()), "fields": per_note[best]}
+        result: dict[str, Any] = {
+            "genre": best,
+            "notes": len(events),
+            "nll": sum(per_note[best].values()),
+            "fields": per_note[best],
+        }
         if genre is None:
             result["by_genre"] = {name: sum(shares.values()) for name, shares in per_note.items()}
         return result
@@ -88,15 +95,22 @@ class Scorer:
         before = self._engine.before_heads(hidden)
         target = steps.target[chunk]
         after = grid.position_of(steps.tick[1:][chunk])[:, None]
-        looks = {"advance": steps.next[chunk, :, 0], "part": steps.part[chunk], "pitch": steps.note[chunk, :, 0],
-                 "duration": steps.note[chunk, :, 1], "velocity": steps.note[chunk, :, 2]}
+        looks = {
+            "advance": steps.next[chunk, :, 0],
+            "part": steps.part[chunk],
+            "pitch": steps.note[chunk, :, 0],
+            "duration": steps.note[chunk, :, 1],
+            "velocity": steps.note[chunk, :, 2],
+        }
         sums = np.zeros((len(hidden), len(FIELDS)))
         for i, field in enumerate(FIELDS):
             real = target[:, i] < VOCABULARY[field]
             if not real.any():
                 continue
             for genre in range(len(hidden)):
-                logits = self._engine.logits(field, before[genre][real], target[real, :i], after[real] if i else None, looks[field][real])
+                logits = self._engine.logits(
+                    field, before[genre][real], target[real, :i], after[real] if i else None, looks[field][real]
+                )
                 if field == "part":
                     logits = only(logits, band)
                 sums[genre, i] = nll(logits, target[real, i]).sum()

@@ -11,7 +11,7 @@ from midi_data.steps import LAGS
 PHASE_CLASSES = 16
 """Bar number modulo 16: phrases of 2, 4, 8 and 16 bars."""
 BARS_LEFT_EDGES = (1, 2, 3, 4, 5, 7, 9, 13, 17, 25, 33, 49)
-"""Bars still to come, the present one included: class n holds counts from ``edges[n − 1]`` on; class 0 is "not told"."""
+"""Bars still to come, the present one included: class n counts from ``edges[n − 1]`` on; 0 is "not told"."""
 TEMPO_CLASSES = 21
 KEY_CLASSES = 26
 DENSITY_CLASSES = 9

@@ -36,7 +36,12 @@ class SongWriter:
     """Writes one song event by event: ``inputs`` → (``looks``, ``allowed``, ``choose``) for each field → ``finish``."""
 
     def __init__(
-        self, band: Sequence[int], meter: Meter, bars: int, form: Sequence[int] | None = None, forced: Sequence[Event] = ()
+        self,
+        band: Sequence[int],
+        meter: Meter,
+        bars: int,
+        form: Sequence[int] | None = None,
+        forced: Sequence[Event] = (),
     ) -> None:
         self.band = tuple(sorted(band))
         self.meter = meter
@@ -62,7 +67,9 @@ class SongWriter:
 
     def inputs(self) -> tuple[Event, list[int], list[tuple[int, int, int]], list[int]]:
         """(previous, clock, next, matched): the recurrent layers' inputs, as in ``composer.network.StepInputs``."""
-        following = self._lookback.following(self._tick, self._last_key(0)) if self._begun else [NOTHING_NEXT] * len(LAGS)
+        following = (
+            self._lookback.following(self._tick, self._last_key(0)) if self._begun else [NOTHING_NEXT] * len(LAGS)
+        )
         self._next = following
         self._event = []
         return self._previous, self._grid_clock[self._tick], following, self._matched

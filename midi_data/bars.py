@@ -14,7 +14,8 @@ from midi_data.events import Ints
 from midi_data.song import TICKS_PER_QUARTER, Meter
 
 METERS = (
-    (4, 4), (3, 4), (2, 4), (6, 8), (2, 2), (12, 8), (9, 8), (5, 4), (3, 8), (7, 8), (6, 4), (3, 2), (1, 4), (7, 4), (4, 8),
+    (4, 4), (3, 4), (2, 4), (6, 8), (2, 2), (12, 8), (9, 8), (5, 4), (3, 8), (7, 8), (6, 4), (3, 2), (1, 4), (7, 4),
+    (4, 8),
 )  # fmt: skip
 """Meters that have a class of their own; all others share the class after the last."""
 METER_CLASSES = len(METERS) + 1

@@ -11,8 +11,17 @@ class BadMidiError(MidiDataError):
     """For whoever gave the file: it is no usable MIDI. ``reason`` is one of ``REASONS``, for counting."""
 
     REASONS = (
-        "unreadable", "not MIDI", "truncated", "type 2", "no ticks", "SMPTE time", "no notes",
-        "too long", "too large", "too many notes", "too many tracks",
+        "unreadable",
+        "not MIDI",
+        "truncated",
+        "type 2",
+        "no ticks",
+        "SMPTE time",
+        "no notes",
+        "too long",
+        "too large",
+        "too many notes",
+        "too many tracks",
     )
 
     def __init__(self, reason: str, text: str) -> None:

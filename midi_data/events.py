@@ -43,6 +43,8 @@ DURATIONS = (
 DRUM_DURATION = 6
 """Ticks of a drum stroke: General MIDI drums ring by themselves, their written lengths mean nothing."""
 VELOCITY_STEP = 8
+_NEVER = 1 << 40
+"""A tick past every song."""
 
 VOCABULARY: dict[str, int] = {
     "advance": END + 1,
@@ -123,7 +125,9 @@ def encode(song: Song) -> EventSequence:
         rows += _part_rows(part, notes)
     rows.sort()
     columns = np.array(rows, dtype=np.int64).reshape(-1, 5).T
-    return EventSequence(*columns, tempos=song.tempos, meters=song.meters, title=song.title, end=song.end)
+    return EventSequence(
+        columns[0], columns[1], columns[2], columns[3], columns[4], song.tempos, song.meters, song.title, song.end
+    )
 
 
 def decode(events: EventSequence) -> Song:
@@ -131,13 +135,14 @@ def decode(events: EventSequence) -> Song:
     band = events.band
     tracks = []
     for part in band:
-        chosen = events.part == part
-        tracks.append(_track(part, band, *(c[chosen] for c in (events.onset, events.pitch, events.duration, events.velocity))))
+        own = events.part == part
+        notes = _notes(part, events.onset[own], events.pitch[own], events.duration[own], events.velocity[own])
+        tracks.append(Track(*part_instrument(part), notes, part_name(part, band)))
     return Song(tuple(tracks), events.tempos, events.meters, events.title, end=events.end)
 
 
 def quantised(song: Song) -> Song:
-    """``song`` as the representation can hold it: ``decode(encode(song)) == quantised(song)``, and it is idempotent."""
+    """What the representation can hold of a song: decoding what was encoded. Idempotent."""
     return decode(encode(song))
 
 
@@ -172,28 +177,29 @@ def _part_rows(part: int, notes: list[Note]) -> list[tuple[int, int, int, int, i
     rows = []
     ordered = sorted(notes, key=lambda note: (note.pitch, note.onset, -note.duration, -note.velocity))
     for pitch, group in groupby(ordered, key=lambda note: note.pitch):
-        first_at = {}
+        first_at: dict[int, Note] = {}
         for note in group:
             first_at.setdefault(note.onset, note)
         alike = list(first_at.values())
-        for index, note in enumerate(alike):
-            gap = alike[index + 1].onset - note.onset if index + 1 < len(alike) else 1 << 30
-            rows.append((note.onset, part, pitch + 128 * is_drum, _fitting_class(note.duration, gap, is_drum), note.velocity // VELOCITY_STEP))
+        following = [*(note.onset for note in alike[1:]), _NEVER]
+        for note, struck_again in zip(alike, following, strict=True):
+            length = DRUM_DURATION if is_drum else note.duration
+            duration = _fitting_class(length, struck_again - note.onset)
+            rows.append((note.onset, part, pitch + 128 * is_drum, duration, note.velocity // VELOCITY_STEP))
     return rows
 
 
-def _fitting_class(duration: int, gap: int, is_drum: bool) -> int:
+def _fitting_class(duration: int, gap: int) -> int:
     """A duration's class, no longer than the ``gap`` until the same pitch is struck again: nothing hangs over."""
-    return min(duration_class(DRUM_DURATION if is_drum else duration), longest_class_within(gap))
+    return min(duration_class(duration), longest_class_within(gap))
 
 
-def _track(part: int, band: Sequence[int], onset: Ints, pitch: Ints, duration: Ints, velocity: Ints) -> Track:
-    program, is_drum = part_instrument(part)
-    notes = zip(
+def _notes(part: int, onset: Ints, pitch: Ints, duration: Ints, velocity: Ints) -> tuple[Note, ...]:
+    rows = zip(
         onset.tolist(),
-        (pitch - 128 * is_drum).tolist(),
+        (pitch - 128 * part_instrument(part)[1]).tolist(),
         np.asarray(DURATIONS)[duration].tolist(),
         (velocity * VELOCITY_STEP + VELOCITY_STEP // 2).tolist(),
         strict=True,
     )
-    return Track(program, is_drum, tuple(Note(*note) for note in notes), part_name(part, band))
+    return tuple(Note(*row) for row in rows)

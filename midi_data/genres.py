@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Genre:
-    """One genre. ``tempo_range_bpm``: where a tempo nobody asked for lies. ``core``: roles no band of it goes without."""
+    """One genre. ``tempo_range_bpm``: where tempos lie that nobody asked for. ``core``: roles every band has."""
 
     name: str
     aliases: tuple[str, ...]
@@ -22,12 +22,32 @@ class Genre:
 HOUSE_GENRE = "heavy-metal"
 
 GENRES: tuple[Genre, ...] = (
-    Genre("heavy-metal", ("metal", "heavymetal", "hm"), (120, 190), "distorted guitars, bass and double kick", core=("drums", "bass", "guitar")),
-    Genre("rock", ("rocknroll", "rock-n-roll", "rock-and-roll"), (90, 150), "guitars, bass and a backbeat", core=("drums", "bass")),
+    Genre(
+        "heavy-metal",
+        ("metal", "heavymetal", "hm"),
+        (120, 190),
+        "distorted guitars, bass and double kick",
+        core=("drums", "bass", "guitar"),
+    ),
+    Genre(
+        "rock",
+        ("rocknroll", "rock-n-roll", "rock-and-roll"),
+        (90, 150),
+        "guitars, bass and a backbeat",
+        core=("drums", "bass"),
+    ),
     Genre("blues", ("bluesy",), (80, 140), "twelve bars, walking bass, a soloist", core=("drums", "bass")),
-    Genre("jazz", ("swing", "bebop"), (110, 220), "a soloist over comping, walking bass and brushes", core=("drums", "bass")),
+    Genre(
+        "jazz",
+        ("swing", "bebop"),
+        (110, 220),
+        "a soloist over comping, walking bass and brushes",
+        core=("drums", "bass"),
+    ),
     Genre("pop", ("popmusic", "pop-music"), (80, 130), "a sung melody, piano, bass and drums", core=("drums", "bass")),
-    Genre("folk", ("celtic", "irish", "trad"), (90, 150), "jigs, reels and waltzes with a backing band", core=("drums",)),
+    Genre(
+        "folk", ("celtic", "irish", "trad"), (90, 150), "jigs, reels and waltzes with a backing band", core=("drums",)
+    ),
     Genre("classical", ("classic", "chamber", "baroque"), (70, 130), "chorales, string quartets, songs with piano"),
     Genre("game", ("videogame", "video-game", "chiptune", "game-music"), (90, 160), "music of free computer games"),
 )

@@ -8,7 +8,8 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Sequence
 
-from midi_data.steps import LAGS, NONE, ONSET_SHIFT, PART_SHIFT, WAIT
+from midi_data.events import WAIT
+from midi_data.steps import LAGS, NONE, ONSET_SHIFT, PART_SHIFT
 
 NOTHING_NEXT = (NONE["advance"], NONE["part"], NONE["pitch"])
 NOTHING_NOTE = (NONE["pitch"], NONE["duration"], NONE["velocity"])

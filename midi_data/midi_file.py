@@ -18,7 +18,17 @@ import symusic
 
 from midi_data.errors import BadMidiError
 from midi_data.midi_header import check_header, read_title
-from midi_data.song import DEFAULT_TEMPO_BPM, TICKS_PER_QUARTER, Meter, Note, Song, Tempo, Track
+from midi_data.song import (
+    DEFAULT_TEMPO_BPM,
+    DENOMINATORS,
+    LONGEST_METER,
+    TICKS_PER_QUARTER,
+    Meter,
+    Note,
+    Song,
+    Tempo,
+    Track,
+)
 
 FILE_TICKS_PER_QUARTER = 480
 """Resolution of written files: what sequencers expect; a whole multiple of the song grid."""
@@ -81,7 +91,14 @@ def _check_limits(score: Any, source: str) -> None:
 def _quantised(score: Any, title: str) -> Song:
     scale = TICKS_PER_QUARTER / score.ticks_per_quarter
     tracks = [Track(t.program, bool(t.is_drum), quantised_notes(t.notes.numpy(), scale), t.name) for t in score.tracks]
-    meters = _changes([Meter(round(m.time * scale), m.numerator, m.denominator) for m in score.time_signatures])
+    meters = _changes(
+        [
+            Meter(round(m.time * scale), m.numerator, m.denominator)
+            for m in score.time_signatures
+            # Nonsense meters are the file's typing errors: the one before goes on.
+            if 1 <= m.numerator <= LONGEST_METER and m.denominator in DENOMINATORS
+        ]
+    )
     tempos = _changes([Tempo(round(t.time * scale), _tidy_bpm(t.qpm)) for t in score.tempos])
     song = Song(
         tracks=tuple(track for track in tracks if track.notes),
@@ -99,12 +116,14 @@ def quantised_notes(columns: dict[str, Any], scale: float) -> tuple[Note, ...]:
     """
     onset = np.floor(columns["time"] * scale + 0.5).astype(np.int64)
     end = np.floor((columns["time"] + columns["duration"].astype(np.int64)) * scale + 0.5).astype(np.int64)
-    rows = np.stack([
-        np.maximum(onset, 0),
-        columns["pitch"].astype(np.int64) & 127,
-        np.maximum(end - onset, 1),
-        np.clip(columns["velocity"].astype(np.int64), 1, 127),
-    ])
+    rows = np.stack(
+        [
+            np.maximum(onset, 0),
+            columns["pitch"].astype(np.int64) & 127,
+            np.maximum(end - onset, 1),
+            np.clip(columns["velocity"].astype(np.int64), 1, 127),
+        ]
+    )
     order = np.lexsort(rows[::-1])
     return tuple(Note(*row) for row in rows[:, order].T.tolist())
 
@@ -121,10 +140,11 @@ def _changes(changes: list[_Change]) -> list[_Change]:
 
 def _without_repeats(changes: list[_Change], first: _Change) -> tuple[_Change, ...]:
     """``changes`` with one at tick 0, without those that change nothing."""
-    if not changes or changes[0].onset > 0:
-        changes = [first, *changes]
-    kept = [changes[0]]
-    kept += [new for old, new in pairwise(changes) if _content(old) != _content(new)]
+    full = list(changes)
+    if not full or full[0].onset > 0:
+        full.insert(0, first)
+    kept = full[:1]
+    kept.extend(new for old, new in pairwise(full) if _content(old) != _content(new))
     return tuple(kept)
 
 
@@ -184,8 +204,9 @@ def _midi_track(track: Track, channel: int) -> Any:
         (0, mido.MetaMessage("track_name", name=track.name)),
         (0, mido.Message("program_change", channel=channel, program=track.program)),
     ]
-    sounding = [(n.onset, mido.Message("note_on", channel=channel, note=n.pitch, velocity=n.velocity), 1)
-                for n in track.notes]
+    sounding = [
+        (n.onset, mido.Message("note_on", channel=channel, note=n.pitch, velocity=n.velocity), 1) for n in track.notes
+    ]
     sounding += [(n.end, mido.Message("note_off", channel=channel, note=n.pitch, velocity=0), 0) for n in track.notes]
     # Ends before beginnings at one tick, or a repeated note would be cut as it starts.
     sounding.sort(key=lambda event: (event[0], event[2], event[1].note))

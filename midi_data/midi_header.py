@@ -38,7 +38,7 @@ def _check_chunks(data: bytes, position: int, source: str) -> None:
 
 
 def read_title(data: bytes) -> str:
-    """The name of the first track (for type 1: the song's title), ``""`` without one. ``data`` passed ``check_header``."""
+    """The name of the first track (for type 1: the song's title) or ``""``. ``data`` has passed ``check_header``."""
     position = 8 + _HEADER.unpack_from(data)[1]
     if data[position : position + 4] != b"MTrk":
         return ""

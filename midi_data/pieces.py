@@ -51,9 +51,14 @@ class Shard:
 
     def events(self, piece: Piece) -> EventSequence:
         """The events of ``piece``, read from the mapped notes."""
-        columns = np.asarray(self.notes[piece.first : piece.first + piece.count], dtype=np.int64).T
+        rows = np.asarray(self.notes[piece.first : piece.first + piece.count], dtype=np.int64)
+        onset, part, pitch, duration, velocity = rows.T
         return EventSequence(
-            *columns,
+            onset,
+            part,
+            pitch,
+            duration,
+            velocity,
             tempos=tuple(Tempo(*tempo) for tempo in piece.tempos),
             meters=tuple(Meter(*meter) for meter in piece.meters),
             title=piece.title,

@@ -19,7 +19,7 @@ import numpy as np
 
 from midi_data.archive import MidiMember, is_archive, midi_members
 from midi_data.errors import BadMidiError, CorpusError
-from midi_data.events import FINGERPRINT, EventSequence, encode
+from midi_data.events import DURATIONS, FINGERPRINT, EventSequence, encode
 from midi_data.keys import Key, estimate_key
 from midi_data.manifest import Entry, guessed_entry, read_manifest
 from midi_data.midi_file import song_from_bytes
@@ -99,7 +99,12 @@ def _finished(folder: Path, source: Path, seen: set[bytes]) -> bool:
 
 
 def _prepare_shard(
-    source: Path, folder: Path, manifest: dict[str, Entry], genre: str, licence: str, seen: set[bytes],
+    source: Path,
+    folder: Path,
+    manifest: dict[str, Entry],
+    genre: str,
+    licence: str,
+    seen: set[bytes],
     progress: Progress | None,
 ) -> None:
     making, mine = _Making(), set[bytes]()
@@ -114,9 +119,10 @@ def _prepare_shard(
 
 
 def _add_member(making: _Making, member: MidiMember, entry: Entry, seen: set[bytes], mine: set[bytes]) -> None:
+    if member.data is None:
+        making.skipped["too large"] += 1
+        return
     try:
-        if member.data is None:
-            raise BadMidiError("too large", f"{member.name}: too large")
         song = song_from_bytes(member.data, source=member.name)
     except BadMidiError as error:
         making.skipped[error.reason] += 1
@@ -169,8 +175,6 @@ def _store(making: _Making, name: str, entry: Entry, song: Song, events: EventSe
 
 def song_key(events: EventSequence) -> Key | None:
     """The likeliest key by the lengths of the pitch classes that sound; ``None`` for drums alone."""
-    from midi_data.events import DURATIONS
-
     pitched = events.pitch < 128
     if not pitched.any():
         return None

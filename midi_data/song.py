@@ -13,6 +13,9 @@ TICKS_PER_QUARTER = 24
 """Grid of every onset and duration: divides into 32nds (3 ticks) and eighth triplets (8 ticks)."""
 
 DEFAULT_TEMPO_BPM = 120.0
+DENOMINATORS = (1, 2, 4, 8, 16, 32, 64)
+LONGEST_METER = 64
+"""Most beats in a bar."""
 DRUM_PROGRAM = 0
 """The program a drum track carries unless its file chose another kit."""
 
@@ -76,6 +79,12 @@ class Meter:
     numerator: int
     denominator: int
 
+    def __post_init__(self) -> None:
+        if not 1 <= self.numerator <= LONGEST_METER or self.denominator not in DENOMINATORS:
+            raise ValueError(
+                f"a meter has 1-{LONGEST_METER} beats of 1/1-1/64, not {self.numerator}/{self.denominator}"
+            )
+
     @property
     def bar_ticks(self) -> int:
         """Length of one bar in ticks, at least 1 (rounded down where 24 ticks a quarter cannot hold it)."""
@@ -98,10 +107,10 @@ class Song:
     end: int = field(default=0)
 
     def __post_init__(self) -> None:
-        for name, changes in (("tempo", self.tempos), ("meter", self.meters)):
-            if not changes or changes[0].onset != 0:
+        for name, onsets in (("tempo", [t.onset for t in self.tempos]), ("meter", [m.onset for m in self.meters])):
+            if not onsets or onsets[0] != 0:
                 raise ValueError(f"a song has a {name} at tick 0")
-            if any(a.onset >= b.onset for a, b in pairwise(changes)):
+            if any(a >= b for a, b in pairwise(onsets)):
                 raise ValueError(f"{name} changes rise in onset")
         object.__setattr__(self, "end", max(self.end, self.last_note_end))
 
@@ -124,7 +133,7 @@ class Song:
     def tempo_bpm(self) -> float:
         """The tempo that rules longest (the first among equals)."""
         edges = [*(t.onset for t in self.tempos), max(self.end, self.tempos[-1].onset + 1)]
-        lengths = {}
+        lengths: dict[float, int] = {}
         for tempo, begin, end in zip(self.tempos, edges, edges[1:], strict=False):
             lengths[tempo.bpm] = lengths.get(tempo.bpm, 0) + end - begin
         return max(lengths, key=lambda bpm: lengths[bpm])

@@ -76,9 +76,7 @@ def _targets(events: EventSequence) -> tuple[Ints, Ints]:
     first = np.arange(len(events)) + np.cumsum(waits)  # step of each note
     total = len(events) + int(waits.sum()) + 1
     target = np.tile(np.array([WAIT, *(NONE[field] for field in FIELDS[1:])], dtype=np.int64), (total, 1))
-    target[first] = np.column_stack(
-        [advance % WAIT_TICKS, events.part, events.pitch, events.duration, events.velocity]
-    )
+    target[first] = np.column_stack([advance % WAIT_TICKS, events.part, events.pitch, events.duration, events.velocity])
     target[-1, 0] = END
     passed = np.where(target[:, 0] == END, 0, np.where(target[:, 0] == WAIT, WAIT_TICKS, target[:, 0]))
     return target, np.concatenate([[0], np.cumsum(passed)])

@@ -20,8 +20,7 @@ def riff(seed: int = 0, bars: int = 8, tempo_bpm: float = 140.0, title: str = "R
         for eighth in range(8):
             bass.append(Note(start + eighth * 12, root, 12, 90))
             drums.append(Note(start + eighth * 12, 42, 6, 70))
-        for quarter in range(4):
-            drums.append(Note(start + quarter * 24, 36 if quarter % 2 == 0 else 38, 6, 110))
+        drums += [Note(start + quarter * 24, 36 if quarter % 2 == 0 else 38, 6, 110) for quarter in range(4)]
         for step in np.flatnonzero(rng.random(16) < 0.5).tolist():
             guitar += [Note(start + step * 6, root + 12, 6, 100), Note(start + step * 6, root + 19, 6, 100)]
     guitar = guitar or [Note(0, 52, 6, 100)]

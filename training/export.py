@@ -21,14 +21,27 @@ Held = list[tuple[Shard, Piece]]
 
 
 def checkpoint_of(
-    network: Network, names: Names, train: Held, *, name: str, valid: dict[str, dict[str, float]], trained_notes: int,
+    network: Network,
+    names: Names,
+    train: Held,
+    *,
+    name: str,
+    valid: dict[str, dict[str, float]],
+    trained_notes: int,
     recipe: dict[str, Any],
 ) -> Checkpoint:
     """``network`` and what it was trained on as a checkpoint in memory."""
     weights = {key: tensor.detach().float().cpu().numpy() for key, tensor in network.state_dict().items()}
     header = header_for(
-        network.shape, name=name, genres=names.genres, styles=names.styles, valid=valid, trained_notes=trained_notes,
-        recipe=recipe, data=_amounts(train), licences=_licences(train),
+        network.shape,
+        name=name,
+        genres=names.genres,
+        styles=names.styles,
+        valid=valid,
+        trained_notes=trained_notes,
+        recipe=recipe,
+        data=_amounts(train),
+        licences=_licences(train),
     )
     return Checkpoint(header, weights, lineups(train, names), forms(train))
 

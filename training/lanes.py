@@ -71,7 +71,14 @@ class LaneStream:
             "rng": self._rng.bit_generator.state,
             "order": self._order,
             "lanes": [
-                [lane.piece, lane.at, lane.variation.semitones, lane.variation.velocity, lane.variation.tempo, list(lane.variation.untold)]
+                [
+                    lane.piece,
+                    lane.at,
+                    lane.variation.semitones,
+                    lane.variation.velocity,
+                    lane.variation.tempo,
+                    list(lane.variation.untold),
+                ]
                 for lane in self._lanes
                 if lane is not None
             ],
@@ -127,5 +134,3 @@ def _padded(part: np.ndarray[Any, Any], steps: int, padding: int) -> np.ndarray[
         return part
     width = [(0, steps - len(part))] + [(0, 0)] * (part.ndim - 1)
     return np.pad(part, width, constant_values=padding)
-
-

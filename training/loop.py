@@ -51,8 +51,15 @@ class Training:
     """One training in ``folder``: ``snapshot/`` to resume from, ``best.safetensors`` to compose with."""
 
     def __init__(
-        self, recipe: Recipe, train: Held, valid: Held, names: Names, folder: Path, device: torch.device,
-        *, minutes: float | None = None,
+        self,
+        recipe: Recipe,
+        train: Held,
+        valid: Held,
+        names: Names,
+        folder: Path,
+        device: torch.device,
+        *,
+        minutes: float | None = None,
     ) -> None:
         torch.manual_seed(recipe.seed)
         self.recipe, self.names, self.folder, self.device = recipe, names, folder, device
@@ -114,7 +121,7 @@ class Training:
             logits, state = self.network(segment.inputs.to(self.device), segment.conditions.to(self.device), state)
         losses = field_nll(logits, segment.target.to(self.device))
         loss = torch.stack([losses[name].sum() for name in losses]).sum() / max(segment.notes, 1)
-        loss.backward()
+        loss.backward()  # type: ignore[no-untyped-call]
         torch.nn.utils.clip_grad_norm_(self.named.values(), self.recipe.gradient_norm)
         self.optimizer.step()
         self.optimizer.zero_grad(set_to_none=True)
@@ -135,7 +142,7 @@ class Training:
     @torch.no_grad()
     def _average_weights(self) -> None:
         decay = min(self.recipe.ema_decay, (1 + self.update) / (10 + self.update))
-        torch._foreach_lerp_(list(self.average.values()), list(self.named.values()), 1 - decay)  # noqa: SLF001
+        torch._foreach_lerp_(list(self.average.values()), list(self.named.values()), 1 - decay)
 
     def _validate(self) -> None:
         with _Swapped(self.named, self.average):
@@ -143,7 +150,9 @@ class Training:
             figures = {genre: total.per_note() for genre, total in sorted(sums.items())}
             # Every genre counts alike: the small ones are what people ask for.
             mean = sum(figure["nll"] for figure in figures.values()) / max(len(figures), 1)
-            self.history.append({"update": self.update, "notes": self.notes, "train": self.running_nll, "valid": figures})
+            self.history.append(
+                {"update": self.update, "notes": self.notes, "train": self.running_nll, "valid": figures}
+            )
             self.since_best += 1
             if mean < self.best:
                 self.best, self.since_best = mean, 0
@@ -151,8 +160,13 @@ class Training:
 
     def _keep_best(self, figures: dict[str, dict[str, float]]) -> None:
         checkpoint = checkpoint_of(
-            self.network, self.names, self.train_pieces, name=self.recipe.name, valid=figures,
-            trained_notes=self.notes, recipe=self.recipe.model_dump(mode="json"),
+            self.network,
+            self.names,
+            self.train_pieces,
+            name=self.recipe.name,
+            valid=figures,
+            trained_notes=self.notes,
+            recipe=self.recipe.model_dump(mode="json"),
         )
         save_checkpoint(checkpoint, self.folder / "best.safetensors")
 
@@ -173,8 +187,12 @@ class Training:
         for name, parameter in self.named.items():
             old = torch.from_numpy(base.weights[name]).to(self.device)
             if old.shape[1:] != parameter.shape[1:] or old.shape[0] > parameter.shape[0]:
-                raise TrainingError(f"--base: {name} is {tuple(old.shape)} there, {tuple(parameter.shape)} by this recipe")
-            parameter.copy_(torch.cat([old, old.mean(0, keepdim=True).expand(parameter.shape[0] - len(old), *old.shape[1:])]))
+                raise TrainingError(
+                    f"--base: {name} is {tuple(old.shape)} there, {tuple(parameter.shape)} by this recipe"
+                )
+            parameter.copy_(
+                torch.cat([old, old.mean(0, keepdim=True).expand(parameter.shape[0] - len(old), *old.shape[1:])])
+            )
             self.average[name].copy_(parameter)
 
     def save(self) -> None:
@@ -186,7 +204,10 @@ class Training:
         for index, (hidden, cell) in enumerate(self.state or ()):
             tensors |= {f"state.{index}.hidden": hidden, f"state.{index}.cell": cell}
         facts = {name: getattr(self, name) for name in _COUNTERS}
-        save_snapshot(Snapshot(tensors, {**facts, "stream": self.stream.state(), "recipe": asdict_recipe(self.recipe)}), self.folder / "snapshot")
+        save_snapshot(
+            Snapshot(tensors, {**facts, "stream": self.stream.state(), "recipe": asdict_recipe(self.recipe)}),
+            self.folder / "snapshot",
+        )
 
     def resume(self) -> None:
         """Go on from the folder's snapshot. Raises ``TrainingError`` when there is none."""
@@ -200,7 +221,10 @@ class Training:
         layers = range(self.recipe.widths.layers)
         if "state.0.hidden" in snapshot.tensors:
             self.state = tuple(
-                (snapshot.tensors[f"state.{i}.hidden"].to(self.device), snapshot.tensors[f"state.{i}.cell"].to(self.device))
+                (
+                    snapshot.tensors[f"state.{i}.hidden"].to(self.device),
+                    snapshot.tensors[f"state.{i}.cell"].to(self.device),
+                )
                 for i in layers
             )
         for name in _COUNTERS:
@@ -234,5 +258,3 @@ class _Swapped:
             kept = parameter.detach().clone()
             parameter.copy_(self._average[name])
             self._average[name].copy_(kept)
-
-

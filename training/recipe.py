@@ -77,4 +77,6 @@ def read_recipe(path: Path, **changes: Any) -> Recipe:
         raise RecipeError(f"{path}: not TOML ({error})") from error
     except ValidationError as error:
         first = error.errors()[0]
-        raise RecipeError(f"{path}: {'.'.join(map(str, first['loc']))}: {first['msg']}, not {first['input']!r}") from error
+        raise RecipeError(
+            f"{path}: {'.'.join(map(str, first['loc']))}: {first['msg']}, not {first['input']!r}"
+        ) from error

@@ -28,7 +28,10 @@ def save_snapshot(snapshot: Snapshot, folder: Path) -> None:
     temporary = folder.with_name(f".{folder.name}.part")
     shutil.rmtree(temporary, ignore_errors=True)
     temporary.mkdir(parents=True)
-    save_file({name: tensor.contiguous().cpu().clone() for name, tensor in snapshot.tensors.items()}, temporary / "tensors.safetensors")
+    save_file(
+        {name: tensor.contiguous().cpu().clone() for name, tensor in snapshot.tensors.items()},
+        temporary / "tensors.safetensors",
+    )
     (temporary / "facts.json").write_text(json.dumps(snapshot.facts), encoding="utf-8")
     old = folder.with_name(f".{folder.name}.old")
     shutil.rmtree(old, ignore_errors=True)
@@ -55,7 +58,9 @@ def optimizer_tensors(optimizer: torch.optim.Optimizer, named: dict[str, torch.n
     }
 
 
-def restore_optimizer(optimizer: torch.optim.Optimizer, named: dict[str, torch.nn.Parameter], tensors: dict[str, Tensor]) -> None:
+def restore_optimizer(
+    optimizer: torch.optim.Optimizer, named: dict[str, torch.nn.Parameter], tensors: dict[str, Tensor]
+) -> None:
     """The inverse of ``optimizer_tensors``."""
     for name, parameter in named.items():
         prefix = f"optimizer.{name}."

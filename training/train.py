@@ -74,7 +74,9 @@ def run_training(order: Order, listener: Listener) -> Path:
     return deliver(folder / "best.safetensors", out)
 
 
-def gather(order: Order, recipe: Recipe, listener: Listener) -> tuple[list[tuple[Shard, Piece]], list[tuple[Shard, Piece]]]:
+def gather(
+    order: Order, recipe: Recipe, listener: Listener
+) -> tuple[list[tuple[Shard, Piece]], list[tuple[Shard, Piece]]]:
     """Training and held-out pieces; MIDI files are prepared first."""
     corpus = order.corpus
     if order.midi:
@@ -88,7 +90,9 @@ def gather(order: Order, recipe: Recipe, listener: Listener) -> tuple[list[tuple
     if not valid and len(train) >= SMALL_SET_PIECES:
         train, valid = train[:-1], train[-1:]
     if not train or not valid:
-        raise TrainingError(f"{corpus}: a training needs at least {SMALL_SET_PIECES} usable pieces, here are {len(train) + len(valid)}")
+        raise TrainingError(
+            f"{corpus}: a training needs at least {SMALL_SET_PIECES} usable pieces, here are {len(train) + len(valid)}"
+        )
     return train, valid
 
 

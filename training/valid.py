@@ -26,7 +26,7 @@ class FieldSums:
     sums: dict[str, float] = field(default_factory=lambda: dict.fromkeys(FIELDS, 0.0))
 
     def per_note(self) -> dict[str, float]:
-        """nats a note: ``nll`` in all, and each field's share."""
+        """Nats a note: ``nll`` in all, and each field's share."""
         shares = {name: value / max(self.notes, 1) for name, value in self.sums.items()}
         return {"nll": sum(shares.values()), **shares}
 

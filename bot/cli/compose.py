@@ -33,15 +33,27 @@ def compose(
     seed: Annotated[str | None, typer.Option(help="Repeats a song exactly.")] = None,
     sampling: Annotated[str | None, typer.Option(help="probability or embedding.")] = None,
     primer: Annotated[Path | None, typer.Option(help="A MIDI file to go on from.")] = None,
-    checkpoint: Annotated[Path | None, typer.Option(help="The network to compose with (default: the shipped one).")] = None,
+    checkpoint: Annotated[
+        Path | None, typer.Option(help="The network to compose with (default: the shipped one).")
+    ] = None,
     out: Annotated[Path, typer.Option(help="Folder for the files.")] = Path("songs"),
-    format_: Annotated[list[str] | None, typer.Option("--format", help="mid, wav, mp3, ogg, png or mp4; may repeat.")] = None,
+    format_: Annotated[
+        list[str] | None, typer.Option("--format", help="mid, wav, mp3, ogg, png or mp4; may repeat.")
+    ] = None,
     count: Annotated[int, typer.Option(help="How many songs, each with a seed of its own.")] = 1,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object a song, one a line.")] = False,
 ) -> None:
     """Compose a song (or several) and write its files."""
-    fields = {"genre": genre, "tempo": tempo, "randomness": randomness, "length": length, "band": band, "key": key,
-              "seed": seed, "sampling": sampling}
+    fields = {
+        "genre": genre,
+        "tempo": tempo,
+        "randomness": randomness,
+        "length": length,
+        "band": band,
+        "key": key,
+        "seed": seed,
+        "sampling": sampling,
+    }
     request, notices = read_request(text, fields)
     formats = read_formats(format_)
     for number, rendition in enumerate(_perform(several(request, count), out, formats, checkpoint, primer)):
@@ -57,7 +69,9 @@ def read_request(text: str, fields: dict[str, str | None]) -> tuple[ComposeReque
     if parsed.kind in ("compose", "refused") and parsed.request is None:
         raise CommandRefusedError(parsed.refusal or "this cannot be composed")
     if parsed.request is None:
-        raise CommandRefusedError(f"{text!r} asks for /{parsed.kind}, not for a song (see: riffbird --help, riffbird genres)")
+        raise CommandRefusedError(
+            f"{text!r} asks for /{parsed.kind}, not for a song (see: riffbird --help, riffbird genres)"
+        )
     return parsed.request, list(parsed.notices)
 
 
@@ -110,8 +124,10 @@ def _show(rendition: Rendition, *, as_json: bool) -> None:
     for notice in rendition.notices:
         tell(notice)
     title = rendition.title or "Untitled"
-    say(f"{title}: {rendition.genre}, {rendition.tempo_bpm:g} BPM, {rendition.key}, {rendition.bars} bars, "
-        f"{rendition.duration_seconds:.1f} s, {rendition.notes} notes, seed {rendition.seed}")
+    say(
+        f"{title}: {rendition.genre}, {rendition.tempo_bpm:g} BPM, {rendition.key}, {rendition.bars} bars, "
+        f"{rendition.duration_seconds:.1f} s, {rendition.notes} notes, seed {rendition.seed}"
+    )
     for part in rendition.parts:
         say(f"  {part.name}: {part.notes} notes")
     for path in rendition.files.values():

@@ -33,7 +33,9 @@ def table(headings: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
     cells = [list(headings), *([format_cell(cell) for cell in row] for row in rows)]
     widths = [max(len(row[i]) for row in cells) for i in range(len(headings))]
     for row in cells:
-        first, *rest = (cell.ljust(w) if i == 0 else cell.rjust(w) for i, (cell, w) in enumerate(zip(row, widths, strict=True)))
+        first, *rest = (
+            cell.ljust(w) if i == 0 else cell.rjust(w) for i, (cell, w) in enumerate(zip(row, widths, strict=True))
+        )
         say("  ".join([first, *rest]).rstrip())
 
 

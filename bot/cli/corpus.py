@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -18,7 +18,9 @@ DEFAULT_FOLDER = Path("data/corpora")
 def prepare(
     source: Annotated[Path, typer.Argument(help="A folder of archives, an archive, or a folder of MIDI files.")],
     out: Annotated[Path, typer.Option(help="Folder for the prepared corpus.")] = DEFAULT_FOLDER,
-    genre: Annotated[str, typer.Option(help="Genre of files that no manifest.csv names (default: the source's name).")] = "",
+    genre: Annotated[
+        str, typer.Option(help="Genre of files that no manifest.csv names (default: the source's name).")
+    ] = "",
     licence: Annotated[str, typer.Option(help="Licence of files that no manifest.csv names.")] = "not stated",
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object a source, one a line.")] = False,
 ) -> None:
@@ -43,15 +45,19 @@ def prepare(
     tell(f"prepared in {out}")
 
 
-def _show_losses(cards: list[dict[str, object]], *, as_json: bool) -> None:
-    shown = [{"source": c["source"], "pieces": c["pieces"], "skipped": c["skipped"], "losses": c["losses"]} for c in cards]
+def _show_losses(cards: list[dict[str, Any]], *, as_json: bool) -> None:
+    shown = [
+        {"source": c["source"], "pieces": c["pieces"], "skipped": c["skipped"], "losses": c["losses"]} for c in cards
+    ]
     if as_json:
         for card in shown:
             say_json(card)
         return
-    names = list(shown[0]["losses"])  # type: ignore[call-overload]
-    table(("round trip", *(name.replace("_", " ") for name in names)),
-          [(c["source"], *c["losses"].values()) for c in shown])  # type: ignore[attr-defined]
+    names = list(shown[0]["losses"])
+    table(
+        ("round trip", *(name.replace("_", " ") for name in names)),
+        [(c["source"], *c["losses"].values()) for c in shown],
+    )
 
 
 @app.command()
@@ -71,5 +77,5 @@ def describe(
     table(
         ("genre", "train", "valid", "hours", "notes", "parts a piece", "instruments", "meters"),
         [(r["genre"], r["train_pieces"], r["valid_pieces"], r["hours"], r["notes"], r["median_parts"],
-          ", ".join(list(r["instruments"])[:3]), ", ".join(list(r["meters"])[:4])) for r in rows],  # type: ignore[call-overload]
+          ", ".join(list(r["instruments"])[:3]), ", ".join(list(r["meters"])[:4])) for r in rows],
     )  # fmt: skip

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -23,14 +23,15 @@ def genres(
     table(
         ("genre", "aliases", "tempo", "pieces", "hours", "nats a note", "what"),
         [
-            (row["name"], ", ".join(row["aliases"]), "{}-{}".format(*row["tempo_range_bpm"]), row["pieces"], row["hours"],
-             row["nll"] if row["nll"] is not None else "-", row["description"])
+            (row["name"], ", ".join(row["aliases"]), "{}-{}".format(*row["tempo_range_bpm"]),
+             row["pieces"], row["hours"],
+             "-" if row["nll"] is None else row["nll"], row["description"])
             for row in rows
         ],
     )  # fmt: skip
 
 
-def describe(checkpoint: Path | None = None) -> list[dict[str, object]]:
+def describe(checkpoint: Path | None = None) -> list[dict[str, Any]]:
     """A row a genre: the table's facts and the checkpoint's figures."""
     from composer.checkpoint import load_checkpoint
     from midi_data.genres import GENRES, HOUSE_GENRE

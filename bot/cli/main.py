@@ -28,7 +28,13 @@ COMMANDS = {
 
 def build(wanted: list[str]) -> typer.Typer:
     """The command's parser with the ``wanted`` commands in it."""
-    app = typer.Typer(name="riffbird", no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
+    app = typer.Typer(
+        name="riffbird",
+        no_args_is_help=True,
+        add_completion=False,
+        pretty_exceptions_enable=False,
+        rich_markup_mode=None,
+    )
     app.callback()(riffbird)
     for name in wanted:
         module, _, attribute = COMMANDS[name].partition(":")
@@ -71,7 +77,8 @@ def main(arguments: list[str] | None = None) -> None:
         if is_refusal(error):
             tell(f"riffbird: {_one_line(str(error))}")
             sys.exit(REFUSED)
-        tell(f"riffbird: failed, and that is our fault: {_one_line(f'{type(error).__name__}: {error}')} (--debug tells more)")
+        what = _one_line(f"{type(error).__name__}: {error}")
+        tell(f"riffbird: failed, and that is our fault: {what} (--debug tells more)")
         sys.exit(FAILED)
     sys.exit(status if isinstance(status, int) else 0)
 

@@ -13,13 +13,18 @@ from bot.cli.errors import CommandRefusedError
 
 def score(
     files: Annotated[list[Path], typer.Argument(help="MIDI files.")],
-    genre: Annotated[str | None, typer.Option(help="Score as this genre (default: the one each file fits best).")] = None,
-    checkpoint: Annotated[Path | None, typer.Option(help="The network to score with (default: the shipped one).")] = None,
+    genre: Annotated[
+        str | None, typer.Option(help="Score as this genre (default: the one each file fits best).")
+    ] = None,
+    checkpoint: Annotated[
+        Path | None, typer.Option(help="The network to score with (default: the shipped one).")
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object a file, one a line.")] = False,
 ) -> None:
     """Exact negative log-likelihood of each file: nats a note in all and per field, and the band's own."""
     from composer.checkpoint import load_checkpoint
     from composer.score import Scorer
+    from midi_data.events import FIELDS
     from midi_data.midi_file import read_midi
 
     scorer = Scorer(load_checkpoint(checkpoint))
@@ -27,13 +32,11 @@ def score(
     rows = []
     for path in files:
         result = scorer.score(read_midi(path), known)
-        rows.append({"file": str(path), **result})
+        rows.append((path.name, result["genre"], result["notes"], result["nll"], *result["fields"].values()))
         if as_json:
-            say_json(rows[-1])
+            say_json({"file": str(path), **result})
     if not as_json:
-        fields = ("advance", "part", "pitch", "duration", "velocity")
-        table(("file", "genre", "notes", "nll", *fields),
-              [(Path(str(r["file"])).name, r["genre"], r["notes"], r["nll"], *(r["fields"][f] for f in fields)) for r in rows])  # type: ignore[index]
+        table(("file", "genre", "notes", "nll", "band", *FIELDS), rows)
 
 
 def canonical(genre: str, known: tuple[str, ...]) -> str:

@@ -32,5 +32,7 @@ class Display:
         if report.validated_at > self._validated:
             self._validated = report.validated_at
             shown = ", ".join(f"{genre} {figures['nll']:.3f}" for genre, figures in report.valid.items())
-            tell(f"update {report.update}/{report.updates}: train {report.nll:.3f}, valid {shown} "
-                 f"({report.notes_per_second:,.0f} notes/s, {report.seconds_left / 60:.0f} min left)")
+            tell(
+                f"update {report.update}/{report.updates}: train {report.nll:.3f}, valid {shown} "
+                f"({report.notes_per_second:,.0f} notes/s, {report.seconds_left / 60:.0f} min left)"
+            )

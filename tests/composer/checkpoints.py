@@ -17,7 +17,17 @@ BAND = (part_code(0, is_drum=True), part_code(30, is_drum=False), part_code(33, 
 
 def tiny_shape() -> NetworkShape:
     return NetworkShape(
-        len(GENRES), len(STYLES), hidden=24, layers=2, inputs=16, head=12, advance=8, part=8, pitch=8, duration=6, velocity=4
+        len(GENRES),
+        len(STYLES),
+        hidden=24,
+        layers=2,
+        inputs=16,
+        head=12,
+        advance=8,
+        part=8,
+        pitch=8,
+        duration=6,
+        velocity=4,
     )
 
 

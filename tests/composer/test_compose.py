@@ -22,7 +22,9 @@ def band() -> Band:
 
 
 def asked(**fields: object) -> ComposeRequest:
-    return ComposeRequest(**{"genres": {"heavy-metal": 1.0}, "length_seconds": 20, "tempo_bpm": 150, "seed": 3, **fields})
+    return ComposeRequest(
+        **{"genres": {"heavy-metal": 1.0}, "length_seconds": 20, "tempo_bpm": 150, "seed": 3, **fields}
+    )
 
 
 def plans(band: Band, *requests: ComposeRequest) -> list[Plan]:
@@ -74,8 +76,12 @@ def test_length_is_within_one_bar_and_tempo_exact(band: Band, seconds: float, te
 
 
 def test_an_asked_band_is_the_band(band: Band) -> None:
-    [plan] = plans(band, asked(band=(PartRequest(program=56), PartRequest(program=0, is_drum=True), PartRequest(program=56))))
-    assert plan.band == tuple(sorted([part_code(56, is_drum=False), part_code(56, is_drum=False, occurrence=1), part_code(0, is_drum=True)]))
+    [plan] = plans(
+        band, asked(band=(PartRequest(program=56), PartRequest(program=0, is_drum=True), PartRequest(program=56)))
+    )
+    assert plan.band == tuple(
+        sorted([part_code(56, is_drum=False), part_code(56, is_drum=False, occurrence=1), part_code(0, is_drum=True)])
+    )
 
 
 def test_a_blend_weighs_both_genres(band: Band) -> None:

@@ -33,10 +33,17 @@ def random_inputs(rng: np.random.Generator) -> dict[str, np.ndarray]:
 
 
 def engine_logits(engine: Engine, inputs: dict[str, np.ndarray], batch: int = 1) -> dict[str, np.ndarray]:
-    condition = np.repeat(engine.condition([[(1, 1.0)], [(2, 1.0)], [(5, 1.0)], [(3, 1.0)], [(2, 1.0)]], BAND)[None], batch, 0)
+    condition = np.repeat(
+        engine.condition([[(1, 1.0)], [(2, 1.0)], [(5, 1.0)], [(3, 1.0)], [(2, 1.0)]], BAND)[None], batch, 0
+    )
     state, logits = engine.start(batch), {field: [] for field in FIELDS}
-    looks = {"advance": inputs["next"][..., 0], "part": inputs["part"], "pitch": inputs["note"][..., 0],
-             "duration": inputs["note"][..., 1], "velocity": inputs["note"][..., 2]}
+    looks = {
+        "advance": inputs["next"][..., 0],
+        "part": inputs["part"],
+        "pitch": inputs["note"][..., 0],
+        "duration": inputs["note"][..., 1],
+        "velocity": inputs["note"][..., 2],
+    }
     for step in range(STEPS):
         rows = engine.input_rows(*(inputs[name][step] for name in ("previous", "clock", "next", "matched")))
         state = engine.recur(np.repeat(rows[None], batch, 0), condition, state)

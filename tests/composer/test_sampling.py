@@ -1,5 +1,7 @@
 """Sampling rules are what they say: distributions are kept, cut, or moved, and nothing forbidden is ever drawn."""
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -33,7 +35,7 @@ def test_top_p_keeps_the_smallest_set_that_reaches_the_share(logits: np.ndarray,
     assert kept.sum() == pytest.approx(1)
     inside = probs[kept > 0]
     assert inside.sum() >= share - 1e-9
-    assert inside.sum() - inside.min() < share
+    assert inside.sum() - inside.min() < share + 1e-9
     assert probs[kept == 0].max(initial=0) <= inside.min()
 
 
@@ -84,7 +86,7 @@ def test_neighbour_distance_is_the_median_step_to_the_nearest_row() -> None:
 
 def test_every_sampling_parameter_rises_with_randomness() -> None:
     grid = [parameters_for(r) for r in np.linspace(0, 1, 11)]
-    for lower, higher in zip(grid, grid[1:], strict=False):
+    for lower, higher in pairwise(grid):
         assert lower.temperature < higher.temperature
         assert lower.top_p < higher.top_p <= 1
         assert lower.tau < higher.tau

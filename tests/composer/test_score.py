@@ -69,7 +69,7 @@ def test_shares_sum_to_the_score_and_the_best_genre_is_named() -> None:
     assert np.isfinite(result["nll"])
 
 
-def test_scoring_equals_the_training_loss_of_the_torch_module(tmp_path: object) -> None:
+def test_scoring_equals_the_training_loss_of_the_torch_module() -> None:
     torch = pytest.importorskip("torch", reason="the torch module needs the train extra")
     from composer.network import Network
     from midi_data.events import encode
@@ -81,8 +81,22 @@ def test_scoring_equals_the_training_loss_of_the_torch_module(tmp_path: object) 
     checkpoint, song = tiny_checkpoint(), riff()
     network = Network(checkpoint.shape).eval()
     network.load_state_dict({name: torch.from_numpy(weight) for name, weight in checkpoint.weights.items()})
-    piece = Piece("a", "jazz", "", "valid", "w", "", "", 0, song.note_count, song.end, 1.0, 0,
-                  tuple((t.onset, t.bpm) for t in song.tempos), tuple((m.onset, m.numerator, m.denominator) for m in song.meters))
+    piece = Piece(
+        "a",
+        "jazz",
+        "",
+        "valid",
+        "w",
+        "",
+        "",
+        0,
+        song.note_count,
+        song.end,
+        1.0,
+        0,
+        tuple((t.onset, t.bpm) for t in song.tempos),
+        tuple((m.onset, m.numerator, m.denominator) for m in song.meters),
+    )
     laid = lane_piece(piece, encode(song), Names(checkpoint.header.genres, checkpoint.header.styles), Variation())
     assert cut([(laid, 0)], 8, [True]).notes == 8
     with torch.no_grad(), torch.autocast("cpu", enabled=False):

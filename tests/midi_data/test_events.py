@@ -3,6 +3,7 @@
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from midi_data.bars import BarGrid
 from midi_data.events import (
     DURATIONS,
     PART_LIMIT,
@@ -16,7 +17,6 @@ from midi_data.events import (
     quantised,
 )
 from midi_data.form import NEW, form_of
-from midi_data.bars import BarGrid
 from midi_data.song import Meter, Note, Song, Tempo, Track
 from midi_data.steps import LAGS
 from tests.songs import riff
@@ -53,7 +53,12 @@ def test_duration_classes_are_the_nearest_by_ratio(ticks: int) -> None:
 
 def test_every_class_fits_its_vocabulary() -> None:
     events = encode(riff())
-    for field, column in (("part", events.part), ("pitch", events.pitch), ("duration", events.duration), ("velocity", events.velocity)):
+    for field, column in (
+        ("part", events.part),
+        ("pitch", events.pitch),
+        ("duration", events.duration),
+        ("velocity", events.velocity),
+    ):
         assert column.min() >= 0
         assert column.max() < VOCABULARY[field]
 

@@ -25,7 +25,12 @@ def songs(draw: st.DrawFn) -> Song:
     def track(program: int, is_drum: bool) -> Track:
         spans = draw(st.lists(st.tuples(st.integers(0, 400), st.integers(1, 30)), min_size=1, max_size=12))
         pitches = draw(st.lists(st.integers(20, 110), min_size=len(spans), max_size=len(spans), unique=True))
-        return Track(program, is_drum, tuple(sorted(Note(o, p, d, 64) for (o, d), p in zip(spans, pitches, strict=True))), f"t{program}")
+        return Track(
+            program,
+            is_drum,
+            tuple(sorted(Note(o, p, d, 64) for (o, d), p in zip(spans, pitches, strict=True))),
+            f"t{program}",
+        )
 
     programs = draw(st.lists(st.integers(0, 127), min_size=1, max_size=4, unique=True))
     tracks = [track(program, False) for program in programs] + ([track(0, True)] if draw(st.booleans()) else [])
@@ -60,7 +65,14 @@ def track_chunk(body: bytes) -> bytes:
 
 
 def smf(body: bytes, kind: int = 1, division: int = 480) -> bytes:
-    return b"MThd" + (6).to_bytes(4, "big") + kind.to_bytes(2, "big") + b"\x00\x01" + division.to_bytes(2, "big") + track_chunk(body)
+    return (
+        b"MThd"
+        + (6).to_bytes(4, "big")
+        + kind.to_bytes(2, "big")
+        + b"\x00\x01"
+        + division.to_bytes(2, "big")
+        + track_chunk(body)
+    )
 
 
 ONE_NOTE = b"\x00\x90\x3c\x40\x83\x60\x80\x3c\x00\x00\xff\x2f\x00"
@@ -109,6 +121,7 @@ def test_damaged_bytes_are_refused_or_read_never_worse(noise: bytes, at: int) ->
     data = midi_bytes(riff(bars=1))
     damaged = data[:at] + noise + data[at + len(noise) :]
     try:
-        assert song_from_bytes(damaged).note_count > 0
+        outcome = "read" if song_from_bytes(damaged).note_count > 0 else "empty"
     except BadMidiError as error:
-        assert error.reason in BadMidiError.REASONS
+        outcome = error.reason
+    assert outcome in ("read", *BadMidiError.REASONS)

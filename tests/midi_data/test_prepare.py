@@ -47,7 +47,9 @@ def test_the_same_piece_in_another_key_and_tempo_is_a_duplicate(tmp_path: Path) 
     folder = midi_folder(tmp_path / "ska", count=1)
     song = riff(0, tempo_bpm=99.0)
     up = tuple(
-        track if track.is_drum else Track(track.program, False, tuple(Note(n.onset, n.pitch + 3, n.duration, n.velocity) for n in track.notes))
+        track
+        if track.is_drum
+        else Track(track.program, False, tuple(Note(n.onset, n.pitch + 3, n.duration, n.velocity) for n in track.notes))
         for track in song.tracks
     )
     (folder / "up.mid").write_bytes(midi_bytes(Song(up, song.tempos, song.meters)))
