@@ -36,42 +36,49 @@ class SecretFiles(PydanticBaseSettingsSource):
 class BotSettings(BaseSettings):
     """One running bot. Durations in seconds, money in US dollars a UTC day."""
 
-    model_config = SettingsConfigDict(env_prefix=PREFIX, env_file=".env", extra="ignore", hide_input_in_errors=True)
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX,
+        env_file=".env",
+        env_ignore_empty=True,
+        extra="ignore",
+        hide_input_in_errors=True,
+        frozen=True,
+    )
 
     # every network
-    bot_cooldown_seconds: float = Field(default=60.0, ge=0)
-    bot_songs_a_day: int = Field(default=20, ge=0)
-    bot_waiting_songs: int = Field(default=1, ge=1)
-    bot_blocked: str = ""
-    bot_catch_up_hours: float = Field(default=24.0, gt=0)
-    bot_lease_seconds: float = Field(default=180.0, gt=0)
-    bot_request_timeout_seconds: float = Field(default=30.0, gt=0)
-    bot_poll_seconds: float = Field(default=20.0, gt=0)
+    bot_cooldown_seconds: float = Field(default=60.0, ge=0, description="between two songs for one person")
+    bot_songs_a_day: int = Field(default=20, ge=0, description="songs for one person in a UTC day")
+    bot_waiting_songs: int = Field(default=1, ge=1, description="songs of one person that may wait at a time")
+    bot_blocked: str = Field(default="", description="handles or ids that get no answer, with commas")
+    bot_catch_up_hours: float = Field(default=24.0, gt=0, description="older mentions are left alone after a pause")
+    bot_lease_seconds: float = Field(default=300.0, gt=0, description="a reply under way for longer counts as crashed")
+    bot_request_timeout_seconds: float = Field(default=30.0, gt=0, description="patience with one call to a network")
+    bot_poll_seconds: float = Field(default=20.0, gt=0, description="how often a waiting song is looked after")
 
     # X
-    x_consumer_key: SecretStr | None = None
-    x_consumer_secret: SecretStr | None = None
-    x_access_token: SecretStr | None = None
-    x_access_token_secret: SecretStr | None = None
-    x_client_id: SecretStr | None = None
-    x_client_secret: SecretStr | None = None
-    x_refresh_token: SecretStr | None = None
-    x_token_file: Path = Path("data/x-token.json")
-    x_daily_budget_dollars: float = Field(default=5.0, ge=0)
-    x_mentions_pause_seconds: float = Field(default=15.0, ge=3)
-    x_messages: bool = True
-    x_messages_pause_seconds: float = Field(default=300.0, ge=60)
-    x_api_origin: str = ""
+    x_consumer_key: SecretStr | None = Field(default=None, description="API key of the app")
+    x_consumer_secret: SecretStr | None = Field(default=None, description="API key secret of the app")
+    x_access_token: SecretStr | None = Field(default=None, description="access token of the band's account")
+    x_access_token_secret: SecretStr | None = Field(default=None, description="its secret")
+    x_client_id: SecretStr | None = Field(default=None, description="instead of the four above: OAuth 2 client id")
+    x_client_secret: SecretStr | None = Field(default=None, description="OAuth 2 client secret of a confidential app")
+    x_refresh_token: SecretStr | None = Field(default=None, description="OAuth 2 refresh token to begin with")
+    x_token_file: Path = Field(default=Path("data/x-token.json"), description="where renewed OAuth 2 tokens are kept")
+    x_daily_budget_dollars: float = Field(default=5.0, ge=0, description="spent at most in a UTC day, then it pauses")
+    x_mentions_pause_seconds: float = Field(default=15.0, ge=3, description="between two looks for mentions")
+    x_messages: bool = Field(default=True, description="whether direct messages are read (each costs)")
+    x_messages_pause_seconds: float = Field(default=300.0, ge=60, description="between two looks for messages")
+    x_api_origin: str = Field(default="", description="another origin to send signed calls to: a proxy, a test")
 
     # Mastodon
-    mastodon_url: str = ""
-    mastodon_access_token: SecretStr | None = None
+    mastodon_url: str = Field(default="", description="the instance, such as https://mastodon.example")
+    mastodon_access_token: SecretStr | None = Field(default=None, description="token of the application")
 
     # Matrix
-    matrix_homeserver: str = ""
-    matrix_user_id: str = ""
-    matrix_access_token: SecretStr | None = None
-    matrix_join_invitations: bool = True
+    matrix_homeserver: str = Field(default="", description="the homeserver, such as https://matrix.example")
+    matrix_user_id: str = Field(default="", description="the band's account, such as @riffbird:matrix.example")
+    matrix_access_token: SecretStr | None = Field(default=None, description="token of the account")
+    matrix_join_invitations: bool = Field(default=True, description="whether it joins rooms it is invited to")
 
     @classmethod
     def settings_customise_sources(

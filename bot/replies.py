@@ -35,6 +35,7 @@ logger = logging.getLogger(__name__)
 
 GIVE_UP_SECONDS = 48 * 3600.0
 LONGEST_BACKOFF_SECONDS = 1800.0
+FENCE_SECONDS = 120.0  # the visible act is one call, retried at most once
 DOUBT_SECONDS = 5.0  # a post needs a moment until its own network shows it
 MOST_BUGS = 5
 
@@ -154,7 +155,7 @@ class Desk:
         self.milestone(Point.REMEMBERED)
 
     def _fence(self, promise: Promise) -> None:
-        if not self.ledger.fence(promise.interaction, self.clock.now(), self.lease_seconds):
+        if not self.ledger.fence(promise.interaction, self.clock.now(), FENCE_SECONDS):
             raise LostLeaseError(promise.interaction)
         self.milestone(Point.FENCED)
 

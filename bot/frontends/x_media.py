@@ -23,7 +23,7 @@ logger = logging.getLogger(__name__)
 
 Category = Literal["tweet_video", "dm_video"]
 SEGMENT_BYTES = 4 * 1024 * 1024  # the API takes up to 5 MB a segment
-LONGEST_WAIT_SECONDS = 600.0
+LONGEST_WAIT_SECONDS = 240.0
 USUAL_WAIT_SECONDS = 5.0
 
 Result = TypeVar("Result")
