@@ -22,11 +22,12 @@ from bot.wording import (
     nothing_to_repeat_reply,
     one_waiting_reply,
     queue_full_reply,
+    queued_reply,
     refusal_reply,
     song_reply,
     too_many_reply,
 )
-from worker.queues import JobState, SongRecord
+from worker.queues import JobState, SongRecord, Submission
 
 
 class Room(TypedDict):
@@ -69,6 +70,10 @@ class HouseWords:
     def queue_full(self, mention: Mention, wait_seconds: float) -> str:
         """The reply when as many songs wait as may wait."""
         return queue_full_reply(wait_seconds, **self._room(mention))
+
+    def queued(self, mention: Mention, submission: Submission) -> str:
+        """Where the song waits, for networks where a word in between is welcome."""
+        return queued_reply(submission.position, submission.eta_seconds, **self._room(mention))
 
     def no_song(self, mention: Mention, song: JobState) -> str:
         """The reply to a song that was refused by the band, or failed by our fault."""

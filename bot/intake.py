@@ -12,16 +12,17 @@ from enum import StrEnum
 
 from bot.command_words import as_command
 from bot.fairness import Person, Policy, Verdict, judge, judge_words, wait_seconds
-from bot.frontends.protocol import Frontend, Mention, job_id
+from bot.frontends.protocol import Frontend, FrontendError, Mention, job_id
 from bot.house_words import HouseWords
 from bot.ledger import Ledger, Promise
 from bot.parser import ParsedText, again, parse
 from composer.request import ComposeRequest
-from worker.queues import QueueFullError, Queues, ReplyTask, submit
+from worker.queues import QueueFullError, Queues, ReplyTask, Submission, submit
 
 logger = logging.getLogger(__name__)
 
 REPLY_JOB = "bot.replies.reply"
+LONG_WAIT_SECONDS = 30
 
 
 class Point(StrEnum):
@@ -79,13 +80,25 @@ class Intake:
         request = ComposeRequest.model_validate(promise.request)
         mention = promise.mention
         try:
-            submit(
+            submission = submit(
                 self.queues, request, job_id=promise.job, formats=self.frontend.media.formats,
                 reply=ReplyTask(REPLY_JOB, {"network": mention.network, "interaction": mention.interaction}),
                 text=as_command(request), listed=not mention.is_private and mention.visibility in ("", "public"),
             )  # fmt: skip
         except QueueFullError as full:
             self.ledger.say_instead(promise, self.words.queue_full(mention, full.retry_after_seconds))
+        else:
+            self._tell_position(mention, submission)
+
+    def _tell_position(self, mention: Mention, submission: Submission) -> None:
+        """A long wait is told once, where the network's manners allow it. It may be lost; the song may not."""
+        long = submission.created and submission.eta_seconds >= LONG_WAIT_SECONDS
+        if not long or not self.frontend.limits.tells_position:
+            return
+        try:
+            self.frontend.tell(mention, self.words.queued(mention, submission))
+        except FrontendError as error:
+            logger.info("%s: the wait could not be told: %s", mention.interaction, error)
 
     def _decide(self, mention: Mention, parsed: ParsedText, person: Person, now: float) -> Promise | None:
         """What is owed for ``parsed``, given who asks; pure, since the ledger may ask twice."""

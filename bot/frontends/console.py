@@ -24,7 +24,9 @@ class ConsoleFrontend:
     """One person at a keyboard; ``lines`` is what they type."""
 
     network = "console"
-    limits = Limits(text_length=500, message_length=500, alt_text_length=1500, mentions_pause_seconds=0.2)
+    limits = Limits(
+        text_length=500, message_length=500, alt_text_length=1500, mentions_pause_seconds=0.2, tells_position=True
+    )
     media = MediaRules(formats=("mp4", "mp3", "mid"), most_bytes=2**40, longest_seconds=600.0)
 
     def __init__(self, clock: Clock, lines: Iterable[str] | None = None, folder: Path = FOLDER) -> None:
@@ -86,6 +88,10 @@ class ConsoleFrontend:
         kept = self.folder / f"{mention.id}{answer.attachment.path.suffix}"
         shutil.copyfile(answer.attachment.path, kept)
         return kept
+
+    def tell(self, mention: Mention, text: str) -> None:  # noqa: ARG002  there is one person
+        """As ``Frontend.tell``."""
+        self.console.print(f"@riffbird: {text}", markup=False)
 
     def find_reply(self, mention: Mention, answer: Answer) -> str | None:  # noqa: ARG002  nothing to look at
         """A terminal remembers nothing."""

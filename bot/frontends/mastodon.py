@@ -175,6 +175,9 @@ class MastodonFrontend:
                 media = self.client.media(media["id"])
         return str(media["id"])
 
+    def tell(self, mention: Mention, text: str) -> None:
+        """Nothing: an interaction gets one reply here, and that is the song."""
+
     def find_reply(self, mention: Mention, answer: Answer) -> str | None:  # noqa: ARG002  the thread is enough here
         """As ``Frontend.find_reply``: through the posts under the mention."""
         with self._errors():

@@ -43,7 +43,9 @@ class MatrixFrontend:
     """The band's account on one homeserver."""
 
     network = "matrix"
-    limits = Limits(text_length=2000, message_length=2000, alt_text_length=1500, mentions_pause_seconds=1.0)
+    limits = Limits(
+        text_length=2000, message_length=2000, alt_text_length=1500, mentions_pause_seconds=1.0, tells_position=True
+    )
     media = MediaRules(formats=("ogg", "mp3"), most_bytes=USUAL_UPLOAD_BYTES, longest_seconds=600.0)
 
     def __init__(self, settings: BotSettings, clock: Clock) -> None:
@@ -146,6 +148,12 @@ class MatrixFrontend:
             return str(self._ask(send).content_uri)
         except ForbiddenError as error:
             raise TryLaterError(f"the upload failed: {error}") from None
+
+    def tell(self, mention: Mention, text: str) -> None:
+        """As ``Frontend.tell``: a notice in the room that answers nothing, so that it is not taken for the reply."""
+        room, transaction = mention.conversation, hashlib.sha256(f"wait {mention.interaction}".encode()).hexdigest()
+        content = {"msgtype": "m.notice", "body": text}
+        self._ask(lambda client: client.room_send(room, "m.room.message", content, tx_id=transaction))
 
     def find_reply(self, mention: Mention, answer: Answer) -> str | None:  # noqa: ARG002  the relation is enough here
         """As ``Frontend.find_reply``: through the room's latest messages."""

@@ -118,6 +118,7 @@ class Limits:
     mentions_pause_seconds: float
     messages_pause_seconds: float | None = None  # None: the network has no messages of their own
     measure: Callable[[str], int] = field(default=len)
+    tells_position: bool = False  # whether a word in between is welcome while a song waits
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,6 +151,9 @@ class Frontend(Protocol):
 
         A ``TryLaterError`` promises that nothing became visible; a ``DoubtfulError`` promises nothing.
         """
+
+    def tell(self, mention: Mention, text: str) -> None:
+        """A word in between, while the song waits. Called only where ``limits.tells_position``; may be lost."""
 
     def find_reply(self, mention: Mention, answer: Answer) -> str | None:
         """The id of our own reply to ``mention`` if the network has one: the look after a doubtful crash."""

@@ -167,6 +167,9 @@ class XFrontend:
         posted: dict[str, Any] = sent["data"]
         return posted
 
+    def tell(self, mention: Mention, text: str) -> None:
+        """Nothing: an interaction gets one reply here, and that is the song."""
+
     def find_reply(self, mention: Mention, answer: Answer) -> str | None:
         """As ``Frontend.find_reply``: through our own posts since the mention, or the conversation's messages."""
         return self._find_message(mention, answer) if mention.is_private else self._find_post(mention)

@@ -12,11 +12,12 @@ from pathlib import Path
 
 import pytest
 
+from bot.frontends.console import ConsoleFrontend
 from bot.frontends.patience import SystemClock, backoff_seconds
 from bot.frontends.protocol import TryLaterError
 from bot.run import LONGEST_NAP_SECONDS
 from tests.bot.fakes.fixtures import clock, fake_x, server_url, stage
-from tests.bot.fakes.stage import SECRETS, Stage
+from tests.bot.fakes.stage import SECRETS, Stage, bot_settings
 from tests.bot.fakes.x import FakeX
 
 ROOT = Path(__file__).parents[2]
@@ -125,3 +126,19 @@ def test_a_sleeping_bot_is_woken_by_news() -> None:
     clock.wake()
     clock.sleep(30)
     assert time.monotonic() - begin < 5
+
+
+def test_a_long_wait_is_told_in_the_terminal_and_never_on_x(
+    stage: Stage, fake_x: FakeX, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    stage.queues.stats.learn_pace(600)
+    frontend = ConsoleFrontend(stage.clock, ["Robots /compose /g jazz"], tmp_path)
+    bot = stage.bot(frontend, bot_settings())
+    frontend.listen(lambda: None)
+    wait_for(lambda: not frontend._typed.empty())
+    stage.settle(bot)
+    told = capsys.readouterr().out
+    assert told.index("The band is on it") < told.index("Robots”")
+    asked = fake_x.write(fake_x.person("ada"), "@riffbird Robots /compose")
+    stage.settle(stage.x_bot(fake_x))
+    assert len(fake_x.replies_to(asked.id)) == 1
