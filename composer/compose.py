@@ -5,8 +5,6 @@ Each song has its own generator and is the same bit for bit whatever else is in 
 
 from __future__ import annotations
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -60,7 +58,9 @@ class Band:
         return [desk.writer.song(desk.plan.tempo_bpm, desk.plan.title) for desk in desks]
 
     def _step(self, desks: Sequence[_Desk], conditions: NDArray[np.float32], state: EngineState) -> EngineState:
-        previous, clock, following, matched = (np.array(column) for column in zip(*(d.writer.inputs() for d in desks), strict=True))
+        previous, clock, following, matched = (
+            np.array(column) for column in zip(*(d.writer.inputs() for d in desks), strict=True)
+        )
         state = self.engine.recur(self.engine.input_rows(previous, clock, following, matched), conditions, state)
         before = self.engine.before_heads(state.hidden[-1])
         active = list(range(len(desks)))

@@ -31,4 +31,12 @@ def clock(grid: BarGrid, ticks: Ints, *, length_told: bool = True, form: Ints | 
     """(N, 5) classes of ``shapes.CLOCK`` at each tick; ``form`` (bars,) as in ``midi_data.form``, if it is told."""
     bar = grid.bar_of(ticks)
     left = np.searchsorted(BARS_LEFT_EDGES, len(grid) - bar, side="right") if length_told else np.zeros_like(bar)
-    return np.column_stack([grid.position_of(ticks), grid.meter[bar], bar % PHASE_CLASSES, left, form[bar] if form is not None else np.zeros_like(bar)])
+    return np.column_stack(
+        [
+            grid.position_of(ticks),
+            grid.meter[bar],
+            bar % PHASE_CLASSES,
+            left,
+            form[bar] if form is not None else np.zeros_like(bar),
+        ]
+    )
