@@ -1,0 +1,238 @@
+# ruff: noqa: INP001  a script, not a package
+"""Throws songs at a service of its own and tells how it bears them: ``python benchmarks/load.py --workers 1 2 4``.
+
+For each number of workers it starts ``riffbird serve`` in a folder of its own, warms it up, asks for all songs at once
+and reports songs a minute, time to song and queue wait (p50, p95), what was turned away, and each process' memory.
+Loopback only. Does not know how songs are made.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections import Counter
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from statistics import quantiles
+from typing import Any
+
+import httpx
+
+PAUSE_SECONDS = 0.1
+"""Between two looks at a song's status: the error of every time below."""
+SETTLED = {"done", "refused", "failed"}
+MIB = 2**20
+
+
+@dataclass(frozen=True, slots=True)
+class Song:
+    """What became of one request; seconds since it was sent."""
+
+    status: int
+    outcome: str = "turned away"
+    waited: float = 0.0
+    seconds: float = 0.0
+    retry_after: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """One row of the report. Seconds; memory in MiB, the highest seen of each process."""
+
+    workers: int
+    asked: int
+    statuses: dict[str, int]
+    outcomes: dict[str, int]
+    counted_done: int
+    songs_a_minute: float
+    song_p50: float
+    song_p95: float
+    wait_p50: float
+    wait_p95: float
+    memory: dict[str, int] = field(default_factory=dict)
+
+
+def main() -> None:
+    """Measure and report."""
+    options = _options()
+    results = [measure(workers, options) for workers in options.workers]
+    for result in results:
+        sys.stdout.write((json.dumps(asdict(result)) if options.json else _row(result)) + "\n")
+
+
+def measure(workers: int, options: argparse.Namespace) -> Result:
+    """One service with so many workers, all songs at once."""
+    with (
+        tempfile.TemporaryDirectory(prefix="riffbird-load-") as folder,
+        service(workers, options, Path(folder)) as served,
+    ):
+        url, pid = served
+        with httpx.Client(base_url=url, timeout=60) as client, watched(pid) as memory:
+            _warm_up(client, workers, options)
+            before = _done(client)
+            begun = time.monotonic()
+            with ThreadPoolExecutor(options.songs) as pool:
+                songs = list(pool.map(lambda number: ask(client, number, options), range(options.songs)))
+            return _result(workers, songs, time.monotonic() - begun, _done(client) - before, memory)
+
+
+@contextmanager
+def service(workers: int, options: argparse.Namespace, folder: Path) -> Iterator[tuple[str, int]]:
+    """A running ``riffbird serve`` (its URL and process id), stopped with the block."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+    command = [str(Path(sys.executable).with_name("riffbird")), "serve", "--port", str(port)]
+    command += ["--data", str(folder), "--processes", str(workers)]
+    limits = {"RIFFBIRD_QUEUE_LIMIT": str(options.limit), "RIFFBIRD_RATE_LIMIT_SONGS": "1000000"}
+    log = (folder / "log").open("wb")
+    with log, subprocess.Popen(command, env=os.environ | limits, stderr=log) as process:  # noqa: S603  our own command
+        try:
+            _wait_until_ready(f"http://127.0.0.1:{port}", workers)
+            yield f"http://127.0.0.1:{port}", process.pid
+        finally:
+            process.terminate()
+
+
+@contextmanager
+def watched(pid: int) -> Iterator[dict[str, int]]:
+    """The highest resident memory seen of each process of the service, in MiB, by name and id."""
+    seen: dict[str, int] = {}
+    stopping = threading.Event()
+
+    def watch() -> None:
+        while not stopping.wait(0.25):
+            for name, size in _memory(pid).items():
+                seen[name] = max(seen.get(name, 0), size)
+
+    thread = threading.Thread(target=watch)
+    thread.start()
+    try:
+        yield seen
+    finally:
+        stopping.set()
+        thread.join()
+
+
+def ask(client: httpx.Client, number: int, options: argparse.Namespace) -> Song:
+    """Ask for one song and wait for it."""
+    body = {"text": f"Load {number} {options.tweet} /l {options.seconds}", "formats": options.formats}
+    begun = time.monotonic()
+    answer = client.post("/compositions", json=body)
+    if answer.status_code != 202:
+        return Song(answer.status_code, retry_after=int(answer.headers.get("Retry-After", 0)))
+    waited = 0.0
+    while (state := client.get(answer.json()["status_url"]).json())["status"] not in SETTLED:
+        if state["status"] == "queued":
+            waited = time.monotonic() - begun
+        time.sleep(PAUSE_SECONDS)
+    return Song(202, state["status"], waited, time.monotonic() - begun)
+
+
+def _warm_up(client: httpx.Client, workers: int, options: argparse.Namespace) -> None:
+    with ThreadPoolExecutor(workers) as pool:
+        list(pool.map(lambda number: ask(client, number, options), range(workers)))
+
+
+def _result(workers: int, songs: list[Song], seconds: float, counted: int, memory: dict[str, int]) -> Result:
+    done = [song for song in songs if song.outcome == "done"]
+    turned_away = [song for song in songs if song.status != 202]
+    if any(song.retry_after < 1 for song in turned_away):
+        raise SystemExit("a request was turned away without a Retry-After")
+    return Result(
+        workers=workers,
+        asked=len(songs),
+        statuses=dict(Counter(str(song.status) for song in songs)),
+        outcomes=dict(Counter(song.outcome for song in songs)),
+        counted_done=counted,
+        songs_a_minute=round(60 * len(done) / seconds, 1),
+        song_p50=_percentile([song.seconds for song in done], 50),
+        song_p95=_percentile([song.seconds for song in done], 95),
+        wait_p50=_percentile([song.waited for song in done], 50),
+        wait_p95=_percentile([song.waited for song in done], 95),
+        memory=dict(memory),
+    )
+
+
+def _percentile(values: list[float], percent: int) -> float:
+    if len(values) < 2:
+        return round(sum(values), 2)
+    return round(quantiles(values, n=100, method="inclusive")[percent - 1], 2)
+
+
+def _row(result: Result) -> str:
+    return (
+        f"{result.workers} workers: {result.songs_a_minute} songs/min, time to song {result.song_p50} s (p50) "
+        f"{result.song_p95} s (p95), queue wait {result.wait_p50} s (p50) {result.wait_p95} s (p95), "
+        f"answers {result.statuses}, outcomes {result.outcomes}, counted done {result.counted_done}, "
+        f"memory MiB {result.memory}"
+    )
+
+
+def _wait_until_ready(url: str, workers: int) -> None:
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline:
+        try:
+            if httpx.get(f"{url}/ready").json().get("workers") == workers:
+                return
+        except httpx.TransportError:
+            pass  # it is still starting
+        time.sleep(PAUSE_SECONDS)
+    raise SystemExit(f"the service does not get ready at {url}")
+
+
+def _done(client: httpx.Client) -> int:
+    """Songs the service itself counted as done."""
+    lines = client.get("/metrics").text.splitlines()
+    return int(
+        sum(float(line.split()[-1]) for line in lines if line.startswith('riffbird_songs_total{outcome="done"}'))
+    )
+
+
+def _memory(pid: int) -> dict[str, int]:
+    """Resident MiB of a process and its descendants, from /proc (proc(5))."""
+    sizes: dict[str, int] = {}
+    for child in [pid, *_descendants(pid)]:
+        try:
+            status = dict(line.split(":", 1) for line in Path(f"/proc/{child}/status").read_text().splitlines())
+        except OSError:
+            continue
+        if "VmRSS" in status:
+            sizes[f"{status['Name'].strip()}-{child}"] = int(status["VmRSS"].split()[0]) * 1024 // MIB
+    return sizes
+
+
+def _descendants(pid: int) -> list[int]:
+    try:
+        lists = [path.read_text() for path in Path(f"/proc/{pid}/task").glob("*/children")]
+    except OSError:
+        return []
+    children = [int(word) for text in lists for word in text.split()]
+    return [each for child in children for each in (child, *_descendants(child))]
+
+
+def _options() -> Any:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--workers", type=int, nargs="+", default=[1, 2, 4], help="one service for each")
+    parser.add_argument("--songs", type=int, default=12, help="asked for at once")
+    parser.add_argument("--seconds", type=int, default=45, help="length of a song")
+    parser.add_argument("--formats", nargs="+", default=["mp3", "mp4"])
+    parser.add_argument("--tweet", default="/compose /g heavy-metal /t 160 /r 0.2")
+    parser.add_argument(
+        "--limit", type=int, default=1000, help="the queue's limit; --songs 200 --limit 100 overfills it"
+    )
+    parser.add_argument("--json", action="store_true", help="one object a line")
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    main()
