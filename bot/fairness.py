@@ -68,4 +68,3 @@ def _song_verdict(person: Person, policy: Policy, now: float) -> Verdict:
     if wait_seconds(person, policy, now) > 0:
         return Verdict.COOLING_DOWN
     return Verdict.WELCOME
-

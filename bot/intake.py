@@ -14,8 +14,9 @@ from bot.command_words import as_command
 from bot.fairness import Person, Policy, Verdict, judge, judge_words, wait_seconds
 from bot.frontends.protocol import Frontend, FrontendError, Mention, job_id
 from bot.house_words import HouseWords
-from bot.ledger import Ledger, Promise
+from bot.ledger import Ledger
 from bot.parser import ParsedText, again, parse
+from bot.promises import Promise
 from composer.request import ComposeRequest
 from worker.queues import QueueFullError, Queues, ReplyTask, Submission, submit
 

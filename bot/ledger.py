@@ -14,134 +14,38 @@ fenced by its owner, so two bot processes by mistake still make one reply. Knows
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+import logging
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from enum import StrEnum
 from typing import Any, Literal
 
 from redis import Redis
 from redis.client import Pipeline
+from redis.exceptions import ResponseError
 
 from bot.fairness import Person
 from bot.frontends.protocol import Mention
+from bot.promises import FENCE, RELEASE, SETTLE, TAKE, Promise, Taken
 
 MEMORY_SECONDS = 90 * 24 * 3600  # longer than any network lets a mention be read again
 MICRODOLLARS = 1_000_000
+DISK_MILLISECONDS = 3000
 
-
-class Taken(StrEnum):
-    """The answer to an attempt at taking a promise."""
-
-    FRESH = "fresh"
-    DOUBTFUL = "doubtful"
-    HELD = "held"
-    DONE = "done"
-    GONE = "gone"
-
-
-@dataclass(frozen=True, slots=True)
-class Promise:
-    """One interaction that is owed a reply: a song (``request`` and ``job``), or only ``words``.
-
-    ``tells_limit`` marks words that tell a person of a limit of theirs.
-    """
-
-    mention: Mention
-    request: dict[str, Any] | None = None
-    job: str = ""
-    words: str = ""
-    tells_limit: bool = False
-    notices: tuple[str, ...] = ()
-    attempts: int = 0
-    state: str = "claimed"
-    reply_id: str = ""
-
-    @property
-    def interaction(self) -> str:
-        """The identity of what was asked."""
-        return self.mention.interaction
-
-    def as_hash(self) -> dict[str, str]:
-        """Fields as the server keeps them, all text."""
-        return {
-            "mention": json.dumps(self.mention.as_json()),
-            "request": json.dumps(self.request) if self.request is not None else "",
-            "job": self.job,
-            "words": self.words,
-            "tells_limit": str(int(self.tells_limit)),
-            "notices": json.dumps(self.notices),
-            "attempts": str(self.attempts),
-            "state": self.state,
-            "reply_id": self.reply_id,
-        }
-
-    @classmethod
-    def from_hash(cls, fields: Mapping[str, str]) -> Promise:
-        """The inverse of ``as_hash``; the lease's own fields are left out."""
-        return cls(
-            mention=Mention(**json.loads(fields["mention"])),
-            request=json.loads(fields["request"]) if fields["request"] else None,
-            job=fields["job"],
-            words=fields["words"],
-            tells_limit=fields["tells_limit"] == "1",
-            notices=tuple(json.loads(fields["notices"])),
-            attempts=int(fields["attempts"]),
-            state=fields["state"],
-            reply_id=fields["reply_id"],
-        )
-
-
-_TAKE = """
-local state = redis.call('HGET', KEYS[1], 'state')
-if not state then redis.call('ZREM', KEYS[2], ARGV[1]); return 'gone' end
-if state == 'posted' or state == 'dropped' then redis.call('ZREM', KEYS[2], ARGV[1]); return 'done' end
-local lease = tonumber(redis.call('HGET', KEYS[1], 'lease') or '0')
-if state ~= 'claimed' and lease > tonumber(ARGV[3]) then return 'held' end
-redis.call('HSET', KEYS[1], 'state', 'preparing', 'owner', ARGV[2], 'lease', ARGV[4])
-redis.call('HINCRBY', KEYS[1], 'attempts', 1)
-redis.call('ZADD', KEYS[2], ARGV[4], ARGV[1])
-if state == 'posting' or redis.call('HGET', KEYS[1], 'doubt') == '1' then
-  redis.call('HSET', KEYS[1], 'doubt', '1'); return 'doubtful'
-end
-return 'fresh'
-"""
-
-_FENCE = """
-local held = redis.call('HMGET', KEYS[1], 'state', 'owner')
-if held[1] ~= 'preparing' or held[2] ~= ARGV[2] then return 0 end
-redis.call('HSET', KEYS[1], 'state', 'posting', 'lease', ARGV[3])
-redis.call('ZADD', KEYS[2], ARGV[3], ARGV[1])
-return 1
-"""
-
-_RELEASE = """
-if redis.call('HGET', KEYS[1], 'owner') ~= ARGV[2] then return 0 end
-local state = redis.call('HGET', KEYS[1], 'state')
-if state == 'posted' or state == 'dropped' then return 0 end
-redis.call('HSET', KEYS[1], 'state', 'claimed', 'doubt', ARGV[4])
-redis.call('ZADD', KEYS[2], ARGV[3], ARGV[1])
-return 1
-"""
-
-_SETTLE = """
-local state = redis.call('HGET', KEYS[1], 'state')
-if not state or state == 'posted' then return 0 end
-redis.call('HSET', KEYS[1], 'state', ARGV[2], 'reply_id', ARGV[3], 'doubt', '0')
-redis.call('EXPIRE', KEYS[1], ARGV[4])
-redis.call('ZREM', KEYS[2], ARGV[1])
-redis.call('SREM', KEYS[3], ARGV[1])
-return 1
-"""
+logger = logging.getLogger(__name__)
 
 
 @dataclass
 class Ledger:
-    """The memory of one network's bot. ``server`` decodes its answers; times are unix seconds, given by the caller."""
+    """The memory of one network's bot. ``server`` decodes its answers; times are unix seconds, given by the caller.
+
+    ``durable`` waits, before each visible act, until the server has the promise on disk: about half a second.
+    """
 
     server: Redis
     network: str
     owner: str
+    durable: bool = False
     _scripts: dict[str, Any] = field(default_factory=dict, repr=False)
 
     def _key(self, *parts: str) -> str:
@@ -255,23 +159,33 @@ class Ledger:
     def take(self, interaction: str, now: float, lease_seconds: float) -> Taken:
         """Begin to keep a promise. Only FRESH and DOUBTFUL give the right to go on."""
         keys = [self._key("promise", interaction), self._key("due")]
-        return Taken(self._run(_TAKE, keys, interaction, self.owner, now, now + lease_seconds))
+        return Taken(self._run(TAKE, keys, interaction, self.owner, now, now + lease_seconds))
 
     def fence(self, interaction: str, now: float, lease_seconds: float) -> bool:
         """Right before the visible act: renew the lease; False when somebody else has taken over."""
         keys = [self._key("promise", interaction), self._key("due")]
-        return bool(self._run(_FENCE, keys, interaction, self.owner, now + lease_seconds))
+        held = bool(self._run(FENCE, keys, interaction, self.owner, now + lease_seconds))
+        if held and self.durable:
+            self._wait_for_disk()
+        return held
+
+    def _wait_for_disk(self) -> None:
+        """A server that loses its last second must not forget that something is about to be posted."""
+        try:
+            self.server.execute_command("WAITAOF", 1, 0, DISK_MILLISECONDS)
+        except ResponseError as error:  # an old server, or one that keeps nothing on disk: its operator's choice
+            logger.warning("the queue's server does not promise to remember: %s", error)
 
     def release(self, interaction: str, until: float, *, doubtful: bool) -> None:
         """Give it back for a later attempt; ``doubtful`` makes the next one look first."""
         keys = [self._key("promise", interaction), self._key("due")]
-        self._run(_RELEASE, keys, interaction, self.owner, until, "1" if doubtful else "0")
+        self._run(RELEASE, keys, interaction, self.owner, until, "1" if doubtful else "0")
 
     def settle(self, promise: Promise, state: Literal["posted", "dropped"], reply_id: str = "") -> None:
         """The end: remembered for ``MEMORY_SECONDS``, never to be answered again."""
         waiting = self._key("waiting", promise.mention.author_id)
         keys = [self._key("promise", promise.interaction), self._key("due"), waiting]
-        self._run(_SETTLE, keys, promise.interaction, state, reply_id, MEMORY_SECONDS)
+        self._run(SETTLE, keys, promise.interaction, state, reply_id, MEMORY_SECONDS)
 
     # ------------------------------------------------------------------ songs to be played again
 
@@ -299,9 +213,12 @@ class Ledger:
         self.server.sadd(self._key("stopped"), author_id)
 
     def block(self, *who: str) -> None:
-        """Ids or handles that get no answer, by the operator's wish."""
+        """Ids or handles that get no answer: the operator's whole list, as it is now."""
+        pipe = self.server.pipeline()
+        pipe.delete(self._key("blocked"))
         if who:
-            self.server.sadd(self._key("blocked"), *(name.lower().lstrip("@") for name in who))
+            pipe.sadd(self._key("blocked"), *(name.lower().lstrip("@") for name in who))
+        pipe.execute()
 
     # ------------------------------------------------------------------ money
 

@@ -28,7 +28,8 @@ from bot.frontends.protocol import (
 )
 from bot.house_words import HouseWords
 from bot.intake import Intake, Milestone, Point, no_milestone
-from bot.ledger import Ledger, Promise, Taken
+from bot.ledger import Ledger
+from bot.promises import Promise, Taken
 from worker.queues import REPLY_QUEUE, SERIALIZER, JobState, Queues, SongRecord, look_up
 
 logger = logging.getLogger(__name__)

@@ -145,12 +145,13 @@ class Bot:
             self.clock.wake()
 
 
-def open_ledger(queues: Queues, network: str) -> Ledger:
-    """The ledger of ``network`` in the queue's own server."""
+def open_ledger(queues: Queues, network: str, *, durable: bool = False) -> Ledger:
+    """The ledger of ``network`` in the queue's own server. ``durable`` as in `Ledger`."""
     server = Redis.from_url(
         queues.settings.redis_url.get_secret_value(), decode_responses=True, socket_timeout=5, socket_connect_timeout=2
     )
-    return Ledger(server, network, owner=f"{socket.gethostname()}-{os.getpid()}-{random.randrange(2**32):08x}")
+    owner = f"{socket.gethostname()}-{os.getpid()}-{random.randrange(2**32):08x}"
+    return Ledger(server, network, owner, durable=durable)
 
 
 def make_bot(

@@ -59,7 +59,7 @@ def _run(network: str, redis: str | None, settings: BotSettings, clock: SystemCl
     from bot.run import open_ledger
 
     queues = _queues(redis)
-    ledger = open_ledger(queues, network)
+    ledger = open_ledger(queues, network, durable=True)
     server = _server_finding(queues)
     if not check and not server.good:
         raise CommandRefusedError(server.text)
@@ -81,7 +81,9 @@ def _queues(redis: str | None) -> Queues:
     from worker.queues import connect
     from worker.settings import Settings
 
-    settings = Settings(redis_url=SecretStr(redis)) if redis else Settings()
+    settings = Settings(_env_file=".env")  # type: ignore[call-arg]  # pydantic's own; read as the bot's settings are
+    if redis:
+        settings = Settings(**(settings.model_dump() | {"redis_url": SecretStr(redis)}))
     socket = socket_path(settings.data_dir.resolve() / "redis")
     if "redis_url" not in settings.model_fields_set and socket.exists():
         settings = settings.model_copy(update={"redis_url": SecretStr(f"unix://{socket}")})

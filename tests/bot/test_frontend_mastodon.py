@@ -118,6 +118,7 @@ class _Forgetful(dict):
         return False
 
 
+@pytest.mark.slow
 def test_a_crowd_on_mastodon_is_answered_once_each_while_one_call_in_ten_fails(
     stage: Stage, fake_mastodon: FakeMastodon
 ) -> None:

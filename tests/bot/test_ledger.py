@@ -5,7 +5,8 @@ import pytest
 
 from bot.fairness import Person
 from bot.frontends.protocol import Mention, job_id
-from bot.ledger import Ledger, Promise, Taken, utc_day
+from bot.ledger import Ledger, utc_day
+from bot.promises import Promise, Taken
 from bot.run import open_ledger
 from tests.bot.fakes.fixtures import clock, server_url, stage
 from tests.bot.fakes.stage import Stage
@@ -98,6 +99,19 @@ def test_whoever_lost_the_lease_is_stopped_at_the_fence(stage: Stage, ledger: Le
     assert other.fence("1", NOW + 62, 60)
 
 
+def test_before_a_post_the_promise_is_on_disk_where_the_server_keeps_anything_there(
+    stage: Stage, caplog: pytest.LogCaptureFixture
+) -> None:
+    ledger = open_ledger(stage.queues, "x", durable=True)
+    for number, kept in ((1, "yes"), (2, "no")):
+        promised(ledger, mention(number))
+        ledger.server.config_set("appendonly", kept)
+        ledger.take(str(number), NOW, 60)
+        assert ledger.fence(str(number), NOW, 60)
+        assert ("does not promise to remember" in caplog.text) is (kept == "no")
+    ledger.server.config_set("appendonly", "yes")
+
+
 def test_a_settled_promise_is_done_for_good_and_frees_the_persons_turn(ledger: Ledger) -> None:
     made = promised(ledger, mention())
     ledger.take("1", NOW, 60)
@@ -156,6 +170,8 @@ def test_stopped_and_blocked_people_are_known_by_id_or_handle(ledger: Ledger) ->
     ledger.block("@Ada")
     assert ledger.person("9", "someone", NOW).stopped
     assert ledger.person("8", "ADA", NOW).blocked
+    ledger.block()
+    assert not ledger.person("8", "ADA", NOW).blocked
 
 
 def test_cursors_and_networks_are_kept_apart(stage: Stage, ledger: Ledger) -> None:

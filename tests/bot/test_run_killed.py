@@ -5,6 +5,7 @@ import json
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -17,14 +18,20 @@ from tests.bot.fakes.x import BAND, FakeX
 ROOT = Path(__file__).parents[2]
 
 
-def run_until_killed(stage: Stage, fake_x: FakeX, point: Point) -> int:
+def orders_for(stage: Stage, fake_x: FakeX, point: str) -> list[str]:
     settings = stage.queues.settings
     orders = {
-        "redis": settings.redis_url.get_secret_value(), "folder": str(settings.data_dir), "performer": PERFORMER,
-        "x": fake_x.url, "point": point,
-    }  # fmt: skip
-    command = [sys.executable, "-m", "tests.bot.fakes.mortal", json.dumps(orders)]
-    return subprocess.run(command, cwd=ROOT, timeout=60, check=False).returncode
+        "redis": settings.redis_url.get_secret_value(),
+        "folder": str(settings.data_dir),
+        "performer": PERFORMER,
+        "x": fake_x.url,
+        "point": point,
+    }
+    return [sys.executable, "-m", "tests.bot.fakes.mortal", json.dumps(orders)]
+
+
+def run_until_killed(stage: Stage, fake_x: FakeX, point: Point) -> int:
+    return subprocess.run(orders_for(stage, fake_x, point), cwd=ROOT, timeout=60, check=False).returncode
 
 
 @pytest.mark.parametrize("point", list(Point))
@@ -46,8 +53,18 @@ def test_killed_at_any_point_and_started_again_the_bot_replies_once(
     assert fake_x.violations == []
 
 
-def test_two_bot_processes_by_mistake_make_one_song_and_one_reply(stage: Stage, fake_x: FakeX) -> None:
+def test_two_bot_processes_by_mistake_make_one_song_and_one_reply_each(stage: Stage, fake_x: FakeX) -> None:
     people = [fake_x.person(f"fan{index}") for index in range(12)]
     asked = [fake_x.write(who, f"@riffbird {who} /compose /g jazz /t 160") for who in people]
-    stage.settle(stage.x_bot(fake_x), stage.x_bot(fake_x))
+    twins = [subprocess.Popen(orders_for(stage, fake_x, "never"), cwd=ROOT) for _ in range(2)]
+    try:
+        deadline = time.monotonic() + 60
+        while not all(fake_x.replies_to(post.id) for post in asked):
+            assert time.monotonic() < deadline, "not everybody was answered in time"
+            time.sleep(0.02)  # until the other processes have posted
+    finally:
+        for twin in twins:
+            twin.kill()
+            twin.wait()
+    stage.settle(stage.x_bot(fake_x))
     assert [len(fake_x.replies_to(post.id)) for post in asked] == [1] * 12
