@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from composer.audio_files import SAMPLE_RATE, Audio
 
 _SHELF_LOW_HERTZ, _SHELF_HIGH_HERTZ = 150.0, 5000.0
+_LOWEST_HERTZ, _HIGHEST_HERTZ = 15.0, 16_500.0
 _GLUE_FRAME = 480
 _GLUE_RATIO = 1.7
 _GLUE_SECONDS = 0.08
@@ -51,12 +52,16 @@ def soft_clip(sound: Audio, ceiling: float) -> Audio:
     return sound
 
 
-def without_dc(audio: Audio) -> Audio:
-    """``audio`` through a one-pole high-pass at 15 Hz."""
-    from scipy.signal import sosfilt
+def band_limited(audio: Audio) -> Audio:
+    """``audio`` between 15 Hz and 16.5 kHz: without constant parts, and without what lossy encoders would cut anyhow.
 
-    section = np.array([[1, -1, 0, 1, 2 * np.pi * 15 / SAMPLE_RATE - 1, 0]], np.float32)
-    return np.asarray(sosfilt(section, audio.T).T, np.float32)
+    They overshoot most where a limited peak is made of frequencies that they throw away.
+    """
+    from scipy.signal import butter, sosfilt
+
+    lowest = [[1, -1, 0, 1, 2 * np.pi * _LOWEST_HERTZ / SAMPLE_RATE - 1, 0]]
+    sections = np.concatenate((lowest, butter(6, _HIGHEST_HERTZ, fs=SAMPLE_RATE, output="sos")))
+    return np.asarray(sosfilt(sections.astype(np.float32), audio.T).T, np.float32)
 
 
 def glue(audio: Audio) -> Audio:

@@ -40,7 +40,7 @@ def mix(song: Song, progress: Progress = None) -> Audio:
         send += _middle(sound) * np.float32(place.role.room)
         _tell(progress, 0.8 * done / len(playing))
     room.add(bus, send)
-    return effects.fade_out(loudness.master(effects.glue(effects.without_dc(bus))), _FADE_SECONDS)
+    return effects.fade_out(loudness.master(effects.glue(effects.band_limited(bus))), _FADE_SECONDS)
 
 
 def stems(tracks: Sequence[Track], song: Song, seconds: float) -> Iterator[Audio]:

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from composer.audio_files import SAMPLE_RATE, Audio
-from composer.effects import fade_out, glue, shelved, soft_clip, without_dc
+from composer.effects import band_limited, fade_out, glue, shelved, soft_clip
 
 
 def sine(hertz: float, level: float = 0.1, seconds: float = 1.0) -> Audio:
@@ -34,8 +34,14 @@ def test_soft_clipping_bends_peaks_and_leaves_the_rest() -> None:
     assert clipped[[0, 2]] == pytest.approx(sound[[0, 2]])
 
 
-def test_a_constant_is_taken_out() -> None:
-    assert abs(without_dc(sine(440) + np.float32(0.3))[-4800:].mean()) < 1e-3
+def test_a_constant_and_what_nobody_hears_are_taken_out() -> None:
+    assert abs(band_limited(sine(440) + np.float32(0.3))[-4800:].mean()) < 1e-3
+    assert level_db(band_limited(sine(20_000))) < level_db(sine(20_000)) - 20
+
+
+@pytest.mark.parametrize("hertz", [50, 440, 12_000])
+def test_what_is_heard_passes_the_band(hertz: float) -> None:
+    assert level_db(band_limited(sine(hertz))) == pytest.approx(level_db(sine(hertz)), abs=0.5)
 
 
 def test_glue_brings_loud_passages_nearer_to_quiet_ones() -> None:
