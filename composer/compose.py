@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from threadpoolctl import threadpool_limits
 
 from composer.checkpoint import Checkpoint
 from composer.engine import Engine, EngineState
@@ -41,6 +42,11 @@ class Band:
 
     def compose(self, plans: Sequence[Plan], on_progress: OnProgress | None = None) -> list[Song]:
         """The songs of ``plans``, in order. ``on_progress`` hears 0 … 1 of the whole batch."""
+        # A step's products are small: threads would wait for one another, for long where the machine is busy.
+        with threadpool_limits(1, user_api="blas"):
+            return self._compose(plans, on_progress)
+
+    def _compose(self, plans: Sequence[Plan], on_progress: OnProgress | None) -> list[Song]:
         desks = [_Desk(plan) for plan in plans]
         conditions = np.stack([self.engine.condition(plan.labels, plan.band) for plan in plans])
         state = self.engine.start(len(desks))

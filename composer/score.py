@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from threadpoolctl import threadpool_limits
 
 from composer.checkpoint import Checkpoint
 from composer.conditions import clock, tempo_class
@@ -40,6 +41,10 @@ class Scorer:
         JSON-ready: genre, notes, ``nll`` in nats a note, ``fields`` (its shares, the band's included, that sum to it),
         and without a ``genre`` also ``by_genre``. Raises ``RefusedError`` for a song without notes.
         """
+        with threadpool_limits(1, user_api="blas"):  # as in composing
+            return self._score(song, genre)
+
+    def _score(self, song: Song, genre: str | None) -> dict[str, Any]:
         events = encode(song)
         if not len(events):
             raise RefusedError("a song to be scored has at least one note, this one has 0")

@@ -6,7 +6,6 @@ import sys
 from importlib import import_module
 from typing import Annotated
 
-import click
 import typer
 
 from bot.cli.console import tell
@@ -62,20 +61,15 @@ def main(arguments: list[str] | None = None) -> None:
         app = build([words[0]] if words and words[0] in COMMANDS else list(COMMANDS))
         # Typer's own exits would print several lines and use 2 for bugs of ours.
         status = app(words, standalone_mode=False)
-    except click.exceptions.Abort:
-        tell("riffbird: interrupted")
-        sys.exit(130)
-    except click.ClickException as error:
-        tell(f"riffbird: {_one_line(error.format_message())}")
-        sys.exit(REFUSED)
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, typer.Abort):
         tell("riffbird: interrupted")
         sys.exit(130)
     except Exception as error:
         if debug:
             raise
-        if is_refusal(error):
-            tell(f"riffbird: {_one_line(str(error))}")
+        usage = getattr(error, "format_message", None)  # typer brings its own copy of click's usage errors
+        if usage or is_refusal(error):
+            tell(f"riffbird: {_one_line(usage() if usage else str(error))}")
             sys.exit(REFUSED)
         what = _one_line(f"{type(error).__name__}: {error}")
         tell(f"riffbird: failed, and that is our fault: {what} (--debug tells more)")
