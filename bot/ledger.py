@@ -172,7 +172,7 @@ class Ledger:
     def _wait_for_disk(self) -> None:
         """A server that loses its last second must not forget that something is about to be posted."""
         try:
-            self.server.execute_command("WAITAOF", 1, 0, DISK_MILLISECONDS)
+            self.server.waitaof(1, 0, DISK_MILLISECONDS)
         except ResponseError as error:  # an old server, or one that keeps nothing on disk: its operator's choice
             logger.warning("the queue's server does not promise to remember: %s", error)
 

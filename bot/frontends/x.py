@@ -163,9 +163,16 @@ class XFrontend:
             )
         else:
             media_ids = [media_id] if media_id else None
+            text = text if media_ids else self._to_person(mention, text)
             sent = self.client.create_tweet(text=text, in_reply_to_tweet_id=mention.id, media_ids=media_ids)
         posted: dict[str, Any] = sent["data"]
         return posted
+
+    def _to_person(self, mention: Mention, text: str) -> str:
+        """Words alone begin with the asker's name: X refuses the same help, word for word, to a second person."""
+        named = f"@{mention.author_name} {text}"
+        fits = mention.author_name and self.limits.measure(named) <= self.limits.text_length
+        return named if fits else text
 
     def tell(self, mention: Mention, text: str) -> None:
         """Nothing: an interaction gets one reply here, and that is the song."""

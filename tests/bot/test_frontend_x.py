@@ -274,3 +274,18 @@ def test_a_snowflake_tells_when_it_was_made() -> None:
 def test_only_words_of_their_own_with_our_name_summon_us(text: str, kind: str | None, expected: bool) -> None:
     links = [{"type": kind, "id": "1"}] if kind else []
     assert summons({"text": text, "referenced_tweets": links}, "riffbird") is expected
+
+
+def test_the_same_words_to_two_people_are_no_duplicate_to_x(stage: Stage, fake_x: FakeX) -> None:
+    asked = [fake_x.write(fake_x.person(name), "@riffbird /help") for name in ("ada", "bo")]
+    stage.settle(stage.x_bot(fake_x))
+    assert [len(fake_x.replies_to(post.id)) for post in asked] == [1, 1]
+    assert fake_x.duplicates == 0
+
+
+def test_what_x_calls_a_duplicate_is_left_at_that(stage: Stage, fake_x: FakeX) -> None:
+    ada, bot = fake_x.person("ada"), stage.x_bot(fake_x)
+    asked = [fake_x.write(ada, "@riffbird /help") for _ in range(2)]
+    stage.settle(bot)
+    assert [len(fake_x.replies_to(post.id)) for post in asked] == [1, 0]
+    assert (fake_x.duplicates, bot.ledger.owed()) == (1, 0)

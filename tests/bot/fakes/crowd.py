@@ -57,6 +57,7 @@ class Crowd:
 
     def __post_init__(self) -> None:
         self.people = [self.fake.person(f"fan{index}", "I like music") for index in range(97)]
+        self.newcomers = self.people[:]
         self.robots = [self.fake.person(f"echo{index}", "Automated account by @somebody") for index in range(3)]
         self.strangers_post = self.fake.write(self.people[0], "what a day")
 
@@ -150,10 +151,16 @@ class Crowd:
     def _near_name(self, who: str) -> None:
         self._add(self.fake.write(who, "@riffbirdfan @riffbird_ /compose /g metal"), "silence")
 
-    def _unknown_genre(self, who: str) -> None:
+    def _unknown_genre(self, _: str) -> None:
+        who = self._newcomer()
         self._add(self.fake.write(who, "@riffbird Oompah /compose /g polka-core"), "words")
 
-    def _help(self, who: str) -> None:
+    def _newcomer(self) -> str:
+        """Somebody who was told nothing yet: X refuses to say the same to the same person twice."""
+        return self.newcomers.pop()
+
+    def _help(self, _: str) -> None:
+        who = self._newcomer()
         self._add(self.fake.write(who, "@riffbird /help"), "words")
 
     def _message(self, who: str) -> None:

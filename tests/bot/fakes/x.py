@@ -92,6 +92,7 @@ class FakeX(FakeServer):
         self.uploads: dict[str, Upload] = {}
         self.processing_checks = 1
         self.violations: list[str] = []
+        self.duplicates = 0
         self._last_id = 0
         self._routes()
 
@@ -274,10 +275,8 @@ class FakeX(FakeServer):
         if media and self.uploads[media[0]].state != "succeeded":
             self.violations.append("posted before the video was processed")
             return self.refuse(400, "Your media IDs are invalid or not processed.", 324)
-        if not media and any(
-            p.author == BAND and p.text == text and p.at > self.now() - 60 and p.replies_to == asked.id
-            for p in self.posts
-        ):
+        if any(post.author == BAND and post.text == text and post.at > self.now() - 3600 for post in self.posts):
+            self.duplicates += 1
             return self.refuse(403, "You are not allowed to create a Tweet with duplicate content.", 187)
         return None
 
