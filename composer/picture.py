@@ -28,7 +28,7 @@ NAME_WIDTH = 190
 _GLOW_RADIUS = 5
 _ROUND_FROM = 4
 """Notes of more pixels than this, each way, have softened corners."""
-_LEAST_LABEL_DISTANCE = 44
+_LEAST_LABEL_DISTANCE, _TWO_LINES_FROM = 44, 44
 _GLOW = 0.25
 """How strongly played notes light up what is around them."""
 _SHADES = {"coming": (0.36, 0.0), "playing": (1.0, 0.55), "played": (0.95, 0.0)}
@@ -135,17 +135,22 @@ def draw_frame(picture: Image.Image, look: Look, title: str, subtitle: str) -> N
     draw.text((41, 78), fitted(subtitle, small, width - 300), fill=palette.QUIET_INK, font=small)
     draw.text((brand_left, 38), "riffbird", fill=palette.QUIET_INK, font=brand)
     draw.ellipse((brand_left - 18, 48, brand_left - 8, 58), fill=palette.ACCENT)
-    for lane, name, colour in zip(look.lanes, part_names(look.tracks), look.colours, strict=True):
-        _draw_part(draw, lane, name, colour)
+    for lane, track, name, colour in zip(look.lanes, look.tracks, part_names(look.tracks), look.colours, strict=True):
+        instrument = instrument_name(track.program, track.is_drum)
+        _draw_part(draw, lane, name, "" if name.startswith(instrument) else instrument, colour)
 
 
-def _draw_part(draw: ImageDraw.ImageDraw, lane: Lane, name: str, colour: Colour) -> None:
+def _draw_part(draw: ImageDraw.ImageDraw, lane: Lane, name: str, instrument: str, colour: Colour) -> None:
     left = lane.area.left - NAME_WIDTH
     draw.rounded_rectangle((left, lane.area.top, left + 4, lane.area.bottom - 1), 2, fill=colour)
-    letters = font(15 if lane.area.height >= 24 else 11)
+    letters, small = font(15 if lane.area.height >= 24 else 11), font(12)
     middle = (lane.area.top + lane.area.bottom) / 2
+    two_lines = bool(instrument) and lane.area.height >= _TWO_LINES_FROM
     text = fitted(name, letters, NAME_WIDTH - 30)
-    draw.text((left + 16, middle), text, fill=palette.INK, font=letters, anchor="lm")
+    draw.text((left + 16, middle - 9 * two_lines), text, fill=palette.INK, font=letters, anchor="lm")
+    if two_lines:
+        text = fitted(instrument, small, NAME_WIDTH - 30)
+        draw.text((left + 16, middle + 10), text, fill=palette.QUIET_INK, font=small, anchor="lm")
 
 
 def part_names(tracks: Sequence[Track]) -> list[str]:
