@@ -29,6 +29,7 @@ from bot.frontends.protocol import Mention
 from bot.promises import FENCE, RELEASE, SETTLE, TAKE, Promise, Taken
 
 MEMORY_SECONDS = 90 * 24 * 3600  # longer than any network lets a mention be read again
+SILENCE_SECONDS = 2 * 24 * 3600
 MICRODOLLARS = 1_000_000
 DISK_MILLISECONDS = 3000
 
@@ -89,9 +90,10 @@ class Ledger:
         """Claim ``mention`` once for all: the promise that stands, or ``None`` for silence.
 
         ``decide`` sees the person as of this very moment; if anything of it changes meanwhile, it is asked again.
-        A repeated mention gets the first promise back, unchanged, and counts for nothing.
+        A repeated mention gets the first promise back, or the same silence, and counts for nothing.
         """
         key, waiting = self._key("promise", mention.interaction), self._key("waiting", mention.author_id)
+        silence = self._key("silence", mention.interaction)
         kept: list[Promise | None] = [None]
 
         def attempt(pipe: Pipeline) -> None:
@@ -100,13 +102,18 @@ class Ledger:
                 kept[0] = Promise.from_hash(known)
                 pipe.multi()
                 return
-            made = decide(self._person(pipe, mention.author_id, mention.author_name, now))
+            silenced = bool(pipe.exists(silence))
+            made = None if silenced else decide(self._person(pipe, mention.author_id, mention.author_name, now))
             kept[0] = made
             pipe.multi()
             if made is not None:
                 self._write(pipe, made, now)
+            elif not silenced:
+                pipe.set(silence, "", ex=SILENCE_SECONDS)
 
-        self.server.transaction(attempt, key, waiting, self._key("person", mention.author_id), self._key("stopped"))
+        self.server.transaction(
+            attempt, key, waiting, silence, self._key("person", mention.author_id), self._key("stopped")
+        )
         return kept[0]
 
     def _write(self, pipe: Pipeline, promise: Promise, now: float) -> None:

@@ -17,7 +17,7 @@ from bot.frontends.x_auth import OAUTH1_NAMES, OAUTH2_NAMES, XClient
 from bot.frontends.x_limits import x_errors
 from bot.frontends.x_media import Uploader
 from bot.frontends.x_prices import Counter, Purse
-from bot.frontends.x_reading import as_mention, as_message, replied_to, snowflake_before, summons
+from bot.frontends.x_reading import as_mention, as_message, replied_to, snowflake_before, snowflake_seconds, summons
 from bot.lengths import longest_length
 
 TWEET_FIELDS = [
@@ -67,12 +67,17 @@ class XFrontend:
 
     def mentions(self, cursor: str | None) -> Batch:
         """As ``Frontend.mentions``. The cursor is the youngest mention's id; a little is read twice, on purpose."""
-        since = {"since_id": snowflake_before(cursor, OVERLAP_SECONDS)} if cursor else self._catch_up()
+        since = {"since_id": self._overlapping(cursor)} if cursor else self._catch_up()
         found, authors = self._pages(since)
         ours = [tweet for tweet in found[::-1] if self._summons(tweet)]
         heard = tuple(as_mention(tweet, authors.get(str(tweet["author_id"]), {})) for tweet in ours)
         youngest = max((int(tweet["id"]) for tweet in found), default=int(cursor or 0))
         return Batch(heard, str(max(youngest, int(cursor or 0))) if youngest else None)
+
+    def _overlapping(self, cursor: str) -> str:
+        """A little before a fresh cursor, and an older one itself: each mention read again is paid for again."""
+        is_fresh = self.clock.now() - snowflake_seconds(cursor) < 2 * OVERLAP_SECONDS
+        return snowflake_before(cursor, OVERLAP_SECONDS) if is_fresh else cursor
 
     def _catch_up(self) -> dict[str, Any]:
         begin = self.clock.now() - self.settings.bot_catch_up_hours * 3600
@@ -107,7 +112,7 @@ class XFrontend:
         return page
 
     def messages(self, cursor: str | None) -> Batch:
-        """As ``Frontend.messages``. Reading costs by the message, so the first page asks for one only."""
+        """As ``Frontend.messages``. Reading costs by the message: one at first, more while all of them are news."""
         oldest = snowflake_before(None, self.settings.bot_catch_up_hours * 3600, self.clock.now())
         since = int(cursor or oldest)
         fresh: list[dict[str, Any]] = []
@@ -116,7 +121,7 @@ class XFrontend:
             page = self._messages_page({"max_results": size, "pagination_token": token})
             events = [event for event in page.get("data", []) if int(event["id"]) > since]
             fresh += events
-            token, size = page.get("meta", {}).get("next_token"), 20
+            token, size = page.get("meta", {}).get("next_token"), min(2 * size, PAGE)
             if token is None or len(events) < len(page.get("data", [])):
                 break
         heard = [as_message(event) for event in reversed(fresh) if str(event.get("sender_id")) != self.user_id]

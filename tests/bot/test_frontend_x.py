@@ -216,6 +216,37 @@ def test_one_song_by_mention_costs_about_a_cent(stage: Stage, fake_x: FakeX) -> 
     assert bot.ledger.spent_dollars(stage.clock.now()) - before == pytest.approx(0.011)
 
 
+def test_a_quiet_hour_costs_next_to_nothing_and_a_late_shown_mention_is_still_found(
+    stage: Stage, fake_x: FakeX
+) -> None:
+    bot = stage.x_bot(fake_x, x_messages=False)
+    fake_x.write(fake_x.person("ada"), "@riffbird nice concert")
+    late = fake_x.write(fake_x.person("bo"), SONG)
+    fake_x.posts.remove(late)
+    stage.clock.sleep(5)
+    fake_x.write(fake_x.person("cy"), "@riffbird very nice concert")
+    stage.settle(bot)
+    fake_x.posts.append(late)  # X shows it only now, with its older id
+    stage.settle(bot)
+    assert len(fake_x.replies_to(late.id)) == 1
+    before = bot.ledger.spent_dollars(stage.clock.now())
+    for _ in range(240):
+        bot.turn()
+        stage.clock.sleep(15)
+    assert bot.ledger.spent_dollars(stage.clock.now()) - before <= 0.010
+
+
+def test_a_song_by_message_costs_a_few_cents_however_many_messages_there_were(stage: Stage, fake_x: FakeX) -> None:
+    bot, ada = stage.x_bot(fake_x), fake_x.person("ada")
+    for _ in range(40):
+        fake_x.message(ada, "chatter")
+    stage.settle(bot)
+    before = bot.ledger.spent_dollars(stage.clock.now())
+    fake_x.message(ada, "Robots /compose /g jazz")
+    stage.settle(bot)
+    assert bot.ledger.spent_dollars(stage.clock.now()) - before <= 0.10
+
+
 # ---------------------------------------------------------------------- signing in
 
 

@@ -47,6 +47,12 @@ def test_a_repeated_mention_gets_the_first_promise_and_counts_once(ledger: Ledge
     assert (person.songs_today, person.waiting, person.last_song_at) == (1, 1, NOW)
 
 
+def test_a_mention_met_with_silence_once_is_not_answered_when_it_is_read_again(ledger: Ledger) -> None:
+    assert ledger.promise(mention(), lambda _: None, NOW) is None
+    assert ledger.promise(mention(), lambda _: pytest.fail("nothing is to be decided twice"), NOW + 99) is None
+    assert ledger.owed() == 0
+
+
 def test_of_many_processes_that_claim_at_once_each_sees_the_one_promise(stage: Stage) -> None:
     ledgers = [stage.ledger("x") for _ in range(8)]
     with ThreadPoolExecutor(8) as pool:
