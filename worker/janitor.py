@@ -1,4 +1,4 @@
-"""Puts right what dead workers leave behind, and does what is due: a thread in every worker process.
+"""Puts right what dead workers leave behind, and does what is due: a thread in every companion process.
 
 Jobs whose worker fell silent go back to the front of the queue, retries whose time has come are enqueued, songs past
 their time are deleted. One janitor works at a time, whichever gets the lock. Does not know what the jobs do.

@@ -1,7 +1,7 @@
 """One warm worker process: loads the network once, then makes song after song in the process itself.
 
 No fork for each song, as RQ's usual worker does: the network stays loaded, and CUDA does not survive a fork. What the
-forking parent did is done by threads here: heartbeats, and the janitor. Does not know what a song is.
+forking parent did, heartbeats and cleaning up, a companion process does. Does not know what a song is.
 """
 
 from __future__ import annotations
@@ -12,17 +12,17 @@ import signal
 import socket
 import threading
 import uuid
-from typing import Any
 
 from rq import Queue, SimpleWorker
+from rq.executions import Execution
 from rq.job import Job
 from rq.utils import now
 
 from composer.errors import ComposerError
+from worker.companion import Companion
 from worker.context import CURRENT_QUEUES
-from worker.janitor import Janitor
 from worker.jobs import load_performer
-from worker.queues import COMPOSE_QUEUE, QUEUE_GONE, SERIALIZER, Queues, connect
+from worker.queues import COMPOSE_QUEUE, SERIALIZER, Queues, connect
 from worker.settings import DEFAULT_PERFORMER, Settings
 
 logger = logging.getLogger(__name__)
@@ -32,7 +32,7 @@ WORKER_TTL_SECONDS = 30
 
 
 class WarmWorker(SimpleWorker):
-    """An in-process worker that says that it lives, and hands its song back when it may not finish it."""
+    """An in-process worker that tells its companion the job in hand, and hands it back when it may not finish it."""
 
     def __init__(self, queues: Queues, queue_name: str = COMPOSE_QUEUE) -> None:
         # One queue only: RQ then moves jobs atomically instead of popping them, so none is lost in between.
@@ -45,33 +45,30 @@ class WarmWorker(SimpleWorker):
             log_job_description=False,
         )
         self.queues_of_service = queues
-        self.job_in_hand: Job | None = None
+        self.companion: Companion | None = None
 
     def execute_job(self, job: Job, queue: Queue) -> None:
         """Run ``job`` here, with the context jobs look for."""
-        self.job_in_hand = job
         context = CURRENT_QUEUES.set(self.queues_of_service)
         try:
             super().execute_job(job, queue)
         finally:
             CURRENT_QUEUES.reset(context)
-            self.job_in_hand = None
+            self._tell(None, None)
+
+    def prepare_execution(self, job: Job) -> Execution:
+        """Register that the job is begun, and have its heart beat."""
+        execution = super().prepare_execution(job)
+        self._tell(job, execution)
+        return execution
+
+    def _tell(self, job: Job | None, execution: Execution | None) -> None:
+        if self.companion is not None:
+            self.companion.tell(job, execution)
 
     def get_heartbeat_ttl(self, job: Job) -> int:  # noqa: ARG002  RQ's signature
         """Seconds without a heartbeat after which a job counts as abandoned."""
         return self.queues_of_service.settings.heartbeat_ttl_seconds
-
-    def beat(self) -> None:
-        """Say that this worker and its job live."""
-        ttl = self.queues_of_service.settings.heartbeat_ttl_seconds
-        self.queues_of_service.stats.beat(self.name, ttl)
-        execution, job = self.execution, self.job_in_hand
-        if execution is None or job is None:
-            return
-        with self.connection.pipeline() as pipe:
-            self.heartbeat(WORKER_TTL_SECONDS, pipeline=pipe)
-            execution.heartbeat(job.started_job_registry, ttl, pipeline=pipe)
-            pipe.execute()
 
     def clean_registries(self) -> None:
         """Left to the janitor: two cleaners at once would enqueue an abandoned job twice."""
@@ -87,40 +84,16 @@ class WarmWorker(SimpleWorker):
         timer.start()
 
 
-class Heartbeat(threading.Thread):
-    """Lets a worker's heart beat while its main thread composes."""
-
-    def __init__(self, worker: WarmWorker) -> None:
-        super().__init__(name="heartbeat", daemon=True)
-        self.worker = worker
-        self.stopping = threading.Event()
-
-    def run(self) -> None:
-        """Beat until stopped. A lost server ends no heartbeat: it may be back before the job is given up."""
-        pause = self.worker.queues_of_service.settings.heartbeat_seconds
-        while not self.stopping.wait(pause):
-            try:
-                self.worker.beat()
-            except QUEUE_GONE as gone:
-                logger.warning("no heartbeat, the server is gone: %s", gone)
-
-
 def run_worker(settings: Settings, queue_name: str = COMPOSE_QUEUE) -> None:
     """Work until told to stop (SIGTERM, SIGINT). Raises what the server's absence at the start raises."""
-    queues = connect(settings)
-    worker = WarmWorker(queues, queue_name)
-    helpers: list[Any] = [Heartbeat(worker), Janitor(connect(settings))]
+    worker = WarmWorker(connect(settings), queue_name)
     _warm_up(settings, queue_name)
-    worker.beat()
-    for helper in helpers:
-        helper.start()
+    worker.companion = Companion(settings, worker.name)
     logger.info("worker %s is ready", worker.name)
     try:
         worker.work(logging_level=None)
     finally:
-        for helper in helpers:
-            helper.stopping.set()
-        queues.stats.leave(worker.name)
+        worker.companion.close()
 
 
 def _warm_up(settings: Settings, queue_name: str) -> None:

@@ -1,5 +1,6 @@
 """Quick performers for tests about queues rather than music: each writes a real, tiny MIDI file."""
 
+import ctypes
 import os
 import random
 import time
@@ -69,6 +70,14 @@ def gated(
     (tests / f"pid-{request.title}-{os.getpid()}").touch()
     while not (tests / "open").exists():
         time.sleep(0.02)
+    return quick(request, folder, None, progress=progress)
+
+
+def greedy(
+    request: ComposeRequest, folder: Path, _formats: object, *, progress: Callable[..., None], **_rest: object
+) -> Rendition:
+    """Foreign code that holds Python's lock for seconds on end, as encoders do: no thread of ours runs meanwhile."""
+    ctypes.PyDLL(None).sleep(5)
     return quick(request, folder, None, progress=progress)
 
 

@@ -28,14 +28,17 @@ def begun(tests: Path, title: str) -> list[int]:
     return [int(path.name.rsplit("-", 1)[1]) for path in tests.glob(f"pid-{title}-*")]
 
 
+@pytest.mark.parametrize("whole_machine", [False, True])
 def test_a_song_of_a_worker_killed_9_is_taken_up_again_within_10_seconds(
-    gated: Settings, queues: Queues, request_: ComposeRequest, tmp_path: Path
+    gated: Settings, queues: Queues, request_: ComposeRequest, tmp_path: Path, *, whole_machine: bool
 ) -> None:
     submit(queues, request_, job_id="a", formats=["mid"])
     with worker_process(gated, tmp_path) as first:
         wait_for(lambda: begun(tmp_path, "x"))
         with worker_process(gated, tmp_path) as second:
             wait_for(lambda: queues.stats.worker_count() == 2)
+            for companion in psutil.Process(first.pid).children() if whole_machine else ():
+                companion.kill()  # nobody is left to say that the worker has ended
             first.kill()
             killed = time.monotonic()
             wait_for(lambda: second.pid in begun(tmp_path, "x"))
@@ -57,6 +60,30 @@ def test_a_long_song_of_a_living_worker_is_left_alone(
         (tmp_path / "open").touch()
         wait_for(lambda: finished(queues, "a"))
     assert len(begun(tmp_path, "x")) == 1
+
+
+def test_a_song_that_holds_pythons_lock_for_longer_than_the_time_to_live_is_left_alone(
+    settings: Settings, queues: Queues, request_: ComposeRequest, tmp_path: Path
+) -> None:
+    short = {"heartbeat_seconds": 0.2, "heartbeat_ttl_seconds": 2, "performer": "tests.worker.performers.greedy"}
+    submit(queues, request_, job_id="a", formats=["mid"])
+    with worker_process(settings.model_copy(update=short), tmp_path), worker_process(settings, tmp_path):
+        assert wait_for(lambda: finished(queues, "a"), 30).status == "done"
+    assert queues.stats.read().failures == {}
+    assert queues.stats.read().outcomes == {"done": 1}
+
+
+def test_a_worker_starts_its_companion_again(
+    settings: Settings, queues: Queues, request_: ComposeRequest, tmp_path: Path
+) -> None:
+    with worker_process(settings, tmp_path) as worker:
+        wait_for(lambda: queues.stats.worker_count() == 1)
+        companion = psutil.Process(worker.pid).children()[0]
+        companion.kill()
+        wait_for(lambda: companion.status() == psutil.STATUS_ZOMBIE)
+        submit(queues, request_, job_id="a", formats=["mid"])
+        assert wait_for(lambda: finished(queues, "a")).status == "done"
+        wait_for(lambda: [c for c in psutil.Process(worker.pid).children() if c != companion])
 
 
 def test_a_job_taken_but_not_begun_goes_back(
