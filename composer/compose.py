@@ -94,7 +94,7 @@ class _Desk:
 
     def __init__(self, plan: Plan) -> None:
         self.plan = plan
-        self.writer = SongWriter(plan.band, plan.meter, plan.bars, plan.form, plan.primer)
+        self.writer = SongWriter(plan.band, plan.meter, plan.bars, plan.form, plan.hidden, plan.primer)
         self._how = parameters_for(plan.randomness)
         self._generator = np.random.Generator(np.random.PCG64(plan.seed))
 

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from composer.checkpoint import LINEUP_COLUMNS, Checkpoint
 from composer.conditions import tempo_class
@@ -19,7 +20,7 @@ from composer.errors import RefusedError
 from composer.request import HIGHEST_SEED, ComposeRequest, PartRequest, Sampling
 from composer.shapes import CONDITIONS, KEY_NOT_TOLD
 from midi_data.events import Ints, encode, part_code, part_instrument
-from midi_data.form import NEW
+from midi_data.form import draw_hidden
 from midi_data.genres import GENRES
 from midi_data.keys import Key
 from midi_data.song import TICKS_PER_QUARTER, Meter, Song
@@ -27,6 +28,8 @@ from midi_data.steps import steps_of
 
 SHORTEST_LINEUP_BARS = 12
 """Lineups of jingles and fragments are passed by while there are longer ones."""
+HIDING = (0.9, 0.35, 0.05, 0.0)
+"""How often a pitched part cannot look back in a new, varied, nearly same, same bar: new bars are made, not copied."""
 _PLAN_STREAM = 1
 """Distinguishes the plan's random numbers from the notes'."""
 
@@ -36,7 +39,10 @@ _ROLES = {"bass": range(32, 40), "guitar": range(24, 32)}
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """Everything a song is conditioned on. ``labels``: each condition's rows and weights. ``primer``: forced events."""
+    """Everything a song is conditioned on. ``labels``: each condition's rows and weights. ``primer``: forced events.
+
+    ``form`` (bars): ``midi_data.form`` classes; ``hidden`` (bars): parts that cannot look back in each bar.
+    """
 
     title: str
     genre: str
@@ -46,6 +52,7 @@ class Plan:
     bars: int
     band: tuple[int, ...]
     form: tuple[int, ...]
+    hidden: tuple[frozenset[int], ...]
     key: Key | None
     labels: tuple[tuple[tuple[int, float], ...], ...]
     randomness: float
@@ -77,6 +84,7 @@ def plan_song(request: ComposeRequest, checkpoint: Checkpoint, primer: Song | No
     )
     bars = bars_for(request.length_seconds, tempo, meter)
     key_row, key = key_for(request, facts["key"], told=primer is None)
+    form = form_for(checkpoint.forms[chosen], bars)
     labels = {
         "genre": tuple((rows[name], weight) for name, weight in request.genres.items()),
         "style": style_rows(request, checkpoint, facts["style"]),
@@ -85,11 +93,26 @@ def plan_song(request: ComposeRequest, checkpoint: Checkpoint, primer: Song | No
         "density": ((facts["density"] if primer is None and not request.band else 0, 1.0),),
     }
     return Plan(
-        request.title, genre_label(request), seed, tempo, meter, bars, band,
-        form_for(checkpoint.forms[chosen], bars), key,
-        tuple(labels[name] for name in CONDITIONS), request.randomness, request.sampling,
-        primer_events(primer, meter, bars) if primer else (),
-    )  # fmt: skip
+        title=request.title,
+        genre=genre_label(request),
+        seed=seed,
+        tempo_bpm=tempo,
+        meter=meter,
+        bars=bars,
+        band=band,
+        form=tuple(form.tolist()),
+        hidden=hidden_parts(draw_hidden(generator, form, band, HIDING)),
+        key=key,
+        labels=tuple(labels[name] for name in CONDITIONS),
+        randomness=request.randomness,
+        sampling=request.sampling,
+        primer=primer_events(primer, meter, bars) if primer else (),
+    )
+
+
+def hidden_parts(hidden: NDArray[np.bool_]) -> tuple[frozenset[int], ...]:
+    """The parts that cannot look back, bar by bar."""
+    return tuple(frozenset(np.flatnonzero(row).tolist()) for row in hidden)
 
 
 def genre_rows(request: ComposeRequest, checkpoint: Checkpoint) -> dict[str, int]:
@@ -137,12 +160,11 @@ def draw_lineup(
     return fitting[int(generator.integers(len(fitting)))]
 
 
-def form_for(heard: Ints, bars: int) -> tuple[int, ...]:
+def form_for(heard: Ints, bars: int) -> Ints:
     """A heard form for ``bars`` bars: its beginning; where it is too short it goes round again from bar 9."""
-    form = heard.tolist()
-    while len(form) < bars:
-        form += heard.tolist()[min(8, len(heard) - 1) :] or [NEW]
-    return tuple(form[:bars])
+    again = heard[min(8, len(heard) - 1) :]
+    rounds = max(0, bars - len(heard)) // len(again) + 1
+    return np.concatenate([heard, *[again] * rounds])[:bars]
 
 
 def _likeness(one: set[int], other: set[int]) -> float:

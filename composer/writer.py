@@ -15,7 +15,7 @@ from composer.conditions import clock
 from composer.constraints import Mask, Standing
 from midi_data.bars import BarGrid
 from midi_data.events import DURATIONS, END, FIELDS, VELOCITY_STEP, WAIT, WAIT_TICKS, Ints, part_instrument, part_name
-from midi_data.lookback import NOTHING_NEXT, Lookback
+from midi_data.lookback import NOTHING_NEXT, NOTHING_NOTE, Lookback
 from midi_data.song import Meter, Note, Song, Tempo, Track
 from midi_data.steps import LAGS, NONE, PART_SHIFT
 
@@ -41,6 +41,7 @@ class SongWriter:
         meter: Meter,
         bars: int,
         form: Sequence[int] | None = None,
+        hidden: Sequence[frozenset[int]] | None = None,
         forced: Sequence[Event] = (),
     ) -> None:
         self.band = tuple(sorted(band))
@@ -48,6 +49,7 @@ class SongWriter:
         self.end = bars * meter.bar_ticks
         self.bar_ticks = [bar * meter.bar_ticks for bar in range(bars + 1)]
         self.finished = False
+        self._hidden = hidden or [frozenset()] * bars
         self._grid_clock = clock_table(meter, bars, form)
         self._lookback = Lookback(self.bar_ticks[:-1])
         self._forced = list(forced)[::-1]
@@ -57,7 +59,7 @@ class SongWriter:
         self._last: tuple[int, int] | None = None
         self._begun = False
         self._event: list[int] = []
-        self._looks: list[list[int]] = []
+        self._looks: list[tuple[int, int, int]] = []
         self._written: list[_Written] = []
 
     @property
@@ -67,9 +69,11 @@ class SongWriter:
 
     def inputs(self) -> tuple[Event, list[int], list[tuple[int, int, int]], list[int]]:
         """(previous, clock, next, matched): the recurrent layers' inputs, as in ``composer.network.StepInputs``."""
-        following = (
-            self._lookback.following(self._tick, self._last_key(0)) if self._begun else [NOTHING_NEXT] * len(LAGS)
-        )
+        following = [NOTHING_NEXT] * len(LAGS)
+        if self._begun:
+            gone = self._hidden_at(self._tick)
+            seen = self._lookback.following(self._tick, self._last_key(0))
+            following = [NOTHING_NEXT if look[1] in gone else look for look in seen]
         self._next = following
         self._event = []
         return self._previous, self._grid_clock[self._tick], following, self._matched
@@ -99,10 +103,13 @@ class SongWriter:
         if field == "advance":
             return [look[0] for look in self._next]
         floor = self._last_key(-1) if self.still else -1
+        gone = self._hidden_at(self.tick)
         if field == "part":
-            return self._lookback.part_at(self.tick, floor)
+            return [NONE["part"] if part in gone else part for part in self._lookback.part_at(self.tick, floor)]
         if field == "pitch":
-            self._looks = [list(look) for look in self._lookback.note_at(self.tick, self._event[1], floor)]
+            self._looks = self._lookback.note_at(self.tick, self._event[1], floor)
+            if self._event[1] in gone:
+                self._looks[: len(LAGS)] = [NOTHING_NOTE] * len(LAGS)
         return [look[FIELDS.index(field) - 2] for look in self._looks]
 
     def allowed(self, field: str) -> Mask:
@@ -136,6 +143,10 @@ class SongWriter:
     def event_complete(self) -> bool:
         """Whether the present event needs no more fields."""
         return self.finished or len(self._event) in (0, len(FIELDS)) or self._event[0] == WAIT
+
+    def _hidden_at(self, tick: int) -> frozenset[int]:
+        """The parts that cannot look back in the bar of ``tick``."""
+        return self._hidden[min(tick // self.meter.bar_ticks, len(self._hidden) - 1)]
 
     def _last_key(self, nothing: int) -> int:
         return (self._last[0] << PART_SHIFT) + self._last[1] if self._last else nothing

@@ -7,10 +7,11 @@ bars only; nothing of networks.
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 
 from midi_data.bars import BarGrid
-from midi_data.events import EventSequence, Ints
-from midi_data.steps import LAGS, ONSET_SHIFT, PART_SHIFT
+from midi_data.events import EventSequence, Ints, part_instrument
+from midi_data.steps import LAGS, NONE, ONSET_SHIFT, PART_SHIFT
 
 NOT_TOLD, NEW = 0, 1
 LEVELS = (0.35, 0.75, 0.97)
@@ -18,6 +19,26 @@ LEVELS = (0.35, 0.75, 0.97)
 FORM_CLASSES = 2 + len(LAGS) * len(LEVELS)
 _TIE = 0.02
 """A farther bar must be this much more alike to be called the source."""
+
+
+HIDING = (0.5, 0.2, 0.05, 0.02)
+"""How often, in training, a pitched part's lookback is hidden in a new, varied, nearly same, same bar."""
+
+
+def level_of(form: Ints) -> Ints:
+    """0 new (or not told), 1 varied, 2 nearly the same, 3 the same."""
+    return np.where(form <= NEW, 0, (form - 2) % len(LEVELS) + 1)
+
+
+def draw_hidden(
+    rng: np.random.Generator, form: Ints, band: tuple[int, ...], rates: tuple[float, ...] = HIDING
+) -> NDArray[np.bool_]:
+    """(bars, part classes + none): in which bars a part cannot look back. Drums always can: they carry on."""
+    hidden = np.zeros((len(form), NONE["part"] + 1), dtype=np.bool_)
+    pitched = [part for part in band if not part_instrument(part)[1]]
+    share = np.asarray(rates)[level_of(form)]
+    hidden[:, pitched] = rng.random((len(form), len(pitched))) < share[:, None]
+    return hidden
 
 
 def bar_likeness(events: EventSequence, grid: BarGrid, lag: int) -> np.ndarray[tuple[int], np.dtype[np.float64]]:

@@ -78,6 +78,7 @@ class LaneStream:
                     lane.variation.velocity,
                     lane.variation.tempo,
                     list(lane.variation.untold),
+                    lane.variation.hiding_seed,
                 ]
                 for lane in self._lanes
                 if lane is not None
@@ -88,8 +89,8 @@ class LaneStream:
         """Go on exactly where ``state`` was taken."""
         self._rng.bit_generator.state = state["rng"]
         self._order = list(state["order"])
-        for index, (piece, at, semitones, velocity, tempo, untold) in enumerate(state["lanes"]):
-            variation = Variation(semitones, velocity, tempo, tuple(untold))
+        for index, (piece, at, semitones, velocity, tempo, untold, hiding) in enumerate(state["lanes"]):
+            variation = Variation(semitones, velocity, tempo, tuple(untold), hiding)
             self._lanes[index] = _Lane(piece, variation, at, self._lay_out(piece, variation))
 
     def _begin(self) -> _Lane:

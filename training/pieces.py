@@ -11,9 +11,9 @@ from composer.conditions import clock, density_class, tempo_class
 from composer.shapes import CONDITIONS, KEY_NOT_TOLD
 from midi_data.bars import BarGrid
 from midi_data.events import FIELDS, VOCABULARY, WAIT, EventSequence, Ints
-from midi_data.form import form_of
+from midi_data.form import draw_hidden, form_of
 from midi_data.pieces import Piece
-from midi_data.steps import Steps, steps_of
+from midi_data.steps import NONE, Steps, steps_of
 from training.recipe import Augmentation
 
 DRUM_PITCH = 128
@@ -45,6 +45,8 @@ class Variation:
     tempo: float = 1.0
     untold: tuple[str, ...] = ("style", "key", "density", "bars_left", "form")
     """The default tells genre, band, tempo and meter only: the terms on which pieces are scored."""
+    hiding_seed: int | None = None
+    """Which parts' lookback is hidden in which bars; ``None`` hides nothing."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -79,7 +81,7 @@ def draw_variation(rng: np.random.Generator, events: EventSequence, how: Augment
     untold = options if rng.random() < how.all_untold else tuple(o for o in options if rng.random() < how.one_untold)
     if rng.random() < how.one_untold:
         untold = (*untold, "tempo")
-    return Variation(semitones, velocity, tempo, untold)
+    return Variation(semitones, velocity, tempo, untold, int(rng.integers(1 << 31)))
 
 
 def lane_piece(piece: Piece, events: EventSequence, names: Names, how: Variation) -> LanePiece:
@@ -87,19 +89,35 @@ def lane_piece(piece: Piece, events: EventSequence, names: Names, how: Variation
     steps = steps_of(events)
     grid = BarGrid.of(events.meters, events.end)
     target, following, note = _varied(steps, how)
+    form = form_of(events, grid)
+    part = steps.part
+    if how.hiding_seed is not None:
+        following, part, note = hide(
+            draw_hidden(np.random.default_rng(how.hiding_seed), form, events.band),
+            grid,
+            steps.tick,
+            target,
+            following,
+            part,
+            note,
+        )
     previous = np.concatenate([[[VOCABULARY[f] for f in FIELDS]], target[:-1]])
-    matched = np.zeros(steps.part.shape, dtype=np.float32)
+    matched = np.zeros(part.shape, dtype=np.float32)
     matched[1:] = note[:-1, :-1, 0] == target[:-1, 2:3]
     matched[1:][target[:-1, 0] >= WAIT] = 0
-    form = None if "form" in how.untold else form_of(events, grid)
     band = np.zeros(VOCABULARY["part"], dtype=np.bool_)
     band[list(events.band)] = True
     return LanePiece(
         previous,
-        clock(grid, steps.tick[:-1], length_told="bars_left" not in how.untold, form=form),
+        clock(
+            grid,
+            steps.tick[:-1],
+            length_told="bars_left" not in how.untold,
+            form=None if "form" in how.untold else form,
+        ),
         grid.position_of(steps.tick[1:]),
         following,
-        steps.part,
+        part,
         note,
         matched,
         target,
@@ -118,6 +136,19 @@ def _varied(steps: Steps, how: Variation) -> tuple[Ints, Ints, Ints]:
             real = velocity <= top
             velocity[real] = np.clip(velocity[real] + how.velocity, 0, top)
     return target, following, note
+
+
+def hide(
+    hidden: NDArray[np.bool_], grid: BarGrid, tick: Ints, target: Ints, following: Ints, part: Ints, note: Ints
+) -> tuple[Ints, Ints, Ints]:
+    """Looks with nothing where a part's lookback is hidden in the bar (``hidden``, bars × part classes + none)."""
+    before, after = grid.bar_of(tick[:-1]), grid.bar_of(tick[1:])
+    gone = hidden[before[:, None], following[:, :, 1]]
+    following = np.where(gone[:, :, None], [NONE["advance"], NONE["part"], NONE["pitch"]], following)
+    part = np.where(hidden[after[:, None], part], NONE["part"], part)
+    own = hidden[after, target[:, 1]]
+    note[own, :-1] = [NONE["pitch"], NONE["duration"], NONE["velocity"]]
+    return following, part, note
 
 
 def _labels(piece: Piece, events: EventSequence, names: Names, how: Variation) -> Ints:
