@@ -45,6 +45,8 @@ class BotSettings(BaseSettings):
         frozen=True,
     )
 
+    data_dir: Path = Field(default=Path("data"), description="the service's data folder")
+
     # every network
     bot_cooldown_seconds: float = Field(default=60.0, ge=0, description="between two songs for one person")
     bot_songs_a_day: int = Field(default=20, ge=0, description="songs for one person in a UTC day")
@@ -63,7 +65,9 @@ class BotSettings(BaseSettings):
     x_client_id: SecretStr | None = Field(default=None, description="instead of the four above: OAuth 2 client id")
     x_client_secret: SecretStr | None = Field(default=None, description="OAuth 2 client secret of a confidential app")
     x_refresh_token: SecretStr | None = Field(default=None, description="OAuth 2 refresh token to begin with")
-    x_token_file: Path = Field(default=Path("data/x-token.json"), description="where renewed OAuth 2 tokens are kept")
+    x_token_file: Path | None = Field(
+        default=None, description="where renewed OAuth 2 tokens are kept; in the data folder"
+    )
     x_daily_budget_dollars: float = Field(default=5.0, ge=0, description="spent at most in a UTC day, then it pauses")
     x_mentions_pause_seconds: float = Field(default=15.0, ge=3, description="between two looks for mentions")
     x_messages: bool = Field(default=True, description="whether direct messages are read (each costs)")
@@ -91,6 +95,11 @@ class BotSettings(BaseSettings):
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """Arguments first, then the environment, then files named in it, then ``.env``."""
         return init_settings, env_settings, SecretFiles(settings_cls), dotenv_settings, file_secret_settings
+
+    @property
+    def token_path(self) -> Path:
+        """The file of OAuth 2 tokens."""
+        return self.x_token_file or self.data_dir / "x-token.json"
 
     def missing(self, *names: str) -> list[str]:
         """The environment variables behind those of ``names`` that are empty."""

@@ -93,12 +93,12 @@ class Tokens:
         return kept
 
     def _read(self) -> dict[str, Any]:
-        path = self.settings.x_token_file
+        path = self.settings.token_path
         kept: dict[str, Any] = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
         return kept
 
     def _write(self, kept: dict[str, Any]) -> None:
-        path = self.settings.x_token_file
+        path = self.settings.token_path
         new = path.with_suffix(".new")
         with os.fdopen(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8") as file:
             json.dump(kept, file)
@@ -106,7 +106,7 @@ class Tokens:
 
     @contextmanager
     def _locked(self) -> Iterator[None]:
-        lock: Path = self.settings.x_token_file.with_suffix(".lock")
+        lock: Path = self.settings.token_path.with_suffix(".lock")
         lock.parent.mkdir(parents=True, exist_ok=True)
         with lock.open("w") as file:
             fcntl.flock(file, fcntl.LOCK_EX)
