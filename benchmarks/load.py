@@ -1,4 +1,4 @@
-# ruff: noqa: INP001  a script, not a package
+
 """Throws songs at a service of its own and tells how it bears them: ``python benchmarks/load.py --workers 1 2 4``.
 
 For each number of workers it starts ``riffbird serve`` in a folder of its own, warms it up, asks for all songs at once

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from bot.cli.console import progress_bar, say_json, table, tell
+from bot.cli.console import progress_bar, say, say_json, table, tell
+from bot.cli.errors import CommandRefusedError
+
+if TYPE_CHECKING:
+    from rich.progress import TaskID
 
 app = typer.Typer(help="Prepare and describe corpora of MIDI.", no_args_is_help=True, rich_markup_mode=None)
 
@@ -58,6 +62,39 @@ def _show_losses(cards: list[dict[str, Any]], *, as_json: bool) -> None:
         ("round trip", *(name.replace("_", " ") for name in names)),
         [(c["source"], *c["losses"].values()) for c in shown],
     )
+
+
+@app.command()
+def fetch(
+    names: Annotated[
+        list[str] | None, typer.Argument(help="Collections (none: list them), or an https:// address.")
+    ] = None,
+    out: Annotated[Path, typer.Option(help="Folder for the archives.")] = Path("data/archives"),
+    genre: Annotated[str, typer.Option(help="Genre of an archive given by address.")] = "",
+) -> None:
+    """Download public collections of MIDI with a stated licence, ready for riffbird corpus prepare."""
+    from midi_data.fetch import Source, known_sources
+    from midi_data.fetch import fetch as download
+
+    known = known_sources()
+    if not names:
+        table(("collection", "genre", "licence"), [(s.name, s.genre, s.licence) for s in known.values()])
+        return
+    for name in names:
+        if name not in known and "://" not in name:
+            raise CommandRefusedError(f"{name!r} is no known collection. There are: {', '.join(known)}")
+    with progress_bar() as bar:
+        for name in names:
+            source = known.get(name) or Source(Path(name).name.split(".")[0], genre, name, "not stated")
+            task = bar.add_task(source.name, total=None, note="") if bar else None
+
+            def on_bytes(got: int, whole: int | None, task: TaskID | None = task) -> None:
+                if bar and task is not None:
+                    bar.update(task, completed=got, total=whole, note=f"{got / 1e6:.1f} MB")
+
+            path = download(source, out, on_bytes)
+            say(str(path))
+            tell(f"licence: {source.licence}; next: riffbird corpus prepare {path} --genre {source.genre or 'GENRE'}")
 
 
 @app.command()
