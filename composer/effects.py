@@ -43,12 +43,13 @@ def soft_clip(sound: Audio, ceiling: float) -> Audio:
     A peak that is bent in its own stem need not push the whole band down in the master.
     """
     knee = np.float32(0.7 * ceiling)
+    if max(sound.max(initial=0), -sound.min(initial=0)) <= knee:
+        return sound
     room_above = np.float32(ceiling) - knee
     size = np.abs(sound)
     over = size > knee
-    if over.any():
-        bent = knee + room_above * np.tanh((size[over] - knee) / room_above)
-        sound[over] = np.copysign(bent, sound[over])
+    bent = knee + room_above * np.tanh((size[over] - knee) / room_above)
+    sound[over] = np.copysign(bent, sound[over])
     return sound
 
 

@@ -22,6 +22,8 @@ SILENCE_LUFS = -70.0
 _MAKE_UP_DB = 18.0
 """Most gain that makes up for the loudness which limiting took; past it the sound would only get flat."""
 _PASSES, _NEAR_ENOUGH_LU = 5, 0.15
+_MARGIN_DB = 2.0
+"""Peaks are measured for so much more gain than is applied, so that a small correction needs no second look."""
 _FRAME = 48
 """Samples a limiter step: 1 ms."""
 _LOOK_AHEAD = 5
@@ -134,9 +136,11 @@ def master(audio: Audio, target_lufs: float = TARGET_LUFS, ceiling_dbtp: float =
     if loudness <= SILENCE_LUFS:
         return audio
     ceiling, gain_db = amplitude(ceiling_dbtp), target_lufs - loudness
-    most_gain_db = gain_db + _MAKE_UP_DB
-    peaks = _peaks(audio, ceiling / amplitude(most_gain_db))
+    most_gain_db, known_gain_db = gain_db + _MAKE_UP_DB, -np.inf
     for _ in range(_PASSES):
+        if gain_db > known_gain_db:
+            known_gain_db = gain_db + _MARGIN_DB
+            peaks = _peaks(audio, ceiling / amplitude(known_gain_db))
         result = limit(audio * np.float32(amplitude(gain_db)), ceiling, peaks * np.float32(amplitude(gain_db)))
         missing = target_lufs - _quick_loudness(result)
         if abs(missing) < _NEAR_ENOUGH_LU or gain_db >= most_gain_db:
@@ -169,10 +173,9 @@ def _gain_corners(wanted: NDArray[np.float64]) -> NDArray[np.float64]:
     from scipy.ndimage import minimum_filter1d
 
     early = minimum_filter1d(wanted, 2 * _LOOK_AHEAD + 1, mode="nearest")
-    gain, gains = 1.0, []
-    for step in early.tolist():
-        gain = min(step, 1 - (1 - gain) * _RELEASE_PER_FRAME)
-        gains.append(gain)
+    # Each reduction decays by a constant factor until a greater one takes over: in logarithms a running maximum.
+    decay = np.log(_RELEASE_PER_FRAME) * np.arange(len(early))
+    gains = 1 - np.exp(np.maximum.accumulate(np.log(np.maximum(1 - early, 1e-12)) - decay) + decay)
     # A mean over the look-ahead turns steps into ramps and stays under every minimum it was taken from.
     ramps = np.convolve(np.pad(gains, _LOOK_AHEAD, mode="edge"), np.full(_LOOK_AHEAD, 1 / _LOOK_AHEAD), "valid")
     middle = ramps[_LOOK_AHEAD // 2 : _LOOK_AHEAD // 2 + len(gains) + 1]

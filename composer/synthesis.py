@@ -73,8 +73,12 @@ def play(track: Track, song: Song, seconds: float, *, take: int = 0) -> Audio:
     """
     sound = np.zeros((2, round(seconds * SAMPLE_RATE)), np.float32)
     strokes = _humanly([_stroke(song, note) for note in track.notes], take)
-    regions = soundfont().regions(track.program, is_drum=track.is_drum)
-    answers = {region: [s for s in strokes if region.answers(s.key, s.velocity)] for region in regions}
+    keys = {stroke.key for stroke in strokes}
+    answers = {
+        region: [stroke for stroke in strokes if region.answers(stroke.key, stroke.velocity)]
+        for region in soundfont().regions(track.program, is_drum=track.is_drum)
+        if any(region.keys[0] <= key <= region.keys[1] for key in keys)
+    }
     for region, mine in answers.items():
         if mine:
             _play_region(region, mine, _silencers(region, answers), sound)
