@@ -77,10 +77,13 @@ class HouseWords:
 
     def no_song(self, mention: Mention, song: JobState) -> str:
         """The reply to a song that was refused by the band, or failed by our fault."""
-        room = self._room(mention)
         if song.status == "refused":
-            return refusal_reply(song.problem or "", **room)
-        return apology_reply(**room)
+            return refusal_reply(song.problem or "", **self._room(mention))
+        return self.apology(mention)
+
+    def apology(self, mention: Mention) -> str:
+        """The reply when it is our fault."""
+        return apology_reply(**self._room(mention))
 
     def song(self, mention: Mention, song: SongRecord, notices: tuple[str, ...]) -> str:
         """The caption of a finished song."""

@@ -134,7 +134,7 @@ class Ledger:
         return Promise.from_hash(known) if known else None
 
     def say_instead(self, promise: Promise, words: str) -> None:
-        """The song cannot be made (the queue is full): owe words in its place, and give the person's turn back."""
+        """The song cannot be given (the queue is full, a bug): owe words in its place, and give the turn back."""
         person = self._key("person", promise.mention.author_id)
         pipe = self.server.pipeline()
         pipe.hset(self._key("promise", promise.interaction), mapping={"request": "", "job": "", "words": words})

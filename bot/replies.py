@@ -95,7 +95,8 @@ class Desk:
         """One step towards the reply: wait on, or post. Raises only ``CredentialsError``."""
         promise = self.ledger.find(interaction)
         song = self._song_state(promise) if promise else None
-        if promise is None or promise.request is None or (song and song.status in ("done", "refused", "failed")):
+        over = promise is None or promise.state in ("posted", "dropped") or promise.request is None
+        if over or (song is not None and song.status in ("done", "refused", "failed")):
             self._take(interaction, song)
         else:
             self.ledger.postpone(interaction, self.clock.now() + self.poll_seconds)
@@ -170,11 +171,13 @@ class Desk:
 
     def _stumble(self, promise: Promise, bug: Exception) -> None:
         logger.error("%s: a bug on the way to its reply", promise.interaction, exc_info=bug)
-        if promise.attempts >= MOST_BUGS:
+        if promise.attempts >= MOST_BUGS and promise.request is None:
             self.ledger.settle(promise, "dropped")
-        else:
-            pause = backoff_seconds(promise.attempts, self.generator, longest=LONGEST_BACKOFF_SECONDS)
-            self.ledger.release(promise.interaction, self.clock.now() + pause, doubtful=True)
+            return
+        if promise.attempts >= MOST_BUGS:  # the song cannot be posted: an apology can
+            self.ledger.say_instead(promise, self.words.apology(promise.mention))
+        pause = backoff_seconds(promise.attempts, self.generator, longest=LONGEST_BACKOFF_SECONDS)
+        self.ledger.release(promise.interaction, self.clock.now() + pause, doubtful=True)
 
     # ------------------------------------------------------------------ what is said
 

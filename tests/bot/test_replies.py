@@ -73,17 +73,18 @@ def test_old_mentions_are_left_alone_when_a_bot_comes_back(stage: Stage, fake_x:
     assert [len(fake_x.replies_to(post.id)) for post in (old, fresh)] == [0, 1]
 
 
-def test_a_bug_on_the_way_is_logged_and_silences_nobody_else(
+def test_a_bug_on_the_way_is_logged_ends_in_an_apology_and_silences_nobody_else(
     stage: Stage, fake_x: FakeX, caplog: pytest.LogCaptureFixture
 ) -> None:
     bot = stage.x_bot(fake_x)
     bot.frontend.media = MediaRules(("mp4",), most_bytes=1, longest_seconds=140)
     broken, fine = fake_x.write(fake_x.person("ada"), SONG), fake_x.write(fake_x.person("bo"), "@riffbird /help")
     stage.settle(bot)
-    assert [len(fake_x.replies_to(post.id)) for post in (broken, fine)] == [0, 1]
+    assert [len(fake_x.replies_to(post.id)) for post in (broken, fine)] == [1, 1]
+    assert "our fault" in said_to(fake_x, broken.id)[0]
     found = bot.ledger.find(broken.id)
     assert found is not None
-    assert (found.state, found.attempts) == ("dropped", 5)
+    assert (found.state, found.attempts) == ("posted", 6)
     assert "in a size the network takes" in caplog.text
 
 

@@ -63,7 +63,8 @@ class Crowd:
 
     def wave(self, size: int) -> None:
         """``size`` more things are written."""
-        for _ in range(size):
+        goal = len(self.wishes) + size
+        while len(self.wishes) < goal:
             self._pick()(self.generator.choice(self.people))
 
     def _pick(self) -> Callable[[str], None]:
