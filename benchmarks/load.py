@@ -1,4 +1,3 @@
-
 """Throws songs at a service of its own and tells how it bears them: ``python benchmarks/load.py --workers 1 2 4``.
 
 For each number of workers it starts ``riffbird serve`` in a folder of its own, warms it up, asks for all songs at once
@@ -11,6 +10,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -65,9 +65,10 @@ class Result:
 def main() -> None:
     """Measure and report."""
     options = _options()
-    results = [measure(workers, options) for workers in options.workers]
-    for result in results:
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # or the service under test would outlive us
+    for result in (measure(workers, options) for workers in options.workers):
         sys.stdout.write((json.dumps(asdict(result)) if options.json else _row(result)) + "\n")
+        sys.stdout.flush()
 
 
 def measure(workers: int, options: argparse.Namespace) -> Result:

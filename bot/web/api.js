@@ -33,22 +33,45 @@ export function ask(text, key) {
   return call("/compositions", { method: "POST", headers, body: JSON.stringify({ text }) });
 }
 
+const SETTLED = ["done", "refused", "failed"];
+const STREAMS = 3; // a browser opens six connections to a host, and other calls need some of them
+const LOOK_AGAIN = 1500;
+let open = 0;
+
 // Calls onState with each new state until the composition is settled; onTrouble while the connection is gone.
 export function follow(id, onState, onTrouble) {
+  if (open >= STREAMS) return lookLater(id, onState, onTrouble);
   const source = new EventSource(`/compositions/${encodeURIComponent(id)}/events`);
+  open += 1;
+  const close = () => {
+    source.close();
+    open -= 1;
+  };
   source.addEventListener("state", (event) => {
     const state = JSON.parse(event.data);
-    if (["done", "refused", "failed"].includes(state.status)) source.close();
+    if (SETTLED.includes(state.status)) close();
     onState(state);
   });
   source.addEventListener("trouble", (event) => onTrouble(JSON.parse(event.data).detail));
   source.addEventListener("error", () => {
-    if (source.readyState !== EventSource.CLOSED) return onTrouble(UNREACHABLE);
-    // The browser gave up (an HTTP error): ask again in a while, unless the song is gone for good.
-    setTimeout(() => getComposition(id).then(() => follow(id, onState, onTrouble), (problem) => {
-      if (problem.status === 404) onState({ id, status: "failed", problem: "This song is gone.", progress: 1 });
-      else follow(id, onState, onTrouble);
-    }), 2000);
     onTrouble(UNREACHABLE);
+    if (source.readyState !== EventSource.CLOSED) return; // the browser connects again by itself
+    close();
+    lookLater(id, onState, onTrouble);
   });
+}
+
+// One look at the status in a while, then a stream if there is one to be had.
+function lookLater(id, onState, onTrouble) {
+  setTimeout(async () => {
+    try {
+      const state = await getComposition(id);
+      onState(state);
+      if (!SETTLED.includes(state.status)) follow(id, onState, onTrouble);
+    } catch (problem) {
+      if (problem.status === 404) return onState({ id, status: "failed", problem: "This song is gone.", progress: 1 });
+      onTrouble(problem.message);
+      lookLater(id, onState, onTrouble);
+    }
+  }, LOOK_AGAIN);
 }
