@@ -1,0 +1,153 @@
+"""Write the shipped checkpoint's card from its own header and from measured results.
+
+python benchmarks/song_check.py --json > benchmarks/results/songs.json
+python benchmarks/genre_score.py CORPUS --json > benchmarks/results/genre_score.json
+python benchmarks/checkpoint_card.py > docs/checkpoint.md
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+from composer.checkpoint import Header, load_checkpoint, shipped_checkpoint
+from midi_data.events import FIELDS
+
+RESULTS = Path(__file__).parent / "results"
+
+INTRODUCTION = """\
+# The shipped checkpoint
+
+`composer/checkpoints/{file}`: {megabytes:.1f} MB in half precision, {parameters:.1f} million parameters.
+It learned from {notes:.1f} million notes (a piece that came up twice counts twice, transposed anew each time) on two
+CPU cores, by the recipe `training/recipes/{recipe}.toml`, in three legs that [experiments.md](experiments.md) tells.
+Made again in one with
+
+    riffbird train --midi CORPORA --recipe training/recipes/{recipe}.toml --minutes 80
+"""
+
+DATA = """\
+## Data
+
+What it was trained on, genre by genre. Most drums and accompaniments in blues, folk, jazz, pop and rock are generated
+by MMA from its pattern library; melodies and solos are human. `drum-grooves` are human drummers.
+"""
+
+LICENCES = """\
+Licences of the sources, with the number of training pieces. The stated licences cover the files; a composition in a
+file may be protected all the same (POP909 arranges commercial songs, the Weimar Jazz Database transcribes solos over
+standards, OpenEWLD rests on its author's filter). Whether trained weights are a derivative of their data is unsettled.
+"""
+
+VALID = """\
+## How well it predicts
+
+Nats a note on held-out pieces (works never seen in training), exact, told genre, band, tempo and meters only. Fields
+sum to the nll; p(band) is not in it. Durations of drums are fixed and cost almost nothing.
+"""
+
+LIMITS = """\
+## What it cannot do
+
+- It has no words, no melody it was asked for, no idea of a chorus that a listener would call one. The form of a song
+  (which bars repeat which) is borrowed from a training piece.
+- Endings are on the bar line, seldom a cadence.
+- One meter and one tempo a song. No bends, no pedal, no volume changes.
+- A key asked for is a condition, not a rule: the JSON says which key is heard.
+- A blend of genres interpolates conditions; far-apart genres take turns rather than mix.
+- An instrument asked for that the genre's corpus does not have may find little to play.
+- Statistics of its songs against real ones, a discriminator's verdict and copy rates are not on this card: they have
+  not been measured for this checkpoint.
+- Nobody has listened to the corpora piece by piece; their defects are its defects.
+"""
+
+
+def table(headings: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
+    """A Markdown table."""
+    lines = ["| " + " | ".join(headings) + " |", "|" + "---|" * len(headings)]
+    lines += ["| " + " | ".join(str(cell) for cell in row) + " |" for row in rows]
+    return "\n".join(lines) + "\n"
+
+
+def result(name: str) -> Any:
+    """A result file's last JSON value."""
+    return json.loads((RESULTS / f"{name}.json").read_text(encoding="utf-8"))
+
+
+def data_tables(header: Header) -> str:
+    """Amounts and licences."""
+    amounts = table(
+        ("genre", "pieces", "hours", "notes"),
+        [(g, int(a["pieces"]), f"{a['hours']:.1f}", f"{int(a['notes']):,}") for g, a in sorted(header.data.items())],
+    )
+    licences = table(
+        ("genre", "source: licence", "pieces"),
+        [
+            (genre, what, count)
+            for genre, counts in sorted(header.licences.items())
+            for what, count in sorted(counts.items(), key=lambda item: -item[1])
+            if genre != "drum-grooves"
+        ],
+    )
+    grooves = sum(header.licences.get("drum-grooves", {}).values())
+    return f"{amounts}\n{LICENCES}\n{licences}\nAll {grooves} drum grooves: CC-BY-4.0, Groove MIDI Dataset (Magenta).\n"
+
+
+def songs_section() -> str:
+    """What must not happen in songs, counted."""
+    rows = result("songs")
+    return (
+        f"## What its songs keep to\n\n{rows[0]['songs']} songs a genre, 45 s, seeds from 1000 on, written to MIDI and "
+        "read back (`benchmarks/song_check.py`). Bar likeness is the mean over bars of the likeness to the likest of the "
+        "bars 1, 2, 4, 8 and 16 before.\n\n"
+        + table([name.replace("_", " ") for name in rows[0]], [list(row.values()) for row in rows])
+    )
+
+
+def genre_section() -> str:
+    """How often the right genre wins."""
+    scores = result("genre_score")
+    rows = [
+        (g, r["pieces"], f"{100 * r['better_than_a_wrong_genre']:.0f} %", f"{100 * r['best_of_all_genres']:.0f} %")
+        for g, r in scores["genres"].items()
+    ]
+    share = 100 * scores["better_than_a_wrong_genre"]
+    return (
+        "## Whether it knows its genres\n\nHeld-out pieces (their first 1,500 notes), scored under their own and under "
+        f"every other genre (`benchmarks/genre_score.py`): the right one is better than a wrong one in {share:.0f} % of the "
+        "comparisons.\n\n" + table(("genre", "pieces", "better than a wrong one", "best of all eight"), rows)
+    )
+
+
+def main() -> None:
+    """Print the card."""
+    path = shipped_checkpoint()
+    checkpoint = load_checkpoint(path)
+    header = checkpoint.header
+    valid = table(
+        ("genre", "nll", *FIELDS),
+        [(g, *(f"{figures[n]:.3f}" for n in ("nll", *FIELDS))) for g, figures in sorted(header.valid.items())],
+    )
+    introduction = INTRODUCTION.format(
+        file=path.name,
+        megabytes=path.stat().st_size / 1e6,
+        parameters=sum(weight.size for weight in checkpoint.weights.values()) / 1e6,
+        notes=header.trained_notes / 1e6,
+        recipe=header.recipe.get("name", header.name),
+    )
+    sections = [
+        introduction,
+        f"{DATA}\n{data_tables(header)}",
+        f"{VALID}\n{valid}",
+        songs_section(),
+        genre_section(),
+        LIMITS,
+    ]
+    sys.stdout.write("\n".join(sections))
+
+
+if __name__ == "__main__":
+    main()
