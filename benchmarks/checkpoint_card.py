@@ -101,7 +101,7 @@ def songs_section() -> str:
     rows = result("songs")
     return (
         f"## What its songs keep to\n\n{rows[0]['songs']} songs a genre, 45 s, seeds from 1000 on, written to MIDI and "
-        "read back (`benchmarks/song_check.py`). Bar likeness is the mean over bars of the likeness to the likest of the "
+        "read back (`benchmarks/song_check.py`). Bar likeness: mean over bars of the likeness to the likest of the "
         "bars 1, 2, 4, 8 and 16 before.\n\n"
         + table([name.replace("_", " ") for name in rows[0]], [list(row.values()) for row in rows])
     )
@@ -117,8 +117,8 @@ def genre_section() -> str:
     share = 100 * scores["better_than_a_wrong_genre"]
     return (
         "## Whether it knows its genres\n\nHeld-out pieces (their first 1,500 notes), scored under their own and under "
-        f"every other genre (`benchmarks/genre_score.py`): the right one is better than a wrong one in {share:.0f} % of the "
-        "comparisons.\n\n" + table(("genre", "pieces", "better than a wrong one", "best of all eight"), rows)
+        f"every other genre (`benchmarks/genre_score.py`): the right one is better than a wrong one in {share:.0f} % "
+        "of the comparisons.\n\n" + table(("genre", "pieces", "better than a wrong one", "best of all eight"), rows)
     )
 
 
