@@ -17,7 +17,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save_file
 
 from composer.errors import CheckpointError
-from composer.shapes import NetworkShape
+from composer.shapes import NetworkShape, expected_shapes
 from midi_data.events import FINGERPRINT, PART_LIMIT, Ints
 from midi_data.form import FORM_CLASSES
 
@@ -146,8 +146,6 @@ def _header(path: Path, metadata: dict[str, str]) -> Header:
 
 
 def _check(checkpoint: Checkpoint, path: Path) -> None:
-    from composer.engine import expected_shapes
-
     wanted = expected_shapes(checkpoint.shape)
     found = {name: weight.shape for name, weight in checkpoint.weights.items()}
     if wanted != found:

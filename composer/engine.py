@@ -18,7 +18,7 @@ import numpy as np
 
 from composer.checkpoint import Checkpoint
 from composer.grid import ACTIVATION_BITS, ROW_BITS, Curve, Floats, exact_weights, gelu, on_grid, sigmoid
-from composer.shapes import CLOCK, CONDITIONS, LOOKS, NetworkShape
+from composer.shapes import CLOCK, CONDITIONS, LOOKS
 from midi_data.events import FIELDS, VOCABULARY, Ints
 
 
@@ -248,45 +248,3 @@ def _curves(*, exact: bool) -> _Curves:
     if exact:
         return _Curves(Curve(sigmoid, 15), Curve(np.tanh, 15), Curve(gelu, ACTIVATION_BITS))
     return _Curves(_Plain(sigmoid), _Plain(np.tanh), _Plain(gelu))
-
-
-def expected_shapes(shape: NetworkShape) -> dict[str, tuple[int, ...]]:
-    """Every weight's name and shape, as the torch module's ``state_dict`` has them."""
-    widths, lags = shape.field_widths, len(shape.lags)
-    shapes: dict[str, tuple[int, ...]] = {f"tables.{f}.weight": (VOCABULARY[f] + 1, widths[f]) for f in FIELDS}
-    shapes |= {f"clock_tables.{n}.weight": (c, shape.inputs) for n, c in shape.clock_classes.items()}
-    shapes |= {f"condition_tables.{n}.weight": (c, shape.inputs) for n, c in shape.condition_classes.items()}
-    shapes["previous_in.weight"] = (shape.inputs, sum(widths.values()))
-    shapes["previous_in.bias"] = (shape.inputs,)
-    shapes["next_in.weight"] = (shape.inputs, lags * sum(widths[f] for f in LOOKS["next"]))
-    shapes["matched_in.weight"] = (shape.inputs, lags)
-    shapes["band_in.weight"] = (shape.inputs, shape.part)
-    for layer in range(shape.layers):
-        gates, width = 4 * shape.hidden, shape.inputs if layer == 0 else shape.hidden
-        shapes |= {
-            f"layers.{layer}.weight_ih_l0": (gates, width),
-            f"layers.{layer}.weight_hh_l0": (gates, shape.hidden),
-            f"layers.{layer}.bias_ih_l0": (gates,),
-            f"layers.{layer}.bias_hh_l0": (gates,),
-        }
-    for field in FIELDS:
-        shapes |= _head_shapes(shape, field)
-    return shapes
-
-
-def _head_shapes(shape: NetworkShape, field: str) -> dict[str, tuple[int, ...]]:
-    widths, looks = shape.field_widths, shape.looks(field)
-    before = sum(widths[f] for f in FIELDS[: FIELDS.index(field)])
-    shapes: dict[str, tuple[int, ...]] = {
-        "from_hidden.weight": (shape.head, shape.hidden),
-        "from_hidden.bias": (shape.head,),
-        "from_looks.weight": (shape.head, looks * widths[field]),
-        "to_table.weight": (widths[field], shape.head),
-        "to_table.bias": (widths[field],),
-        "copy.weight": (looks, shape.head),
-        "copy.bias": (looks,),
-        "bias": (VOCABULARY[field],),
-    }
-    if before:
-        shapes |= {"from_chosen.weight": (shape.head, before), "from_position.weight": (shape.head, shape.inputs)}
-    return {f"heads.{field}.{name}": size for name, size in shapes.items()}

@@ -18,7 +18,7 @@ from composer.render import RenderedFiles, render
 from composer.rendition import PartFacts, Rendition, Timings
 from composer.request import ComposeRequest, Format
 from midi_data.events import encode
-from midi_data.prepare import song_key
+from midi_data.heard_key import heard_key
 from midi_data.song import Song
 
 Stage = Literal["composing", "rendering"]
@@ -112,7 +112,7 @@ def subtitle(plan: Plan, song: Song) -> str:
 def _rendition(
     request: ComposeRequest, plan: Plan, song: Song, files: RenderedFiles, band: Band, timings: Timings
 ) -> Rendition:
-    heard = song_key(encode(song))
+    heard = heard_key(encode(song))
     notices = []
     if request.key and heard and str(heard) != str(plan.key):
         notices.append(f"asked for {plan.key}, sounds most like {heard}")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from midi_data.bars import METER_CLASSES, POSITION_CLASSES
+from midi_data.events import FIELDS, VOCABULARY
 from midi_data.form import FORM_CLASSES
 from midi_data.steps import LAGS
 
@@ -67,3 +68,45 @@ class NetworkShape:
         """Classes of each condition, in the order of ``CONDITIONS``."""
         counts = (self.genres, self.styles, TEMPO_CLASSES, KEY_CLASSES, DENSITY_CLASSES)
         return dict(zip(CONDITIONS, counts, strict=True))
+
+
+def expected_shapes(shape: NetworkShape) -> dict[str, tuple[int, ...]]:
+    """Every weight's name and shape, as the torch module's ``state_dict`` has them."""
+    widths, lags = shape.field_widths, len(shape.lags)
+    shapes: dict[str, tuple[int, ...]] = {f"tables.{f}.weight": (VOCABULARY[f] + 1, widths[f]) for f in FIELDS}
+    shapes |= {f"clock_tables.{n}.weight": (c, shape.inputs) for n, c in shape.clock_classes.items()}
+    shapes |= {f"condition_tables.{n}.weight": (c, shape.inputs) for n, c in shape.condition_classes.items()}
+    shapes["previous_in.weight"] = (shape.inputs, sum(widths.values()))
+    shapes["previous_in.bias"] = (shape.inputs,)
+    shapes["next_in.weight"] = (shape.inputs, lags * sum(widths[f] for f in LOOKS["next"]))
+    shapes["matched_in.weight"] = (shape.inputs, lags)
+    shapes["band_in.weight"] = (shape.inputs, shape.part)
+    for layer in range(shape.layers):
+        gates, width = 4 * shape.hidden, shape.inputs if layer == 0 else shape.hidden
+        shapes |= {
+            f"layers.{layer}.weight_ih_l0": (gates, width),
+            f"layers.{layer}.weight_hh_l0": (gates, shape.hidden),
+            f"layers.{layer}.bias_ih_l0": (gates,),
+            f"layers.{layer}.bias_hh_l0": (gates,),
+        }
+    for field in FIELDS:
+        shapes |= _head_shapes(shape, field)
+    return shapes
+
+
+def _head_shapes(shape: NetworkShape, field: str) -> dict[str, tuple[int, ...]]:
+    widths, looks = shape.field_widths, shape.looks(field)
+    before = sum(widths[f] for f in FIELDS[: FIELDS.index(field)])
+    shapes: dict[str, tuple[int, ...]] = {
+        "from_hidden.weight": (shape.head, shape.hidden),
+        "from_hidden.bias": (shape.head,),
+        "from_looks.weight": (shape.head, looks * widths[field]),
+        "to_table.weight": (widths[field], shape.head),
+        "to_table.bias": (widths[field],),
+        "copy.weight": (looks, shape.head),
+        "copy.bias": (looks,),
+        "bias": (VOCABULARY[field],),
+    }
+    if before:
+        shapes |= {"from_chosen.weight": (shape.head, before), "from_position.weight": (shape.head, shape.inputs)}
+    return {f"heads.{field}.{name}": size for name, size in shapes.items()}

@@ -19,8 +19,8 @@ import numpy as np
 
 from midi_data.archive import MidiMember, is_archive, midi_members
 from midi_data.errors import BadMidiError, CorpusError
-from midi_data.events import DURATIONS, FINGERPRINT, EventSequence, encode
-from midi_data.keys import Key, estimate_key
+from midi_data.events import FINGERPRINT, EventSequence, encode
+from midi_data.heard_key import heard_key, key_class
 from midi_data.manifest import Entry, guessed_entry, read_manifest
 from midi_data.midi_file import song_from_bytes
 from midi_data.pieces import Piece, piece_line
@@ -165,26 +165,12 @@ def _store(making: _Making, name: str, entry: Entry, song: Song, events: EventSe
             count=len(events),
             end=song.end,
             seconds=round(song.duration_seconds, 3),
-            key=key_class(song_key(events)),
+            key=key_class(heard_key(events)),
             tempos=tuple((t.onset, t.bpm) for t in song.tempos),
             meters=tuple((m.onset, m.numerator, m.denominator) for m in song.meters),
         )
     )
     making.note_count += len(events)
-
-
-def song_key(events: EventSequence) -> Key | None:
-    """The likeliest key by the lengths of the pitch classes that sound; ``None`` for drums alone."""
-    pitched = events.pitch < 128
-    if not pitched.any():
-        return None
-    lengths = np.minimum(np.asarray(DURATIONS)[events.duration[pitched]], 96)
-    return estimate_key(np.bincount(events.pitch[pitched] % 12, weights=lengths, minlength=12).tolist())
-
-
-def key_class(key: Key | None) -> int:
-    """0: no key; 1–12: major on C … B; 13–24: minor on C … B."""
-    return 0 if key is None else 1 + key.tonic + 12 * (key.mode == "minor")
 
 
 def _card(making: _Making, source: Path, digests: set[bytes]) -> dict[str, Any]:

@@ -50,7 +50,12 @@ def test_the_example_is_a_whole_metal_band_at_160_and_repeats_byte_for_byte(tmp_
         songs.append((facts, (tmp_path / facts["files"]["mid"]).read_bytes()))
     (facts, first), (_, second) = songs
     assert first == second
-    assert (facts["title"], facts["genre"], facts["tempo_bpm"], facts["seed"]) == ("Dancing robots", "heavy-metal", 160.0, 7)
+    assert (facts["title"], facts["genre"], facts["tempo_bpm"], facts["seed"]) == (
+        "Dancing robots",
+        "heavy-metal",
+        160.0,
+        7,
+    )
     song = read_midi(tmp_path / facts["files"]["mid"])
     assert [tempo.bpm for tempo in song.tempos] == [160.0]
     assert abs(song.duration_seconds - 45) <= 1.5
@@ -74,7 +79,9 @@ def share_of_bars(song: Song, role: str) -> float:
 
 
 def test_json_has_every_promised_field(tmp_path: Path, tiny: Path) -> None:
-    result = riffbird("compose", "/l 10", "--checkpoint", tiny, "--format", "mid", "--count", "2", "--json", cwd=tmp_path)
+    result = riffbird(
+        "compose", "/l 10", "--checkpoint", tiny, "--format", "mid", "--count", "2", "--json", cwd=tmp_path
+    )
     lines = [json.loads(line) for line in result.stdout.splitlines()]
     assert len(lines) == 2
     promised = {
@@ -89,7 +96,8 @@ def test_json_has_every_promised_field(tmp_path: Path, tiny: Path) -> None:
 
 def test_flags_win_over_words_and_clamping_is_said(tmp_path: Path, tiny: Path) -> None:
     result = riffbird(
-        "compose", "X /t 100 /g jazz", "--tempo", "900", "--length", "10", "--checkpoint", tiny, "--format", "mid", "--json",
+        "compose", "X /t 100 /g jazz", "--tempo", "900", "--length", "10", "--checkpoint", tiny,
+        "--format", "mid", "--json",
         cwd=tmp_path,
     )  # fmt: skip
     facts = json.loads(result.stdout)

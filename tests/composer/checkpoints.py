@@ -6,8 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from composer.checkpoint import LINEUP_COLUMNS, Checkpoint, header_for
-from composer.engine import expected_shapes
-from composer.shapes import NetworkShape
+from composer.shapes import NetworkShape, expected_shapes
 from midi_data.events import PART_LIMIT, part_code
 
 GENRES = ("heavy-metal", "jazz")

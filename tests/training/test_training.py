@@ -56,20 +56,22 @@ def test_the_loss_falls_and_every_update_is_reported(held: tuple[Held, Held], tm
     assert reports[-1].seconds_left == 0
 
 
-def test_a_resumed_training_ends_with_the_same_weights_as_an_undisturbed_one(held: tuple[Held, Held], tmp_path: Path) -> None:
+def test_a_resumed_training_ends_with_the_same_weights_as_an_undisturbed_one(
+    held: tuple[Held, Held], tmp_path: Path
+) -> None:
     whole = training(held, tmp_path / "whole")
     whole.run(lambda _: None)
 
-    class Stopped(Exception):
+    class StoppedError(Exception):
         pass
 
     def stop_at_eight(report: Report) -> None:
         if report.update == 8:
             broken.save()
-            raise Stopped
+            raise StoppedError
 
     broken = training(held, tmp_path / "broken")
-    with pytest.raises(Stopped):
+    with pytest.raises(StoppedError):
         broken.run(stop_at_eight)
     resumed = training(held, tmp_path / "broken")
     resumed.resume()
@@ -90,7 +92,9 @@ def test_the_best_checkpoint_composes(held: tuple[Held, Held], tmp_path: Path) -
 
 
 def test_early_stopping_ends_a_training_that_gets_no_better(held: tuple[Held, Held], tmp_path: Path) -> None:
-    still = TINY.model_copy(update={"learning_rate": 1e-12, "valid_every": 1, "patience": 2, "updates": 50, "ema_decay": 0.0})
+    still = TINY.model_copy(
+        update={"learning_rate": 1e-12, "valid_every": 1, "patience": 2, "updates": 50, "ema_decay": 0.0}
+    )
     run = training(held, tmp_path, still)
     run.run(lambda _: None)
     assert run.update < 50
@@ -170,7 +174,9 @@ def test_a_folder_of_midi_becomes_a_checkpoint(tmp_path: Path, monkeypatch: pyte
     written = run_training(order, Quiet())
     first = load_checkpoint(written)
     assert first.header.genres == ("ska",)
-    more = Order(genre="dub", midi=midi_folder(tmp_path / "dub", count=3), recipe=tmp_path / "r.toml", updates=2, base=written)
+    more = Order(
+        genre="dub", midi=midi_folder(tmp_path / "dub", count=3), recipe=tmp_path / "r.toml", updates=2, base=written
+    )
     second = load_checkpoint(run_training(more, Quiet()))
     assert second.header.genres == ("ska", "dub")
 
