@@ -28,7 +28,7 @@ from midi_data.steps import steps_of
 
 SHORTEST_LINEUP_BARS = 12
 """Lineups of jingles and fragments are passed by while there are longer ones."""
-HIDING = (0.9, 0.35, 0.05, 0.0)
+HIDING = (0.9, 0.15, 0.02, 0.0)
 """How often a pitched part cannot look back in a new, varied, nearly same, same bar: new bars are made, not copied."""
 _PLAN_STREAM = 1
 """Distinguishes the plan's random numbers from the notes'."""

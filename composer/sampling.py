@@ -30,7 +30,7 @@ class SamplingParameters:
 def parameters_for(randomness: float) -> SamplingParameters:
     """The one place where randomness (0 careful … 1 wild) becomes sampling parameters; each rises with it."""
     r = min(max(randomness, 0.0), 1.0)
-    return SamplingParameters(temperature=0.8 + 0.35 * r, top_p=0.90 + 0.10 * r, tau=0.4 + 0.8 * r)
+    return SamplingParameters(temperature=0.8 + 0.22 * r, top_p=0.87 + 0.13 * r, tau=0.4 + 0.8 * r)
 
 
 def masked(logits: NDArray[np.floating], allowed: NDArray[np.bool_]) -> Vector:
