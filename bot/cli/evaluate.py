@@ -1,0 +1,106 @@
+"""``riffbird evaluate``: real held-out pieces of a genre beside songs of a checkpoint. Needs the ``evaluate`` extra."""
+
+from __future__ import annotations
+
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from bot.cli.console import say, say_json, table, tell
+from bot.cli.errors import CommandRefusedError
+
+NEEDED = ("torch", "sklearn", "matplotlib")
+
+
+def evaluate(
+    corpus: Annotated[
+        Path, typer.Option(help="A prepared corpus, or a folder or archive of MIDI files (prepared in passing).")
+    ],
+    genre: Annotated[str, typer.Option(help="The genre to compose and to compare with.")],
+    songs: Annotated[int, typer.Option(min=2, help="How many songs to compose.")] = 40,
+    seed: Annotated[int, typer.Option(min=0, help="Of the first song, and of every split.")] = 0,
+    randomness: Annotated[float, typer.Option(min=0, max=1, help="0 careful, 1 wild.")] = 0.5,
+    checkpoint: Annotated[Path | None, typer.Option(help="The network to judge (default: the shipped one).")] = None,
+    out: Annotated[Path | None, typer.Option(help="Write a page of plots (index.html) into this folder.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object instead of the table.")] = False,
+) -> None:
+    """Judge a checkpoint: musical statistics, structure, copies, discriminators, control, likelihood."""
+    missing = [name for name in NEEDED if find_spec(name) is None]
+    if missing:
+        raise CommandRefusedError(f"evaluating needs {', '.join(missing)}: pip install 'riffbird[train,evaluate]'")
+    from bot.cli.score import canonical
+    from composer.checkpoint import load_checkpoint
+    from training.evaluation.evaluate import Order
+    from training.evaluation.evaluate import evaluate as run
+    from training.evaluation.page import write_page
+
+    judged = load_checkpoint(checkpoint)
+    order = Order(corpus, canonical(genre, judged.header.genres), songs, seed, randomness)
+    found = run(order, judged, tell)
+    if as_json:
+        say_json(found.report)
+    else:
+        show(found.report)
+    if out:
+        tell(f"plots: {write_page(found, judged, out)}")
+
+
+def show(report: dict[str, Any]) -> None:
+    """The report as tables."""
+    real, songs = report["real"], report["songs"]
+    how = f"randomness {report['randomness']}, seed {report['seed']}"
+    say(f"{report['genre']}, checkpoint {report['checkpoint']}, {how}")
+    say(f"{songs['compared']} songs beside {real['works']} held-out works, excerpts of {report['bars']} bars")
+    say("intervals: 5-95 %; distances are medians over random splits of the works into halves\n")
+    table(
+        ("statistic", "real", "songs", "to songs", "real halves", "ratio", "interval"),
+        [_statistic(row) for row in report["statistics"]],
+    )
+    near = report["within_1.25"]
+    say(f"\n{near['near_enough']} of {near['statistics']} statistics within 1.25 x the distance between real halves\n")
+    table(("judgement", "real", "interval", "songs", "interval", "n real", "n songs"), list(_judgements(report)))
+    opponents = report["discriminators"]
+    say()
+    table(
+        ("discriminator", "right", "interval", "excerpts", "works"),
+        [(n, _cell(v["accuracy"]), _span(v["accuracy_interval"]), v["excerpts"], v["works"])
+         for n, v in ((name, opponents[name]) for name in ("trees", "network"))],
+    )  # fmt: skip
+    obeyed = report["obeyed"]
+    say(
+        f"\nasked tempo kept {obeyed['tempo']:.0%}, length within a bar {obeyed['length_within_a_bar']:.0%}, "
+        f"parts of the band that play {obeyed['band_parts_that_play']:.0%} ({obeyed['songs']} songs)"
+    )
+
+
+def _statistic(row: dict[str, Any]) -> tuple[str, ...]:
+    cells = (row.get("real_mean"), row.get("songs_mean"), row["songs"], row["halves"], row["ratio"])
+    return (row["name"], *map(_cell, cells), _span(row["ratio_interval"]))
+
+
+def _judgements(report: dict[str, Any]) -> list[tuple[object, ...]]:
+    rows = [_judgement("copy rate", report["copy_rate"], "copy_rate")]
+    if report["genre_control"]:
+        rows.append(_judgement("genre recognised", report["genre_control"], "accuracy"))
+    rows.append(_judgement("nats a note", report["nll"], "nll"))
+    fields = report["nll"]["real"]["fields"]
+    return rows + [
+        (f"  {name}", _cell(nats), "", _cell(report["nll"]["songs"]["fields"][name]), "", "", "")
+        for name, nats in fields.items()
+    ]
+
+
+def _judgement(name: str, found: dict[str, Any], key: str) -> tuple[object, ...]:
+    real, songs = found["real"], found["songs"]
+    cells = [cell for each in (real, songs) for cell in (_cell(each[key]), _span(each["interval"]))]
+    return (name, *cells, real["works"], songs["works"])
+
+
+def _cell(value: float | None) -> str:
+    return "-" if value is None else f"{value:.3f}"
+
+
+def _span(values: list[float | None] | None) -> str:
+    return "-" if values is None else f"{_cell(values[0])}..{_cell(values[1])}"

@@ -1,0 +1,193 @@
+"""One evaluation from corpus and checkpoint to a report: real held-out pieces beside as honest a number of songs.
+
+Says what is compared with what, and in which order; each comparison lives in a file of its own.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from composer.checkpoint import Checkpoint
+from composer.compose import Band
+from composer.score import Scorer
+from midi_data.excerpts import parts_of
+from midi_data.pieces import Shard
+from training.evaluation.control import genre_report, obeyed_report
+from training.evaluation.distances import INTERVAL, Comparison, compare, jensen_shannon, mean_histogram, wasserstein
+from training.evaluation.errors import EvaluationError
+from training.evaluation.features import Measured, measure
+from training.evaluation.folds import cross_validate
+from training.evaluation.likelihood import likelihood_report
+from training.evaluation.novelty_check import novelty_report, training_grams
+from training.evaluation.samples import (
+    Composed,
+    Sample,
+    compose_songs,
+    composed_samples,
+    excerpt_bars,
+    held_out,
+    opened,
+    real_samples,
+)
+from training.evaluation.trees import tree_judge
+from training.evaluation.window_network import network_judge
+
+JUDGED_BARS = 16
+"""Bars of the excerpts that the discriminators and the genre's ear judge."""
+NEAR_ENOUGH = 1.25
+"""A statistic is near enough where songs are at most so many times as far as two halves of the real pieces."""
+
+Note = Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """What is asked for; see ``riffbird evaluate --help``."""
+
+    corpus: Path
+    genre: str
+    songs: int = 40
+    seed: int = 0
+    randomness: float = 0.5
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Evaluation:
+    """``report``: JSON-ready, NaN as None. The samples and what was measured on them are kept for the plots."""
+
+    report: dict[str, Any]
+    real: list[Sample]
+    songs: list[Sample]
+    real_measured: Measured
+    songs_measured: Measured
+
+
+def evaluate(order: Order, checkpoint: Checkpoint, note: Note) -> Evaluation:
+    """Judge ``checkpoint``. Raises ``EvaluationError`` or ``CorpusError`` where there is too little to judge by."""
+    with opened(order.corpus, order.genre) as shards:
+        held = held_out(shards, order.genre)
+        bars = excerpt_bars(held)
+        real = real_samples(held, bars)
+        note(f"{len(real)} excerpts of {bars} bars of {len({s.work for s in real})} held-out works; composing")
+        composed = compose_songs(
+            Band(checkpoint), order.genre, bars, order.songs, order.seed, randomness=order.randomness
+        )
+        songs = composed_samples(composed, bars)
+        if len(songs) < 2:
+            raise EvaluationError(f"2 songs of {bars} bars at least are compared, here are {len(songs)}")
+        return _judged(order, checkpoint, note, shards, real, composed, songs, bars)
+
+
+def _judged(
+    order: Order,
+    checkpoint: Checkpoint,
+    note: Note,
+    shards: list[Shard],
+    real: list[Sample],
+    composed: list[Composed],
+    songs: list[Sample],
+    bars: int,
+) -> Evaluation:
+    measured = measure([s.events for s in real]), measure([s.events for s in songs])
+    report = _heading(order, checkpoint, real, songs, bars)
+    note("statistics")
+    report["statistics"] = statistics(measured[0], [s.work for s in real], measured[1], order.seed)
+    report["within_1.25"] = near_enough(report["statistics"])
+    note("discriminators")
+    short_real, short_songs = _shorter(real), _shorter(songs)
+    report["discriminators"] = discriminators(short_real, short_songs, order.seed)
+    note("copy rate, genre, likelihood")
+    report["copy_rate"] = novelty_report(real, songs, training_grams(shards), order.seed)
+    judged_bars = min(JUDGED_BARS, bars)
+    report["genre_control"] = genre_report(shards, order.genre, short_real, short_songs, judged_bars, order.seed)
+    report["nll"] = likelihood_report(Scorer(checkpoint), order.genre, real, songs)
+    report["obeyed"] = obeyed_report(composed)
+    return Evaluation(plain(report), real, songs, *measured)
+
+
+def _heading(
+    order: Order, checkpoint: Checkpoint, real: list[Sample], songs: list[Sample], bars: int
+) -> dict[str, Any]:
+    return {
+        "genre": order.genre,
+        "checkpoint": checkpoint.label,
+        "corpus": order.corpus.name,
+        "seed": order.seed,
+        "randomness": order.randomness,
+        "bars": bars,
+        "interval_quantiles": INTERVAL,
+        "real": {"works": len({s.work for s in real}), "excerpts": len(real)},
+        "songs": {"composed": order.songs, "compared": len(songs)},
+    }
+
+
+def _shorter(samples: list[Sample]) -> list[Sample]:
+    """Samples in excerpts of ``JUDGED_BARS`` bars (as they are where they are shorter), empty ones left out."""
+    cut = [Sample(s.work, each) for s in samples for each in (parts_of(s.events, JUDGED_BARS) or [s.events])]
+    return [sample for sample in cut if len(sample.events)]
+
+
+def statistics(real: Measured, works: list[str], songs: Measured, seed: int) -> list[dict[str, Any]]:
+    """A row a statistic: means, distance to the songs and between real halves, ratio, with sizes and intervals."""
+    rows = []
+    for name, values in real.scalars.items():
+        ours = songs.scalars[name]
+        found = compare(values, works, ours, wasserstein, seed)
+        rows.append(_row(name, "wasserstein", found, seed) | {"real_mean": _mean(values), "songs_mean": _mean(ours)})
+    for name, counts in real.histograms.items():
+        ours = songs.histograms[name]
+        found = compare(counts, works, ours, jensen_shannon, seed)
+        means = {f"{who}_histogram": _shares(each) for who, each in (("real", counts), ("songs", ours))}
+        rows.append(_row(name, "jensen_shannon_bits", found, seed) | means)
+    return rows
+
+
+def _row(name: str, distance: str, found: Comparison, seed: int) -> dict[str, Any]:
+    return {"name": name, "distance": distance, "seed": seed, **asdict(found)}
+
+
+def _mean(values: np.ndarray[Any, np.dtype[np.float64]]) -> float:
+    known = values[~np.isnan(values)]
+    return float(known.mean()) if len(known) else math.nan
+
+
+def _shares(counts: np.ndarray[Any, np.dtype[np.float64]]) -> list[float] | None:
+    shares = mean_histogram(counts)
+    return None if shares is None else [round(share, 5) for share in shares.tolist()]
+
+
+def near_enough(rows: list[dict[str, Any]]) -> dict[str, int]:
+    """How many statistics songs have within ``NEAR_ENOUGH``; where real halves do not differ at all, songs must not."""
+    known = [row for row in rows if math.isfinite(row["songs"])]
+    near = sum(row["songs"] <= NEAR_ENOUGH * row["halves"] for row in known)
+    return {"statistics": len(known), "near_enough": near}
+
+
+def discriminators(real: list[Sample], songs: list[Sample], seed: int) -> dict[str, Any]:
+    """Balanced accuracy of both opponents on works they have not seen; 0.5 is what songs like real ones would give."""
+    both = [*real, *songs]
+    works, ours = [sample.work for sample in both], np.arange(len(both)) >= len(real)
+    pieces = [sample.events for sample in both]
+    judges = {
+        "trees": tree_judge(measure(pieces).rows, ours, seed),
+        "network": network_judge(pieces, ours, seed),
+    }
+    found = {name: asdict(cross_validate(works, ours, judge, seed)) for name, judge in judges.items()}
+    return {**found, "real_excerpts": len(real), "song_excerpts": len(songs), "seed": seed}
+
+
+def plain(value: Any) -> Any:
+    """``value`` as JSON can say it: tuples as lists, numbers that are none as None, the rest to six figures."""
+    if isinstance(value, dict):
+        return {name: plain(each) for name, each in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [plain(each) for each in value]
+    if isinstance(value, float):
+        return float(f"{value:.6g}") if math.isfinite(value) else None
+    return value

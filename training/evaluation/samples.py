@@ -1,0 +1,148 @@
+"""What is compared: real pieces by work, and songs composed for the comparison, as excerpts of equal length in bars.
+
+Knows corpora and the composer; deliberately does not know what is measured.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections import defaultdict
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from composer.compose import Band
+from composer.plan import Plan, plan_song
+from composer.request import LENGTH_RANGE_SECONDS, ComposeRequest
+from midi_data.events import EventSequence, encode
+from midi_data.excerpts import excerpt, sounding_bars, spread_excerpts
+from midi_data.midi_file import read_midi, write_midi
+from midi_data.pieces import Piece, Shard, all_pieces, open_shards
+from midi_data.prepare import prepare
+from midi_data.song import TICKS_PER_QUARTER, Song
+from training.evaluation.errors import EvaluationError
+
+BAR_CHOICES = (32, 16, 8)
+"""Lengths of an excerpt: the longest that most of the real works have."""
+MOST_WORKS = 2 / 3
+EXCERPTS_A_PIECE = 3
+FEWEST_WORKS = 4
+"""Halves of fewer works say nothing."""
+
+Held = tuple[Shard, Piece]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Sample:
+    """One excerpt and the work (or song) it is from: excerpts of one work never stand on both sides of a split."""
+
+    work: str
+    events: EventSequence
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Composed:
+    """A song as asked (``plan``, ``asked_seconds``) and as read back from its MIDI file."""
+
+    plan: Plan
+    asked_seconds: float
+    song: Song
+
+
+@contextmanager
+def opened(corpus: Path, genre: str) -> Iterator[list[Shard]]:
+    """The shards of a prepared corpus, or of files that are prepared into a temporary folder first."""
+    if (corpus / "card.json").exists() or any(corpus.glob("*/card.json")):
+        yield open_shards(corpus)
+        return
+    with tempfile.TemporaryDirectory(prefix="riffbird-evaluate-") as folder:
+        prepare(corpus, Path(folder), genre=genre)
+        yield open_shards(Path(folder))
+
+
+def held_out(shards: list[Shard], genre: str) -> list[Held]:
+    """The genre's pieces of the split ``valid``. Raises ``EvaluationError`` where there are too few works."""
+    held = [pair for pair in all_pieces(shards, "valid") if pair[1].genre == genre]
+    works = {piece.work for _, piece in held}
+    if len(works) < FEWEST_WORKS:
+        raise EvaluationError(
+            f"an evaluation needs {FEWEST_WORKS} held-out works of {genre} at least, not {len(works)}"
+        )
+    return held
+
+
+def excerpt_bars(held: list[Held]) -> int:
+    """The longest of ``BAR_CHOICES`` that two works of three have. Raises ``EvaluationError`` where none is."""
+    longest: dict[str, int] = defaultdict(int)
+    for shard, piece in held:
+        first, stop = sounding_bars(shard.events(piece))
+        longest[piece.work] = max(longest[piece.work], stop - first)
+    for bars in BAR_CHOICES:
+        if sum(length >= bars for length in longest.values()) >= MOST_WORKS * len(longest):
+            return bars
+    raise EvaluationError(f"excerpts of {BAR_CHOICES[-1]} bars are compared, most of these pieces are shorter")
+
+
+def real_samples(held: list[Held], bars: int) -> list[Sample]:
+    """Up to three excerpts a piece, from its beginning, middle and end."""
+    return [
+        Sample(piece.work, each)
+        for shard, piece in held
+        for each in spread_excerpts(shard.events(piece), bars, EXCERPTS_A_PIECE)
+    ]
+
+
+def drawn(held: list[Held], count: int, rng: np.random.Generator) -> list[Held]:
+    """At most ``count`` of the pieces, drawn without putting back."""
+    order = rng.permutation(len(held))[:count]
+    return [held[i] for i in sorted(order.tolist())]
+
+
+def compose_songs(
+    band: Band,
+    genre: str,
+    bars: int,
+    count: int,
+    seed: int,
+    *,
+    randomness: float,
+    on_progress: Callable[[float], None] | None = None,
+) -> list[Composed]:
+    """``count`` songs of about ``bars`` bars, with seeds from ``seed`` on, written to MIDI and read back."""
+    asked = [_request(band, genre, bars, seed + number, randomness) for number in range(count)]
+    plans = [plan_song(request, band.checkpoint) for request in asked]
+    songs = band.compose(plans, on_progress)
+    with tempfile.TemporaryDirectory(prefix="riffbird-evaluate-") as folder:
+        path = Path(folder) / "song.mid"
+        return [
+            Composed(plan, request.length_seconds, _read_back(song, path))
+            for plan, request, song in zip(plans, asked, songs, strict=True)
+        ]
+
+
+def composed_samples(songs: list[Composed], bars: int) -> list[Sample]:
+    """The first ``bars`` bars of each song that has them; its work is its seed."""
+    samples = []
+    for each in songs:
+        events = encode(each.song)
+        if len(events) and each.song.bar_count >= bars:
+            samples.append(Sample(f"song {each.plan.seed}", excerpt(events, 0, bars)))
+    return samples
+
+
+def _request(band: Band, genre: str, bars: int, seed: int, randomness: float) -> ComposeRequest:
+    """A request for the tempo that the seed would draw, and the seconds that ``bars`` bars last at it."""
+    plain = ComposeRequest(genres={genre: 1.0}, seed=seed, randomness=randomness)
+    plan = plan_song(plain, band.checkpoint)
+    seconds = bars * plan.meter.bar_ticks / TICKS_PER_QUARTER * 60 / plan.tempo_bpm
+    low, high = LENGTH_RANGE_SECONDS
+    changes = {"tempo_bpm": plan.tempo_bpm, "length_seconds": min(max(seconds, low), high)}
+    return ComposeRequest.model_validate({**plain.model_dump(), **changes})
+
+
+def _read_back(song: Song, path: Path) -> Song:
+    write_midi(song, path)
+    return read_midi(path)
