@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from bot.cli.console import say, say_json, table, tell
+from bot.cli.console import progress_bar, say, say_json, table, tell
 from bot.cli.errors import CommandRefusedError
+
+if TYPE_CHECKING:
+    from rich.progress import Progress
 
 NEEDED = ("torch", "sklearn", "matplotlib")
 
@@ -38,13 +42,26 @@ def evaluate(
 
     judged = load_checkpoint(checkpoint)
     order = Order(corpus, canonical(genre, judged.header.genres), songs, seed, randomness)
-    found = run(order, judged, tell)
+    with progress_bar() as bar:
+        found = run(order, judged, tell, _shown(bar))
     if as_json:
         say_json(found.report)
     else:
         show(found.report)
     if out:
         tell(f"plots: {write_page(found, judged, out)}")
+
+
+def _shown(bar: Progress | None) -> Callable[[float], None] | None:
+    """What moves ``bar`` to a share of the composing, if there is one."""
+    if bar is None:
+        return None
+    task = bar.add_task("composing", total=1, note="")
+
+    def move(share: float) -> None:
+        bar.update(task, completed=share)
+
+    return move
 
 
 def show(report: dict[str, Any]) -> None:

@@ -68,15 +68,26 @@ class Evaluation:
     songs_measured: Measured
 
 
-def evaluate(order: Order, checkpoint: Checkpoint, note: Note) -> Evaluation:
-    """Judge ``checkpoint``. Raises ``EvaluationError`` or ``CorpusError`` where there is too little to judge by."""
+def evaluate(
+    order: Order, checkpoint: Checkpoint, note: Note, on_progress: Callable[[float], None] | None = None
+) -> Evaluation:
+    """Judge ``checkpoint``; ``on_progress`` hears 0 … 1 of the composing.
+
+    Raises ``EvaluationError`` or ``CorpusError`` where there is too little to judge by.
+    """
     with opened(order.corpus, order.genre) as shards:
         held = held_out(shards, order.genre)
         bars = excerpt_bars(held)
         real = real_samples(held, bars)
         note(f"{len(real)} excerpts of {bars} bars of {len({s.work for s in real})} held-out works; composing")
         composed = compose_songs(
-            Band(checkpoint), order.genre, bars, order.songs, order.seed, randomness=order.randomness
+            Band(checkpoint),
+            order.genre,
+            bars,
+            order.songs,
+            order.seed,
+            randomness=order.randomness,
+            on_progress=on_progress,
         )
         songs = composed_samples(composed, bars)
         if len(songs) < 2:
