@@ -29,7 +29,7 @@ from typing import Any
 import httpx
 
 PAUSE_SECONDS = 0.1
-"""Between two looks at a song's status: the error of every time below."""
+"""Between two looks at a song's status (longer above 20 songs): the error of every time below."""
 SETTLED = {"done", "refused", "failed"}
 MIB = 2**20
 
@@ -124,8 +124,13 @@ def watched(pid: int) -> Iterator[dict[str, int]]:
         thread.join()
 
 
-def ask(client: httpx.Client, number: int, options: argparse.Namespace) -> Song:
-    """Ask for one song and wait for it."""
+def ask(shared: httpx.Client, number: int, options: argparse.Namespace) -> Song:
+    """Ask for one song and wait for it, on a connection of its own: hundreds of threads share no client well."""
+    with httpx.Client(base_url=shared.base_url, timeout=60) as client:
+        return _ask(client, number, options)
+
+
+def _ask(client: httpx.Client, number: int, options: argparse.Namespace) -> Song:
     body = {"text": f"Load {number} {options.tweet} /l {options.seconds}", "formats": options.formats}
     begun = time.monotonic()
     answer = client.post("/compositions", json=body)
@@ -135,7 +140,8 @@ def ask(client: httpx.Client, number: int, options: argparse.Namespace) -> Song:
     while (state := client.get(answer.json()["status_url"]).json())["status"] not in SETTLED:
         if state["status"] == "queued":
             waited = time.monotonic() - begun
-        time.sleep(PAUSE_SECONDS)
+        # Many askers look more seldom, or looking would be the load.
+        time.sleep(PAUSE_SECONDS * max(1, options.songs / 20))
     return Song(202, state["status"], waited, time.monotonic() - begun)
 
 
