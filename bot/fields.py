@@ -19,6 +19,7 @@ from midi_data.keys import Key
 RawFields = Mapping[str, object]
 """Field name to what was given: text, number, list or mapping. None means not given."""
 
+
 def read_fields(fields: Mapping[str, str], book: GenreBook) -> tuple[ComposeRequest, list[str]]:
     """The request that ``fields`` (text by field name) ask for, and what to tell about it.
 

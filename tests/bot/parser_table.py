@@ -5,16 +5,16 @@ from __future__ import annotations
 from typing import Any
 
 METAL = {"heavy-metal": 1.0}
-GUITAR, BASS, PICK, PIANO = (
-    {"program": program, "is_drum": False} for program in (30, 33, 34, 0)
-)
+GUITAR, BASS, PICK, PIANO = ({"program": program, "is_drum": False} for program in (30, 33, 34, 0))
 DRUMS = {"program": 0, "is_drum": True}
 
 # (text, what the request has besides the house genre and the defaults). Nothing is reported.
 ACCEPTED: list[tuple[str, dict[str, Any]]] = [
     # the contract's examples
-    ("@riffbird Dancing robots /compose /g heavy-metal /t 160 /r 0.2",
-     {"title": "Dancing robots", "tempo_bpm": 160, "randomness": 0.2}),
+    (
+        "@riffbird Dancing robots /compose /g heavy-metal /t 160 /r 0.2",
+        {"title": "Dancing robots", "tempo_bpm": 160, "randomness": 0.2},
+    ),
     ("/compose", {}),
     ("@riffbird /compose", {}),
     ("/compose /g metal /i drums,bass,lead guitar", {"band": (DRUMS, PICK, GUITAR)}),
@@ -22,9 +22,17 @@ ACCEPTED: list[tuple[str, dict[str, Any]]] = [
     ("/compose /k F# major", {"key": {"tonic": 6, "mode": "major"}}),
     ("/compose /e", {"sampling": "embedding"}),
     ("/compose /embedding /seed 7", {"sampling": "embedding", "seed": 7}),
-    ("/compose /genre metal /tempo 90 /randomness 0 /length 20 /band drums /key C /seed 0",
-     {"tempo_bpm": 90, "randomness": 0, "length_seconds": 20, "band": (DRUMS,), "key": {"tonic": 0, "mode": "major"},
-      "seed": 0}),
+    (
+        "/compose /genre metal /tempo 90 /randomness 0 /length 20 /band drums /key C /seed 0",
+        {
+            "tempo_bpm": 90,
+            "randomness": 0,
+            "length_seconds": 20,
+            "band": (DRUMS,),
+            "key": {"tonic": 0, "mode": "major"},
+            "seed": 0,
+        },
+    ),
     # genres
     ("/compose /g metal", {}),
     ("/compose /g METAL", {}),
@@ -113,8 +121,10 @@ ACCEPTED: list[tuple[str, dict[str, Any]]] = [
     ("/compose /i lead 8 (bass + lead)", {"band": ({"program": 87, "is_drum": False},)}),
     ("/compose /i guitar /g folk", {"genres": {"folk": 1}, "band": ({"program": 25, "is_drum": False},)}),
     ("/compose /i drum and bass", {"band": (DRUMS, PICK)}),
-    ("/compose /i string quartet /g classical",
-     {"genres": {"classical": 1}, "band": tuple({"program": p, "is_drum": False} for p in (40, 40, 41, 42))}),
+    (
+        "/compose /i string quartet /g classical",
+        {"genres": {"classical": 1}, "band": tuple({"program": p, "is_drum": False} for p in (40, 40, 41, 42))},
+    ),
     # keys
     ("/compose /k d minor", {"key": {"tonic": 2, "mode": "minor"}}),
     ("/compose /k DM", {"key": {"tonic": 2, "mode": "major"}}),
