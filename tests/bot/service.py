@@ -3,7 +3,6 @@
 import os
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -16,15 +15,6 @@ from worker.queues import Queues
 
 ROOT = Path(__file__).parents[2]
 MakeClient = Callable[..., TestClient]
-
-
-def wait_for(condition: Callable[[], object], seconds: float = 20.0) -> object:
-    """The first true value of ``condition``; polls, since what is waited for happens in another process."""
-    deadline = time.monotonic() + seconds
-    while not (value := condition()):
-        assert time.monotonic() < deadline, "what was waited for did not happen in time"
-        time.sleep(0.02)
-    return value
 
 
 @dataclass

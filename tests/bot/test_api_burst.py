@@ -3,7 +3,8 @@ from concurrent.futures import ThreadPoolExecutor
 
 import psutil
 
-from tests.bot.service import MakeClient, Service, wait_for
+from tests.bot.service import MakeClient, Service
+from tests.waiting import wait_for
 
 ASKED, LIMIT = 200, 100
 GIGABYTE = 2**30

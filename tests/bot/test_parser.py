@@ -222,7 +222,9 @@ JSON = st.recursive(
 
 @given(st.dictionaries(st.sampled_from([*FIELD_NAMES, "genres", "tempo_bpm", "parts", "x"]), JSON, max_size=4))
 def test_no_json_makes_the_parser_fail(fields: dict[str, Any]) -> None:
-    request_from_fields(fields)
+    parsed = request_from_fields(fields)
+    assert parsed.kind in ("compose", "refused")
+    assert (parsed.request is None) == (parsed.kind == "refused") == (parsed.refusal is not None)
 
 
 def test_unknown_fields_are_reported() -> None:

@@ -19,18 +19,10 @@ from bot.run import LONGEST_NAP_SECONDS
 from tests.bot.fakes.fixtures import clock, fake_x, server_url, stage
 from tests.bot.fakes.stage import SECRETS, Stage, bot_settings
 from tests.bot.fakes.x import FakeX
+from tests.waiting import wait_for
 
 ROOT = Path(__file__).parents[2]
 COMMAND = [sys.executable, "-c", "from bot.cli.main import main; main()", "bot"]
-
-
-def wait_for(condition: Callable[[], object], seconds: float = 30.0) -> object:
-    """The first true value of ``condition``, which comes true in another process."""
-    deadline = time.monotonic() + seconds
-    while not (value := condition()):
-        assert time.monotonic() < deadline, "what was waited for did not happen in time"
-        time.sleep(0.02)
-    return value
 
 
 @contextmanager

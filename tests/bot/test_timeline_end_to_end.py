@@ -12,7 +12,7 @@ import httpx
 import pytest
 
 from composer.checkpoint import shipped_checkpoint
-from tests.bot.service import wait_for
+from tests.waiting import wait_for
 
 CHROMIUM = Path("/usr/bin/chromium")
 README_TWEET = "@riffbird Dancing robots /compose /g heavy-metal /t 160 /r 0.2"

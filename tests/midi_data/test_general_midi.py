@@ -128,5 +128,6 @@ def test_drums_play_every_named_key() -> None:
 
 @given(st.text(), st.sampled_from(GENRES))
 def test_no_text_makes_the_lookup_fail(text: str, genre: str) -> None:
-    find_instruments(text, genre)
-    gm.near_instruments(text[:40])
+    found = find_instruments(text, genre)
+    assert found is None or len(found) >= 1
+    assert len(gm.near_instruments(text[:40])) <= 3

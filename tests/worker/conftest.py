@@ -1,8 +1,7 @@
 import os
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -14,15 +13,6 @@ from worker.queues import JobState, Queues, connect, look_up
 from worker.settings import Settings
 
 ROOT = Path(__file__).parents[2]
-
-
-def wait_for(condition: Callable[[], object], seconds: float = 20.0) -> object:
-    """The first true value of ``condition``; polls, since what is waited for happens in another process."""
-    deadline = time.monotonic() + seconds
-    while not (value := condition()):
-        assert time.monotonic() < deadline, "what was waited for did not happen in time"
-        time.sleep(0.02)
-    return value
 
 
 def finished(queues: Queues, job_id: str) -> JobState | None:

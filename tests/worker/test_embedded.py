@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 import redis
 
-from tests.worker.conftest import ROOT, wait_for
+from tests.waiting import wait_for
+from tests.worker.conftest import ROOT
 from worker.embedded import LONGEST_SOCKET_PATH, EmbeddedServer, socket_path
 from worker.errors import WorkerRefusedError
 

@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 
 from composer.request import ComposeRequest
-from tests.worker.conftest import finished, wait_for, worker_process
+from tests.waiting import wait_for
+from tests.worker.conftest import finished, worker_process
 from worker.processes import WarmWorker
 from worker.queues import JobState, Queues, ReplyTask, connect, look_up, read_notes, submit
 from worker.settings import Settings

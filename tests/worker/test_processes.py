@@ -8,7 +8,8 @@ import psutil
 import pytest
 
 from composer.request import ComposeRequest
-from tests.worker.conftest import finished, wait_for, worker_process
+from tests.waiting import wait_for
+from tests.worker.conftest import finished, worker_process
 from worker.queues import Queues, look_up, submit
 from worker.settings import Settings
 
@@ -168,6 +169,7 @@ def test_workers_end_when_their_supervisor_is_killed(settings: Settings, queues:
     with worker_process(settings, tmp_path, sys.executable, "-c", SUPERVISE) as supervisor:
         wait_for(lambda: queues.stats.worker_count() == 1)
         children = psutil.Process(supervisor.pid).children()
+        assert children
         supervisor.kill()
         wait_for(lambda: not any(child.is_running() for child in children))
 
