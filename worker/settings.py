@@ -1,6 +1,7 @@
 """What an operator may set about queue, workers and media: one typed value, read once at start.
 
-Every field is an environment variable ``RIFFBIRD_<FIELD>``. Knows nothing of HTTP, people or music.
+Every field is an environment variable ``RIFFBIRD_<FIELD>``, or a line of the working folder's ``.env``; the environment
+wins. Knows nothing of HTTP, people or music.
 """
 
 from __future__ import annotations
@@ -21,7 +22,9 @@ DEFAULT_PERFORMER = "composer.perform.perform"
 class Settings(BaseSettings):
     """Settings of the queue and the workers. URLs may hold a password, so they never show in a repr."""
 
-    model_config = SettingsConfigDict(env_prefix=PREFIX, extra="ignore", frozen=True)
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX, env_file=".env", env_ignore_empty=True, extra="ignore", frozen=True
+    )
 
     redis_url: SecretStr = Field(default=SecretStr("redis://127.0.0.1:6379/0"), description="where the queue lives")
     data_dir: Path = Field(default=Path("data"), description="embedded server's data, finished songs, scratch space")

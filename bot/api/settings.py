@@ -1,6 +1,7 @@
 """What an operator may set about the HTTP API: one typed value, read once at start. Holds no secrets.
 
-Every field is an environment variable ``RIFFBIRD_<FIELD>``. Queue and media are set in ``worker.settings``.
+Every field is an environment variable ``RIFFBIRD_<FIELD>``, or a line of the working folder's ``.env``; the environment
+wins. Queue and media are set in ``worker.settings``.
 """
 
 from __future__ import annotations
@@ -12,7 +13,9 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 class ApiSettings(BaseSettings):
     """Settings of one API process."""
 
-    model_config = SettingsConfigDict(env_prefix="RIFFBIRD_", extra="ignore", frozen=True)
+    model_config = SettingsConfigDict(
+        env_prefix="RIFFBIRD_", env_file=".env", env_ignore_empty=True, extra="ignore", frozen=True
+    )
 
     public_url: str | None = Field(
         default=None, pattern=r"^https?://[^/\s]+$", description="https://band.example: for links in social previews"

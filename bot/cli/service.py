@@ -84,7 +84,7 @@ def _queue_settings(**given: Any) -> Settings:
 
 
 def _read(kind: type[SettingsT], **given: Any) -> SettingsT:
-    """The settings from flags, then environment. Raises the first invalid one as a refusal, without its value."""
+    """From flags, the environment, ``.env``. Raises the first invalid one as a refusal, without its value."""
     from pydantic import ValidationError
 
     try:
@@ -93,6 +93,8 @@ def _read(kind: type[SettingsT], **given: Any) -> SettingsT:
         first = error.errors(include_input=False)[0]
         name = "RIFFBIRD_" + "_".join(str(part) for part in first["loc"]).upper()
         raise CommandRefusedError(f"{name}: {first['msg']}") from None
+    except OSError as error:
+        raise CommandRefusedError(f"{error.filename}: cannot be read ({error.strerror})") from None
 
 
 @contextmanager

@@ -81,9 +81,7 @@ def _queues(redis: str | None) -> Queues:
     from worker.queues import connect
     from worker.settings import Settings
 
-    settings = Settings(_env_file=".env")  # type: ignore[call-arg]  # pydantic's own; read as the bot's settings are
-    if redis:
-        settings = Settings(**(settings.model_dump() | {"redis_url": SecretStr(redis)}))
+    settings = Settings(redis_url=SecretStr(redis)) if redis else Settings()
     socket = socket_path(settings.data_dir.resolve() / "redis")
     if "redis_url" not in settings.model_fields_set and socket.exists():
         settings = settings.model_copy(update={"redis_url": SecretStr(f"unix://{socket}")})

@@ -133,6 +133,26 @@ def test_a_wrong_setting_is_refused_without_its_value(tmp_path: Path) -> None:
     assert "hunter2" not in done.stderr
 
 
+@pytest.mark.parametrize("command", ["serve", "api", "worker"])
+def test_every_command_reads_env_files_and_the_environment_wins(command: str, tmp_path: Path) -> None:
+    (tmp_path / ".env").write_text("RIFFBIRD_QUEUE_LIMIT=hunter2\nRIFFBIRD_CHECKPOINT=\nRIFFBIRD_X_MESSAGES=odd\n")
+
+    def told(**environment: str) -> str:
+        # Refused in any case, so that nothing keeps running: by the file, or else by its flag.
+        wrong = ["--processes", "0"] if command == "worker" else ["--host", "203.0.113.1"]
+        words = [RIFFBIRD, command, "--redis", "redis://127.0.0.1:1/0", *wrong]
+        done = subprocess.run(
+            words, capture_output=True, text=True, cwd=tmp_path, env=os.environ | environment, check=False
+        )
+        assert done.returncode == 2
+        return done.stderr
+
+    of_the_file = told()
+    assert "RIFFBIRD_QUEUE_LIMIT" in of_the_file
+    assert "hunter2" not in of_the_file
+    assert "RIFFBIRD_QUEUE_LIMIT" not in told(RIFFBIRD_QUEUE_LIMIT="7")
+
+
 def test_a_data_folder_serves_one_service_and_a_port_one_listener(tmp_path: Path) -> None:
     port = free_port()
     environment = {"RIFFBIRD_PERFORMER": "tests.worker.performers.quick"}
