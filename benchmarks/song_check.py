@@ -17,8 +17,9 @@ from statistics import mean
 from typing import Any
 
 from composer.compose import Band
+from composer.heard import plays_role
 from composer.perform import band_for
-from composer.plan import cores, plan_song, plays_role
+from composer.plan import cores, plan_song
 from composer.request import ComposeRequest
 from midi_data.bars import BarGrid
 from midi_data.events import encode, part_code

@@ -18,15 +18,18 @@ from safetensors.numpy import save_file
 
 from composer.errors import CheckpointError
 from composer.shapes import NetworkShape, expected_shapes
+from midi_data.arrangement import HABITS_WIDTH, LEVEL_CLASSES, Levels
 from midi_data.events import FINGERPRINT, PART_LIMIT, Ints
 from midi_data.form import FORM_CLASSES
 
-FORMAT = "riffbird-checkpoint-1"
+FORMAT = "riffbird-checkpoint-2"
 FILE_SIZE_LIMIT = 512 * 2**20
 HEADER_KEY = "riffbird"
 LINEUPS = "lineups"
 FORMS, FORM_ENDS = "forms", "form_ends"
 """Bar forms of all lineups' pieces in one row (``midi_data.form``), and where each piece's end in it."""
+ARRANGEMENTS, HABITS = "arrangements", "habits"
+"""Their arrangements (``midi_data.arrangement``) in one row, bar after bar, part after part; a row of habits each."""
 LINEUP_COLUMNS = ("genre", "style", "tempo_bpm", "numerator", "denominator", "key", "density", "bars")
 """Facts of one training piece, followed by its band: part classes, −1 where there is none."""
 
@@ -70,12 +73,17 @@ class Header(BaseModel):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Checkpoint:
-    """Weights by name (float32, named as in the torch module), the header, the lineups (P, 8 + 16) with their forms."""
+    """Weights by name (float32, named as in the torch module), the header, and what ``P`` pieces heard were like.
+
+    ``lineups`` (P, 8 + 16); of each piece its ``forms`` (bars,), ``arrangements`` (bars, parts) and ``habits`` (P, 66).
+    """
 
     header: Header
     weights: dict[str, NDArray[np.float32]]
     lineups: NDArray[np.int64] = field(repr=False)
     forms: tuple[NDArray[np.int64], ...] = field(repr=False)
+    arrangements: tuple[Levels, ...] = field(repr=False)
+    habits: NDArray[np.int64] = field(repr=False)
     path: Path | None = None
 
     @property
@@ -111,8 +119,10 @@ def load_checkpoint(path: Path | None = None) -> Checkpoint:
         raise CheckpointError(f"{path}: not a checkpoint ({error})") from error
     lineups = tensors.pop(LINEUPS, np.zeros((0, len(LINEUP_COLUMNS) + PART_LIMIT), dtype=np.int16)).astype(np.int64)
     forms = _split_forms(path, tensors.pop(FORMS, None), tensors.pop(FORM_ENDS, None), len(lineups))
+    arrangements = _split_arrangements(path, tensors.pop(ARRANGEMENTS, None), lineups, forms)
+    habits = tensors.pop(HABITS, np.zeros((0, HABITS_WIDTH), dtype=np.int32)).astype(np.int64)
     weights = {name: _finite(path, name, tensor) for name, tensor in tensors.items()}
-    checkpoint = Checkpoint(header, weights, lineups, forms, path)
+    checkpoint = Checkpoint(header, weights, lineups, forms, arrangements, habits, path)
     _check(checkpoint, path)
     return checkpoint
 
@@ -121,6 +131,17 @@ def _split_forms(path: Path, forms: NDArray[Any] | None, ends: NDArray[Any] | No
     if forms is None or ends is None or len(ends) != count or forms.ndim != 1 or (forms >= FORM_CLASSES).any():
         raise CheckpointError(f"{path}: damaged checkpoint, {count} lineups need as many forms")
     return tuple(each.astype(np.int64) for each in np.split(forms, ends.astype(np.int64)[:-1])) if count else ()
+
+
+def _split_arrangements(
+    path: Path, levels: NDArray[Any] | None, lineups: Ints, forms: tuple[Ints, ...]
+) -> tuple[Levels, ...]:
+    parts = (lineups[:, len(LINEUP_COLUMNS) :] >= 0).sum(axis=1).tolist()
+    sizes = [len(form) * count for form, count in zip(forms, parts, strict=True)]
+    if levels is None or levels.shape != (sum(sizes),) or (levels >= LEVEL_CLASSES).any():
+        raise CheckpointError(f"{path}: damaged checkpoint, {len(lineups)} lineups need as many arrangements")
+    pieces = np.split(levels.astype(np.uint8), np.cumsum(sizes)[:-1]) if sizes else []
+    return tuple(piece.reshape(-1, count) for piece, count in zip(pieces, parts, strict=True))
 
 
 def _finite(path: Path, name: str, tensor: NDArray[Any]) -> NDArray[np.float32]:
@@ -154,6 +175,8 @@ def _check(checkpoint: Checkpoint, path: Path) -> None:
     lineups, header = checkpoint.lineups, checkpoint.header
     if lineups.ndim != 2 or lineups.shape[1] != len(LINEUP_COLUMNS) + PART_LIMIT:
         raise CheckpointError(f"{path}: damaged checkpoint, its lineups have shape {lineups.shape}")
+    if checkpoint.habits.shape != (len(lineups), HABITS_WIDTH):
+        raise CheckpointError(f"{path}: damaged checkpoint, its habits have shape {checkpoint.habits.shape}")
     if len(header.genres) != header.shape.genres or len(header.styles) != header.shape.styles:
         raise CheckpointError(f"{path}: damaged checkpoint, names and tables differ in length")
 
@@ -163,6 +186,9 @@ def save_checkpoint(checkpoint: Checkpoint, path: Path) -> None:
     tensors: dict[str, NDArray[Any]] = {name: w.astype(np.float16) for name, w in checkpoint.weights.items()}
     tensors[LINEUPS] = checkpoint.lineups.astype(np.int16)
     tensors[FORMS] = np.concatenate([*checkpoint.forms, np.zeros(0)]).astype(np.uint8)
+    levels = [each.ravel() for each in checkpoint.arrangements]
+    tensors[ARRANGEMENTS] = np.concatenate([*levels, np.zeros(0)]).astype(np.uint8)
+    tensors[HABITS] = checkpoint.habits.astype(np.int32)
     tensors[FORM_ENDS] = np.cumsum([len(form) for form in checkpoint.forms]).astype(np.int32)
     temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:

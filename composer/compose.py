@@ -17,7 +17,7 @@ from composer.engine import Engine, EngineState
 from composer.plan import Plan
 from composer.sampling import choose, masked, neighbour_distance, parameters_for
 from composer.writer import SongWriter
-from midi_data.events import FIELDS
+from midi_data.events import FIELDS, VOCABULARY
 from midi_data.song import Song
 
 OnProgress = Callable[[float], None]
@@ -48,12 +48,13 @@ class Band:
 
     def _compose(self, plans: Sequence[Plan], on_progress: OnProgress | None) -> list[Song]:
         desks = [_Desk(plan) for plan in plans]
-        conditions = np.stack([self.engine.condition(plan.labels, plan.band) for plan in plans])
+        conditions = [self._conditions(plan) for plan in plans]
         state = self.engine.start(len(desks))
         going = np.arange(len(desks))
         steps = 0
         while len(going):
-            state = self._step([desks[i] for i in going], conditions[going], state)
+            told = np.stack([conditions[i][desks[i].writer.bar] for i in going])
+            state = self._step([desks[i] for i in going], told, state)
             kept = np.array([not desks[i].writer.finished for i in going], dtype=np.bool_)
             if not kept.all():
                 going = going[kept]
@@ -62,6 +63,10 @@ class Band:
             if on_progress and steps % STEPS_BETWEEN_REPORTS == 0:
                 on_progress(sum(desk.writer.progress for desk in desks) / len(desks))
         return [desk.writer.song(desk.plan.tempo_bpm, desk.plan.title) for desk in desks]
+
+    def _conditions(self, plan: Plan) -> NDArray[np.float32]:
+        """(bars, G): what a plan's conditions add to the first layer's gates in each bar."""
+        return self.engine.condition(plan.labels, plan.band) + self.engine.playing(plan.levels, plan.band)
 
     def _step(self, desks: Sequence[_Desk], conditions: NDArray[np.float32], state: EngineState) -> EngineState:
         previous, clock, following, matched = (
@@ -74,7 +79,8 @@ class Band:
             chosen = np.array([desks[i].writer.chosen for i in active], dtype=np.int64).reshape(len(active), index)
             position = np.array([[desks[i].writer.position] for i in active]) if index else None
             looks = np.array([desks[i].writer.looks(field) for i in active])
-            logits = self.engine.logits(field, before[active], chosen, position, looks)
+            levels = np.stack([desks[i].levels for i in active]) if field == "part" else None
+            logits = self.engine.logits(field, before[active], chosen, position, looks, levels)
             for row, i in enumerate(active):
                 desks[i].take(field, logits[row], self._space(field))
             active = [i for i in active if not desks[i].writer.event_complete]
@@ -94,9 +100,19 @@ class _Desk:
 
     def __init__(self, plan: Plan) -> None:
         self.plan = plan
-        self.writer = SongWriter(plan.band, plan.meter, plan.bars, plan.form, plan.hidden, plan.primer)
+        self.writer = SongWriter(
+            plan.band, plan.meter, plan.bars, plan.form, plan.hidden, plan.primer, plan.levels, plan.habits
+        )
+        self._levels = np.zeros((plan.bars, VOCABULARY["part"]), dtype=np.int64)
+        self._levels[:, list(plan.band)] = plan.levels
         self._how = parameters_for(plan.randomness)
         self._generator = np.random.Generator(np.random.PCG64(plan.seed))
+
+    @property
+    def levels(self) -> NDArray[np.int64]:
+        """(V_part,) how much each part plays in the bar of the present event."""
+        row: NDArray[np.int64] = self._levels[self.writer.bar_after]
+        return row
 
     def take(self, field: str, logits: NDArray[np.float32], space: _Space) -> None:
         """Choose the class of ``field``: the primer's while there is one, else a drawn one."""

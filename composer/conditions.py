@@ -7,6 +7,7 @@ import math
 import numpy as np
 
 from composer.shapes import BARS_LEFT_EDGES, DENSITY_CLASSES, PHASE_CLASSES, TEMPO_CLASSES
+from midi_data.arrangement import Levels, busy_classes
 from midi_data.bars import BarGrid
 from midi_data.events import Ints
 from midi_data.song import TICKS_PER_QUARTER
@@ -27,9 +28,16 @@ def density_class(notes: int, ticks: int) -> int:
     return 1 + min(max(round(2 * math.log2(max(a_quarter, 0.1))), 0), DENSITY_CLASSES - 2)
 
 
-def clock(grid: BarGrid, ticks: Ints, *, length_told: bool = True, form: Ints | None = None) -> Ints:
-    """(N, 5) classes of ``shapes.CLOCK`` at each tick; ``form`` (bars,) as in ``midi_data.form``, if it is told."""
+def clock(
+    grid: BarGrid, ticks: Ints, *, length_told: bool = True, form: Ints | None = None, levels: Levels | None = None
+) -> Ints:
+    """(N, 7) classes of ``shapes.CLOCK`` at each tick.
+
+    ``form`` (bars,) as in ``midi_data.form`` and ``levels`` (bars, parts) as in ``midi_data.arrangement``, if told.
+    """
     bar = grid.bar_of(ticks)
+    busy = busy_classes(levels) if levels is not None else np.zeros(len(grid), dtype=np.int64)
+    following = np.append(busy[1:], 0)
     left = np.searchsorted(BARS_LEFT_EDGES, len(grid) - bar, side="right") if length_told else np.zeros_like(bar)
     return np.column_stack(
         [
@@ -38,5 +46,7 @@ def clock(grid: BarGrid, ticks: Ints, *, length_told: bool = True, form: Ints | 
             bar % PHASE_CLASSES,
             left,
             form[bar] if form is not None else np.zeros_like(bar),
+            busy[bar],
+            following[bar],
         ]
     )

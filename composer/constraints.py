@@ -6,19 +6,17 @@ Pure functions of a ``Standing``; knows neither network nor sampling.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
+from composer.habits import Habits
 from midi_data.events import DURATIONS, END, VOCABULARY, WAIT, WAIT_TICKS, part_instrument
-from midi_data.general_midi import playable_range, usual_polyphony
+from midi_data.general_midi import usual_polyphony
 
 Mask = NDArray[np.bool_]
-
-QUIETEST_CLASS = 1
-"""Velocity class 0 cannot be heard in a band."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,45 +40,43 @@ class Standing:
         return self.bar_ticks[-1]
 
 
-def pitch_range(part: int) -> tuple[int, int]:
-    """Lowest and highest pitch class of a part (drum keys stand 128 higher), both included."""
-    program, is_drum = part_instrument(part)
-    low, high = playable_range(program, is_drum)
-    return low + 128 * is_drum, high + 128 * is_drum
-
-
-def advances(standing: Standing, band: Sequence[int]) -> Mask:
-    """Advances that stay before the end, leave no bar empty, and at 0 leave room for another note at this tick."""
+def advances(standing: Standing, band: Sequence[int], habits: Habits, resting: Collection[int] = ()) -> Mask:
+    """Advances that stay before the end, leave no bar empty, keep to the grid, and at 0 leave room for another note."""
     allowed = np.zeros(VOCABULARY["advance"], dtype=np.bool_)
     bars = standing.bar_ticks
     # The next note falls into the last note's bar or the one after.
     limit = bars[min(standing.note_bar + 2, len(bars) - 1)]
     allowed[: max(min(limit - standing.tick, WAIT), 0)] = True
-    allowed[0] = standing.tick < standing.end and bool(parts(standing, band, still=True).any())
+    allowed[1:WAIT] &= habits.grid[(standing.tick + np.arange(1, WAIT)) % len(habits.grid)]
+    # Bars begin where they begin, whatever the grid says.
+    beginnings = [tick - standing.tick for tick in bars if 0 < tick - standing.tick < min(WAIT, limit - standing.tick)]
+    allowed[beginnings] = True
+    allowed[0] = standing.tick < standing.end and bool(parts(standing, band, habits, still=True, resting=resting).any())
     allowed[WAIT] = standing.tick + WAIT_TICKS < limit
     allowed[END] = standing.note_bar >= len(bars) - 2
     return allowed
 
 
-def parts(standing: Standing, band: Sequence[int], *, still: bool) -> Mask:
-    """Parts of the band; at the same tick only those that come later in the order of events."""
+def parts(
+    standing: Standing, band: Sequence[int], habits: Habits, *, still: bool, resting: Collection[int] = ()
+) -> Mask:
+    """Parts of the band that do not rest; at the same tick only those that come later in the order of events."""
     allowed = np.zeros(VOCABULARY["part"], dtype=np.bool_)
     allowed[list(band)] = True
+    allowed[list(resting)] = False
     if still and standing.last:
         last, pitch = standing.last
         allowed[:last] = False
-        room = standing.chord < usual_polyphony(*part_instrument(last)) and pitch < pitch_range(last)[1]
+        room = standing.chord < usual_polyphony(*part_instrument(last)) and habits.pitch[last][pitch + 1 :].any()
         allowed[last] &= room
     return allowed
 
 
-def pitches(standing: Standing, part: int, *, still: bool) -> Mask:
-    """The part's playable range; above the note before when the part goes on at the same tick."""
-    allowed = np.zeros(VOCABULARY["pitch"], dtype=np.bool_)
-    low, high = pitch_range(part)
+def pitches(standing: Standing, part: int, habits: Habits, *, still: bool) -> Mask:
+    """The pitches a part uses; above the note before when the part goes on at the same tick."""
+    allowed = habits.pitch[part].copy()
     if still and standing.last and standing.last[0] == part:
-        low = max(low, standing.last[1] + 1)
-    allowed[low : high + 1] = True
+        allowed[: standing.last[1] + 1] = False
     return allowed
 
 
@@ -89,11 +85,6 @@ def durations(onset: int, end: int) -> Mask:
     allowed: Mask = np.asarray(DURATIONS) <= end - onset
     allowed[0] = True
     return allowed
-
-
-def velocities() -> Mask:
-    """All that can be heard."""
-    return np.arange(VOCABULARY["velocity"]) >= QUIETEST_CLASS
 
 
 def stolen(sounding: Mapping[int, tuple[int, int]], part: int, onset: int) -> list[int]:

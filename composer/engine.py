@@ -15,10 +15,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from composer.checkpoint import Checkpoint
 from composer.grid import ACTIVATION_BITS, ROW_BITS, Curve, Floats, exact_weights, gelu, on_grid, sigmoid
-from composer.shapes import CLOCK, CONDITIONS, LOOKS
+from composer.shapes import CLOCK, CONDITIONS, LEVEL_WEIGHTS, LOOKS
+from midi_data.arrangement import Levels
 from midi_data.events import FIELDS, VOCABULARY, Ints
 
 
@@ -50,8 +52,8 @@ class Engine:
         """A weight matrix (out, in) ready for ``activations @ packed``."""
         return np.ascontiguousarray((exact_weights(weights) if self.exact else weights).T)
 
-    def _addend(self, rows: Floats) -> Floats:
-        return on_grid(rows, ROW_BITS) if self.exact else np.ascontiguousarray(rows, dtype=np.float32)
+    def _addend(self, rows: NDArray[np.floating]) -> Floats:
+        return np.ascontiguousarray(on_grid(rows, ROW_BITS) if self.exact else rows, dtype=np.float32)
 
     def _bias(self, layer: int) -> Floats:
         bias: Floats = self._weights[f"layers.{layer}.bias_ih_l0"] + self._weights[f"layers.{layer}.bias_hh_l0"]
@@ -106,11 +108,13 @@ class Engine:
             groups[f"look.{look}"] = tables[field] @ part.T
         first = np.cumsum([0, *(len(g) for g in groups.values())])[:-1]
         classes = tables[field][:-1]
-        out = np.concatenate([classes @ weights[f"{prefix}.to_table.weight"], weights[f"{prefix}.copy.weight"]])
+        levels = weights["level.weight"] if field == "part" else np.zeros((0, self.shape.head), dtype=np.float32)
+        out = np.concatenate([classes @ weights[f"{prefix}.to_table.weight"], weights[f"{prefix}.copy.weight"], levels])
         bias = np.concatenate(
             [
                 classes @ weights[f"{prefix}.to_table.bias"] + weights[f"{prefix}.bias"],
                 weights[f"{prefix}.copy.bias"],
+                np.zeros(len(levels), dtype=np.float32),
             ]
         )
         return _Head(
@@ -134,17 +138,25 @@ class Engine:
 
         ``labels``: for each of ``CONDITIONS`` its rows with weights (several for a blend). ``band``: part classes.
         """
-        weights = self._weights
-        parts = weights["tables.part.weight"][list(band)].sum(axis=0) / np.sqrt(max(len(band), 1)).astype(np.float32)
-        vector = weights["band_in.weight"] @ parts + weights["previous_in.bias"]
+        parts = self._wide("tables.part.weight")[list(band)].sum(axis=0) / np.sqrt(max(len(band), 1))
+        vector = self._wide("band_in.weight") @ parts + self._weights["previous_in.bias"]
         for name, rows in zip(CONDITIONS, labels, strict=True):
-            table = weights[f"condition_tables.{name}.weight"]
+            table = self._weights[f"condition_tables.{name}.weight"]
             for row, share in rows:
-                vector = vector + np.float32(share) * table[row]
-        return self._addend(weights["layers.0.weight_ih_l0"] @ vector + self._bias(0))
+                vector = vector + share * table[row].astype(np.float64)
+        return self._addend(self._wide("layers.0.weight_ih_l0") @ vector + self._bias(0))
+
+    def playing(self, levels: Levels, band: Sequence[int]) -> Floats:
+        """(bars, G): what an arrangement (bars, parts of the band) adds to the first layer's gates, bar by bar."""
+        parts = np.asarray(LEVEL_WEIGHTS)[levels] @ self._wide("tables.part.weight")[list(band)]
+        return self._addend(parts @ self._wide("playing_in.weight").T @ self._wide("layers.0.weight_ih_l0").T)
+
+    def _wide(self, name: str) -> NDArray[np.float64]:
+        """Weights in double precision: products round to the same grid point whatever the order of summation."""
+        return self._weights[name].astype(np.float64)
 
     def input_rows(self, previous: Ints, clock: Ints, following: Ints, matched: Ints) -> Ints:
-        """Row numbers (…, 5 + 5 + 3 K + K) of a step's inputs: classes as in ``composer.network.StepInputs``."""
+        """Row numbers (…, 5 + 7 + 3 K + K) of a step's inputs: classes as in ``composer.network.StepInputs``."""
         first = self._input_first
         lags = len(self.shape.lags)
         starts = [first[f"previous.{f}"] for f in FIELDS] + [first[f"clock.{n}"] for n in CLOCK]
@@ -190,19 +202,24 @@ class Engine:
         return products.reshape(*hidden.shape[:-1], len(FIELDS), self.shape.head)
 
     def logits(
-        self, field: str, before: Floats, chosen: Ints, position: Ints | None, looks: Ints, classes: Ints | None = None
+        self, field: str, before: Floats, chosen: Ints, position: Ints | None, looks: Ints, levels: Ints | None = None
     ) -> Floats:
-        """Logits (B, V) of a field; with ``classes`` (n,) those columns only.
+        """Logits (B, V) of a field.
 
         ``before`` (B, 5, head) from ``before_heads``; ``chosen`` (B, fields before); ``position`` (B, 1) after the
-        advance (``None`` for the advance itself); ``looks`` (B, K or K + 1) classes seen back.
+        advance (``None`` for the advance itself); ``looks`` (B, K or K + 1) classes seen back. ``levels`` (B, V), for
+        the part: how much each plays in this bar; nothing told where it is left out.
         """
         head = self._heads[field]
         index = np.concatenate([chosen, looks] if position is None else [chosen, position, looks], axis=-1) + head.first
         inner = before[..., FIELDS.index(field), :] + head.bias_in + head.rows.take(index, axis=0).sum(axis=-2)
         active = self._curves.gelu(inner)
         out = active @ head.out + head.bias_out
-        return head.with_copies(out, looks) if classes is None else head.with_copies(out, looks)[..., classes]
+        logits = head.with_copies(out[..., : head.classes + looks.shape[-1]], looks)
+        if levels is None:
+            return logits
+        bonus: Floats = out[..., head.classes + looks.shape[-1] :]
+        return logits + np.take_along_axis(bonus, levels, axis=-1)
 
 
 _GELU_REACH = 16.0

@@ -29,7 +29,7 @@ _TABLE_STEP_BITS = 9
 _TABLE_HALF = _TABLE_REACH << _TABLE_STEP_BITS
 
 
-def on_grid(values: Floats, bits: int) -> Floats:
+def on_grid(values: NDArray[np.floating], bits: int) -> Floats:
     """``values`` rounded to multiples of 2^−bits, half to even."""
     scale = np.float32(2.0**bits)
     rounded: Floats = np.rint(values * scale) / scale

@@ -16,7 +16,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812  the field's own name for it
 
-from composer.shapes import LOOKS, NetworkShape
+from composer.shapes import LEVEL_WEIGHTS, LOOKS, NetworkShape
+from midi_data.arrangement import LEVEL_CLASSES, RESTS
 from midi_data.events import FIELDS, VOCABULARY
 
 State = tuple[tuple[Tensor, Tensor], ...]
@@ -27,10 +28,12 @@ State = tuple[tuple[Tensor, Tensor], ...]
 class StepInputs:
     """What the network may see, as classes. Time first.
 
-    ``previous`` (T, B, 5) the event before. ``clock`` (T, B, 5) position, meter, phase, bars left, form.
+    ``previous`` (T, B, 5) the event before. ``clock`` (T, B, 7) classes of ``shapes.CLOCK``.
     ``position_after`` (T, B): position once the advance is chosen. ``next`` (T, B, K, 3), ``part`` (T, B, K),
     ``note`` (T, B, K + 1, 3): lookback as in ``midi_data.steps``. ``matched`` (T, B, K) 0/1: the event before was what
-    that lag held. ``target`` (T, B, 5): the event itself, which later heads are conditioned on.
+    that lag held. ``levels`` and ``levels_after`` (T, B, V_part): how much each part plays in the bar of the event
+    before, and in the bar once the advance is chosen (``midi_data.arrangement``). ``target`` (T, B, 5): the event
+    itself, which later heads are conditioned on.
     """
 
     previous: Tensor
@@ -40,6 +43,8 @@ class StepInputs:
     part: Tensor
     note: Tensor
     matched: Tensor
+    levels: Tensor
+    levels_after: Tensor
     target: Tensor
 
     def to(self, device: torch.device) -> StepInputs:
@@ -74,6 +79,8 @@ class Dropouts:
 class Network(nn.Module):
     """See the module's docstring. ``shape`` fixes every width; ``dropouts`` act in training only."""
 
+    _level_weights: Tensor
+
     def __init__(self, shape: NetworkShape, dropouts: Dropouts | None = None) -> None:
         super().__init__()
         self.shape = shape
@@ -91,6 +98,9 @@ class Network(nn.Module):
         self.next_in = nn.Linear(len(shape.lags) * looked_at, shape.inputs, bias=False)
         self.matched_in = nn.Linear(len(shape.lags), shape.inputs, bias=False)
         self.band_in = nn.Linear(widths["part"], shape.inputs, bias=False)
+        self.playing_in = nn.Linear(widths["part"], shape.inputs, bias=False)
+        self.level = nn.Linear(shape.head, LEVEL_CLASSES, bias=False)
+        self.register_buffer("_level_weights", torch.tensor(LEVEL_WEIGHTS), persistent=False)
         self.layers = nn.ModuleList(
             nn.LSTM(shape.inputs if layer == 0 else shape.hidden, shape.hidden) for layer in range(shape.layers)
         )
@@ -122,7 +132,7 @@ class Network(nn.Module):
         looks = [self.tables[f](inputs.next[..., i]) for i, f in enumerate(LOOKS["next"])]  # each (T, B, K, E_f)
         seen = torch.cat(looks, dim=-1).flatten(-2)
         x = x + self.next_in(F.dropout(seen, self.dropouts.lookback, self.training))
-        x = x + self.matched_in(inputs.matched)
+        x = x + self.matched_in(inputs.matched) + self.playing_in(self._playing(inputs.levels))
         for i, table in enumerate(self.clock_tables.values()):
             x = x + table(inputs.clock[..., i])
         whole: Tensor = x + self.condition_vector(conditions)
@@ -134,6 +144,12 @@ class Network(nn.Module):
         for i, table in enumerate(self.condition_tables.values()):
             vector = vector + table(conditions.labels[:, i])
         return vector
+
+    def _playing(self, levels: Tensor) -> Tensor:
+        """(T, B, E): the parts of the present bar, each by how much it plays."""
+        weights = self._level_weights[levels.to(torch.int32)]
+        playing: Tensor = weights @ cast("nn.Embedding", self.tables["part"]).weight[:-1]
+        return playing
 
     def _band_mean(self, band: Tensor) -> Tensor:
         table = cast("nn.Embedding", self.tables["part"]).weight
@@ -171,12 +187,19 @@ class Network(nn.Module):
         }
         logits = {}
         for i, field in enumerate(FIELDS):
-            chosen = [embedded[f] for f in FIELDS[:i]]
-            logits[field] = self.heads[field](
-                hidden, chosen, position if i else None, looks[field].squeeze(-1), self.tables[field]
-            )
+            head, table = cast("Head", self.heads[field]), cast("nn.Embedding", self.tables[field])
+            seen = looks[field].squeeze(-1)
+            inner = head.inner(hidden, [embedded[f] for f in FIELDS[:i]], position if i else None, seen, table)
+            logits[field] = head(inner, seen, table)
+            if field == "part":
+                logits[field] = self._arranged(logits[field], inner, inputs.levels_after)
         logits["part"] = logits["part"].masked_fill(~conditions.band, float("-inf"))
         return logits
+
+    def _arranged(self, logits: Tensor, inner: Tensor, levels: Tensor) -> Tensor:
+        """Part logits with a learnt bonus by level; what rests in this bar cannot come."""
+        bonus: Tensor = F.linear(inner, self.level.weight).float().gather(-1, levels.to(torch.int64))
+        return (logits + bonus).masked_fill(levels == RESTS, float("-inf"))
 
 
 class Head(nn.Module):
@@ -198,14 +221,17 @@ class Head(nn.Module):
         self.copy = nn.Linear(shape.head, looks)
         self.bias = nn.Parameter(torch.zeros(VOCABULARY[field]))
 
-    def forward(
+    def inner(
         self, hidden: Tensor, chosen: Sequence[Tensor], position: Tensor | None, looks: Tensor, table: nn.Embedding
     ) -> Tensor:
-        """``looks`` (T, B, K) classes of this field at each lag → logits (T, B, V)."""
+        """(T, B, head) what the head makes of all it sees. ``looks`` (T, B, K) classes of this field at each lag."""
         x = self.from_hidden(hidden) + self.from_looks(table(looks).flatten(-2))
         if self.from_chosen is not None and self.from_position is not None and position is not None:
             x = x + self.from_chosen(torch.cat(list(chosen), dim=-1)) + self.from_position(position)
-        x = F.gelu(x, approximate="tanh")
+        return F.gelu(x, approximate="tanh")
+
+    def forward(self, x: Tensor, looks: Tensor, table: nn.Embedding) -> Tensor:
+        """``inner``'s (T, B, head) → logits (T, B, V)."""
         logits = F.linear(self.to_table(x), table.weight[:-1], self.bias).float()
         bonus = self.copy(x).float()
         # A column for "nothing there" takes that bonus away with it.
@@ -234,6 +260,8 @@ def _locked_dropout(x: Tensor, rate: float, *, training: bool) -> Tensor:
 def _initialise(module: nn.Module) -> None:
     if isinstance(module, nn.Embedding):
         nn.init.normal_(module.weight, std=module.embedding_dim**-0.5)
+    elif isinstance(module, Network):
+        nn.init.zeros_(module.level.weight)
     elif isinstance(module, nn.LSTM):
         hidden, bias = module.hidden_size, cast("Tensor", module.bias_ih_l0)
         nn.init.orthogonal_(cast("Tensor", module.weight_hh_l0))

@@ -14,34 +14,35 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from composer.checkpoint import LINEUP_COLUMNS, Checkpoint
+from composer.checkpoint import Checkpoint
 from composer.conditions import tempo_class
 from composer.errors import RefusedError
+from composer.habits import Habits, free_habits, heard_habits
+from composer.heard import Heard, arranged, draw_lineup, draw_stretch, facts_of
 from composer.request import HIGHEST_SEED, ComposeRequest, PartRequest, Sampling
 from composer.shapes import CONDITIONS, KEY_NOT_TOLD
-from midi_data.events import Ints, encode, part_code, part_instrument
+from midi_data.arrangement import NOT_TOLD, Levels
+from midi_data.events import encode, part_code
 from midi_data.form import draw_hidden
 from midi_data.genres import GENRES
 from midi_data.keys import Key
 from midi_data.song import TICKS_PER_QUARTER, Meter, Song
 from midi_data.steps import steps_of
 
-SHORTEST_LINEUP_BARS = 12
-"""Lineups of jingles and fragments are passed by while there are longer ones."""
 HIDING = (0.9, 0.15, 0.02, 0.0)
 """How often a pitched part cannot look back in a new, varied, nearly same, same bar: new bars are made, not copied."""
 _PLAN_STREAM = 1
 """Distinguishes the plan's random numbers from the notes'."""
 
 _GENRES = {genre.name: genre for genre in GENRES}
-_ROLES = {"bass": range(32, 40), "guitar": range(24, 32)}
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Plan:
     """Everything a song is conditioned on. ``labels``: each condition's rows and weights. ``primer``: forced events.
 
-    ``form`` (bars): ``midi_data.form`` classes; ``hidden`` (bars): parts that cannot look back in each bar.
+    ``form`` (bars): ``midi_data.form`` classes; ``hidden`` (bars): parts that cannot look back in each bar; ``levels``
+    (bars, parts of the band): ``midi_data.arrangement``.
     """
 
     title: str
@@ -53,6 +54,8 @@ class Plan:
     band: tuple[int, ...]
     form: tuple[int, ...]
     hidden: tuple[frozenset[int], ...]
+    levels: Levels
+    habits: Habits
     key: Key | None
     labels: tuple[tuple[tuple[int, float], ...], ...]
     randomness: float
@@ -66,25 +69,19 @@ def plan_song(request: ComposeRequest, checkpoint: Checkpoint, primer: Song | No
     seed = request.seed if request.seed is not None else secrets.randbelow(HIGHEST_SEED + 1)
     generator = np.random.Generator(np.random.PCG64([seed, _PLAN_STREAM]))
     asked = primer_band(primer) if primer else band_of(request.band) if request.band else None
-    chosen = draw_lineup(checkpoint.lineups, rows, asked, generator, cores(request.genres))
-    lineup = checkpoint.lineups[chosen]
-    facts = dict(zip(LINEUP_COLUMNS, lineup.tolist(), strict=False))
-    band = asked or tuple(part for part in lineup[len(LINEUP_COLUMNS) :].tolist() if part >= 0)
+    core = cores(request.genres)
+    chosen = draw_lineup(checkpoint.lineups, rows, asked, generator, core)
+    facts = facts_of(checkpoint.lineups[chosen])
     genre = max(request.genres, key=lambda name: request.genres[name])
     tempo = round(
         request.tempo_bpm or (primer.tempo_bpm if primer else own_tempo(genre, facts["tempo_bpm"], generator)), 2
     )
-    meter = Meter(
-        0,
-        *(
-            (primer.meters[0].numerator, primer.meters[0].denominator)
-            if primer
-            else (facts["numerator"], facts["denominator"])
-        ),
-    )
+    meter = meter_for(primer, facts)
     bars = bars_for(request.length_seconds, tempo, meter)
+    heard = draw_stretch(checkpoint, chosen, bars, generator, core)
+    band = asked or heard.band
     key_row, key = key_for(request, facts["key"], told=primer is None)
-    form = form_for(checkpoint.forms[chosen], bars)
+    levels = arranged(heard, band)
     labels = {
         "genre": tuple((rows[name], weight) for name, weight in request.genres.items()),
         "style": style_rows(request, checkpoint, facts["style"]),
@@ -100,14 +97,34 @@ def plan_song(request: ComposeRequest, checkpoint: Checkpoint, primer: Song | No
         meter=meter,
         bars=bars,
         band=band,
-        form=tuple(form.tolist()),
-        hidden=hidden_parts(draw_hidden(generator, form, band, HIDING)),
+        form=tuple(heard.form.tolist()),
+        hidden=hidden_parts(draw_hidden(generator, heard.form, band, HIDING)),
+        levels=np.full_like(levels, NOT_TOLD) if primer else levels,
+        habits=free_habits(band) if primer else habits_for(heard, band, key),
         key=key,
         labels=tuple(labels[name] for name in CONDITIONS),
         randomness=request.randomness,
         sampling=request.sampling,
         primer=primer_events(primer, meter, bars) if primer else (),
     )
+
+
+def meter_for(primer: Song | None, facts: dict[str, int]) -> Meter:
+    """The primer's first meter, or the lineup's."""
+    if primer:
+        return Meter(0, primer.meters[0].numerator, primer.meters[0].denominator)
+    return Meter(0, facts["numerator"], facts["denominator"])
+
+
+def habits_for(heard: Heard, band: tuple[int, ...], key: Key | None) -> Habits:
+    """The stretch's habits, moved to the asked ``key`` by at most six semitones."""
+    if key is None:
+        return heard_habits(band, heard.parts, heard.habits, 0, in_scale=True)
+    told = 0 < heard.facts["key"] < KEY_NOT_TOLD
+    minor, tonic = divmod(heard.facts["key"] - 1, 12)
+    semitones = (key.tonic - tonic + 6) % 12 - 6 if told else 0
+    same_mode = told and bool(minor) == (key.mode == "minor")
+    return heard_habits(band, heard.parts, heard.habits, semitones, in_scale=same_mode)
 
 
 def hidden_parts(hidden: NDArray[np.bool_]) -> tuple[frozenset[int], ...]:
@@ -134,41 +151,6 @@ def genre_label(request: ComposeRequest) -> str:
 def cores(genres: Sequence[str] | dict[str, float]) -> list[str]:
     """The roles that the asked genres' bands do not go without."""
     return sorted({role for name in genres if name in _GENRES for role in _GENRES[name].core})
-
-
-def plays_role(part: int, role: str) -> bool:
-    """Whether a part class plays ``drums``, ``bass`` or ``guitar``."""
-    program, is_drum = part_instrument(part)
-    return is_drum if role == "drums" else not is_drum and program in _ROLES[role]
-
-
-def draw_lineup(
-    lineups: Ints, rows: dict[str, int], asked: tuple[int, ...] | None, generator: np.random.Generator, core: list[str]
-) -> int:
-    """The row of a lineup of the asked genres: among those with the core roles, nearest to an asked band."""
-    mine = np.flatnonzero(np.isin(lineups[:, 0], list(rows.values())))
-    if not len(mine):
-        raise RefusedError("this checkpoint has no lineups of " + ", ".join(rows))
-    long_enough = mine[lineups[mine, LINEUP_COLUMNS.index("bars")] >= SHORTEST_LINEUP_BARS]
-    mine = long_enough if len(long_enough) else mine
-    bands = {i: [part for part in lineups[i, len(LINEUP_COLUMNS) :].tolist() if part >= 0] for i in mine.tolist()}
-    fitting = [i for i, band in bands.items() if all(any(plays_role(p, role) for p in band) for role in core)]
-    fitting = fitting or list(bands)
-    if asked:
-        likeness = [_likeness(set(bands[i]), set(asked)) for i in fitting]
-        fitting = [i for i, alike in zip(fitting, likeness, strict=True) if alike == max(likeness)]
-    return fitting[int(generator.integers(len(fitting)))]
-
-
-def form_for(heard: Ints, bars: int) -> Ints:
-    """A heard form for ``bars`` bars: its beginning; where it is too short it goes round again from bar 9."""
-    again = heard[min(8, len(heard) - 1) :]
-    rounds = max(0, bars - len(heard)) // len(again) + 1
-    return np.concatenate([heard, *[again] * rounds])[:bars]
-
-
-def _likeness(one: set[int], other: set[int]) -> float:
-    return len(one & other) / max(len(one | other), 1)
 
 
 def band_of(parts: Sequence[PartRequest]) -> tuple[int, ...]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from midi_data.arrangement import BUSY_CLASSES, LEVEL_CLASSES
 from midi_data.bars import METER_CLASSES, POSITION_CLASSES
 from midi_data.events import FIELDS, VOCABULARY
 from midi_data.form import FORM_CLASSES
@@ -18,8 +19,11 @@ KEY_CLASSES = 26
 DENSITY_CLASSES = 9
 KEY_NOT_TOLD = 25
 
-CLOCK = ("position", "meter", "phase", "bars_left", "form")
+CLOCK = ("position", "meter", "phase", "bars_left", "form", "busy", "busy_next")
 CONDITIONS = ("genre", "style", "tempo", "key", "density")
+
+LEVEL_WEIGHTS = (0.0, 0.0, 0.4, 0.55, 0.7, 0.8, 0.9, 1.0)
+"""How much a part of each level (``midi_data.arrangement``) counts among those that play in a bar."""
 
 LOOKS = {"next": ("advance", "part", "pitch"), "note": ("pitch", "duration", "velocity")}
 """Fields of each look back, in the order of ``midi_data.steps``."""
@@ -60,7 +64,8 @@ class NetworkShape:
     @property
     def clock_classes(self) -> dict[str, int]:
         """Classes of each clock input, in the order of ``CLOCK``."""
-        counts = (POSITION_CLASSES, METER_CLASSES, PHASE_CLASSES, len(BARS_LEFT_EDGES) + 1, FORM_CLASSES)
+        bars = (PHASE_CLASSES, len(BARS_LEFT_EDGES) + 1, FORM_CLASSES, BUSY_CLASSES, BUSY_CLASSES)
+        counts = (POSITION_CLASSES, METER_CLASSES, *bars)
         return dict(zip(CLOCK, counts, strict=True))
 
     @property
@@ -81,6 +86,8 @@ def expected_shapes(shape: NetworkShape) -> dict[str, tuple[int, ...]]:
     shapes["next_in.weight"] = (shape.inputs, lags * sum(widths[f] for f in LOOKS["next"]))
     shapes["matched_in.weight"] = (shape.inputs, lags)
     shapes["band_in.weight"] = (shape.inputs, shape.part)
+    shapes["playing_in.weight"] = (shape.inputs, shape.part)
+    shapes["level.weight"] = (LEVEL_CLASSES, shape.head)
     for layer in range(shape.layers):
         gates, width = 4 * shape.hidden, shape.inputs if layer == 0 else shape.hidden
         shapes |= {

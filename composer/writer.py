@@ -13,6 +13,8 @@ import numpy as np
 from composer import constraints
 from composer.conditions import clock
 from composer.constraints import Mask, Standing
+from composer.habits import Habits, free_habits
+from midi_data.arrangement import RESTS, Levels
 from midi_data.bars import BarGrid
 from midi_data.events import DURATIONS, END, FIELDS, VELOCITY_STEP, WAIT, WAIT_TICKS, Ints, part_instrument, part_name
 from midi_data.lookback import NOTHING_NEXT, NOTHING_NOTE, Lookback
@@ -43,6 +45,8 @@ class SongWriter:
         form: Sequence[int] | None = None,
         hidden: Sequence[frozenset[int]] | None = None,
         forced: Sequence[Event] = (),
+        levels: Levels | None = None,
+        habits: Habits | None = None,
     ) -> None:
         self.band = tuple(sorted(band))
         self.meter = meter
@@ -50,7 +54,10 @@ class SongWriter:
         self.bar_ticks = [bar * meter.bar_ticks for bar in range(bars + 1)]
         self.finished = False
         self._hidden = hidden or [frozenset()] * bars
-        self._grid_clock = clock_table(meter, bars, form)
+        self._habits = habits or free_habits(self.band)
+        told = np.zeros((bars, len(self.band)), dtype=np.uint8) if levels is None else levels
+        self._resting = [[part for part, level in zip(self.band, row, strict=True) if level == RESTS] for row in told]
+        self._grid_clock = clock_table(meter, bars, form, told)
         self._lookback = Lookback(self.bar_ticks[:-1])
         self._forced = list(forced)[::-1]
         self._previous: Event = NOTHING
@@ -94,6 +101,16 @@ class SongWriter:
         return self._tick + (min(self._event[0], WAIT_TICKS) if self._event and self._event[0] != END else 0)
 
     @property
+    def bar(self) -> int:
+        """The bar of the event before."""
+        return min(self._tick // self.meter.bar_ticks, len(self._hidden) - 1)
+
+    @property
+    def bar_after(self) -> int:
+        """The bar at ``tick``."""
+        return min(self.tick // self.meter.bar_ticks, len(self._hidden) - 1)
+
+    @property
     def position(self) -> int:
         """Position class at ``tick``."""
         return self._grid_clock[min(self.tick, self.end - 1)][0]
@@ -116,14 +133,15 @@ class SongWriter:
         """The classes that may come next in this field."""
         standing = Standing(self._tick, self._last, self._chord, self._note_bar, self.bar_ticks)
         if field == "advance":
-            return constraints.advances(standing, self.band)
+            return constraints.advances(standing, self.band, self._habits, self._resting[self.bar])
         if field == "part":
-            return constraints.parts(standing, self.band, still=self.still)
+            resting = self._resting[self.bar_after]
+            return constraints.parts(standing, self.band, self._habits, still=self.still, resting=resting)
         if field == "pitch":
-            return constraints.pitches(standing, self._event[1], still=self.still)
+            return constraints.pitches(standing, self._event[1], self._habits, still=self.still)
         if field == "duration":
             return constraints.durations(self.tick, self.end)
-        return constraints.velocities()
+        return self._habits.velocity[self._event[1]]
 
     def forced(self, field: str) -> int | None:
         """The class that a primer prescribes here, if any is left."""
@@ -203,9 +221,10 @@ def played(written: Sequence[_Written], part: int, end: int) -> list[Note]:
     return sorted(notes)
 
 
-def clock_table(meter: Meter, bars: int, form: Sequence[int] | None) -> list[list[int]]:
+def clock_table(meter: Meter, bars: int, form: Sequence[int] | None, levels: Levels) -> list[list[int]]:
     """The clock classes at every tick of a song of ``bars`` bars."""
     end = bars * meter.bar_ticks
-    table: Ints = clock(BarGrid.of((meter,), end), np.arange(end), form=None if form is None else np.asarray(form))
+    told = None if form is None else np.asarray(form)
+    table: Ints = clock(BarGrid.of((meter,), end), np.arange(end), form=told, levels=levels)
     rows: list[list[int]] = table.tolist()
     return rows

@@ -21,7 +21,7 @@ _TIE = 0.02
 """A farther bar must be this much more alike to be called the source."""
 
 
-HIDING = (0.5, 0.2, 0.05, 0.02)
+HIDING = (0.7, 0.2, 0.05, 0.02)
 """How often, in training, a pitched part's lookback is hidden in a new, varied, nearly same, same bar."""
 
 

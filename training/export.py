@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from composer.checkpoint import LINEUP_COLUMNS, Checkpoint, header_for
 from composer.conditions import density_class
 from composer.network import Network
+from midi_data.arrangement import Levels, arrangement_of, habits_of
 from midi_data.bars import BarGrid
 from midi_data.events import PART_LIMIT, Ints
 from midi_data.form import form_of
@@ -43,7 +44,7 @@ def checkpoint_of(
         data=_amounts(train),
         licences=_licences(train),
     )
-    return Checkpoint(header, weights, lineups(train, names), forms(train))
+    return Checkpoint(header, weights, lineups(train, names), *heard(train))
 
 
 def lineups(train: Held, names: Names) -> NDArray[np.int64]:
@@ -62,13 +63,16 @@ def lineups(train: Held, names: Names) -> NDArray[np.int64]:
     return rows
 
 
-def forms(train: Held) -> tuple[Ints, ...]:
-    """The bar form of each training piece."""
-    found = []
+def heard(train: Held) -> tuple[tuple[Ints, ...], tuple[Levels, ...], Ints]:
+    """The form, the arrangement and the habits of each training piece."""
+    forms, arrangements, habits = [], [], []
     for shard, piece in train:
         events = shard.events(piece)
-        found.append(form_of(events, BarGrid.of(events.meters, events.end)))
-    return tuple(found)
+        grid = BarGrid.of(events.meters, events.end)
+        forms.append(form_of(events, grid))
+        arrangements.append(arrangement_of(events, grid))
+        habits.append(habits_of(events))
+    return tuple(forms), tuple(arrangements), np.stack(habits)
 
 
 def _amounts(train: Held) -> dict[str, dict[str, float]]:

@@ -79,6 +79,7 @@ class LaneStream:
                     lane.variation.tempo,
                     list(lane.variation.untold),
                     lane.variation.hiding_seed,
+                    lane.variation.untold_parts,
                 ]
                 for lane in self._lanes
                 if lane is not None
@@ -89,8 +90,8 @@ class LaneStream:
         """Go on exactly where ``state`` was taken."""
         self._rng.bit_generator.state = state["rng"]
         self._order = list(state["order"])
-        for index, (piece, at, semitones, velocity, tempo, untold, hiding) in enumerate(state["lanes"]):
-            variation = Variation(semitones, velocity, tempo, tuple(untold), hiding)
+        for index, (piece, at, semitones, velocity, tempo, untold, *rest) in enumerate(state["lanes"]):
+            variation = Variation(semitones, velocity, tempo, tuple(untold), *rest)
             self._lanes[index] = _Lane(piece, variation, at, self._lay_out(piece, variation))
 
     def _begin(self) -> _Lane:
@@ -120,6 +121,9 @@ def cut(pieces: list[tuple[LanePiece, int]], steps: int, fresh: list[bool]) -> S
         whole = [getattr(piece, name)[at : at + steps] for piece, at in pieces]
         padding = IGNORED if name == "target" else 0
         columns[name] = np.stack([_padded(part, steps, padding) for part in whole], axis=1)
+    for name, bar in (("levels", "bar"), ("levels_after", "bar_after")):
+        rows = [piece.levels[getattr(piece, bar)[at : at + steps]] for piece, at in pieces]
+        columns[name] = np.stack([_padded(part, steps, 0) for part in rows], axis=1)
     target = torch.from_numpy(columns["target"])
     columns["target"] = np.maximum(columns["target"], 0)
     inputs = StepInputs(**{name: torch.from_numpy(column) for name, column in columns.items()})

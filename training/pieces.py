@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from composer.conditions import clock, density_class, tempo_class
 from composer.shapes import CONDITIONS, KEY_NOT_TOLD
+from midi_data.arrangement import NOT_TOLD, Levels, arrangement_of
 from midi_data.bars import BarGrid
 from midi_data.events import FIELDS, VOCABULARY, WAIT, EventSequence, Ints
 from midi_data.form import draw_hidden, form_of
@@ -17,6 +18,7 @@ from midi_data.steps import NONE, Steps, steps_of
 from training.recipe import Augmentation
 
 DRUM_PITCH = 128
+_UNTOLD_PARTS = 0.4
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,15 +45,20 @@ class Variation:
     semitones: int = 0
     velocity: int = 0
     tempo: float = 1.0
-    untold: tuple[str, ...] = ("style", "key", "density", "bars_left", "form")
+    untold: tuple[str, ...] = ("style", "key", "density", "bars_left", "form", "arrangement")
     """The default tells genre, band, tempo and meter only: the terms on which pieces are scored."""
     hiding_seed: int | None = None
     """Which parts' lookback is hidden in which bars; ``None`` hides nothing."""
+    untold_parts: int = 0
+    """Bit mask over the band: parts whose place in the arrangement is left untold."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class LanePiece:
-    """A varied piece, ready to be cut into segments. Arrays over its ``S`` steps as in ``StepInputs``."""
+    """A varied piece, ready to be cut into segments. Arrays over its ``S`` steps as in ``StepInputs``.
+
+    ``levels`` (bars, V_part): the arrangement; ``bar`` and ``bar_after`` (S,) say which rows a step sees.
+    """
 
     previous: Ints
     clock: Ints
@@ -61,6 +68,9 @@ class LanePiece:
     note: Ints
     matched: NDArray[np.float32]
     target: Ints
+    bar: Ints
+    bar_after: Ints
+    levels: Levels
     labels: Ints
     band: NDArray[np.bool_]
 
@@ -81,7 +91,15 @@ def draw_variation(rng: np.random.Generator, events: EventSequence, how: Augment
     untold = options if rng.random() < how.all_untold else tuple(o for o in options if rng.random() < how.one_untold)
     if rng.random() < how.one_untold:
         untold = (*untold, "tempo")
-    return Variation(semitones, velocity, tempo, untold, int(rng.integers(1 << 31)))
+    hiding = int(rng.integers(1 << 31))
+    return Variation(semitones, velocity, tempo, untold, hiding, _untold_parts(rng, len(events.band), how))
+
+
+def _untold_parts(rng: np.random.Generator, parts: int, how: Augmentation) -> int:
+    """None, or some parts by chance: a band may be asked for that no arrangement knows in full."""
+    if rng.random() >= how.one_untold:
+        return 0
+    return int(sum(1 << part for part in np.flatnonzero(rng.random(parts) < _UNTOLD_PARTS).tolist()))
 
 
 def lane_piece(piece: Piece, events: EventSequence, names: Names, how: Variation) -> LanePiece:
@@ -107,6 +125,7 @@ def lane_piece(piece: Piece, events: EventSequence, names: Names, how: Variation
     matched[1:][target[:-1, 0] >= WAIT] = 0
     band = np.zeros(VOCABULARY["part"], dtype=np.bool_)
     band[list(events.band)] = True
+    levels = told_levels(events, grid, how)
     return LanePiece(
         previous,
         clock(
@@ -114,6 +133,7 @@ def lane_piece(piece: Piece, events: EventSequence, names: Names, how: Variation
             steps.tick[:-1],
             length_told="bars_left" not in how.untold,
             form=None if "form" in how.untold else form,
+            levels=levels,
         ),
         grid.position_of(steps.tick[1:]),
         following,
@@ -121,9 +141,29 @@ def lane_piece(piece: Piece, events: EventSequence, names: Names, how: Variation
         note,
         matched,
         target,
+        grid.bar_of(steps.tick[:-1]),
+        grid.bar_of(steps.tick[1:]),
+        _spread(levels, events.band),
         _labels(piece, events, names, how),
         band,
     )
+
+
+def told_levels(events: EventSequence, grid: BarGrid, how: Variation) -> Levels:
+    """(bars, parts of the band): the arrangement, ``NOT_TOLD`` where ``how`` leaves it untold."""
+    levels = arrangement_of(events, grid)
+    if "arrangement" in how.untold:
+        return np.full_like(levels, NOT_TOLD)
+    untold = [part for part in range(levels.shape[1]) if how.untold_parts >> part & 1]
+    levels[:, untold] = NOT_TOLD
+    return levels
+
+
+def _spread(levels: Levels, band: tuple[int, ...]) -> Levels:
+    """(bars, V_part): ``levels`` at the classes of the band's parts."""
+    whole = np.full((len(levels), VOCABULARY["part"]), NOT_TOLD, dtype=np.uint8)
+    whole[:, list(band)] = levels
+    return whole
 
 
 def _varied(steps: Steps, how: Variation) -> tuple[Ints, Ints, Ints]:

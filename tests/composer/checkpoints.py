@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from composer.checkpoint import LINEUP_COLUMNS, Checkpoint, header_for
 from composer.shapes import NetworkShape, expected_shapes
+from midi_data.arrangement import HABITS_WIDTH
 from midi_data.events import PART_LIMIT, part_code
 
 GENRES = ("heavy-metal", "jazz")
@@ -43,4 +44,9 @@ def tiny_checkpoint(seed: int = 1, scale: float = 0.4) -> Checkpoint:
     for genre in range(2):
         lineups[genre, : len(LINEUP_COLUMNS)] = (genre, genre + 1, 120, 4, 4, 1, 4, 32)
         lineups[genre, len(LINEUP_COLUMNS) : len(LINEUP_COLUMNS) + len(BAND)] = BAND
-    return Checkpoint(header, weights, lineups, (np.ones(32, dtype=np.int64),) * 2)
+    habits = np.full((2, HABITS_WIDTH), -1)
+    habits[:, :2] = (1 << 24) - 1, (1 << 12) - 1
+    for index in range(len(BAND)):
+        habits[:, 2 + 4 * index : 6 + 4 * index] = (128 + 35, 128 + 59, 1, 15) if index == 0 else (20, 100, 1, 15)
+    levels = np.full((32, len(BAND)), 4, dtype=np.uint8)
+    return Checkpoint(header, weights, lineups, (np.ones(32, dtype=np.int64),) * 2, (levels,) * 2, habits)

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from composer.compose import Band
-from composer.constraints import pitch_range
 from composer.errors import RefusedError
+from composer.habits import pitch_range
 from composer.plan import Plan, bars_for, plan_song
 from composer.request import ComposeRequest, KeyRequest, PartRequest
 from midi_data.events import encode, part_code

@@ -22,14 +22,22 @@ def random_inputs(rng: np.random.Generator) -> dict[str, np.ndarray]:
     target[:, 1] = rng.choice(BAND, STEPS)
     return {
         "previous": classes(*FIELDS, shape=(STEPS,)),
-        "clock": np.stack([rng.integers(0, c, STEPS) for c in (192, 16, 16, 13, 17)], axis=-1),
+        "clock": np.stack([rng.integers(0, c, STEPS) for c in (192, 16, 16, 13, 17, 15, 15)], axis=-1),
         "position_after": rng.integers(0, 192, STEPS),
         "next": classes("advance", "part", "pitch", shape=(STEPS, LAGS)),
         "part": rng.integers(0, VOCABULARY["part"] + 1, (STEPS, LAGS)),
         "note": classes("pitch", "duration", "velocity", shape=(STEPS, LAGS + 1)),
         "matched": rng.integers(0, 2, (STEPS, LAGS)),
+        "levels": spread(rng.choice([0, 1, 2, 4, 7], (STEPS, len(BAND)))),
+        "levels_after": spread(rng.choice([0, 2, 4, 7], (STEPS, len(BAND)))),
         "target": target,
     }
+
+
+def spread(levels: np.ndarray) -> np.ndarray:
+    whole = np.zeros((STEPS, VOCABULARY["part"]), dtype=np.int64)
+    whole[:, list(BAND)] = levels
+    return whole
 
 
 def engine_logits(engine: Engine, inputs: dict[str, np.ndarray], batch: int = 1) -> dict[str, np.ndarray]:
@@ -46,13 +54,15 @@ def engine_logits(engine: Engine, inputs: dict[str, np.ndarray], batch: int = 1)
     }
     for step in range(STEPS):
         rows = engine.input_rows(*(inputs[name][step] for name in ("previous", "clock", "next", "matched")))
-        state = engine.recur(np.repeat(rows[None], batch, 0), condition, state)
+        playing = engine.playing(inputs["levels"][step : step + 1, list(BAND)], BAND)
+        state = engine.recur(np.repeat(rows[None], batch, 0), condition + playing, state)
         before = engine.before_heads(state.hidden[-1])
         for i, field in enumerate(FIELDS):
             chosen = np.repeat(inputs["target"][step, None, :i], batch, 0)
             position = np.full((batch, 1), inputs["position_after"][step]) if i else None
             seen = np.repeat(looks[field][step][None], batch, 0)
-            logits[field].append(engine.logits(field, before, chosen, position, seen))
+            levels = np.repeat(inputs["levels_after"][step][None], batch, 0) if field == "part" else None
+            logits[field].append(engine.logits(field, before, chosen, position, seen, levels))
     return {field: np.stack(values) for field, values in logits.items()}
 
 

@@ -8,6 +8,7 @@ import pytest
 from composer import lineup, score
 from composer.engine import Engine
 from composer.score import Scorer, nll
+from composer.shapes import CLOCK
 from midi_data.events import FIELDS, VOCABULARY
 from midi_data.song import Song
 from tests.composer.checkpoints import BAND, tiny_checkpoint
@@ -17,7 +18,7 @@ from tests.songs import riff
 def test_all_events_together_have_probability_one() -> None:
     engine = Engine(tiny_checkpoint(scale=0.8), exact=False)
     condition = engine.condition([[(0, 1.0)]] * 5, BAND)[None]
-    rows = engine.input_rows(*(np.zeros(shape, dtype=np.int64) for shape in ((5,), (5,), (5, 3), (5,))))
+    rows = engine.input_rows(*(np.zeros(shape, dtype=np.int64) for shape in ((5,), (len(CLOCK),), (5, 3), (5,))))
     before = engine.before_heads(engine.recur(rows[None], condition, engine.start(1)).hidden[-1])
 
     def probs(field: str, chosen: np.ndarray, looks: int) -> np.ndarray:

@@ -1,0 +1,89 @@
+"""What the parts of one song may use: pitches, velocities and divisions of the beat, as masks.
+
+A network that is drawn from goes astray a little at every step and then follows itself. Real pieces do not: a guitar
+keeps to its neck, a tune to its scale, a drummer to triplets or to sixteenths. Pure functions, no sampling.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from midi_data.arrangement import HABIT_COLUMNS
+from midi_data.events import VOCABULARY, Ints, part_instrument
+from midi_data.general_midi import playable_range
+from midi_data.song import TICKS_PER_QUARTER
+
+Mask = NDArray[np.bool_]
+QUIETEST_CLASS = 1
+"""Velocity class 0 cannot be heard in a band."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Habits:
+    """Masks: ``pitch`` (V_pitch,), ``velocity`` (V_velocity,) of each part; ``grid`` (24,) ticks into the quarter."""
+
+    pitch: Mapping[int, Mask]
+    velocity: Mapping[int, Mask]
+    grid: Mask
+
+
+def free_habits(band: Sequence[int]) -> Habits:
+    """Whatever the instruments can play."""
+    return Habits(
+        {part: _between(VOCABULARY["pitch"], *pitch_range(part)) for part in band},
+        {part: _between(VOCABULARY["velocity"], QUIETEST_CLASS, VOCABULARY["velocity"] - 1) for part in band},
+        np.ones(TICKS_PER_QUARTER, dtype=np.bool_),
+    )
+
+
+def heard_habits(band: Sequence[int], heard: Sequence[int], row: Ints, semitones: int, *, in_scale: bool) -> Habits:
+    """The habits of a piece heard (``row`` as in ``midi_data.arrangement``) for the parts of ``band`` it has.
+
+    ``heard``: that piece's parts. Pitches move by ``semitones``; its scale binds only where ``in_scale``.
+    """
+    free = free_habits(band)
+    scale = _scale(int(row[1]), semitones) if in_scale else np.ones(VOCABULARY["pitch"], dtype=np.bool_)
+    pitch, velocity = dict(free.pitch), dict(free.velocity)
+    for part in set(band) & set(heard):
+        first = len(HABIT_COLUMNS) + 4 * list(heard).index(part)
+        low, high, quiet, loud = row[first : first + 4].tolist()
+        moved = 0 if part_instrument(part)[1] else semitones
+        pitch[part] = _narrowed(free.pitch[part], _between(VOCABULARY["pitch"], low + moved, high + moved))
+        velocity[part] = _narrowed(free.velocity[part], _between(VOCABULARY["velocity"], quiet, loud))
+    for part in band:
+        if not part_instrument(part)[1]:
+            pitch[part] = _narrowed(pitch[part], scale)
+    return Habits(pitch, velocity, _bits(int(row[0]), TICKS_PER_QUARTER))
+
+
+def pitch_range(part: int) -> tuple[int, int]:
+    """Lowest and highest pitch class of a part (drum keys stand 128 higher), both included."""
+    program, is_drum = part_instrument(part)
+    low, high = playable_range(program, is_drum)
+    return low + 128 * is_drum, high + 128 * is_drum
+
+
+def _scale(bits: int, semitones: int) -> Mask:
+    """(V_pitch,) pitches whose class is among ``bits``, moved."""
+    classes = np.roll(_bits(bits, 12), semitones)
+    return classes[np.arange(VOCABULARY["pitch"]) % 12]
+
+
+def _bits(bits: int, count: int) -> Mask:
+    return np.array([bits >> bit & 1 for bit in range(count)], dtype=np.bool_)
+
+
+def _between(count: int, low: int, high: int) -> Mask:
+    mask = np.zeros(count, dtype=np.bool_)
+    mask[max(low, 0) : high + 1] = True
+    return mask
+
+
+def _narrowed(mask: Mask, by: Mask) -> Mask:
+    """Both, or the first alone where nothing would be left."""
+    both: Mask = mask & by
+    return both if both.any() else mask

@@ -1,0 +1,155 @@
+"""From the pieces heard in training: which one a song takes its band, form and arrangement from, and which bars of it.
+
+A song copies no note of it. It takes over who plays when and how much, where bars return, and the habits of the parts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from composer.checkpoint import LINEUP_COLUMNS, Checkpoint
+from composer.errors import RefusedError
+from midi_data.arrangement import NOT_TOLD, RESTS, Levels
+from midi_data.events import Ints, part_instrument
+from midi_data.form import LEVELS as FORM_LEVELS
+from midi_data.form import NEW
+from midi_data.steps import LAGS
+
+SHORTEST_LINEUP_BARS = 12
+"""Lineups of jingles and fragments are passed by while there are longer ones."""
+PHRASE_BARS = 4
+"""A stretch begins where a phrase may begin."""
+ENOUGH_CORE = 0.6
+"""Share of a stretch's bars in which every core role plays."""
+_AGAIN_FROM = 8
+"""Where a piece is too short it goes round again from this bar, counted from 0."""
+_ROLES = {"bass": range(32, 40), "guitar": range(24, 32)}
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Heard:
+    """A stretch of a piece. ``facts``: its lineup's columns. ``form`` (bars,), ``levels`` (bars, parts of ``band``).
+
+    ``habits``: the piece's row; ``parts``: the parts that row speaks of.
+    """
+
+    facts: dict[str, int]
+    parts: tuple[int, ...]
+    band: tuple[int, ...]
+    form: Ints
+    levels: Levels
+    habits: Ints
+
+
+def plays_role(part: int, role: str) -> bool:
+    """Whether a part class plays ``drums``, ``bass`` or ``guitar``."""
+    program, is_drum = part_instrument(part)
+    return is_drum if role == "drums" else not is_drum and program in _ROLES[role]
+
+
+def band_of_lineup(lineup: Ints) -> tuple[int, ...]:
+    """The part classes of a row of lineups."""
+    return tuple(part for part in lineup[len(LINEUP_COLUMNS) :].tolist() if part >= 0)
+
+
+def facts_of(lineup: Ints) -> dict[str, int]:
+    """The named columns of a row of lineups."""
+    return dict(zip(LINEUP_COLUMNS, lineup.tolist(), strict=False))
+
+
+def draw_lineup(
+    lineups: Ints, rows: dict[str, int], asked: tuple[int, ...] | None, generator: np.random.Generator, core: list[str]
+) -> int:
+    """The row of a lineup of the asked genres: among those with the core roles, nearest to an asked band."""
+    mine = np.flatnonzero(np.isin(lineups[:, 0], list(rows.values())))
+    if not len(mine):
+        raise RefusedError("this checkpoint has no lineups of " + ", ".join(rows))
+    long_enough = mine[lineups[mine, LINEUP_COLUMNS.index("bars")] >= SHORTEST_LINEUP_BARS]
+    mine = long_enough if len(long_enough) else mine
+    bands = {i: band_of_lineup(lineups[i]) for i in mine.tolist()}
+    fitting = [i for i, band in bands.items() if all(any(plays_role(p, role) for p in band) for role in core)]
+    fitting = fitting or list(bands)
+    if asked:
+        likeness = [_likeness(set(bands[i]), set(asked)) for i in fitting]
+        fitting = [i for i, alike in zip(fitting, likeness, strict=True) if alike == max(likeness)]
+    return fitting[int(generator.integers(len(fitting)))]
+
+
+def draw_stretch(
+    checkpoint: Checkpoint, chosen: int, bars: int, generator: np.random.Generator, core: Sequence[str]
+) -> Heard:
+    """``bars`` bars of the piece of lineup ``chosen``, from a phrase's beginning on, where its core roles play."""
+    parts = band_of_lineup(checkpoint.lineups[chosen])
+    levels, form = checkpoint.arrangements[chosen], checkpoint.forms[chosen]
+    sounding = np.flatnonzero((levels > RESTS).any(axis=1))
+    levels, form = levels[sounding[0] : sounding[-1] + 1], form[sounding[0] : sounding[-1] + 1]
+    starts = np.arange(0, max(len(levels) - bars, 0) + 1, PHRASE_BARS)
+    playing = _core_playing(levels, parts, core)
+    shares = np.array([playing[start : start + bars].mean() for start in starts])
+    good = starts[shares >= min(ENOUGH_CORE, shares.max())]
+    first = int(good[generator.integers(len(good))])
+    rows = _rows(len(levels) - first, bars) + first
+    levels = _filled(levels[rows])
+    heard = np.flatnonzero((levels > RESTS).any(axis=0)).tolist()
+    band = tuple(parts[column] for column in heard)
+    return Heard(
+        facts_of(checkpoint.lineups[chosen]),
+        parts,
+        band,
+        _within(form[rows]),
+        levels[:, heard],
+        checkpoint.habits[chosen],
+    )
+
+
+def arranged(heard: Heard, band: tuple[int, ...]) -> Levels:
+    """(bars, parts of ``band``): the stretch's levels, ``NOT_TOLD`` for parts that it does not have."""
+    levels = np.full((len(heard.levels), len(band)), NOT_TOLD, dtype=np.uint8)
+    for column, part in enumerate(band):
+        if part in heard.band:
+            levels[:, column] = heard.levels[:, heard.band.index(part)]
+    return _filled(levels)
+
+
+def _core_playing(
+    levels: Levels, parts: tuple[int, ...], core: Sequence[str]
+) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
+    """(bars,) where every core role plays."""
+    playing = np.ones(len(levels), dtype=np.bool_)
+    for role in core:
+        columns = [column for column, part in enumerate(parts) if plays_role(part, role)]
+        playing &= (levels[:, columns] > RESTS).any(axis=1)
+    return playing
+
+
+def _rows(length: int, bars: int) -> Ints:
+    """Which of ``length`` bars each of ``bars`` takes after: in order, then round again from bar ``_AGAIN_FROM``."""
+    again = min(_AGAIN_FROM, length - 1)
+    rows = np.arange(bars)
+    return np.where(rows < length, rows, again + (rows - length) % (length - again))
+
+
+def _within(form: Ints) -> Ints:
+    """``form`` with bars new whose source would lie before the first bar."""
+    source = np.array(LAGS)[np.maximum(form - 2, 0) // len(FORM_LEVELS)]
+    return np.where((form > NEW) & (source > np.arange(len(form))), NEW, form)
+
+
+def _filled(levels: Levels) -> Levels:
+    """``levels`` where no bar rests in all parts: such a bar takes the one before, the first bars the next."""
+    levels = levels.copy()
+    silent = (levels == RESTS).all(axis=1)
+    if silent.all():
+        return np.full_like(levels, NOT_TOLD)
+    sounding = np.flatnonzero(~silent)
+    for bar in np.flatnonzero(silent).tolist():
+        before = sounding[sounding < bar]
+        levels[bar] = levels[before[-1] if len(before) else sounding[0]]
+    return levels
+
+
+def _likeness(one: set[int], other: set[int]) -> float:
+    return len(one & other) / max(len(one | other), 1)

@@ -1,0 +1,133 @@
+"""A song takes over who plays when from a piece heard, and the habits of its parts; of its notes nothing."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from composer.checkpoint import Checkpoint
+from composer.compose import Band
+from composer.habits import free_habits, heard_habits
+from composer.heard import Heard, arranged, draw_stretch
+from composer.plan import plan_song
+from composer.request import ComposeRequest, KeyRequest, PartRequest
+from midi_data.arrangement import HABITS_WIDTH, NOT_TOLD, RESTS, arrangement_of
+from midi_data.bars import BarGrid
+from midi_data.events import encode, part_code
+from midi_data.form import NEW
+from tests.composer.checkpoints import BAND, tiny_checkpoint
+
+DRUMS, GUITAR, BASS = BAND
+
+
+def checkpoint_with(levels: np.ndarray, form: np.ndarray | None = None) -> Checkpoint:
+    base = tiny_checkpoint()
+    forms = (np.ones(len(levels), dtype=np.int64) if form is None else form,) * 2
+    return replace(base, arrangements=(levels.astype(np.uint8),) * 2, forms=forms)
+
+
+def intro_then_band(bars: int = 40) -> np.ndarray:
+    levels = np.full((bars, 3), 4)
+    levels[:16, 0] = levels[:16, 2] = RESTS
+    return levels
+
+
+def stretch(
+    levels: np.ndarray, bars: int, seed: int = 0, core: tuple[str, ...] = (), form: np.ndarray | None = None
+) -> Heard:
+    return draw_stretch(checkpoint_with(levels, form), 0, bars, np.random.default_rng(seed), core)
+
+
+def test_a_stretch_begins_where_the_core_of_the_band_plays() -> None:
+    for seed in range(20):
+        heard = stretch(intro_then_band(), 16, seed, core=("drums", "bass"))
+        assert (heard.levels > RESTS).all(axis=1).mean() >= 0.6
+
+
+def test_parts_that_rest_throughout_are_not_in_the_band() -> None:
+    levels = intro_then_band()
+    levels[:, 2] = RESTS
+    assert stretch(levels, 16).band == (DRUMS, GUITAR) or stretch(levels, 16).band == (GUITAR,)
+    assert BASS not in stretch(levels, 40).band
+
+
+def test_a_short_piece_goes_round_again_without_its_beginning() -> None:
+    levels = np.full((12, 3), 4)
+    levels[:8, 0] = 2
+    heard = stretch(levels, 20)
+    assert heard.levels[:, 0].tolist() == [2] * 8 + [4] * 12
+
+
+def test_no_bar_of_a_stretch_is_silent() -> None:
+    levels = np.full((24, 3), 4)
+    levels[5] = levels[11:14] = RESTS
+    assert (stretch(levels, 24).levels > RESTS).any(axis=1).all()
+
+
+def test_a_bar_whose_source_lies_before_the_stretch_is_new() -> None:
+    form = np.full(40, 2 + 3 * 4 + 2)  # all of them the same as 16 bars before
+    heard = stretch(np.full((40, 3), 4), 20, form=form)
+    assert (heard.form[:16] == NEW).all()
+    assert (heard.form[16:] == 16).all()
+
+
+def test_an_asked_part_that_the_piece_lacks_is_left_untold() -> None:
+    trumpet = part_code(56, is_drum=False)
+    heard = stretch(np.full((16, 3), 4), 16)
+    levels = arranged(heard, tuple(sorted((DRUMS, trumpet))))
+    assert (levels[:, 0] == 4).all()
+    assert (levels[:, 1] == NOT_TOLD).all()
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_a_song_rests_where_its_arrangement_rests(seed: int) -> None:
+    band = Band(checkpoint_with(intro_then_band()))
+    request = ComposeRequest(genres={"jazz": 1.0}, length_seconds=40, tempo_bpm=150, seed=seed)
+    plan = plan_song(request, band.checkpoint)
+    [song] = band.compose([plan])
+    events = encode(song)
+    played = arrangement_of(events, BarGrid.of(events.meters, events.end))
+    told = plan.levels[:, [plan.band.index(part) for part in events.band]]
+    assert (told > RESTS).any()
+    assert not (played > RESTS)[told == RESTS].any()
+
+
+def habits_row(low: int, high: int, grid: int, scale: int) -> np.ndarray:
+    row = np.full(HABITS_WIDTH, -1)
+    row[:2] = grid, scale
+    row[2:6] = 128 + 36, 128 + 42, 3, 9
+    row[6:10] = row[10:14] = low, high, 3, 9
+    return row
+
+
+def test_habits_bind_pitch_velocity_and_grid_and_move_with_the_key() -> None:
+    c_major = sum(1 << tone for tone in (0, 2, 4, 5, 7, 9, 11))
+    row = habits_row(48, 72, 0b1000001000001000001, c_major)
+    habits = heard_habits(BAND, BAND, row, 2, in_scale=True)
+    pitches = np.flatnonzero(habits.pitch[GUITAR])
+    assert {pitch % 12 for pitch in pitches.tolist()} == {2, 4, 6, 7, 9, 11, 1}
+    assert (pitches.min(), pitches.max()) == (50, 74)
+    assert np.flatnonzero(habits.velocity[GUITAR]).tolist() == list(range(3, 10))
+    assert np.flatnonzero(habits.grid).tolist() == [0, 6, 12, 18]
+    assert np.flatnonzero(habits.pitch[DRUMS]).tolist() == list(range(128 + 36, 128 + 43))
+
+
+def test_habits_that_leave_nothing_do_not_bind() -> None:
+    row = habits_row(120, 127, 1, 0)
+    habits = heard_habits(BAND, BAND, row, 0, in_scale=True)
+    free = free_habits(BAND)
+    assert np.array_equal(habits.pitch[BASS], free.pitch[BASS])
+
+
+def test_an_asked_band_and_key_still_give_a_whole_song() -> None:
+    band = Band(checkpoint_with(intro_then_band()))
+    request = ComposeRequest(
+        genres={"jazz": 1.0},
+        length_seconds=20,
+        seed=5,
+        band=(PartRequest(program=56), PartRequest(program=0, is_drum=True)),
+        key=KeyRequest(tonic=2, mode="minor"),
+    )
+    [song] = band.compose([plan_song(request, band.checkpoint)])
+    bars = {note.onset // song.meters[0].bar_ticks for track in song.tracks for note in track.notes}
+    assert bars == set(range(song.bar_count))
