@@ -54,7 +54,10 @@ class _Shape(BaseModel):
 
 
 class Header(BaseModel):
-    """What a checkpoint says of itself. ``valid`` holds nats a note by genre: ``nll`` and each field's share."""
+    """What a checkpoint says of itself. ``valid`` holds nats a note by genre: ``nll`` and each field's share.
+
+    ``curve``: notes seen, running training nll and mean valid nll at each validation.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -66,6 +69,7 @@ class Header(BaseModel):
     styles: tuple[str, ...]
     valid: dict[str, dict[str, float]] = Field(default_factory=dict)
     trained_notes: int = 0
+    curve: tuple[tuple[int, float, float], ...] = ()
     recipe: dict[str, Any] = Field(default_factory=dict)
     data: dict[str, dict[str, float]] = Field(default_factory=dict)
     licences: dict[str, dict[str, int]] = Field(default_factory=dict)

@@ -26,7 +26,7 @@ ENOUGH_CORE = 0.6
 """Share of a stretch's bars in which every core role plays."""
 _AGAIN_FROM = 8
 """Where a piece is too short it goes round again from this bar, counted from 0."""
-_ROLES = {"bass": range(32, 40), "guitar": range(24, 32)}
+_ROLES = {"bass": range(32, 40), "guitar": range(24, 32), "distorted guitar": range(29, 31)}
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -45,7 +45,7 @@ class Heard:
 
 
 def plays_role(part: int, role: str) -> bool:
-    """Whether a part class plays ``drums``, ``bass`` or ``guitar``."""
+    """Whether a part class plays ``drums``, ``bass``, ``guitar`` or ``distorted guitar`` (overdriven ones too)."""
     program, is_drum = part_instrument(part)
     return is_drum if role == "drums" else not is_drum and program in _ROLES[role]
 

@@ -27,7 +27,7 @@ GENRES: tuple[Genre, ...] = (
         ("metal", "heavymetal", "hm"),
         (120, 190),
         "distorted guitars, bass and double kick",
-        core=("drums", "bass", "guitar"),
+        core=("drums", "bass", "distorted guitar"),
     ),
     Genre(
         "rock",

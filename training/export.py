@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -30,6 +31,7 @@ def checkpoint_of(
     valid: dict[str, dict[str, float]],
     trained_notes: int,
     recipe: dict[str, Any],
+    curve: Sequence[tuple[int, float, float]] = (),
 ) -> Checkpoint:
     """``network`` and what it was trained on as a checkpoint in memory."""
     weights = {key: tensor.detach().float().cpu().numpy() for key, tensor in network.state_dict().items()}
@@ -41,6 +43,7 @@ def checkpoint_of(
         valid=valid,
         trained_notes=trained_notes,
         recipe=recipe,
+        curve=tuple(curve),
         data=_amounts(train),
         licences=_licences(train),
     )

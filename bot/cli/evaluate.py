@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 
@@ -15,6 +15,9 @@ from bot.cli.errors import CommandRefusedError
 if TYPE_CHECKING:
     from rich.progress import Progress
 
+    from composer.request import Sampling
+
+SAMPLINGS = ("probability", "embedding")
 NEEDED = ("torch", "sklearn", "matplotlib")
 
 
@@ -26,6 +29,7 @@ def evaluate(
     songs: Annotated[int, typer.Option(min=2, help="How many songs to compose.")] = 40,
     seed: Annotated[int, typer.Option(min=0, help="Of the first song, and of every split.")] = 0,
     randomness: Annotated[float, typer.Option(min=0, max=1, help="0 careful, 1 wild.")] = 0.5,
+    sampling: Annotated[str, typer.Option(help="probability or embedding.")] = "probability",
     checkpoint: Annotated[Path | None, typer.Option(help="The network to judge (default: the shipped one).")] = None,
     out: Annotated[Path | None, typer.Option(help="Write a page of plots (index.html) into this folder.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object instead of the table.")] = False,
@@ -41,7 +45,10 @@ def evaluate(
     from training.evaluation.page import write_page
 
     judged = load_checkpoint(checkpoint)
-    order = Order(corpus, canonical(genre, judged.header.genres), songs, seed, randomness)
+    if sampling not in SAMPLINGS:
+        raise CommandRefusedError(f"--sampling is one of {', '.join(SAMPLINGS)}, not {sampling!r}")
+    name = canonical(genre, judged.header.genres)
+    order = Order(corpus, name, songs, seed, randomness, cast("Sampling", sampling))
     with progress_bar() as bar:
         found = run(order, judged, tell, _shown(bar))
     if as_json:
@@ -75,8 +82,14 @@ def show(report: dict[str, Any]) -> None:
         ("statistic", "real", "songs", "to songs", "real halves", "ratio", "interval"),
         [_statistic(row) for row in report["statistics"]],
     )
-    near = report["within_1.25"]
-    say(f"\n{near['near_enough']} of {near['statistics']} statistics within 1.25 x the distance between real halves\n")
+    near, reached = report["within_1.25"], report["training_pieces"]
+    other = f" (training pieces in the songs' place: {reached['near_enough']})" if reached else ""
+    say(f"\n{near['near_enough']} of {near['statistics']} statistics within 1.25 x real halves' distance{other}\n")
+    table(
+        ("structure", "real", "songs", "ratio"),
+        [(name, *map(_cell, (v["real"], v["songs"], v["ratio"]))) for name, v in report["structure"].items()],
+    )
+    say()
     table(("judgement", "real", "interval", "songs", "interval", "n real", "n songs"), list(_judgements(report)))
     opponents = report["discriminators"]
     say()

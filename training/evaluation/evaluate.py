@@ -15,9 +15,10 @@ import numpy as np
 
 from composer.checkpoint import Checkpoint
 from composer.compose import Band
+from composer.request import Sampling
 from composer.score import Scorer
-from midi_data.excerpts import parts_of
-from midi_data.pieces import Shard
+from midi_data.excerpts import parts_of, spread_excerpts
+from midi_data.pieces import Shard, all_pieces
 from training.evaluation.control import genre_report, obeyed_report
 from training.evaluation.distances import INTERVAL, Comparison, compare, jensen_shannon, mean_histogram, wasserstein
 from training.evaluation.errors import EvaluationError
@@ -30,6 +31,7 @@ from training.evaluation.samples import (
     Sample,
     compose_songs,
     composed_samples,
+    drawn,
     excerpt_bars,
     held_out,
     opened,
@@ -43,6 +45,13 @@ JUDGED_BARS = 16
 NEAR_ENOUGH = 1.25
 """A statistic is near enough where songs are at most so many times as far as two halves of the real pieces."""
 
+STRUCTURES = (
+    "similarity_1_8", "similarity_8_16", "similarity_16_up", "best_match_1_8", "best_match_8_16", "best_match_16_up",
+)  # fmt: skip
+STRUCTURE_TOLERANCE = 0.15
+REFERENCE_PIECES = 80
+FEWEST_REFERENCES = 8
+
 Note = Callable[[str], None]
 
 
@@ -55,6 +64,7 @@ class Order:
     songs: int = 40
     seed: int = 0
     randomness: float = 0.5
+    sampling: Sampling = "probability"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -87,6 +97,7 @@ def evaluate(
             order.songs,
             order.seed,
             randomness=order.randomness,
+            sampling=order.sampling,
             on_progress=on_progress,
         )
         songs = composed_samples(composed, bars)
@@ -110,6 +121,9 @@ def _judged(
     note("statistics")
     report["statistics"] = statistics(measured[0], [s.work for s in real], measured[1], order.seed)
     report["within_1.25"] = near_enough(report["statistics"])
+    report["structure"] = structure_report(report["statistics"])
+    note("training pieces in the songs' place: what could be reached")
+    report["training_pieces"] = reachable(shards, order.genre, bars, measured[0], [s.work for s in real], order.seed)
     note("discriminators")
     short_real, short_songs = _shorter(real), _shorter(songs)
     report["discriminators"] = discriminators(short_real, short_songs, order.seed)
@@ -131,6 +145,7 @@ def _heading(
         "corpus": order.corpus.name,
         "seed": order.seed,
         "randomness": order.randomness,
+        "sampling": order.sampling,
         "bars": bars,
         "interval_quantiles": INTERVAL,
         "real": {"works": len({s.work for s in real}), "excerpts": len(real)},
@@ -157,6 +172,32 @@ def statistics(real: Measured, works: list[str], songs: Measured, seed: int) -> 
         means = {f"{who}_histogram": _shares(each) for who, each in (("real", counts), ("songs", ours))}
         rows.append(_row(name, "jensen_shannon_bits", found, seed) | means)
     return rows
+
+
+def structure_report(rows: list[dict[str, Any]]) -> dict[str, Any]:
+    """Of each structure figure the mean of real pieces and of songs, and whether songs are within 15 % of real ones."""
+    found = {}
+    for row in rows:
+        if row["name"] in STRUCTURES and row["real_mean"]:
+            ratio = row["songs_mean"] / row["real_mean"]
+            near = abs(ratio - 1) <= STRUCTURE_TOLERANCE
+            found[row["name"]] = {
+                "real": row["real_mean"], "songs": row["songs_mean"], "ratio": ratio, "within_15_percent": near,
+            }  # fmt: skip
+    return found
+
+
+def reachable(
+    shards: list[Shard], genre: str, bars: int, real: Measured, works: list[str], seed: int
+) -> dict[str, Any] | None:
+    """The same distances with training pieces in place of songs: held-out works differ from those too."""
+    pieces = [pair for pair in all_pieces(shards, "train") if pair[1].genre == genre]
+    chosen = drawn(pieces, REFERENCE_PIECES, np.random.default_rng(seed))
+    excerpts = [each for shard, piece in chosen for each in spread_excerpts(shard.events(piece), bars, 1) if len(each)]
+    if len(excerpts) < FEWEST_REFERENCES:
+        return None
+    rows = statistics(real, works, measure(excerpts), seed)
+    return {"excerpts": len(excerpts), "ratios": {row["name"]: row["ratio"] for row in rows}, **near_enough(rows)}
 
 
 def _row(name: str, distance: str, found: Comparison, seed: int) -> dict[str, Any]:

@@ -20,6 +20,7 @@ CAPTIONS = {
     "histograms": "Mean histograms, real and ours over each other.",
     "self_similarity": "Likeness of every two bars of an excerpt (Jaccard): real above, ours below. Stripes beside the "
     "diagonal are riffs that come back.",
+    "training_curve": "How the checkpoint was trained: conditions are told in training, only some on held-out pieces.",
     "embeddings": "The checkpoint's genre, part and pitch embeddings on their first two principal components.",
 }
 
@@ -31,6 +32,7 @@ def write_page(found: Evaluation, checkpoint: Checkpoint, folder: Path) -> Path:
         "scalars": plots.scalars(found.real_measured, found.songs_measured),
         "histograms": plots.histograms(found.report),
         "self_similarity": plots.self_similarities(found.real, found.songs),
+        "training_curve": plots.training_curve(checkpoint),
         "embeddings": plots.embeddings(checkpoint),
     }
     page = folder / "index.html"

@@ -88,6 +88,19 @@ def self_similarities(real: list[Sample], songs: list[Sample]) -> Figure:
     return figure
 
 
+def training_curve(checkpoint: Checkpoint) -> Figure:
+    """Nats a note in training and on held-out pieces against notes seen."""
+    figure = Figure(figsize=(8, 4), layout="constrained")
+    axes = figure.subplots()
+    curve = np.array(checkpoint.header.curve or [(0, np.nan, np.nan)])
+    for column, colour, label in ((1, OURS, "training"), (2, REAL, "held out, mean of genres")):
+        axes.plot(curve[:, 0] / 1e6, curve[:, column], "o-", color=colour, label=label)
+    axes.set_xlabel("million notes seen")
+    axes.set_ylabel("nats a note")
+    axes.legend()
+    return figure
+
+
 def embeddings(checkpoint: Checkpoint) -> Figure:
     """Maps of the genre, part and pitch tables (the parts that play in most lineups, pitches not of drums)."""
     figure = Figure(figsize=(15, 5.4), layout="constrained")

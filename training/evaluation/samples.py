@@ -16,7 +16,7 @@ import numpy as np
 
 from composer.compose import Band
 from composer.plan import Plan, plan_song
-from composer.request import LENGTH_RANGE_SECONDS, ComposeRequest
+from composer.request import LENGTH_RANGE_SECONDS, ComposeRequest, Sampling
 from midi_data.events import EventSequence, encode
 from midi_data.excerpts import excerpt, sounding_bars, spread_excerpts
 from midi_data.midi_file import read_midi, write_midi
@@ -109,10 +109,11 @@ def compose_songs(
     seed: int,
     *,
     randomness: float,
+    sampling: Sampling = "probability",
     on_progress: Callable[[float], None] | None = None,
 ) -> list[Composed]:
     """``count`` songs of about ``bars`` bars, with seeds from ``seed`` on, written to MIDI and read back."""
-    asked = [_request(band, genre, bars, seed + number, randomness) for number in range(count)]
+    asked = [_request(band, genre, bars, seed + number, randomness, sampling) for number in range(count)]
     plans = [plan_song(request, band.checkpoint) for request in asked]
     songs = band.compose(plans, on_progress)
     with tempfile.TemporaryDirectory(prefix="riffbird-evaluate-") as folder:
@@ -133,9 +134,9 @@ def composed_samples(songs: list[Composed], bars: int) -> list[Sample]:
     return samples
 
 
-def _request(band: Band, genre: str, bars: int, seed: int, randomness: float) -> ComposeRequest:
+def _request(band: Band, genre: str, bars: int, seed: int, randomness: float, sampling: Sampling) -> ComposeRequest:
     """A request for the tempo that the seed would draw, and the seconds that ``bars`` bars last at it."""
-    plain = ComposeRequest(genres={genre: 1.0}, seed=seed, randomness=randomness)
+    plain = ComposeRequest(genres={genre: 1.0}, seed=seed, randomness=randomness, sampling=sampling)
     plan = plan_song(plain, band.checkpoint)
     seconds = bars * plan.meter.bar_ticks / TICKS_PER_QUARTER * 60 / plan.tempo_bpm
     low, high = LENGTH_RANGE_SECONDS
