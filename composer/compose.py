@@ -15,12 +15,13 @@ from threadpoolctl import threadpool_limits
 from composer.checkpoint import Checkpoint
 from composer.engine import Engine, EngineState
 from composer.plan import Plan
-from composer.sampling import choose, masked, neighbour_distance, parameters_for
+from composer.sampling import SamplingParameters, choose, masked, neighbour_distance, parameters_for
 from composer.writer import SongWriter
 from midi_data.events import FIELDS, VOCABULARY
 from midi_data.song import Song
 
 OnProgress = Callable[[float], None]
+How = Callable[[float], SamplingParameters]
 STEPS_BETWEEN_REPORTS = 50
 
 
@@ -35,8 +36,10 @@ class _Space:
 class Band:
     """A loaded network, ready to play. Holds nothing of any song; one serves a whole process."""
 
-    def __init__(self, checkpoint: Checkpoint) -> None:
+    def __init__(self, checkpoint: Checkpoint, how: How = parameters_for) -> None:
+        """``how`` turns a plan's randomness into sampling parameters."""
         self.checkpoint = checkpoint
+        self._how = how
         self.engine = Engine(checkpoint)
         self._spaces: dict[str, _Space] = {}
 
@@ -47,7 +50,7 @@ class Band:
             return self._compose(plans, on_progress)
 
     def _compose(self, plans: Sequence[Plan], on_progress: OnProgress | None) -> list[Song]:
-        desks = [_Desk(plan) for plan in plans]
+        desks = [_Desk(plan, self._how(plan.randomness)) for plan in plans]
         conditions = [self._conditions(plan) for plan in plans]
         state = self.engine.start(len(desks))
         going = np.arange(len(desks))
@@ -98,14 +101,14 @@ class Band:
 class _Desk:
     """One song of a batch: its plan, its writer and its generator."""
 
-    def __init__(self, plan: Plan) -> None:
+    def __init__(self, plan: Plan, how: SamplingParameters) -> None:
         self.plan = plan
+        self._how = how
         self.writer = SongWriter(
             plan.band, plan.meter, plan.bars, plan.form, plan.hidden, plan.primer, plan.levels, plan.habits
         )
         self._levels = np.zeros((plan.bars, VOCABULARY["part"]), dtype=np.int64)
         self._levels[:, list(plan.band)] = plan.levels
-        self._how = parameters_for(plan.randomness)
         self._generator = np.random.Generator(np.random.PCG64(plan.seed))
 
     @property

@@ -7,7 +7,9 @@ improbable draws slide to probable musical neighbours.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,19 +20,27 @@ Vector = NDArray[np.float64]
 Table = NDArray[np.float64]
 
 
+Truncation = Literal["top_p", "min_p", "typical"]
+
+
 @dataclass(frozen=True, slots=True)
 class SamplingParameters:
-    """``temperature`` > 0 divides logits; ``top_p`` in (0, 1] keeps the nucleus; ``tau`` ≥ 0 scales the walk."""
+    """``temperature`` > 0 divides logits; ``kept`` says how much the truncation keeps; ``tau`` ≥ 0 scales the walk.
+
+    ``kept`` in (0, 1]: 1 keeps everything. For ``top_p`` and ``typical`` the share of probability that stays; for
+    ``min_p`` 1 − the least probability, as a share of the likeliest class's.
+    """
 
     temperature: float
-    top_p: float
+    kept: float
     tau: float
+    truncation: Truncation = "top_p"
 
 
 def parameters_for(randomness: float) -> SamplingParameters:
     """The one place where randomness (0 careful … 1 wild) becomes sampling parameters; each rises with it."""
     r = min(max(randomness, 0.0), 1.0)
-    return SamplingParameters(temperature=0.8 + 0.22 * r, top_p=0.87 + 0.13 * r, tau=0.4 + 0.8 * r)
+    return SamplingParameters(temperature=0.8 + 0.22 * r, kept=0.87 + 0.13 * r, tau=0.4 + 0.8 * r)
 
 
 def masked(logits: NDArray[np.floating], allowed: NDArray[np.bool_]) -> Vector:
@@ -59,6 +69,41 @@ def top_p(probs: Vector, share: float) -> Vector:
     kept[chosen] = probs[chosen]
     result: Vector = kept / kept.sum()
     return result
+
+
+def min_p(probs: Vector, share: float) -> Vector:
+    """Only classes at least (1 − ``share``) times as likely as the likeliest, renormalised (Nguyen et al. 2024)."""
+    kept = np.where(probs >= (1 - share) * probs.max(), probs, 0.0)
+    result: Vector = kept / kept.sum()
+    return result
+
+
+def typical(probs: Vector, share: float) -> Vector:
+    """The classes whose surprise is nearest to the entropy, until they reach ``share`` (Meister et al. 2023)."""
+    if share >= 1:
+        return probs
+    with np.errstate(divide="ignore"):
+        surprise = -np.log(probs)
+    own = probs > 0
+    entropy = float((probs[own] * surprise[own]).sum())
+    order = np.argsort(np.abs(surprise - entropy), kind="stable")
+    before = np.cumsum(probs[order]) - probs[order]
+    kept = np.zeros_like(probs)
+    chosen = order[before < share]
+    kept[chosen] = probs[chosen]
+    result: Vector = kept / kept.sum()
+    return result
+
+
+TRUNCATIONS: dict[Truncation, Callable[[Vector, float], Vector]] = {
+    "top_p": top_p, "min_p": min_p, "typical": typical,
+}  # fmt: skip
+
+
+def entropy(probs: Vector) -> float:
+    """In nats."""
+    own = probs[probs > 0]
+    return float(-(own * np.log(own)).sum())
 
 
 def draw(probs: Vector, generator: np.random.Generator) -> int:
@@ -99,7 +144,7 @@ def choose(
     distance: float,
 ) -> int:
     """One class from masked ``logits`` in the space asked for. ``table`` (V, E), ``distance``: for ``embedding``."""
-    probs = top_p(softmax(logits, how.temperature), how.top_p)
+    probs = TRUNCATIONS[how.truncation](softmax(logits, how.temperature), how.kept)
     drawn = draw(probs, generator)
     if space == "probability" or how.tau * distance == 0:
         return drawn

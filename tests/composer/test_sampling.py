@@ -11,11 +11,14 @@ from composer.sampling import (
     choose,
     draw,
     embedding_logits,
+    entropy,
     masked,
+    min_p,
     neighbour_distance,
     parameters_for,
     softmax,
     top_p,
+    typical,
 )
 
 logits_strategy = st.lists(st.floats(-20, 20), min_size=2, max_size=12).map(np.array)
@@ -37,6 +40,30 @@ def test_top_p_keeps_the_smallest_set_that_reaches_the_share(logits: np.ndarray,
     assert inside.sum() >= share - 1e-9
     assert inside.sum() - inside.min() < share + 1e-9
     assert probs[kept == 0].max(initial=0) <= inside.min()
+
+
+@given(logits_strategy, st.floats(0.01, 0.99))
+def test_min_p_keeps_what_is_likely_beside_the_likeliest(logits: np.ndarray, share: float) -> None:
+    probs = softmax(logits)
+    kept = min_p(probs, share)
+    assert kept.sum() == pytest.approx(1)
+    assert np.array_equal(kept > 0, (probs >= (1 - share) * probs.max()) & (probs > 0))
+
+
+@given(logits_strategy, st.floats(0.01, 0.99))
+def test_typical_keeps_the_classes_of_usual_surprise(logits: np.ndarray, share: float) -> None:
+    probs = softmax(logits)
+    kept = typical(probs, share)
+    assert kept.sum() == pytest.approx(1)
+    assert probs[kept > 0].sum() >= share - 1e-9
+    away = np.abs(-np.log(probs) - entropy(probs))
+    assert away[kept > 0].max() <= away[kept == 0].min(initial=np.inf) + 1e-9
+
+
+def test_typical_can_leave_the_likeliest_out() -> None:
+    probs = np.array([0.4, *[0.06] * 10])
+    assert typical(probs, 0.5)[0] == 0
+    assert top_p(probs, 0.5)[0] > 0
 
 
 def test_drawing_follows_the_probabilities() -> None:
@@ -88,5 +115,5 @@ def test_every_sampling_parameter_rises_with_randomness() -> None:
     grid = [parameters_for(r) for r in np.linspace(0, 1, 11)]
     for lower, higher in pairwise(grid):
         assert lower.temperature < higher.temperature
-        assert lower.top_p < higher.top_p <= 1
+        assert lower.kept < higher.kept <= 1
         assert lower.tau < higher.tau

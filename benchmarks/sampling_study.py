@@ -1,0 +1,120 @@
+"""How songs change with the way they are drawn: the randomness curve, and the rules of sampling beside one another.
+
+    python benchmarks/sampling_study.py CORPUS curve [--songs 8] [--genres heavy-metal,jazz,…]
+    python benchmarks/sampling_study.py CORPUS rules [--songs 24] [--genres heavy-metal,jazz,folk]
+
+CORPUS is a prepared corpus. ``curve``: nats a note and copy rate of songs at randomness 0, .1 … 1. ``rules``: top-p,
+min-p, typical and embedding sampling at several strengths; compare those of like nats a note. Writes JSON lines.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from composer.checkpoint import load_checkpoint
+from composer.compose import Band
+from composer.request import Sampling
+from composer.sampling import SamplingParameters, parameters_for
+from composer.score import Scorer
+from midi_data.genres import GENRES
+from midi_data.pieces import open_shards
+from training.evaluation.evaluate import discriminators, near_enough, statistics
+from training.evaluation.features import measure
+from training.evaluation.novelty_check import novelty_report, training_grams
+from training.evaluation.samples import Sample, compose_songs, composed_samples, excerpt_bars, held_out, real_samples
+
+BARS = 16
+RULES: tuple[tuple[str, Sampling, SamplingParameters], ...] = (
+    ("plain", "probability", SamplingParameters(1.0, 1.0, 0.0)),
+    ("temperature .9", "probability", SamplingParameters(0.9, 1.0, 0.0)),
+    ("top-p .98", "probability", SamplingParameters(1.0, 0.98, 0.0)),
+    ("top-p .95", "probability", SamplingParameters(1.0, 0.95, 0.0)),
+    ("top-p .9", "probability", SamplingParameters(1.0, 0.9, 0.0)),
+    ("min-p .02", "probability", SamplingParameters(1.0, 0.98, 0.0, "min_p")),
+    ("min-p .05", "probability", SamplingParameters(1.0, 0.95, 0.0, "min_p")),
+    ("min-p .1", "probability", SamplingParameters(1.0, 0.9, 0.0, "min_p")),
+    ("typical .95", "probability", SamplingParameters(1.0, 0.95, 0.0, "typical")),
+    ("typical .9", "probability", SamplingParameters(1.0, 0.9, 0.0, "typical")),
+    ("embedding τ .3", "embedding", SamplingParameters(1.0, 1.0, 0.3)),
+    ("embedding τ .6", "embedding", SamplingParameters(1.0, 1.0, 0.6)),
+    ("embedding τ 1", "embedding", SamplingParameters(1.0, 1.0, 1.0)),
+    ("shipped, randomness .5", "probability", parameters_for(0.5)),
+    ("shipped, randomness .5, embedding", "embedding", parameters_for(0.5)),
+)
+
+
+def nats(scorer: Scorer, samples: list[Sample], genre: str) -> float:
+    """Mean nats a note of ``samples``, told genre, band, tempo and meters."""
+    row = [scorer.genres.index(genre)]
+    sums = [scorer.field_sums(s.events, row, s.events.tempos[0].bpm).sum() / len(s.events) for s in samples]
+    return float(np.mean(sums))
+
+
+def curve(corpus: Path, checkpoint: Any, genres: list[str], songs: int, seed: int) -> None:
+    """One line a randomness: nats a note and copy rate, means of the genres."""
+    shards = open_shards(corpus)
+    grams, scorer, band = training_grams(shards), Scorer(checkpoint), Band(checkpoint)
+    for r in np.round(np.linspace(0, 1, 11), 1).tolist():
+        rows = {}
+        for genre in genres:
+            made = composed_samples(compose_songs(band, genre, BARS, songs, seed, randomness=r), BARS)
+            copies = novelty_report(made, made, grams, seed)["songs"]["copy_rate"]
+            rows[genre] = {"nll": nats(scorer, made, genre), "copy_rate": copies}
+        means = {key: float(np.nanmean([row[key] for row in rows.values()])) for key in ("nll", "copy_rate")}
+        tell({"randomness": r, **means, "songs": songs * len(genres), "seed": seed, "genres": rows})
+
+
+def rules(corpus: Path, checkpoint: Any, genres: list[str], songs: int, seed: int) -> None:
+    """One line a rule and genre: nats a note, statistics near enough, distances, trees' accuracy, copy rate."""
+    shards = open_shards(corpus)
+    grams, scorer = training_grams(shards), Scorer(checkpoint)
+    for genre in genres:
+        held = held_out(shards, genre)
+        bars = excerpt_bars(held)
+        real = real_samples(held, bars)
+        measured, works = measure([s.events for s in real]), [s.work for s in real]
+        for name, space, how in RULES:
+            band = Band(checkpoint, lambda _, how=how: how)
+            made = composed_samples(compose_songs(band, genre, bars, songs, seed, randomness=0.5, sampling=space), bars)
+            rows = statistics(measured, works, measure([s.events for s in made]), seed)
+            ratios = [row["ratio"] for row in rows if row["ratio"]]
+            tell(
+                {
+                    "genre": genre, "rule": name, "nll": nats(scorer, made, genre),
+                    "near_enough": near_enough(rows)["near_enough"], "statistics": len(rows),
+                    "median_ratio": float(np.median(ratios)), "mean_log_ratio": float(np.mean(np.log(ratios))),
+                    "trees": discriminators(real, made, seed)["trees"]["accuracy"],
+                    "copy_rate": novelty_report(made, made, grams, seed)["songs"]["copy_rate"],
+                    "songs": len(made), "seed": seed,
+                }
+            )  # fmt: skip
+
+
+def tell(row: dict[str, Any]) -> None:
+    """One JSON line, at once."""
+    sys.stdout.write(json.dumps(row) + "\n")
+    sys.stdout.flush()
+
+
+def main() -> None:
+    """Parse the arguments and run one study."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("corpus", type=Path)
+    parser.add_argument("study", choices=("curve", "rules"))
+    parser.add_argument("--songs", type=int, default=16)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--genres", default=",".join(genre.name for genre in GENRES))
+    parser.add_argument("--checkpoint", type=Path)
+    given = parser.parse_args()
+    study = {"curve": curve, "rules": rules}[given.study]
+    study(given.corpus, load_checkpoint(given.checkpoint), given.genres.split(","), given.songs, given.seed)
+
+
+if __name__ == "__main__":
+    main()
