@@ -1,4 +1,7 @@
-"""The one door to a finished song: request in, files and facts out. The network is loaded once a process and kept."""
+"""The one door to a finished song: request in, files and facts out. Networks are loaded once a process and kept.
+
+Which network plays is settled anew for each request: the house's, or that of a genre of one's own.
+"""
 
 from __future__ import annotations
 
@@ -14,6 +17,7 @@ from composer.checkpoint import load_checkpoint, shipped_checkpoint
 from composer.compose import Band
 from composer.errors import RefusedError
 from composer.plan import Plan, plan_song
+from composer.registry import own_checkpoint
 from composer.render import RenderedFiles, render
 from composer.rendition import PartFacts, Rendition, Timings
 from composer.request import ComposeRequest, Format
@@ -24,6 +28,7 @@ from midi_data.song import Song
 Stage = Literal["composing", "rendering"]
 OnStage = Callable[[Stage, float], None]
 BANDS_KEPT = 4
+"""Networks in memory, about 60 MB each; the one not asked for longest goes."""
 LONGEST_STEM = 60
 
 
@@ -49,17 +54,17 @@ def perform_all(
     primer: Song | None = None,
     progress: OnStage | None = None,
 ) -> list[Rendition]:
-    """As ``perform`` for several songs, composed as one batch: each is what it is alone."""
+    """As ``perform`` for several songs, those of one band composed as one batch: each is what it is alone."""
     begun = time.perf_counter()
     check_folder(folder)
-    band = band_for(checkpoint)
+    bands = [band_for(checkpoint_for(request, checkpoint)) for request in requests]
     loaded = time.perf_counter()
-    plans = [plan_song(request, band.checkpoint, primer) for request in requests]
-    songs = band.compose(plans, (lambda share: progress("composing", share)) if progress else None)
+    plans = [plan_song(request, band.checkpoint, primer) for request, band in zip(requests, bands, strict=True)]
+    songs = _composed(bands, plans, progress)
     composed = time.perf_counter()
     timings = Timings(load=loaded - begun, compose=composed - loaded)
     renditions = []
-    for number, (request, plan, song) in enumerate(zip(requests, plans, songs, strict=True)):
+    for number, (request, plan, song, band) in enumerate(zip(requests, plans, songs, bands, strict=True)):
         tell = (lambda share, done=number: progress("rendering", (done + share) / len(songs))) if progress else None
         since = time.perf_counter()
         stem = file_stem(plan)
@@ -70,6 +75,39 @@ def perform_all(
     return renditions
 
 
+def _composed(bands: Sequence[Band], plans: Sequence[Plan], progress: OnStage | None) -> list[Song]:
+    """The songs of ``plans``, in order; each band plays its own in one go."""
+    songs: dict[int, Song] = {}
+    for band in dict.fromkeys(bands):
+        mine = [number for number, each in enumerate(bands) if each is band]
+        done = len(songs)
+
+        def tell(share: float, done: int = done, count: int = len(mine)) -> None:
+            if progress:
+                progress("composing", (done + share * count) / len(plans))
+
+        songs |= zip(mine, band.compose([plans[number] for number in mine], tell), strict=True)
+    return [songs[number] for number in range(len(plans))]
+
+
+def checkpoint_for(request: ComposeRequest, checkpoint: Path | None = None) -> Path | None:
+    """What plays ``request``: ``checkpoint`` (``None``: the shipped one), or the file of a genre of one's own.
+
+    Raises ``RefusedError`` for a blend of genres that were taught apart.
+    """
+    own = {name: found for name in request.genres if (found := own_checkpoint(name))}
+    if not own or (checkpoint and request.genres.keys() <= _genres_of(checkpoint)):
+        return checkpoint
+    playing = [found for found in own.values() if request.genres.keys() <= _genres_of(found)]
+    if not playing and len(own) > 1:
+        raise RefusedError(f"{' and '.join(own)} were taught apart: a blend takes one genre of your own at most.")
+    return playing[0] if playing else next(iter(own.values()))
+
+
+def _genres_of(checkpoint: Path) -> set[str]:
+    return set(band_for(checkpoint).checkpoint.header.genres)
+
+
 def band_for(checkpoint: Path | None) -> Band:
     """The loaded band of a checkpoint (default: the shipped one); loaded again only when the file has changed."""
     path = (checkpoint or shipped_checkpoint()).resolve()
@@ -77,11 +115,11 @@ def band_for(checkpoint: Path | None) -> Band:
         stat = path.stat()
     except OSError:
         return Band(load_checkpoint(path))  # raises with the reason
-    return _cached_band(path, stat.st_mtime_ns, stat.st_size)
+    return _cached_band(path, stat.st_mtime_ns, stat.st_size, stat.st_ino)
 
 
 @lru_cache(maxsize=BANDS_KEPT)
-def _cached_band(path: Path, _changed: int, _size: int) -> Band:
+def _cached_band(path: Path, _changed: int, _size: int, _file: int) -> Band:
     return Band(load_checkpoint(path))
 
 

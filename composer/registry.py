@@ -1,8 +1,8 @@
 """One's own genres: a folder of checkpoints, each taught one genre more, and a card of facts beside each.
 
-``GENRE.safetensors`` plays GENRE; ``GENRE.json`` says how it came to be. Whoever composes looks here at each request, so
-a genre that is added, replaced or removed counts at once, in every process that reads the folder. A file from outside is
-trusted no more than any checkpoint. Knows no training, no queue and no network; light until a checkpoint is read.
+``GENRE.safetensors`` plays GENRE; ``GENRE.json`` says how it came to be. Whoever composes looks here at each request:
+a genre that is added, replaced or removed counts at once, in every process that reads the folder. A file from outside
+is trusted no more than any checkpoint. Knows no training, no queue and no network; light until a checkpoint is read.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ class GenreCard(BaseModel):
 
 
 def genres_folder() -> Path:
-    """The folder: ``RIFFBIRD_GENRES_DIR``, or ``riffbird/genres`` among the user's data files (XDG base directories)."""
+    """The folder: ``RIFFBIRD_GENRES_DIR``, or ``riffbird/genres`` among the user's data (XDG base directories)."""
     if named := os.environ.get(GENRES_VARIABLE):
         return Path(named).expanduser()
     data = os.environ.get("XDG_DATA_HOME") or "~/.local/share"
@@ -150,11 +150,16 @@ def card_of(checkpoint: Checkpoint, name: str) -> GenreCard:
         pieces=int(amounts.get("pieces", 0)),
         hours=round(amounts.get("hours", 0.0), 2),
         nll=header.valid.get(name, {}).get("nll"),
-        licences=tuple(text[:LINE_LENGTH] for text in sorted(header.licences.get(name, {}))[:MOST_LICENCES]),
-        base=str(header.recipe.get("base", ""))[:LINE_LENGTH],
+        licences=tuple(_line(text) for text in sorted(header.licences.get(name, {}))[:MOST_LICENCES]),
+        base=_line(str(header.recipe.get("base", ""))),
         added=datetime.now(UTC).replace(microsecond=0),
         tempo_range_bpm=_tempo_range(checkpoint, name),
     )
+
+
+def _line(text: str) -> str:
+    """A foreign file's words as one line that may be printed."""
+    return "".join(letter for letter in text if letter.isprintable())[:LINE_LENGTH]
 
 
 def _taught(checkpoint: Checkpoint, file: Path) -> str:
