@@ -1,4 +1,4 @@
-"""``riffbird benchmark``: the network family against published figures. Needs the ``train`` extra (torch)."""
+"""``riffbird benchmark``: the network family against published figures (needs the ``train`` extra), and speed."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 
+from bot.cli.benchmark_speed import speed
 from bot.cli.console import progress_bar, say_json, table, tell
 from bot.cli.errors import CommandRefusedError
 
@@ -17,14 +18,17 @@ if TYPE_CHECKING:
     from training.devices import DeviceName
     from training.pianoroll.loop import RollReport
 
-app = typer.Typer(help="Measure the network family on public benchmarks.", no_args_is_help=True, rich_markup_mode=None)
+app = typer.Typer(
+    help="Measure the band: on public benchmarks, and its speed.", no_args_is_help=True, rich_markup_mode=None
+)
+app.command()(speed)
 
 DEVICES = ("auto", "cpu", "cuda")
 
 
 @app.callback()
 def benchmark() -> None:
-    """Measure the network family on public benchmarks."""
+    """Measure the band: on public benchmarks, and its speed."""
 
 
 @app.command()

@@ -1,0 +1,83 @@
+"""``riffbird benchmark speed``: how fast this machine composes, plays and draws, beside what it should be."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from bot.cli.console import progress_bar, say, say_json, table, tell
+
+if TYPE_CHECKING:
+    from rich.progress import Progress
+
+    from training.speed.benchmark import Tell
+
+COMMAND_MODULE = "bot.cli.main"
+
+
+def speed(
+    checkpoint: Annotated[Path | None, typer.Option(help="The network to measure (default: the shipped one).")] = None,
+    quick: Annotated[bool, typer.Option("--quick", help="One short run of everything: to see that it works.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False,
+) -> None:
+    """Speed of composing, sound, picture and processes, beside targets and other networks. Leave the machine alone."""
+    from training.speed.benchmark import SpeedOrder, run_speed
+
+    with progress_bar() as bar:
+        report = run_speed(SpeedOrder(COMMAND_MODULE, checkpoint, quick), _shown(bar))
+    if as_json:
+        say_json(report)
+    else:
+        show(report)
+
+
+def _shown(bar: Progress | None) -> Tell:
+    """What shows the stage that begins: the bar, or a line each."""
+    if bar is None:
+        return lambda stage, _share: tell(f"measuring: {stage}")
+    task = bar.add_task("measuring", total=1.0, note="")
+
+    def move(stage: str, share: float) -> None:
+        bar.update(task, description=stage, completed=share)
+
+    return move
+
+
+def show(report: dict[str, Any]) -> None:
+    """The report as tables."""
+    machine = report["machine"]
+    say(f"{machine['cpu']}, {machine['cores']} cores, load {machine['load_before']}; checkpoint {report['checkpoint']}")
+    rows = [
+        (
+            each["label"], _number(each["value"]), each["unit"], _span(each), _number(each["cpu"]),
+            each["target"] or "", _met(each["met"]),
+        )
+        for each in report["figures"].values()
+    ]  # fmt: skip
+    table(("figure", "median", "", "lowest..highest", "by cpu time", "should be", ""), rows)
+    for each in report["figures"].values():
+        if each["value"] is None:
+            say(f"{each['label']}: {each['note']}")
+    for by, points in report["growth"].items():
+        say(f"\nby {by.replace('_', ' ')}")
+        names = [name for name in points[0] if name != "at"]
+        table(("at", *names), [(f"{point['at']:g}", *(_number(point[name]) for name in names)) for point in points])
+    say(f"\n{report['seconds']:.0f} s of measuring")
+
+
+def _number(value: float | None) -> str:
+    if value is None:
+        return "-"
+    return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.2f}"
+
+
+def _span(figure: dict[str, Any]) -> str:
+    if figure["low"] is None or figure["runs"] < 2:
+        return ""
+    return f"{_number(figure['low'])}..{_number(figure['high'])}"
+
+
+def _met(met: bool | None) -> str:
+    return "" if met is None else "met" if met else "missed"

@@ -1,0 +1,135 @@
+"""All figures of speed in one run. Knows what is measured in which order; each measure has a module of its own."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+from composer.checkpoint import load_checkpoint
+from composer.compose import Band
+from training.speed import composing, machine, processes, rendering
+from training.speed.figures import Figure, by_name, not_measured, ratio
+from training.speed.songs import plans
+
+Tell = Callable[[str, float], None]
+"""Hears what is measured next, and which share of the stages is done."""
+
+
+@dataclass(frozen=True, slots=True)
+class SpeedOrder:
+    """What was asked for; see ``riffbird benchmark speed --help``.
+
+    ``module`` is the command, as ``python -m`` takes it.
+    """
+
+    module: str
+    checkpoint: Path | None = None
+    quick: bool = False
+
+
+def run_speed(order: SpeedOrder, tell: Tell) -> dict[str, Any]:
+    """Every figure, JSON-ready. Raises ``CheckpointError`` for a checkpoint that cannot be used."""
+    since, work = time.perf_counter(), _Run(order)
+    stages = work.stages()
+    report: dict[str, Any] = {
+        "benchmark": "speed",
+        "checkpoint": work.checkpoint.label,
+        "quick": order.quick,
+        "machine": machine.describe(),
+    }
+    for number, (name, stage) in enumerate(stages.items()):
+        tell(name, number / len(stages))
+        stage()
+    report["figures"] = dict(by_name(list(work.figures.values())))
+    report["growth"] = work.growth
+    return report | {"seconds": round(time.perf_counter() - since, 1)}
+
+
+class _Run:
+    """One run under way: its figures by name."""
+
+    def __init__(self, order: SpeedOrder) -> None:
+        self.order = order
+        self.extent = composing.QUICK if order.quick else composing.Extent()
+        self.checkpoint = load_checkpoint(order.checkpoint)
+        self.band = Band(self.checkpoint)
+        self.figures: dict[str, Figure] = {}
+        self.growth: dict[str, Any] = {}
+
+    def stages(self) -> dict[str, Callable[[], None]]:
+        """What is done, in order. What needs a quiet machine most comes first."""
+        return {
+            "memory": self._memory,
+            "one song": self._song,
+            "songs side by side": self._batches,
+            "other networks": self._others,
+            "growth": self._growth,
+            "sound and picture": self._rendering,
+            "processes": self._processes,
+        }
+
+    def _keep(self, *figures: Figure) -> None:
+        self.figures |= {figure.name: figure for figure in figures}
+
+    def _memory(self) -> None:
+        self._keep(machine.reading(self.extent.runs))
+
+    def _song(self) -> None:
+        figures, self.song = composing.song_figures(self.band, self.extent)
+        self._keep(*figures)
+        shape, note = self.checkpoint.shape, self.figures["note"]
+        self._keep(*composing.reading_figures(shape, self.figures["reading"], note, self.extent.runs))
+
+    def _batches(self) -> None:
+        self._keep(*composing.batch_figures(self.band, self.extent))
+
+    def _others(self) -> None:
+        self._keep(*self._with_torch(), self._transformer())
+        notes, best = self.figures["notes"], self.figures["eager"]
+        if (self.figures["eager_one_thread"].value or 0) > (best.value or 0):
+            best = self.figures["eager_one_thread"]
+        self._keep(
+            ratio("note_against_eager", "against nn.LSTM as it comes", notes, self.figures["eager"]),
+            ratio("note_against_best_eager", "against nn.LSTM, the better of the two", notes, best),
+            ratio("note_against_transformer", "against the transformer", notes, self.figures["transformer"]),
+        )
+
+    def _with_torch(self) -> list[Figure]:
+        if find_spec("torch") is None:
+            labels = {"eager": "nn.LSTM step by step", "eager_one_thread": "nn.LSTM step by step, 1 thread"}
+            labels["accelerator"] = "1,024 songs side by side on an accelerator"
+            return [not_measured(name, label, "notes/s", "no torch here") for name, label in labels.items()]
+        from training.speed.stepper import accelerator_figure, eager_figures
+
+        steps = {"steps": 5} if self.order.quick else {}
+        figures = eager_figures(self.checkpoint, self.extent.runs, **steps)
+        return [*figures, accelerator_figure(self.checkpoint, self.extent.runs)]
+
+    def _transformer(self) -> Figure:
+        missing = [name for name in ("torch", "transformers") if find_spec(name) is None]
+        if missing:
+            reason = f"no {' and no '.join(missing)} here (pip install 'riffbird[train,benchmark]')"
+            return not_measured("transformer", "a transformer of MMT's shape", "notes/s", reason)
+        from training.speed.transformer import transformer_figure
+
+        return transformer_figure(self.extent.runs, **({"steps": 2} if self.order.quick else {}))
+
+    def _growth(self) -> None:
+        self.growth = composing.growth(self.checkpoint, self.band, self.extent)
+
+    def _rendering(self) -> None:
+        runs = self.extent.runs
+        self._keep(*rendering.rendering_figures(self.song, runs))
+        lengths = [(each, self.band.compose(plans(self.checkpoint, each))[0]) for each in self.extent.lengths[:2]]
+        self.growth["sound_by_length_seconds"] = rendering.sound_growth(lengths, max(1, runs - 2))
+
+    def _processes(self) -> None:
+        genre = plans(self.checkpoint, self.extent.short_seconds)[0].genre
+        order, extent = self.order, self.extent
+        self._keep(rendering.warm_figure(genre, extent.song_seconds, order.checkpoint, extent.runs))
+        figures = processes.process_figures(order.module, genre, extent.song_seconds, order.checkpoint, extent.runs)
+        self._keep(*figures)

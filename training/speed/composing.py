@@ -1,0 +1,141 @@
+"""How fast songs are composed: a note, its parts, a song, a batch, and how the cost grows.
+
+Everything goes through ``composer.compose.Band``, which does the same for people. No torch.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from threadpoolctl import threadpool_limits
+
+from composer.checkpoint import Checkpoint
+from composer.compose import Band
+from composer.plan import Plan
+from composer.shapes import CLOCK, LOOKS, NetworkShape
+from midi_data.events import FIELDS, VOCABULARY
+from midi_data.song import Song
+from training.speed.figures import Figure, cost, rate, ratio, spread, times
+from training.speed.parts import GROUPS, Stopwatch, watched
+from training.speed.songs import plans, widened
+
+WEIGHT_BYTES = 4
+"""Weights are held in single precision."""
+BATCHES = (1, 4, 16, 64)
+PARTS = {"engine": "the engine's step"} | {name: name for name in (*GROUPS, "rest")}
+"""Part of a note's time → what it is called; the engine's step is recurrent and heads."""
+
+
+@dataclass(frozen=True, slots=True)
+class Extent:
+    """How much is measured: seconds of a whole song and of a short one, runs, and what growth is shown at."""
+
+    song_seconds: float = 45.0
+    short_seconds: float = 10.0
+    runs: int = 5
+    batches: tuple[int, ...] = BATCHES
+    lengths: tuple[float, ...] = (10.0, 45.0, 140.0)
+    parts: tuple[int, ...] = (1, 4, 8, 16)
+    widths: tuple[int, ...] = (256, 512, 1024)
+
+
+QUICK = Extent(10.0, 10.0, 1, (1, 2), (10.0, 12.0), (1, 3), (16, 32))
+"""To see that everything runs; its figures say little."""
+
+
+def song_figures(band: Band, extent: Extent) -> tuple[list[Figure], Song]:
+    """One note, one song, and a song's parts; and the song."""
+    [plan] = plans(band.checkpoint, extent.song_seconds)
+    [song] = band.compose([plan])
+    seconds = times(lambda: band.compose([plan]), extent.runs)
+    figures = [
+        rate("notes", "notes a second", "notes/s", song.note_count, seconds, "all fields, sampling and rules included"),
+        cost("note", "one note", "µs", seconds, 1e6 / song.note_count),
+        rate("song", f"a song of {extent.song_seconds:g} s composed", "x real time", song.duration_seconds, seconds),
+    ]
+    return [*figures, *part_figures(band, plan, song.note_count, extent.runs)], song
+
+
+def part_figures(band: Band, plan: Plan, notes: int, runs: int) -> list[Figure]:
+    """Where a note's time goes: microseconds a note within each group of functions, and in all others together."""
+    taken: list[dict[str, float]] = []
+    for _ in range(runs):
+        watch = Stopwatch()
+        with watched(watch):
+            total = times(lambda: band.compose([plan]), 1, warm_up=0)[0].clock
+        parts = watch.seconds | {"rest": total - sum(watch.seconds.values())}
+        if {"recurrent", "heads"} <= parts.keys():
+            parts["engine"] = parts["recurrent"] + parts["heads"]
+        taken.append({name: 1e6 * seconds / notes for name, seconds in parts.items()})
+    return [
+        spread(f"part_{name}", f"  of it {label}", "µs", [each[name] for each in taken], "under a stop watch")
+        for name, label in PARTS.items()
+        if name in taken[0]
+    ]
+
+
+def batch_figures(band: Band, extent: Extent) -> list[Figure]:
+    """Notes a second of several songs side by side, and against one song."""
+    figures = []
+    for batch in extent.batches:
+        wanted = plans(band.checkpoint, extent.short_seconds, batch)
+        notes = sum(song.note_count for song in band.compose(wanted))
+        seconds = times(lambda wanted=wanted: band.compose(wanted), extent.runs, warm_up=0)  # type: ignore[misc]
+        figures.append(rate(f"batch_{batch}", f"{batch} songs side by side", "notes/s", notes, seconds))
+    against = [
+        ratio(f"{each.name}_against_{extent.batches[0]}", f"  {each.label}, against 1", each, figures[0])
+        for each in figures[1:]
+    ]
+    return [*figures, *against]
+
+
+def reading_figures(shape: NetworkShape, memory: Figure, note: Figure, runs: int) -> list[Figure]:
+    """What the weights of one step take to be read once, from memory and from wherever they lie; a note against it."""
+    size = bytes_a_step(shape)
+    block = np.ones(size // 4, dtype=np.float32)
+    with threadpool_limits(1, user_api="blas"):
+        seconds = times(lambda: block.dot(block), 20 * runs, warm_up=3)
+    told = f"{size / 1e6:.2f} MB a step"
+    taken = {name: 1e-3 * size / speed for name in ("value", "cpu") if (speed := getattr(memory, name))}
+    from_memory = Figure("weights_read", "a step's weights read once, memory", "µs", **taken, note=told)
+    warm = cost("weights_read_warm", "a step's weights read once, as they lie in caches", "µs", seconds, 1e6, told)
+    return [
+        from_memory,
+        warm,
+        ratio("note_against_reading", "a note against reading from memory", note, from_memory),
+        ratio("note_against_warm_reading", "a note against reading as they lie", note, warm),
+    ]
+
+
+def bytes_a_step(shape: NetworkShape) -> int:
+    """Bytes of weights that one note needs, inputs folded into rows as ``composer.engine`` has them."""
+    gates, lags = 4 * shape.hidden, len(shape.lags)
+    recurrent = gates * shape.hidden * (2 * shape.layers - 1)
+    rows = gates * (len(FIELDS) + len(CLOCK) + lags * (len(LOOKS["next"]) + 1))
+    heads = len(FIELDS) * shape.head * shape.hidden
+    for index, field in enumerate(FIELDS):
+        heads += shape.head * (VOCABULARY[field] + shape.looks(field))  # the classes and the copies
+        heads += shape.head * (index + (index > 0) + shape.looks(field))  # the rows added before
+    return WEIGHT_BYTES * (recurrent + rows + heads)
+
+
+def growth(checkpoint: Checkpoint, band: Band, extent: Extent) -> dict[str, list[dict[str, Any]]]:
+    """How composing grows with a song's length, its parts and the network's width: notes and their cost."""
+    runs = max(1, extent.runs - 2)
+    return {
+        "length_seconds": [_grown(band, plans(checkpoint, each), each, runs) for each in extent.lengths],
+        "parts": [_grown(band, plans(checkpoint, extent.short_seconds, parts=n), n, runs) for n in extent.parts],
+        "hidden": [
+            _grown(Band(widened(checkpoint, width)), plans(checkpoint, extent.short_seconds), width, runs)
+            for width in extent.widths
+        ],
+    }
+
+
+def _grown(band: Band, wanted: list[Plan], at: float, runs: int) -> dict[str, Any]:
+    notes = band.compose(wanted)[0].note_count
+    taken = times(lambda: band.compose(wanted), runs, warm_up=0)
+    figure = cost("note", "", "µs", taken, 1e6 / max(notes, 1))
+    return {"at": at, "notes": notes, "note_us": figure.value, "note_us_cpu": figure.cpu}

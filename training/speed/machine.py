@@ -1,0 +1,54 @@
+"""The machine that figures are taken on: its processor, its load, and how fast one thread reads its memory."""
+
+from __future__ import annotations
+
+import os
+import platform
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from threadpoolctl import threadpool_limits
+
+from training.speed.figures import Figure, rate, times
+
+READ_BYTES = 256 * 2**20
+"""More than any cache holds."""
+LIBRARIES = ("numpy", "scipy", "av", "torch", "transformers")
+
+
+def describe() -> dict[str, Any]:
+    """Processor, cores, load (how many others want them), versions; JSON-ready."""
+    return {
+        "cpu": _processor(),
+        "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
+        "load_before": round(os.getloadavg()[0], 2) if hasattr(os, "getloadavg") else None,
+        "system": f"{platform.system()} {platform.machine()}",
+        "python": platform.python_version(),
+        "libraries": {name: found for name in LIBRARIES if (found := _version(name))},
+    }
+
+
+def _processor() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").splitlines()
+    except OSError:
+        return platform.processor() or "unknown"
+    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return names[0] if names else platform.processor() or "unknown"
+
+
+def _version(name: str) -> str | None:
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        return None
+
+
+def reading(runs: int, size: int = READ_BYTES) -> Figure:
+    """Gigabytes a second that one thread reads: the dot product of ``size`` bytes of ones with themselves."""
+    block = np.ones(size // 4, dtype=np.float32)
+    with threadpool_limits(1, user_api="blas"):
+        seconds = times(lambda: block.dot(block), runs)
+    return rate("reading", "one thread reads memory", "GB/s", block.nbytes / 1e9, seconds, f"{size >> 20} MB, in order")

@@ -1,0 +1,60 @@
+"""How fast a finished song becomes sound and picture, and a request in a warm process its MP3 and its video."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from composer.audio_files import write_mp3
+from composer.mix import mix
+from composer.perform import perform
+from composer.request import ComposeRequest
+from composer.video import write_video
+from midi_data.song import Song
+from training.speed.figures import Figure, cost, rate, times
+from training.speed.songs import TEMPO_BPM
+
+PLAYED = "seconds of music for each second of work"
+
+
+def rendering_figures(song: Song, runs: int) -> list[Figure]:
+    """Sound, MP3 and video of ``song``, against real time."""
+    seconds = song.duration_seconds
+    sound = mix(song)
+    with tempfile.TemporaryDirectory(prefix="riffbird-speed-") as name:
+        folder = Path(name)
+        jobs: dict[str, tuple[str, Callable[[], object]]] = {
+            "mix": ("synthesis, mix and master", lambda: mix(song)),
+            "mp3": ("MP3", lambda: write_mp3(sound, folder / "song.mp3")),
+            "video": ("video, 1280×720", lambda: write_video(song, sound, folder / "song.mp4", title="Speed")),
+        }
+        return [
+            rate(name, label, "x real time", seconds, times(work, runs, warm_up=int(name == "mix")), PLAYED)
+            for name, (label, work) in jobs.items()
+        ]
+
+
+def warm_figure(genre: str, length: float, checkpoint: Path | None, runs: int) -> Figure:
+    """Seconds from a request to its MP3 and MP4 where the network is loaded already; another seed each time."""
+    with tempfile.TemporaryDirectory(prefix="riffbird-speed-") as folder:
+        seeds = iter(range(1, runs + 2))
+
+        def ask() -> None:
+            request = ComposeRequest(
+                genres={genre: 1.0}, tempo_bpm=TEMPO_BPM, length_seconds=length, seed=next(seeds), title="Speed"
+            )
+            perform(request, Path(folder), ["mp3", "mp4"], checkpoint=checkpoint)
+
+        seconds = times(ask, runs)
+    return cost("warm_request", f"request to MP3 and MP4, {length:g} s, warm", "s", seconds, note="seeds 2 and on")
+
+
+def sound_growth(songs: list[tuple[float, Song]], runs: int) -> list[dict[str, Any]]:
+    """How sound grows: seconds of work for each song, told by what it is measured at."""
+    points = []
+    for at, song in songs:
+        figure = cost("mix", "", "s", times(lambda song=song: mix(song), runs))  # type: ignore[misc]
+        points.append({"at": at, "parts": len(song.tracks), "seconds": figure.value, "seconds_cpu": figure.cpu})
+    return points

@@ -1,0 +1,38 @@
+"""The songs that speed is measured with: one request a case, the same in every run. Nothing is timed here."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+
+from composer.checkpoint import Checkpoint, header_for
+from composer.plan import Plan, plan_song
+from composer.request import ComposeRequest, PartRequest
+from composer.shapes import expected_shapes
+
+SEED, TEMPO_BPM = 7, 160.0
+HOUSE_GENRE = "heavy-metal"
+PLAYERS = (0, 30, 33, 29, 27, 0, 48, 81, 25, 56, 65, 73, 40, 11, 16, 52)
+"""Programs of a band of up to sixteen; the first plays the drums."""
+
+
+def plans(checkpoint: Checkpoint, seconds: float, songs: int = 1, parts: int | None = None) -> list[Plan]:
+    """``songs`` plans of ``seconds`` each, in the house genre; ``parts`` players instead of the genre's band."""
+    genre = HOUSE_GENRE if HOUSE_GENRE in checkpoint.header.genres else checkpoint.header.genres[0]
+    band = tuple(PartRequest(program=p, is_drum=n == 0) for n, p in enumerate(PLAYERS[:parts])) if parts else None
+    request = ComposeRequest(genres={genre: 1.0}, tempo_bpm=TEMPO_BPM, length_seconds=seconds, band=band)
+    return [plan_song(request.model_copy(update={"seed": SEED + n}), checkpoint) for n in range(songs)]
+
+
+def widened(checkpoint: Checkpoint, hidden: int) -> Checkpoint:
+    """``checkpoint`` with random weights and ``hidden`` units a layer: as fast as a trained one of that width."""
+    shape = replace(checkpoint.shape, hidden=hidden)
+    rng = np.random.default_rng(SEED)
+    weights = {
+        name: (rng.standard_normal(size) * (size[-1] ** -0.5)).astype(np.float32)
+        for name, size in expected_shapes(shape).items()
+    }
+    told = checkpoint.header
+    header = header_for(shape, name=f"random-{hidden}", genres=told.genres, styles=told.styles)
+    return replace(checkpoint, header=header, weights=weights)

@@ -1,0 +1,117 @@
+"""The same network as it is trained, a step at a time in torch: what composing would cost without an engine of its own.
+
+``nn.LSTM`` as it comes, state carried, five fields drawn a step. Only the steps are done: no song is written, no rule
+is kept and no lookback is kept up, so the figures are kinder to this way than a whole composer in torch would be.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import torch
+from torch import Tensor
+
+from composer.checkpoint import Checkpoint
+from composer.network import Conditions, Network, State, StepInputs
+from composer.sampling import parameters_for
+from composer.shapes import CLOCK, CONDITIONS, LOOKS, NetworkShape
+from midi_data.events import FIELDS, VOCABULARY
+from training.speed.figures import Figure, Runs, not_measured, rate, times
+
+EAGER_STEPS = 60
+ACCELERATOR_BATCH, ACCELERATOR_STEPS = 1024, 50
+BAND_SIZE = 6
+
+
+class Stepper:
+    """``batch`` songs of ``network`` on ``device``: each call of ``step`` is one note of each."""
+
+    def __init__(self, network: Network, batch: int, device: torch.device) -> None:
+        self.network = network.to(device).eval()
+        self._inputs = _inputs(network.shape, batch).to(device)
+        band = torch.zeros(batch, VOCABULARY["part"], dtype=torch.bool)
+        band[:, :BAND_SIZE] = True
+        self._conditions = Conditions(torch.zeros(batch, len(CONDITIONS), dtype=torch.int64), band).to(device)
+        self._state: State | None = None
+        self._temperature = parameters_for(0.5).temperature
+
+    @torch.inference_mode()
+    def step(self) -> Tensor:
+        """The classes drawn, (batch, 5). They are the next step's event before."""
+        logits, self._state = self.network(self._inputs, self._conditions, self._state)
+        drawn = torch.stack([self._draw(logits[field][0]) for field in FIELDS], dim=-1)
+        self._inputs = dataclasses.replace(self._inputs, previous=drawn[None], target=drawn[None])
+        return drawn
+
+    def _draw(self, logits: Tensor) -> Tensor:
+        return torch.multinomial(torch.softmax(logits / self._temperature, dim=-1), 1)[:, 0]
+
+
+def network_of(checkpoint: Checkpoint) -> Network:
+    """The torch module with a checkpoint's weights."""
+    network = Network(checkpoint.shape)
+    network.load_state_dict({name: torch.from_numpy(weight) for name, weight in checkpoint.weights.items()})
+    return network
+
+
+def _inputs(shape: NetworkShape, batch: int) -> StepInputs:
+    """Inputs of one step (T = 1), all class 0."""
+    lags = len(shape.lags)
+    tails = {
+        "previous": (len(FIELDS),), "clock": (len(CLOCK),), "position_after": (), "next": (lags, len(LOOKS["next"])),
+        "part": (lags,), "note": (lags + 1, len(LOOKS["note"])), "matched": (lags,), "target": (len(FIELDS),),
+    }  # fmt: skip
+    wanted = [field.name for field in dataclasses.fields(StepInputs)]
+    # What says something of every part of the band (its level in the bar) is as wide as there are parts.
+    zeros = {name: torch.zeros(1, batch, *tails.get(name, (VOCABULARY["part"],)), dtype=torch.int64) for name in wanted}
+    zeros["matched"] = zeros["matched"].float()
+    return StepInputs(**zeros)
+
+
+@contextmanager
+def threads(count: int) -> Iterator[None]:
+    """Torch with ``count`` threads for a while."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(count)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
+def eager_figures(checkpoint: Checkpoint, runs: int, steps: int = EAGER_STEPS) -> list[Figure]:
+    """Notes a second of one song, with one thread and with as many as there are cores."""
+    stepper = Stepper(network_of(checkpoint), 1, torch.device("cpu"))
+    figures = []
+    for name, count in (("eager", os.cpu_count() or 1), ("eager_one_thread", 1)):
+        label = f"nn.LSTM step by step, {count} thread{'s' if count > 1 else ''}"
+        with threads(count):
+            seconds = times(lambda: [stepper.step() for _ in range(steps)], runs)
+        figures.append(rate(name, label, "notes/s", steps, seconds, "drawing included, writing a song not"))
+    return figures
+
+
+def accelerator_figure(checkpoint: Checkpoint, runs: int) -> Figure:
+    """Notes a second of ``ACCELERATOR_BATCH`` songs on CUDA, drawn there; not measured where there is none."""
+    name, label = "accelerator", f"{ACCELERATOR_BATCH:,} songs side by side on an accelerator"
+    if not torch.cuda.is_available():
+        return not_measured(name, label, "notes/s", "no accelerator")
+    device = torch.device("cuda")
+    seconds = batch_runs(checkpoint, device, ACCELERATOR_BATCH, ACCELERATOR_STEPS, runs)
+    told = f"{torch.cuda.get_device_name(device)}, drawing included, writing songs not"
+    return rate(name, label, "notes/s", ACCELERATOR_BATCH * ACCELERATOR_STEPS, seconds, told)
+
+
+def batch_runs(checkpoint: Checkpoint, device: torch.device, batch: int, steps: int, runs: int) -> Runs:
+    """``steps`` steps of ``batch`` songs on ``device``, for each run; waits for the device to end."""
+    stepper = Stepper(network_of(checkpoint), batch, device)
+
+    def work() -> None:
+        for _ in range(steps):
+            drawn = stepper.step()
+        drawn.sum().item()  # nothing is done until a number has come back
+
+    return times(work, runs)
