@@ -80,7 +80,7 @@ def rules(corpus: Path, checkpoint: Any, genres: list[str], songs: int, seed: in
         real = real_samples(held, bars)
         measured, works = measure([s.events for s in real]), [s.work for s in real]
         for name, space, how in RULES:
-            band = Band(checkpoint, lambda _, how=how: how)
+            band = Band(checkpoint, lambda *_, how=how: how)
             made = composed_samples(compose_songs(band, genre, bars, songs, seed, randomness=0.5, sampling=space), bars)
             rows = statistics(measured, works, measure([s.events for s in made]), seed)
             ratios = [row["ratio"] for row in rows if row["ratio"]]

@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -56,6 +56,7 @@ class _Shape(BaseModel):
 class Header(BaseModel):
     """What a checkpoint says of itself. ``valid`` holds nats a note by genre: ``nll`` and each field's share.
 
+    ``temperatures``: at which each genre's songs are as likely as its real pieces; 1 where none is told.
     ``curve``: notes seen, running training nll and mean valid nll at each validation.
     """
 
@@ -70,6 +71,7 @@ class Header(BaseModel):
     valid: dict[str, dict[str, float]] = Field(default_factory=dict)
     trained_notes: int = 0
     curve: tuple[tuple[int, float, float], ...] = ()
+    temperatures: dict[str, Annotated[float, Field(ge=0.5, le=1.5)]] = Field(default_factory=dict)
     recipe: dict[str, Any] = Field(default_factory=dict)
     data: dict[str, dict[str, float]] = Field(default_factory=dict)
     licences: dict[str, dict[str, int]] = Field(default_factory=dict)

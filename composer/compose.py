@@ -21,7 +21,7 @@ from midi_data.events import FIELDS, VOCABULARY
 from midi_data.song import Song
 
 OnProgress = Callable[[float], None]
-How = Callable[[float], SamplingParameters]
+How = Callable[[float, float], SamplingParameters]
 STEPS_BETWEEN_REPORTS = 50
 
 
@@ -37,7 +37,7 @@ class Band:
     """A loaded network, ready to play. Holds nothing of any song; one serves a whole process."""
 
     def __init__(self, checkpoint: Checkpoint, how: How = parameters_for) -> None:
-        """``how`` turns a plan's randomness into sampling parameters."""
+        """``how`` turns a plan's randomness and its genre's temperature into sampling parameters."""
         self.checkpoint = checkpoint
         self._how = how
         self.engine = Engine(checkpoint)
@@ -50,7 +50,7 @@ class Band:
             return self._compose(plans, on_progress)
 
     def _compose(self, plans: Sequence[Plan], on_progress: OnProgress | None) -> list[Song]:
-        desks = [_Desk(plan, self._how(plan.randomness)) for plan in plans]
+        desks = [_Desk(plan, self._how(plan.randomness, plan.temperature)) for plan in plans]
         conditions = [self._conditions(plan) for plan in plans]
         state = self.engine.start(len(desks))
         going = np.arange(len(desks))

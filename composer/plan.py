@@ -29,8 +29,6 @@ from midi_data.keys import Key
 from midi_data.song import TICKS_PER_QUARTER, Meter, Song
 from midi_data.steps import steps_of
 
-HIDING = (0.9, 0.15, 0.02, 0.0)
-"""How often a pitched part cannot look back in a new, varied, nearly same, same bar: new bars are made, not copied."""
 _PLAN_STREAM = 1
 """Distinguishes the plan's random numbers from the notes'."""
 
@@ -42,7 +40,7 @@ class Plan:
     """Everything a song is conditioned on. ``labels``: each condition's rows and weights. ``primer``: forced events.
 
     ``form`` (bars): ``midi_data.form`` classes; ``hidden`` (bars): parts that cannot look back in each bar; ``levels``
-    (bars, parts of the band): ``midi_data.arrangement``.
+    (bars, parts of the band): ``midi_data.arrangement``; ``temperature``: the genres' own, beside ``randomness``.
     """
 
     title: str
@@ -59,6 +57,7 @@ class Plan:
     key: Key | None
     labels: tuple[tuple[tuple[int, float], ...], ...]
     randomness: float
+    temperature: float
     sampling: Sampling
     primer: tuple[tuple[int, ...], ...] = ()
 
@@ -98,12 +97,15 @@ def plan_song(request: ComposeRequest, checkpoint: Checkpoint, primer: Song | No
         bars=bars,
         band=band,
         form=tuple(heard.form.tolist()),
-        hidden=hidden_parts(draw_hidden(generator, heard.form, band, HIDING)),
+        hidden=hidden_parts(draw_hidden(generator, heard.form, band)),
         levels=np.full_like(levels, NOT_TOLD) if primer else levels,
         habits=free_habits(band) if primer else habits_for(heard, band, key),
         key=key,
         labels=tuple(labels[name] for name in CONDITIONS),
         randomness=request.randomness,
+        temperature=sum(
+            weight * checkpoint.header.temperatures.get(name, 1.0) for name, weight in request.genres.items()
+        ),
         sampling=request.sampling,
         primer=primer_events(primer, meter, bars) if primer else (),
     )

@@ -1,5 +1,7 @@
 """Whatever the weights say, a song keeps the rules; it is the same alone, in a batch and the second time."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -88,6 +90,17 @@ def test_a_blend_weighs_both_genres(band: Band) -> None:
     [plan] = plans(band, asked(genres={"heavy-metal": 0.7, "jazz": 0.3}))
     assert plan.labels[0] == ((0, 0.7), (1, 0.3))
     assert plan.genre == "heavy-metal:0.7+jazz:0.3"
+
+
+def test_a_blend_is_drawn_at_the_temperature_between_its_genres() -> None:
+    checkpoint = tiny_checkpoint()
+    header = checkpoint.header.model_copy(update={"temperatures": {"heavy-metal": 0.9, "jazz": 1.1}})
+    warm = Band(replace(checkpoint, header=header))
+    [blend, metal] = plans(warm, asked(genres={"heavy-metal": 0.7, "jazz": 0.3}), asked())
+    assert blend.temperature == pytest.approx(0.96)
+    assert metal.temperature == 0.9
+    cooler, plain = warm.compose([metal]), Band(checkpoint).compose(plans(Band(checkpoint), asked()))
+    assert midi_bytes(cooler[0]) != midi_bytes(plain[0])
 
 
 def test_an_asked_key_conditions_the_song(band: Band) -> None:

@@ -2,35 +2,16 @@
 
 import json
 import os
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from composer.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
+from composer.checkpoint import Checkpoint, load_checkpoint
 from composer.errors import CheckpointError, RefusedError
 from composer.perform import band_for, checkpoint_for, perform_all
 from composer.registry import add, cards, check_name, delete, export, own_checkpoint, own_names, spellings
 from composer.request import ComposeRequest
-from tests.composer.checkpoints import tiny_checkpoint
-
-
-def taught(folder: Path, *genres: str, name: str = "", seed: int = 1) -> Path:
-    """A tiny checkpoint that plays the last of ``genres`` besides the others."""
-    made = tiny_checkpoint(seed)
-    header = made.header.model_copy(
-        update={
-            "name": name or genres[-1],
-            "genres": genres,
-            "data": {genres[-1]: {"pieces": 40, "hours": 2.125, "notes": 9000}},
-            "valid": {genres[-1]: {"nll": 3.25}},
-            "licences": {genres[-1]: {"ska: \x1b[2JCC0-1.0": 40}},
-            "recipe": {"base": "house"},
-        }
-    )
-    path = folder / f"{genres[-1]}-{seed}.riffbird"
-    save_checkpoint(replace(made, header=header), path)
-    return path
+from tests.composer.taught import taught
 
 
 def asking(*genres: str, seed: int = 3) -> ComposeRequest:

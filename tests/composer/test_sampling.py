@@ -117,3 +117,8 @@ def test_every_sampling_parameter_rises_with_randomness() -> None:
         assert lower.temperature < higher.temperature
         assert lower.kept < higher.kept <= 1
         assert lower.tau < higher.tau
+
+
+def test_a_genre_s_temperature_stands_at_the_middle_of_the_curve() -> None:
+    assert parameters_for(0.5, 0.93).temperature == pytest.approx(0.93)
+    assert parameters_for(0.5).temperature == pytest.approx(1)

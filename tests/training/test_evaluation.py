@@ -236,3 +236,18 @@ def test_what_is_not_installed_is_said_in_one_line(monkeypatch: pytest.MonkeyPat
 
 def test_numbers_that_are_none_are_null() -> None:
     assert plain({"a": (float("nan"), 1.23456789), "b": [float("inf"), 3]}) == {"a": [None, 1.23457], "b": [None, 3]}
+
+
+@pytest.mark.parametrize(
+    ("wanted", "found"), [(1.5, 0.95), (1.0, 0.9), (0.2, 0.9), (9.0, 1.1), (2.5, 1.05), (2.0, 1.0)]
+)
+def test_a_temperature_lies_where_songs_become_as_likely_as_real_pieces(wanted: float, found: float) -> None:
+    from training.evaluation.calibration import crossing
+
+    assert crossing((0.9, 1.0, 1.1), (1.0, 2.0, 3.0), wanted) == pytest.approx(found)
+
+
+def test_a_dip_among_the_temperatures_does_not_fool_the_search() -> None:
+    from training.evaluation.calibration import crossing
+
+    assert crossing((0.9, 1.0, 1.1), (1.0, 0.8, 3.0), 2.0) == pytest.approx(1.05)

@@ -32,7 +32,7 @@ def genre_report(
     shards: list[Shard], genre: str, real: Sequence[Sample], songs: Sequence[Sample], bars: int, seed: int
 ) -> dict[str, Any] | None:
     """Share of real held-out excerpts and of songs that the ear takes for ``genre``; None where it knows one genre."""
-    taught = _training_excerpts(shards, bars, seed)
+    taught = training_excerpts(shards, bars, seed)
     if genre not in taught or len(taught) < 2:
         return None
     labels = [name for name, excerpts in taught.items() for _ in excerpts]
@@ -45,7 +45,7 @@ def genre_report(
     return result
 
 
-def _training_excerpts(shards: list[Shard], bars: int, seed: int) -> dict[str, list[EventSequence]]:
+def training_excerpts(shards: list[Shard], bars: int, seed: int) -> dict[str, list[EventSequence]]:
     """One excerpt of each of up to ``PIECES_A_GENRE`` training pieces a genre."""
     held: dict[str, list[Held]] = defaultdict(list)
     for shard, piece in all_pieces(shards, "train"):
