@@ -11,6 +11,7 @@ from typing import TypedDict
 
 from bot.fairness import Policy, Verdict
 from bot.frontends.protocol import Frontend, Mention
+from bot.genre_words import GenreBook
 from bot.lengths import Measure
 from bot.parser import ParsedText
 from bot.wording import (
@@ -27,6 +28,7 @@ from bot.wording import (
     song_reply,
     too_many_reply,
 )
+from composer.registry import spellings
 from worker.queues import JobState, SongRecord, Submission
 
 
@@ -53,7 +55,7 @@ class HouseWords:
         room = self._room(mention)
         table: dict[str, Callable[[], str]] = {
             "help": lambda: help_reply(**room),
-            "genres": lambda: genres_reply(**room),
+            "genres": lambda: genres_reply(GenreBook(spellings()).names, **room),
             "again": lambda: nothing_to_repeat_reply(**room),
         }
         return table.get(parsed.kind, lambda: refusal_reply(parsed.refusal or "", **room))()

@@ -17,6 +17,7 @@ from bot.house_words import HouseWords
 from bot.ledger import Ledger
 from bot.parser import ParsedText, again, parse
 from bot.promises import Promise
+from composer.registry import spellings
 from composer.request import ComposeRequest
 from worker.queues import QueueFullError, Queues, ReplyTask, Submission, submit
 
@@ -62,7 +63,7 @@ class Intake:
         """Make ``mention`` safe: afterwards it is promised and queued, or will never be answered. May be repeated."""
         if mention.is_automated or mention.written_at < now - self.catch_up_seconds:
             return
-        parsed = parse(mention.text)
+        parsed = parse(mention.text, genres=spellings())
         if parsed.kind == "none":
             return
         if parsed.kind == "stop":
@@ -120,4 +121,6 @@ class Intake:
     def _repeated(self, mention: Mention, parsed: ParsedText) -> ParsedText:
         """``/again``: the song replied to, with a seed still to be drawn."""
         previous = self.ledger.song_for(mention)
-        return parsed if previous is None else again(ComposeRequest.model_validate(previous), parsed)
+        if previous is None:
+            return parsed
+        return again(ComposeRequest.model_validate(previous), parsed, genres=spellings())

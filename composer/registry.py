@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import re
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -162,10 +162,15 @@ def _line(text: str) -> str:
     return "".join(letter for letter in text if letter.isprintable())[:LINE_LENGTH]
 
 
+def taught_names(genres: Iterable[str]) -> list[str]:
+    """Those of a checkpoint's ``genres`` that do not ship."""
+    shipped = {genre.name for genre in GENRES} | _RESERVED
+    return [name for name in genres if name not in shipped]
+
+
 def _taught(checkpoint: Checkpoint, file: Path) -> str:
     """The genre a checkpoint was taught last: what it is called after, or the only one that does not ship."""
-    shipped = {genre.name for genre in GENRES} | _RESERVED
-    new = [name for name in checkpoint.header.genres if name not in shipped]
+    new = taught_names(checkpoint.header.genres)
     if checkpoint.header.name in new:
         return checkpoint.header.name
     if len(new) != 1:

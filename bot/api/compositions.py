@@ -11,8 +11,9 @@ from bot.api.errors import Problem
 from bot.api.idempotency import first_answer, job_id_for, keep_answer
 from bot.api.limits import client_of
 from bot.api.schemas import Accepted, Composition, CompositionRequest
-from bot.api.wording import ANSWERS, composition_of
+from bot.api.wording import answer_to, composition_of
 from bot.parser import ParsedText, request_from
+from composer.registry import spellings
 from worker.queues import submit
 
 router = APIRouter(tags=["compositions"])
@@ -64,7 +65,7 @@ def what_became_of_it(state: KnownState, response: Response) -> Composition:
 
 
 def _hand_in(service: Service, wanted: CompositionRequest, job_id: str) -> Accepted:
-    parsed = request_from(wanted.text, wanted.fields())
+    parsed = request_from(wanted.text, wanted.fields(), genres=spellings())
     if parsed.request is None:
         raise HTTPException(422, _refusal(parsed))
     submission = submit(
@@ -84,4 +85,4 @@ def _hand_in(service: Service, wanted: CompositionRequest, job_id: str) -> Accep
 
 
 def _refusal(parsed: ParsedText) -> str:
-    return parsed.refusal or ANSWERS.get(parsed.kind, ANSWERS["help"])
+    return parsed.refusal or answer_to(parsed.kind)

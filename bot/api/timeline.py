@@ -9,6 +9,7 @@ from fastapi import APIRouter, Query, Response
 from bot.api.context import CurrentService
 from bot.api.schemas import GenreFacts, Timeline
 from bot.api.wording import song_of
+from composer.registry import cards
 from midi_data.genres import GENRES, HOUSE_GENRE
 
 router = APIRouter(tags=["timeline"])
@@ -30,8 +31,8 @@ def timeline(
 
 @router.get("/genres")
 def genres() -> list[GenreFacts]:
-    """The genres the band plays."""
-    return [
+    """The genres the band plays: those that ship, then those it was taught here."""
+    shipped = [
         GenreFacts(
             name=genre.name,
             aliases=genre.aliases,
@@ -41,3 +42,10 @@ def genres() -> list[GenreFacts]:
         )
         for genre in GENRES
     ]
+    own = [
+        GenreFacts(
+            name=card.name, aliases=(), tempo_range_bpm=card.tempo_range_bpm, description=card.description, house=False
+        )
+        for card in cards()
+    ]
+    return shipped + own

@@ -7,8 +7,10 @@ from __future__ import annotations
 
 from bot.api.schemas import Composition
 from bot.fields import as_fields
+from bot.genre_words import GenreBook
+from bot.parser import Kind
+from composer.registry import spellings
 from composer.request import ComposeRequest
-from midi_data.genres import GENRES
 from worker.queues import JobState, SongRecord
 
 LETTERS = {"genre": "g", "tempo": "t", "randomness": "r", "length": "l", "band": "i", "key": "k", "seed": "s"}
@@ -18,12 +20,18 @@ HELP = (
 )
 ANSWERS = {
     "help": HELP,
-    "genres": "I play " + ", ".join(genre.name for genre in GENRES),
     "again": "to hear a song again with a new seed, use the button under it",
     "stop": "nobody here writes to you unasked, so there is nothing to stop",
     "none": HELP,
 }
-"""What is answered, without a song, to words that ask for none."""
+"""What is answered, without a song, to words that ask for none; the genres are asked for at the time."""
+
+
+def answer_to(kind: Kind) -> str:
+    """The sentence that answers words of ``kind``, which ask for no song."""
+    if kind == "genres":
+        return "I play " + ", ".join(GenreBook(spellings()).names)
+    return ANSWERS.get(kind, HELP)
 
 
 def command_of(request: ComposeRequest) -> str:

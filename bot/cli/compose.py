@@ -34,7 +34,7 @@ def compose(
     sampling: Annotated[str | None, typer.Option(help="probability or embedding.")] = None,
     primer: Annotated[Path | None, typer.Option(help="A MIDI file to go on from.")] = None,
     checkpoint: Annotated[
-        Path | None, typer.Option(help="The network to compose with (default: the shipped one).")
+        Path | None, typer.Option(help="The network to compose with (default: the shipped one, or the genre's own).")
     ] = None,
     out: Annotated[Path, typer.Option(help="Folder for the files.")] = Path("songs"),
     format_: Annotated[
@@ -54,18 +54,32 @@ def compose(
         "seed": seed,
         "sampling": sampling,
     }
-    request, notices = read_request(text, fields)
+    request, notices = read_request(text, fields, on_offer(checkpoint))
     formats = read_formats(format_)
     for number, rendition in enumerate(_perform(several(request, count), out, formats, checkpoint, primer)):
         told = rendition.model_copy(update={"notices": [*(notices if number == 0 else []), *rendition.notices]})
         _show(told, as_json=as_json)
 
 
-def read_request(text: str, fields: dict[str, str | None]) -> tuple[ComposeRequest, list[str]]:
+def on_offer(checkpoint: Path | None) -> dict[str, str]:
+    """Spellings of the genres that can be asked for: all of one's own too, or just those of a named checkpoint."""
+    from composer.registry import own_names, spellings
+
+    known = spellings()
+    if checkpoint is None:
+        return known
+    from composer.perform import band_for
+
+    own = set(own_names())
+    plays = band_for(checkpoint).checkpoint.header.genres
+    return {each: name for each, name in known.items() if name not in own} | {name: name for name in plays}
+
+
+def read_request(text: str, fields: dict[str, str | None], genres: dict[str, str]) -> tuple[ComposeRequest, list[str]]:
     """The request in ``text`` with the flags over it. Raises ``CommandRefusedError`` with the rule and the value."""
     from bot.parser import request_from
 
-    parsed = request_from(text, fields)
+    parsed = request_from(text, fields, genres=genres)
     if parsed.kind in ("compose", "refused") and parsed.request is None:
         raise CommandRefusedError(parsed.refusal or "this cannot be composed")
     if parsed.request is None:

@@ -1,54 +1,122 @@
-"""``riffbird genres``: what the band plays."""
+"""``riffbird genres``: what the band plays, and one's own genres as files to keep, give away and forget."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from bot.cli.console import say_json, table
+from bot.cli.console import say, say_json, table
+
+if TYPE_CHECKING:
+    from composer.registry import GenreCard
+
+app = typer.Typer(rich_markup_mode=None)
+
+Name = Annotated[str, typer.Argument(help="A genre of your own.")]
 
 
+@app.callback(invoke_without_command=True)
 def genres(
-    checkpoint: Annotated[Path | None, typer.Option(help="The network to ask (default: the shipped one).")] = None,
+    context: typer.Context,
+    checkpoint: Annotated[Path | None, typer.Option(help="The network to ask (default: all on offer).")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object a genre, one a line.")] = False,
 ) -> None:
-    """List the genres: names, aliases, what they were learned from, how well."""
+    """List the genres (names, what they were learned from, how well), or export, import, delete your own."""
+    if context.invoked_subcommand:
+        return
     rows = describe(checkpoint)
     if as_json:
         for row in rows:
             say_json(row)
         return
     table(
-        ("genre", "aliases", "tempo", "pieces", "hours", "nats a note", "what"),
+        ("genre", "aliases", "tempo", "pieces", "hours", "nats a note", "taught", "licence", "what"),
         [
             (row["name"], ", ".join(row["aliases"]), "{}-{}".format(*row["tempo_range_bpm"]),
              row["pieces"], row["hours"],
-             "-" if row["nll"] is None else row["nll"], row["description"])
+             "-" if row["nll"] is None else row["nll"], row["date"] or "ships", _licence(row), row["description"])
             for row in rows
         ],
     )  # fmt: skip
 
 
+@app.command("export")
+def export_genre(name: Name, file: Annotated[Path, typer.Argument(help="The file to write.")]) -> None:
+    """Write a genre of your own to a file that another band can import."""
+    from composer.registry import export
+
+    export(name, file)
+    say(str(file))
+
+
+@app.command("import")
+def import_genre(
+    file: Annotated[Path, typer.Argument(help="A file that genres export wrote, or a checkpoint.")],
+    name: Annotated[str, typer.Option(help="Which genre, where the file brings several new ones.")] = "",
+    replace: Annotated[bool, typer.Option("--replace", help="Take the place of a genre of that name.")] = False,
+) -> None:
+    """Take in a genre from a file; the band plays it at once."""
+    from composer.registry import add
+
+    say(add(file, name, replace=replace).name)
+
+
+@app.command("delete")
+def delete_genre(name: Name) -> None:
+    """Forget a genre of your own, for good."""
+    from composer.registry import delete
+
+    delete(name)
+
+
 def describe(checkpoint: Path | None = None) -> list[dict[str, Any]]:
-    """A row a genre: the table's facts and the checkpoint's figures."""
+    """A row a genre: those of the checkpoint (default: the shipped one), then, without one, those of one's own."""
     from composer.checkpoint import load_checkpoint
+    from composer.registry import card_of, cards, taught_names
     from midi_data.genres import GENRES, HOUSE_GENRE
 
-    header = load_checkpoint(checkpoint).header
-    return [
+    loaded = load_checkpoint(checkpoint)
+    header = loaded.header
+    rows = [
         {
             "name": genre.name,
             "aliases": list(genre.aliases),
             "house": genre.name == HOUSE_GENRE,
+            "own": False,
             "description": genre.description,
             "tempo_range_bpm": list(genre.tempo_range_bpm),
             "pieces": int(header.data.get(genre.name, {}).get("pieces", 0)),
             "hours": header.data.get(genre.name, {}).get("hours", 0.0),
             "nll": header.valid.get(genre.name, {}).get("nll"),
             "licences": sorted(header.licences.get(genre.name, {})),
+            "date": None,
         }
         for genre in GENRES
         if genre.name in header.genres
     ]
+    own = [card_of(loaded, name) for name in taught_names(header.genres)] if checkpoint else cards()
+    return rows + [_row(card) for card in own]
+
+
+def _row(card: GenreCard) -> dict[str, Any]:
+    return {
+        "name": card.name,
+        "aliases": [],
+        "house": False,
+        "own": True,
+        "description": card.description,
+        "tempo_range_bpm": list(card.tempo_range_bpm),
+        "pieces": card.pieces,
+        "hours": card.hours,
+        "nll": card.nll,
+        "licences": list(card.licences),
+        "date": card.added.date().isoformat(),
+    }
+
+
+def _licence(row: dict[str, Any]) -> str:
+    """The licences in the width of a table: one, or how many."""
+    plain = sorted({text.split(": ", 1)[-1] for text in row["licences"]})
+    return plain[0] if len(plain) == 1 else f"{len(plain)} (see --json)" if plain else "-"

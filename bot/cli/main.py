@@ -13,7 +13,7 @@ from bot.cli.errors import FAILED, REFUSED, is_refusal
 
 COMMANDS = {
     "compose": "bot.cli.compose:compose",
-    "genres": "bot.cli.genres:genres",
+    "genres": "bot.cli.genres:app",
     "score": "bot.cli.score:score",
     "train": "bot.cli.train:train",
     "evaluate": "bot.cli.evaluate:evaluate",

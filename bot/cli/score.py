@@ -23,11 +23,12 @@ def score(
 ) -> None:
     """Exact negative log-likelihood of each file: nats a note in all and per field, and the band's own."""
     from composer.checkpoint import load_checkpoint
+    from composer.registry import own_checkpoint
     from composer.score import Scorer
     from midi_data.events import FIELDS
     from midi_data.midi_file import read_midi
 
-    scorer = Scorer(load_checkpoint(checkpoint))
+    scorer = Scorer(load_checkpoint(checkpoint or (own_checkpoint(genre) if genre else None)))
     known = canonical(genre, scorer.genres) if genre else None
     rows = []
     for path in files:
