@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -114,6 +115,7 @@ def _halo(notes: Image.Image, strength: float) -> Image.Image:
     return small.point(lambda value: value * strength).resize(notes.size, Image.Resampling.BILINEAR)
 
 
+@lru_cache(maxsize=4096)
 def _shade(colour: Colour, velocity: int, state: str) -> Colour:
     share, white = _SHADES[state]
     return blend(blend(palette.LANE, colour, share * (0.6 + 0.4 * velocity / 127)), palette.WHITE, white)

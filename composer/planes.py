@@ -7,8 +7,11 @@ Knows pixels only; deliberately does not know what they show.
 from __future__ import annotations
 
 from functools import cache
+from typing import Any
 
+import av
 import numpy as np
+from av.video.reformatter import ColorRange, Colorspace, VideoReformatter
 from numpy.typing import NDArray
 
 from composer.palette import Colour
@@ -17,27 +20,37 @@ from composer.roll import Area
 Plane = NDArray[np.uint8]
 _WHITE_LUMA, _GREY_CHROMA = 235, 128
 _GLOW, _GLOW_RADIUS = 0.6, 6.0
+_BELL = np.exp(-np.square(np.arange(64) / _GLOW_RADIUS)).astype(np.float32)
+"""Light at so many pixels' distance from what sheds it."""
 
 
 class Planes:
-    """One frame. ``buffer`` of shape (1.5 · height, width) holds Y, then U, then V, as PyAV's yuv420p arrays do.
+    """One frame, as encoders take it: writing to the planes writes to ``frame``, nothing is copied in between.
 
-    ``parts`` are (plane, pixels a sample covers in each direction) of Y, U and V; writing to them writes to the frame.
+    ``parts`` are (plane, pixels a sample covers in each direction) of Y, U and V.
     """
 
-    __slots__ = ("buffer", "parts")
+    __slots__ = ("frame", "parts")
 
-    def __init__(self, buffer: Plane) -> None:
-        rows, width = buffer.shape
-        height = rows * 2 // 3
-        quarter = height // 4
-        chroma = [buffer[height + i * quarter : height + (i + 1) * quarter] for i in range(2)]
-        self.buffer = buffer
-        self.parts = ((buffer[:height], 1), *((c.reshape(height // 2, width // 2), 2) for c in chroma))
+    def __init__(self, frame: av.VideoFrame) -> None:
+        self.frame = frame
+        self.parts = tuple((_samples(plane), 1 + (index > 0)) for index, plane in enumerate(frame.planes))
 
     def copy(self) -> Planes:
         """A frame of its own with the same content."""
-        return Planes(self.buffer.copy())
+        other = Planes(av.VideoFrame(self.frame.width, self.frame.height, "yuv420p"))
+        for (mine, _), (theirs, _) in zip(self.parts, other.parts, strict=True):
+            theirs[:] = mine
+        return other
+
+    def lifted(self, area: Area) -> list[Plane]:
+        """A copy of what is at ``area``, for `put_back`."""
+        return [plane[_slices(area, step)].copy() for plane, step in self.parts]
+
+    def put_back(self, area: Area, lifted: list[Plane]) -> None:
+        """Let ``area`` look as it did when it was ``lifted``."""
+        for (plane, step), before in zip(self.parts, lifted, strict=True):
+            plane[_slices(area, step)] = before
 
     def paste(self, source: Planes, area: Area) -> None:
         """Copy ``area`` of a ``source`` of the same size."""
@@ -76,12 +89,25 @@ class Planes:
 
 
 def from_pixels(pixels: NDArray[np.uint8]) -> Planes:
-    """Planes of red-green-blue ``pixels`` of shape (height, width, 3); height divides by 4, width by 2."""
-    import av
-
+    """Planes of red-green-blue ``pixels`` of shape (height, width, 3); height and width are even."""
     frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(pixels), format="rgb24")
-    turned = frame.reformat(format="yuv420p", dst_colorspace="ITU709", dst_color_range="MPEG")
-    return Planes(np.asarray(turned.to_ndarray(), np.uint8))
+    turned = _turner().reformat(
+        frame, format="yuv420p", dst_colorspace=Colorspace.ITU709, dst_color_range=ColorRange.MPEG
+    )
+    return Planes(turned)
+
+
+@cache
+def _turner() -> VideoReformatter:
+    """Turns colours; kept, because making one takes longer than turning a small picture."""
+    return VideoReformatter()
+
+
+def _samples(plane: Any) -> Plane:
+    """A plane's samples, shape (height, width), without the padding of its rows."""
+    rows = np.frombuffer(plane, np.uint8)[: plane.height * plane.line_size]
+    samples: Plane = rows.reshape(plane.height, plane.line_size)[:, : plane.width]
+    return samples
 
 
 @cache
@@ -96,10 +122,11 @@ def luma_and_chroma(colour: Colour) -> tuple[int, int, int]:
 def _falloff(area: Area, around: Area) -> NDArray[np.float32]:
     """How much of its light ``around`` sheds on each pixel of ``area``, 0–1: a bell over the distance."""
     x, y = np.arange(area.left, area.right), np.arange(area.top, area.bottom)
-    across = np.maximum(np.maximum(around.left - x, x - around.right + 1), 0)
-    down = np.maximum(np.maximum(around.top - y, y - around.bottom + 1), 0)
-    bells = [np.exp(-np.square(distance / _GLOW_RADIUS)) for distance in (down, across)]
-    return np.asarray(_GLOW * np.outer(*bells), np.float32)
+    across = np.maximum(around.left - x, x - around.right + 1)
+    down = np.maximum(around.top - y, y - around.bottom + 1)
+    # Clipping: no distance is below none, nor beyond the table's end.
+    across_light, down_light = (_BELL.take(distance, mode="clip") for distance in (across, down))
+    return np.outer(down_light, across_light * np.float32(_GLOW))
 
 
 def even(area: Area, margin: int, bounds: Area) -> Area:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -94,7 +95,7 @@ def _rows(track: Track) -> tuple[int, ...]:
 
 def boxes(notes: Sequence[Note], lane: Lane, span: Span) -> NDArray[np.int64]:
     """Left, top, right, bottom of each note, clipped to the span: shape (notes, 4). At least 2 pixels wide."""
-    where = {pitch: lane.row_area(pitch) for pitch in lane.rows}
+    where = _row_areas(lane)
     result = np.zeros((len(notes), 4), np.int64)
     for index, note in enumerate(notes):
         top, bottom = where[note.pitch]
@@ -104,6 +105,11 @@ def boxes(notes: Sequence[Note], lane: Lane, span: Span) -> NDArray[np.int64]:
         right = min(max(round(span.x(end)) - 1, left + 2), span.right)
         result[index] = min(left, right - 1), top, right, bottom
     return result
+
+
+@lru_cache(maxsize=64)
+def _row_areas(lane: Lane) -> dict[int, tuple[int, int]]:
+    return {pitch: lane.row_area(pitch) for pitch in lane.rows}
 
 
 def within(track: Track, span: Span) -> tuple[Note, ...]:

@@ -33,7 +33,7 @@ _PAGE_SECONDS = 7.0
 _HALO = 12
 """Pixels around a note that light up with it."""
 _SHORTEST_FLASH_SECONDS = 0.13
-_METER_WIDTH = 6
+_METER_LEFT, _METER_WIDTH = 40, 6
 _METER_DECAY_SECONDS = 0.3
 _TRAIL = (np.linspace(0, 1, 64) ** 2 * 26).astype(np.int16)
 """Luma the playhead leaves behind, column by column."""
@@ -68,12 +68,15 @@ class Screen:
         self.look = picture.look_of(song, SIZE, _ROLL)
         self._spans = pages(song, _ROLL)
         self._sheet = _sheet(self.look, title, subtitle)
-        self._played_map = from_pixels(_with_map(self._sheet, self.look, "played"))
+        self.played_map = from_pixels(_with_map(self._sheet, self.look, "played"))
         self._sheet = _with_map(self._sheet, self.look, "coming")
         self._clocks: dict[int, Planes] = {}
 
     def frames(self, count: int, frames_per_second: int) -> Iterator[Planes]:
-        """``count`` frames from the song's beginning on; after its end the last page stands still."""
+        """``count`` frames from the song's beginning on; after its end the last page stands still.
+
+        A page is one frame that is drawn on from picture to picture: whoever keeps one keeps a copy.
+        """
         levels = part_levels(self.look, count, frames_per_second)
         seconds = np.arange(count) / frames_per_second
         ticks = np.minimum(ticks_at(self.song, seconds), self.song.end)
@@ -82,12 +85,15 @@ class Screen:
             if first == stop:
                 continue
             page = self._page(span)
-            canvas, waiting = page.states["coming"].copy(), deque(page.changes)
+            canvas, waiting = page.states["coming"], deque(page.changes)
+            around, playhead = _Surroundings(self, canvas), _Playhead(canvas)
             for index in range(first, stop):
+                playhead.leave()
                 while waiting and waiting[0].second <= seconds[index]:
                     _apply(waiting.popleft(), page, canvas)
-                self._draw_surroundings(canvas, float(seconds[index]), float(ticks[index]), levels[index])
-                yield _with_playhead(canvas, span.x(float(ticks[index])))
+                around.show(float(seconds[index]), float(ticks[index]), levels[index].tolist())
+                playhead.stand(span.x(float(ticks[index])))
+                yield canvas
 
     def _page(self, span: Span) -> Page:
         empty = picture.ground(self.look, span, self._sheet)
@@ -97,18 +103,74 @@ class Screen:
         states = {state: from_pixels(picture.shaded(empty, self.look, span, state)) for state in picture.STATES}
         return Page(span, states, *_changes(self.look, span))
 
-    def _draw_surroundings(self, canvas: Planes, second: float, tick: float, level: NDArray[np.int64]) -> None:
-        """Bring the meters, the overview and the clock up to now."""
-        for lane, colour, height in zip(self.look.lanes, self.look.colours, level.tolist(), strict=True):
-            left, top, bottom = 40, lane.area.top // 2 * 2, lane.area.bottom // 2 * 2
-            canvas.paint(Area(left, top, left + _METER_WIDTH, bottom), blend(palette.LANE, colour, 0.3))
-            canvas.paint(Area(left, bottom - height // 2 * 2, left + _METER_WIDTH, bottom), colour)
-        reached = round(_MAP.left + _MAP.width * tick / max(self.song.end, 1)) // 2 * 2
-        canvas.paste(self._played_map, Area(_MAP.left, _MAP.top, reached, _MAP.bottom))
-        whole = int(second)
-        if whole not in self._clocks:
-            self._clocks[whole] = _clock(min(second, self.song.duration_seconds), self.song.duration_seconds)
-        canvas.place(self._clocks[whole], _CLOCK.left, _CLOCK.top)
+    def clock(self, second: int) -> Planes:
+        """The clock at a whole ``second``."""
+        if second not in self._clocks:
+            self._clocks[second] = _clock(min(second, self.song.duration_seconds), self.song.duration_seconds)
+        return self._clocks[second]
+
+
+class _Surroundings:
+    """The meters, the overview and the clock on one page's ``canvas``: only what changes is drawn again."""
+
+    def __init__(self, screen: Screen, canvas: Planes) -> None:
+        self._screen, self._canvas = screen, canvas
+        self._second, self._reached = -1, _MAP.left
+        lanes = zip(screen.look.lanes, screen.look.colours, strict=True)
+        self._meters = [_Meter(canvas, lane.area, colour) for lane, colour in lanes]
+
+    def show(self, second: float, tick: float, levels: list[int]) -> None:
+        """Bring everything up to now; ``levels``: how high each part's meter stands, in pixels."""
+        for meter, level in zip(self._meters, levels, strict=True):
+            meter.show(level)
+        reached = round(_MAP.left + _MAP.width * tick / max(self._screen.song.end, 1)) // 2 * 2
+        if reached > self._reached:
+            self._canvas.paste(self._screen.played_map, Area(self._reached, _MAP.top, reached, _MAP.bottom))
+            self._reached = reached
+        if int(second) != self._second:
+            self._second = int(second)
+            self._canvas.place(self._screen.clock(self._second), _CLOCK.left, _CLOCK.top)
+
+
+class _Meter:
+    """One part's meter: a column left of its lane that stands as high as the part is loud."""
+
+    def __init__(self, canvas: Planes, lane: Area, colour: Colour) -> None:
+        self._canvas, self._bright, self._dim = canvas, colour, blend(palette.LANE, colour, 0.3)
+        self._bottom, self._height = lane.bottom // 2 * 2, 0
+        canvas.paint(Area(_METER_LEFT, lane.top // 2 * 2, _METER_LEFT + _METER_WIDTH, self._bottom), self._dim)
+
+    def show(self, level: int) -> None:
+        """Rise or fall to ``level`` pixels."""
+        height, before = level // 2 * 2, self._height
+        if height == before:
+            return
+        low, high = sorted((height, before))
+        changed = Area(_METER_LEFT, self._bottom - high, _METER_LEFT + _METER_WIDTH, self._bottom - low)
+        self._canvas.paint(changed, self._bright if height > before else self._dim)
+        self._height = height
+
+
+class _Playhead:
+    """The bright line that passes over a page's ``canvas``, and its trail."""
+
+    def __init__(self, canvas: Planes) -> None:
+        self._canvas, self._area = canvas, Area(0, 0, 0, 0)
+        self._under = canvas.lifted(self._area)
+
+    def leave(self) -> None:
+        """Uncover what the line stood on."""
+        self._canvas.put_back(self._area, self._under)
+
+    def stand(self, x: float) -> None:
+        """Draw the line at ``x`` and its trail to the left. What was there is kept."""
+        line = min(max(round(x / 2) * 2, _ROLL.left), _ROLL.right - 2)
+        top, bottom = _ROLL.top - 4, _ROLL.bottom + 4
+        trail = Area(max(_ROLL.left, line - len(_TRAIL)), top, line, bottom)
+        self._area = Area(trail.left, top, line + 2, bottom)
+        self._under = self._canvas.lifted(self._area)
+        self._canvas.light(trail, _TRAIL)
+        self._canvas.paint(Area(line, top, line + 2, bottom), palette.INK)
 
 
 def pages(song: Song, area: Area) -> list[Span]:
@@ -211,13 +273,3 @@ def _apply(change: Change, page: Page, canvas: Planes) -> None:
         canvas.glow(area, change.area, change.colour, free)
     else:
         canvas.paste_where(page.states[change.state], area, own | free)
-
-
-def _with_playhead(canvas: Planes, x: float) -> Planes:
-    """A copy of ``canvas`` with a bright line at ``x`` and its trail to the left."""
-    frame = canvas.copy()
-    line = min(max(round(x / 2) * 2, _ROLL.left), _ROLL.right - 2)
-    top, bottom = _ROLL.top - 4, _ROLL.bottom + 4
-    frame.light(Area(max(_ROLL.left, line - len(_TRAIL)), top, line, bottom), _TRAIL)
-    frame.paint(Area(line, top, line + 2, bottom), palette.INK)
-    return frame

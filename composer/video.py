@@ -7,8 +7,11 @@ second (docs.x.com, media upload best practices). Knows codecs; deliberately doe
 from __future__ import annotations
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from fractions import Fraction
 from pathlib import Path
+from queue import SimpleQueue
 from typing import Any
 
 import av
@@ -22,6 +25,7 @@ from midi_data.song import Song
 FRAMES_PER_SECOND = 30
 LONGEST_SECONDS = 139.5
 """X refuses videos over 140 s; half a second is left for the last frame and the encoders' padding."""
+ENCODER_THREADS = 2
 AUDIO_BITS_PER_SECOND = 256_000
 _CUT_FADE_SECONDS = 1.5
 # Nearly still pictures: the fastest preset at a constant quantiser is a third faster than with rate control, and two
@@ -48,17 +52,36 @@ def write_video(
     with av.open(str(path), "w", format="mp4", options={"movflags": "+faststart"}) as container:
         container.metadata["title"] = title
         picture, sound = _picture_stream(container), _sound_stream(container)
-        pending = _sound_packets(sound, audio)
-        for index, planes in enumerate(Screen(song, title, subtitle).frames(count, FRAMES_PER_SECOND)):
-            frame = av.VideoFrame.from_ndarray(planes.buffer, format="yuv420p")
-            frame.pts, frame.time_base = index, Fraction(1, FRAMES_PER_SECOND)
-            container.mux(picture.encode(frame))
-            if index % FRAMES_PER_SECOND == 0:
-                container.mux(_up_to(pending, index / FRAMES_PER_SECOND + 1))
-                if progress is not None:
-                    progress(index / count)
-        container.mux(picture.encode(None))
-        container.mux(list(pending))
+        # Opens both encoders: from here on each belongs to one thread.
+        container.start_encoding()
+        with _aside(_sound_packets(sound, audio)) as pending:
+            for index, planes in enumerate(Screen(song, title, subtitle).frames(count, FRAMES_PER_SECOND)):
+                planes.frame.pts, planes.frame.time_base = index, Fraction(1, FRAMES_PER_SECOND)
+                container.mux(picture.encode(planes.frame))
+                if index % FRAMES_PER_SECOND == 0:
+                    container.mux(_up_to(pending, index / FRAMES_PER_SECOND + 1))
+                    if progress is not None:
+                        progress(index / count)
+            container.mux(picture.encode(None))
+            container.mux(list(pending))
+
+
+@contextmanager
+def _aside(packets: Iterator[Any]) -> Iterator[Iterator[Any]]:
+    """``packets``, made by a thread of their own: FFmpeg lets go of the interpreter while it encodes."""
+    made: SimpleQueue[Any] = SimpleQueue()
+
+    def make() -> None:
+        try:
+            for packet in packets:
+                made.put(packet)
+        finally:
+            made.put(None)
+
+    with ThreadPoolExecutor(1, "sound") as pool:
+        making = pool.submit(make)
+        yield iter(made.get, None)
+        making.result()
 
 
 def _picture_stream(container: Any) -> Any:
@@ -69,6 +92,8 @@ def _picture_stream(container: Any) -> Any:
     context.sample_aspect_ratio = Fraction(1)
     context.colorspace = context.color_primaries = context.color_trc = _BT709
     context.color_range = _LIMITED_RANGE
+    # One frame is encoded while the next is drawn; slices of one frame would have to be waited for.
+    context.thread_type, context.thread_count = "FRAME", ENCODER_THREADS
     return stream
 
 
