@@ -22,6 +22,9 @@ class BadMidiError(MidiDataError):
         "too large",
         "too many notes",
         "too many tracks",
+        "too many tempos",
+        "beats not aligned",
+        "fewer than 16 notes",
     )
 
     def __init__(self, reason: str, text: str) -> None:

@@ -17,7 +17,7 @@ import numpy as np
 import symusic
 
 from midi_data.errors import BadMidiError
-from midi_data.midi_header import check_header, read_title
+from midi_data.midi_header import FILE_SIZE_LIMIT, TRACK_LIMIT, bare_midi, check_header, read_title
 from midi_data.song import (
     DEFAULT_TEMPO_BPM,
     DENOMINATORS,
@@ -33,9 +33,7 @@ from midi_data.song import (
 FILE_TICKS_PER_QUARTER = 480
 """Resolution of written files: what sequencers expect; a whole multiple of the song grid."""
 
-FILE_SIZE_LIMIT = 16 * 2**20
 NOTE_LIMIT = 400_000
-TRACK_LIMIT = 512
 DURATION_LIMIT_SECONDS = 2 * 3600.0
 _TEMPO_RANGE_BPM = (4.0, 2000.0)
 """Tempos outside are typing errors of the file; they are clamped."""
@@ -63,13 +61,30 @@ def read_midi(path: Path) -> Song:
 
 def song_from_bytes(data: bytes, *, source: str = "MIDI data") -> Song:
     """As ``read_midi``, from the file's bytes; ``source`` names them in errors."""
+    data = bare_midi(data)
+    return song_of_score(score_from_bytes(data, source=source), read_title(data), source=source)
+
+
+def score_from_bytes(data: bytes, *, source: str = "MIDI data") -> Any:
+    """A Standard MIDI File's bytes as symusic's ``Score``, in the file's own ticks, within our limits.
+
+    Raises ``BadMidiError``.
+    """
     check_header(data, source)
     try:
         score = symusic.Score.from_midi(data)
     except (RuntimeError, ValueError, UnicodeDecodeError) as error:
-        raise BadMidiError("truncated", f"{source}: damaged MIDI ({str(error).splitlines()[0][:120]})") from error
+        text = " ".join(str(error).split())[:120]
+        if "bad_alloc" in text:
+            raise MemoryError from error
+        raise BadMidiError("truncated", f"{source}: damaged MIDI ({text})") from error
     _check_limits(score, source)
-    song = _quantised(score, read_title(data))
+    return score
+
+
+def song_of_score(score: Any, title: str, *, source: str = "MIDI data") -> Song:
+    """A ``Score`` on the song grid. Raises ``BadMidiError`` when it lasts longer than ``DURATION_LIMIT_SECONDS``."""
+    song = _quantised(score, title)
     if song.duration_seconds > DURATION_LIMIT_SECONDS:
         raise BadMidiError(
             "too long",
@@ -88,17 +103,20 @@ def _check_limits(score: Any, source: str) -> None:
         raise BadMidiError("too many notes", f"{source}: at most {NOTE_LIMIT} notes, not {count}")
 
 
+def written_meters(score: Any) -> list[Meter]:
+    """The meters of a ``Score`` on the song grid. Nonsense meters are the file's typing errors: left out."""
+    scale = TICKS_PER_QUARTER / score.ticks_per_quarter
+    return [
+        Meter(round(m.time * scale), m.numerator, m.denominator)
+        for m in score.time_signatures
+        if 1 <= m.numerator <= LONGEST_METER and m.denominator in DENOMINATORS
+    ]
+
+
 def _quantised(score: Any, title: str) -> Song:
     scale = TICKS_PER_QUARTER / score.ticks_per_quarter
     tracks = [Track(t.program, bool(t.is_drum), quantised_notes(t.notes.numpy(), scale), t.name) for t in score.tracks]
-    meters = _changes(
-        [
-            Meter(round(m.time * scale), m.numerator, m.denominator)
-            for m in score.time_signatures
-            # Nonsense meters are the file's typing errors: the one before goes on.
-            if 1 <= m.numerator <= LONGEST_METER and m.denominator in DENOMINATORS
-        ]
-    )
+    meters = _changes(written_meters(score))
     tempos = _changes([Tempo(round(t.time * scale), _tidy_bpm(t.qpm)) for t in score.tempos])
     song = Song(
         tracks=tuple(track for track in tracks if track.notes),

@@ -1,6 +1,6 @@
 """The outermost structure of a Standard MIDI File, checked before a parser is trusted with it.
 
-Source: Standard MIDI Files 1.0 (RP-001). Knows chunks and the first track's name, nothing of notes.
+Sources: Standard MIDI Files 1.0 (RP-001), RIFF MIDI (RP-029). Knows chunks and a title, nothing of notes.
 """
 
 from __future__ import annotations
@@ -9,8 +9,27 @@ import struct
 
 from midi_data.errors import BadMidiError
 
+FILE_SIZE_LIMIT = 16 * 2**20
+TRACK_LIMIT = 512
+CHUNK_LIMIT = 4096
+_MAC_HEADER = 128
+"""Bytes of MacBinary that old archives put before a file."""
+
 _HEADER = struct.Struct(">4sIHHH")
 _CHUNK = struct.Struct(">4sI")
+
+
+def bare_midi(data: bytes) -> bytes:
+    """The Standard MIDI File in ``data``: out of its RIFF wrapping (``.rmi``), or from behind a MacBinary header."""
+    if data[:4] == b"RIFF" and data[8:12] == b"RMID":
+        position = 12
+        while position + _CHUNK.size <= len(data):
+            kind, length = data[position : position + 4], int.from_bytes(data[position + 4 : position + 8], "little")
+            position += _CHUNK.size
+            if kind == b"data":
+                return data[position : position + length]
+            position += length + length % 2
+    return data[_MAC_HEADER:] if data[_MAC_HEADER : _MAC_HEADER + 4] == b"MThd" and data[:4] != b"MThd" else data
 
 
 def check_header(data: bytes, source: str) -> None:
@@ -30,9 +49,13 @@ def check_header(data: bytes, source: str) -> None:
 
 
 def _check_chunks(data: bytes, position: int, source: str) -> None:
+    chunks = tracks = 0
     while position + _CHUNK.size <= len(data):
-        _, length = _CHUNK.unpack_from(data, position)
+        kind, length = _CHUNK.unpack_from(data, position)
         position += _CHUNK.size + length
+        chunks, tracks = chunks + 1, tracks + (kind == b"MTrk")
+        if tracks > TRACK_LIMIT or chunks > CHUNK_LIMIT:
+            raise BadMidiError("too many tracks", f"{source}: at most {TRACK_LIMIT} tracks, not {tracks} or more")
     if position > len(data):
         raise BadMidiError("truncated", f"{source}: truncated, {position - len(data)} bytes of a track are missing")
 

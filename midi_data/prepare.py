@@ -1,200 +1,195 @@
-"""From archives of MIDI to a prepared corpus: read, check, de-duplicate, encode, store, with every loss counted.
+"""From folders and archives of MIDI to a prepared corpus: read, check, clean, de-duplicate, encode, every loss counted.
 
 One shard a source archive (or folder). A finished shard is kept as it is, so a preparation that was broken off goes on
-where it stood. Bad files are skipped with their reason counted, never fatal.
+where it stood. Bad files are left out with their reason, never fatal: outside files are only ever opened by processes
+that may die (``midi_data.ingest``); here is decided what becomes of what they send.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
+import os
 import shutil
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from midi_data.archive import MidiMember, is_archive, midi_members
-from midi_data.errors import BadMidiError, CorpusError
-from midi_data.events import FINGERPRINT, EventSequence, encode
-from midi_data.heard_key import heard_key, key_class
+from midi_data.archive import is_archive, is_midi
+from midi_data.errors import CorpusError
+from midi_data.events import FINGERPRINT
+from midi_data.ingest.convert import Converted
+from midi_data.ingest.known import KnownPieces, LeftOutError
+from midi_data.ingest.pool import Answer, Pool
+from midi_data.ingest.report import Report
+from midi_data.ingest.shard import ShardWriter
 from midi_data.manifest import Entry, guessed_entry, read_manifest
-from midi_data.midi_file import song_from_bytes
-from midi_data.pieces import Piece, piece_line
-from midi_data.round_trip import Losses
-from midi_data.song import Song
+from midi_data.pieces import open_shard
 
-FEWEST_NOTES = 16
-"""Shorter pieces teach nothing but endings."""
+PREPARATION = 2
+"""Raised when preparing the same files gives other pieces."""
+
+NOT_STATED = "not stated"
 
 Progress = Callable[[str, int], None]
 """Called with the source's name and the number of its files seen so far."""
 
 
-@dataclass(slots=True)
-class _Making:
-    """A shard in the making."""
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What was asked for; a shard that was made otherwise is made anew."""
 
-    rows: list[np.ndarray[Any, Any]] = field(default_factory=list)
-    pieces: list[Piece] = field(default_factory=list)
-    skipped: Counter[str] = field(default_factory=Counter)
-    losses: Losses = field(default_factory=Losses)
-    note_count: int = 0
+    genre: str
+    licence: str
+    keep_unaligned: bool
+    manifest: str
+    preparation: int = PREPARATION
+
+
+@dataclass(frozen=True, slots=True)
+class _Preparing:
+    """What all sources of one preparation share."""
+
+    pool: Pool
+    known: KnownPieces
+    manifest: dict[str, Entry]
+    progress: Progress | None
 
 
 def sources_in(folder: Path) -> list[Path]:
-    """The archives in ``folder``, or the folder (or archive) itself when it holds none."""
-    if folder.is_dir():
-        archives = sorted(path for path in folder.iterdir() if path.is_file() and is_archive(path))
-        return archives or [folder]
+    """The archives in ``folder``, then the folder itself (or the archive) where it holds files beside them."""
     if not folder.exists():
         raise CorpusError(f"{folder}: no such folder or archive")
-    return [folder]
+    if not folder.is_dir():
+        return [folder]
+    archives = sorted(path for path in folder.iterdir() if path.is_file() and is_archive(path))
+    return [*archives, folder] if not archives or _files_of(folder) else archives
 
 
 def prepare(
-    source: Path, out: Path, *, genre: str = "", licence: str = "not stated", progress: Progress | None = None
+    source: Path,
+    out: Path,
+    *,
+    genre: str = "",
+    licence: str = "",
+    keep_unaligned: bool = False,
+    progress: Progress | None = None,
+    processes: int | None = None,
 ) -> list[Path]:
-    """Prepare every archive of ``source`` into ``out``; returns the shard folders.
+    """Prepare every archive and the loose files of ``source`` into ``out``; returns the shard folders.
 
-    A ``manifest.csv`` beside the archives gives genre, split and licence of each file; files it does not name belong to
-    ``genre``. Raises ``CorpusError`` when a source cannot be read at all or holds no usable piece.
+    A ``manifest.csv`` beside the archives gives genre, split and licence of each file, which is then taken as it
+    stands. Files that it does not name belong to ``genre``, stand under ``licence`` ("not stated" when empty), are
+    cleaned, and left out when their beats are clearly not on the grid (unless ``keep_unaligned``) or when they are
+    near-duplicates. Raises ``CorpusError`` when nothing can be read or no source holds a usable piece.
     """
-    manifest = read_manifest((source if source.is_dir() else source.parent) / "manifest.csv")
-    seen: set[bytes] = set()
-    shards = []
-    for each in sources_in(source):
-        folder = out / shard_name(each)
-        if not _finished(folder, each, seen):
-            _prepare_shard(each, folder, manifest, genre or shard_name(each), licence, seen, progress)
-        shards.append(folder)
+    manifest_path = (source if source.is_dir() else source.parent) / "manifest.csv"
+    manifest_digest = hashlib.sha256(manifest_path.read_bytes()).hexdigest() if manifest_path.is_file() else ""
+    shards: list[Path] = []
+    refusals: list[CorpusError] = []
+    sources = sources_in(source)
+    with Pool(processes) as pool:
+        preparing = _Preparing(pool, KnownPieces(), read_manifest(manifest_path), progress)
+        for each in sources:
+            name = shard_name(each) + ("-files" if each.is_dir() and len(sources) > 1 else "")
+            settings = Settings(genre or shard_name(each), licence or NOT_STATED, keep_unaligned, manifest_digest)
+            try:
+                _prepare_source(preparing, each, out / name, settings)
+                shards.append(out / name)
+            except CorpusError as refusal:
+                refusals.append(refusal)
+    if not shards:
+        raise refusals[0]
     return shards
 
 
 def shard_name(source: Path) -> str:
     """``blues.tar.xz`` → ``blues``."""
-    return source.name.split(".")[0] or source.name
+    name = source.absolute().name
+    return name.split(".")[0] or name
+
+
+def _files_of(folder: Path) -> list[Path]:
+    """The MIDI files and deeper archives of a folder: what is prepared when the folder itself is the source."""
+    paths = (Path(root, name) for root, _, names in os.walk(folder) for name in names)
+    return sorted(path for path in paths if is_midi(path.name) or (is_archive(path) and path.parent != folder))
 
 
 def _stamp(source: Path) -> str:
-    if source.is_dir():
-        names = sorted(f"{p.relative_to(source)}:{p.stat().st_size}" for p in source.rglob("*") if p.is_file())
-        return hashlib.sha256("\n".join(names).encode()).hexdigest()
-    with source.open("rb") as handle:
-        return hashlib.file_digest(handle, "sha256").hexdigest()
+    if not source.is_dir():
+        with source.open("rb") as handle:
+            return hashlib.file_digest(handle, "sha256").hexdigest()
+    digest = hashlib.sha256()
+    for path in _files_of(source):
+        facts = path.lstat()
+        digest.update(os.fsencode(path.relative_to(source)) + f":{facts.st_size}:{facts.st_mtime_ns}\n".encode())
+    return digest.hexdigest()
 
 
-def _finished(folder: Path, source: Path, seen: set[bytes]) -> bool:
+def _prepare_source(preparing: _Preparing, source: Path, folder: Path, settings: Settings) -> None:
+    stamp = _stamp(source)
+    if _finished(folder, stamp, settings):
+        preparing.known.take_shard(open_shard(folder))
+        return
+    report = Report(source.name)
+    with ShardWriter(folder) as shard:
+        options = _options(preparing.manifest, settings)
+        for count, answer in enumerate(preparing.pool.converted(source, options), start=1):
+            _add(preparing, shard, report, answer, settings)
+            if preparing.progress:
+                preparing.progress(source.name, count)
+        if not shard.pieces:
+            shutil.rmtree(folder, ignore_errors=True)
+            raise CorpusError(f"{source}: no usable MIDI file (skipped: {report.reasons or 'none found'})")
+        shard.finish(_facts(source, stamp, settings, shard, report), report)
+
+
+def _finished(folder: Path, stamp: str, settings: Settings) -> bool:
     try:
-        card = json.loads((folder / "card.json").read_text())
+        card = json.loads((folder / "card.json").read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return False
-    if card.get("stamp") != _stamp(source) or card.get("fingerprint") != FINGERPRINT:
-        return False
-    seen.update(bytes.fromhex(digest) for digest in card["digests"])
-    return True
+    wanted = {"stamp": stamp, "fingerprint": FINGERPRINT, "settings": asdict(settings)}
+    return all(card.get(key) == value for key, value in wanted.items())
 
 
-def _prepare_shard(
-    source: Path,
-    folder: Path,
-    manifest: dict[str, Entry],
-    genre: str,
-    licence: str,
-    seen: set[bytes],
-    progress: Progress | None,
-) -> None:
-    making, mine = _Making(), set[bytes]()
-    for count, member in enumerate(midi_members(source), start=1):
-        entry = manifest.get(member.name) or guessed_entry(member.name, genre, licence)
-        _add_member(making, member, entry, seen, mine)
-        if progress:
-            progress(source.name, count)
-    if not making.pieces:
-        raise CorpusError(f"{source}: no usable MIDI file (skipped: {dict(making.skipped) or 'none found'})")
-    _write(making, folder, _card(making, source, mine))
+def _options(manifest: dict[str, Entry], settings: Settings) -> Callable[[str], dict[str, Any]]:
+    def options(name: str) -> dict[str, Any]:
+        return {"name": name, "clean": name not in manifest, "keep_unaligned": settings.keep_unaligned}
+
+    return options
 
 
-def _add_member(making: _Making, member: MidiMember, entry: Entry, seen: set[bytes], mine: set[bytes]) -> None:
-    if member.data is None:
-        making.skipped["too large"] += 1
+def _add(preparing: _Preparing, shard: ShardWriter, report: Report, answer: Answer, settings: Settings) -> None:
+    name, head = answer.name, answer.head
+    report.took(name, float(head.get("cpu_seconds", 0.0)))
+    if "left_out" in head:
+        report.leave_out(name, str(head["left_out"]), str(head["detail"]))
         return
+    listed = preparing.manifest.get(name)
+    entry = listed or guessed_entry(name, settings.genre, settings.licence)
     try:
-        song = song_from_bytes(member.data, source=member.name)
-    except BadMidiError as error:
-        making.skipped[error.reason] += 1
-        return
-    events = encode(song)
-    if len(events) < FEWEST_NOTES:
-        making.skipped[f"fewer than {FEWEST_NOTES} notes"] += 1
-        return
-    digest = transposed_digest(events)
-    if digest in seen:
-        making.skipped["duplicate"] += 1
-        return
-    seen.add(digest)
-    mine.add(digest)
-    making.losses.add(song)
-    _store(making, member.name, entry, song, events)
+        converted = Converted.from_frame(head, answer.body)
+        entry = preparing.known.take(name, entry, converted, curated=listed is not None)
+    except LeftOutError as why:
+        report.leave_out(name, why.reason, str(why))
+    except (ValueError, KeyError, TypeError) as error:
+        report.leave_out(name, "crashed the reader", f"{name}: its reader sent no piece ({error})")
+    else:
+        shard.add(name, entry, converted)
+        report.use(name, converted.notices)
 
 
-def transposed_digest(events: EventSequence) -> bytes:
-    """Names a piece whatever its key: onsets, parts and intervals, but neither pitch nor tempo nor velocity."""
-    pitched = events.part >= 4
-    lowest = int(events.pitch[pitched].min()) if pitched.any() else 0
-    relative = np.where(pitched, events.pitch - lowest, events.pitch)
-    return hashlib.sha256(np.stack([events.onset - events.onset[0], events.part, relative]).tobytes()).digest()
-
-
-def _store(making: _Making, name: str, entry: Entry, song: Song, events: EventSequence) -> None:
-    columns = [events.onset, events.part, events.pitch, events.duration, events.velocity]
-    making.rows.append(np.column_stack(columns).astype(np.int32))
-    making.pieces.append(
-        Piece(
-            name=name,
-            genre=entry.genre,
-            style=entry.style,
-            split=entry.split,
-            work=entry.work,
-            title=entry.title,
-            licence=entry.licence,
-            first=making.note_count,
-            count=len(events),
-            end=song.end,
-            seconds=round(song.duration_seconds, 3),
-            key=key_class(heard_key(events)),
-            tempos=tuple((t.onset, t.bpm) for t in song.tempos),
-            meters=tuple((m.onset, m.numerator, m.denominator) for m in song.meters),
-        )
-    )
-    making.note_count += len(events)
-
-
-def _card(making: _Making, source: Path, digests: set[bytes]) -> dict[str, Any]:
+def _facts(source: Path, stamp: str, settings: Settings, shard: ShardWriter, report: Report) -> dict[str, Any]:
     return {
         "source": source.name,
-        "stamp": _stamp(source),
+        "stamp": stamp,
+        "settings": asdict(settings),
         "fingerprint": FINGERPRINT,
-        "pieces": len(making.pieces),
-        "notes": making.note_count,
-        "hours": round(sum(p.seconds for p in making.pieces) / 3600, 3),
-        "licences": dict(Counter(f"{p.genre}/{p.style}: {p.licence}" for p in making.pieces)),
-        "skipped": dict(making.skipped),
-        "losses": making.losses.summary(),
-        "digests": sorted(d.hex() for d in digests),
+        "licence": settings.licence,
+        "licences": dict(Counter(f"{p.genre}/{p.style}: {p.licence}" for p in shard.pieces)),
+        "skipped": report.reasons,
+        "cleaned": report.cleaned,
     }
-
-
-def _write(making: _Making, folder: Path, card: dict[str, Any]) -> None:
-    """Everything under a temporary name first: a shard is there whole or not at all."""
-    temporary = folder.with_name(f".{folder.name}.part")
-    shutil.rmtree(temporary, ignore_errors=True)
-    temporary.mkdir(parents=True)
-    np.save(temporary / "notes.npy", np.concatenate(making.rows), allow_pickle=False)
-    (temporary / "pieces.jsonl").write_text("".join(piece_line(p) + "\n" for p in making.pieces), encoding="utf-8")
-    (temporary / "card.json").write_text(json.dumps(card, indent=1, ensure_ascii=False), encoding="utf-8")
-    shutil.rmtree(folder, ignore_errors=True)
-    temporary.replace(folder)

@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass
 
 import numpy as np
 
-from midi_data.events import decode, encode
+from midi_data.events import EventSequence, decode, encode
 from midi_data.song import Song
 
 
@@ -24,9 +24,9 @@ class Losses:
     joined_parts: int = 0
     not_inverse: int = 0
 
-    def add(self, song: Song) -> None:
-        """Send ``song`` (already on the tick grid) there and back and add up what changed."""
-        events = encode(song)
+    def add(self, song: Song, events: EventSequence | None = None) -> None:
+        """Send ``song`` (on the tick grid; ``events`` if encoded already) there and back, add up changes."""
+        events = encode(song) if events is None else events
         back = decode(events)
         self.songs += 1
         self.notes += song.note_count

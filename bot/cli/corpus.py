@@ -9,6 +9,7 @@ import typer
 
 from bot.cli.console import progress_bar, say, say_json, table, tell
 from bot.cli.errors import CommandRefusedError
+from bot.cli.licences import stated_licence
 
 if TYPE_CHECKING:
     from rich.progress import TaskID
@@ -25,34 +26,54 @@ def prepare(
     genre: Annotated[
         str, typer.Option(help="Genre of files that no manifest.csv names (default: the source's name).")
     ] = "",
-    licence: Annotated[str, typer.Option(help="Licence of files that no manifest.csv names.")] = "not stated",
+    licence: Annotated[
+        str | None,
+        typer.Option(help="Licence of files that no manifest.csv names (default: asked for, or not stated)."),
+    ] = None,
+    keep_unaligned: Annotated[
+        bool, typer.Option("--keep-unaligned", help="Keep files whose beats are not aligned to the grid.")
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object a source, one a line.")] = False,
 ) -> None:
-    """Read, check, de-duplicate and encode MIDI into memory-mapped arrays. Goes on where it was broken off."""
+    """Read, check, clean, de-duplicate and encode MIDI into memory-mapped arrays. Goes on where it was broken off."""
     from midi_data.pieces import open_shard
     from midi_data.prepare import prepare as prepare_corpus
 
+    licence = stated_licence(licence, source)
     with progress_bar() as bar:
-        tasks: dict[str, object] = {}
+        tasks: dict[str, TaskID] = {}
 
         def on_progress(name: str, count: int) -> None:
             if bar:
-                task = tasks.setdefault(name, bar.add_task(name, total=None, note=""))
-                bar.update(task, note=f"{count} files")  # type: ignore[arg-type]
+                if name not in tasks:
+                    tasks[name] = bar.add_task(name, total=None, note="")
+                bar.update(tasks[name], note=f"{count} files")
 
-        folders = prepare_corpus(source, out, genre=genre, licence=licence, progress=on_progress)
+        folders = prepare_corpus(
+            source, out, genre=genre, licence=licence, keep_unaligned=keep_unaligned, progress=on_progress
+        )
     cards = [open_shard(folder).card for folder in folders]
-    for card in cards:
-        skipped = ", ".join(f"{count} {reason}" for reason, count in card["skipped"].items()) or "none"
-        tell(f"{card['source']}: {card['pieces']} pieces, {card['notes']} notes; skipped: {skipped}")
+    for folder, card in zip(folders, cards, strict=True):
+        _tell_outcome(folder, card)
     _show_losses(cards, as_json=as_json)
     tell(f"prepared in {out}")
 
 
+def _tell_outcome(folder: Path, card: dict[str, Any]) -> None:
+    from midi_data.ingest.report import REPORT_NAME, cleaning, outcome
+
+    stated = sorted({named.partition(": ")[2] for named in card["licences"]})
+    licences = stated[0] if len(stated) == 1 else f"{len(stated)} different ones"
+    tell(f"{card['source']}: {outcome(card)}; {card['notes']} notes; licence: {licences}")
+    if cleaned := cleaning(card):
+        tell(f"  {cleaned}")
+    moved = card["quantised"]
+    tell(f"  notes moved {moved['mean_moved_ms']} ms on average to the grid; each file: {folder / REPORT_NAME}")
+
+
 def _show_losses(cards: list[dict[str, Any]], *, as_json: bool) -> None:
-    shown = [
-        {"source": c["source"], "pieces": c["pieces"], "skipped": c["skipped"], "losses": c["losses"]} for c in cards
-    ]
+    keys = ("source", "pieces", "skipped", "cleaned", "licence", "losses")
+    shown = [{key: card[key] for key in keys} for card in cards]
     if as_json:
         for card in shown:
             say_json(card)

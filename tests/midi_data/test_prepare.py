@@ -13,10 +13,12 @@ from midi_data.archive import midi_members
 from midi_data.describe import describe_genres
 from midi_data.errors import CorpusError
 from midi_data.events import encode
+from midi_data.ingest.report import outcome
 from midi_data.midi_file import midi_bytes
 from midi_data.pieces import all_pieces, open_shards
 from midi_data.prepare import prepare
 from midi_data.song import Note, Song, Track
+from tests.midi_data.tunes import later, tune
 from tests.songs import midi_folder, riff
 
 
@@ -134,3 +136,64 @@ def test_a_corpus_of_nothing_is_refused(tmp_path: Path) -> None:
         prepare(tmp_path / "empty", tmp_path / "out")
     with pytest.raises(CorpusError, match="no prepared corpus"):
         open_shards(tmp_path / "out")
+
+
+def test_loose_files_beside_archives_are_a_source_too(tmp_path: Path) -> None:
+    folder = midi_folder(tmp_path / "ska", count=2)
+    add_tar(folder / "more.tar.xz", {"a.mid": midi_bytes(riff(7)), "copy.mid": midi_bytes(riff(1))})
+    shards = {shard.name: shard for shard in prepare(folder, tmp_path / "out", genre="ska")}
+    assert sorted(shards) == ["more", "ska-files"]
+    cards = {shard.folder.name: shard.card for shard in open_shards(tmp_path / "out")}
+    assert cards["more"]["pieces"] == 2
+    assert cards["ska-files"]["skipped"] == {"duplicate": 1}
+
+
+def test_one_damaged_archive_of_several_is_left_out(tmp_path: Path) -> None:
+    folder = tmp_path / "ska"
+    folder.mkdir()
+    (folder / "bad.zip").write_bytes(b"no archive")
+    add_tar(folder / "good.tar.xz", {"a.mid": midi_bytes(riff(7))})
+    assert [shard.name for shard in prepare(folder, tmp_path / "out")] == ["good"]
+
+
+def test_a_file_that_changed_at_the_same_size_is_seen(tmp_path: Path) -> None:
+    folder = midi_folder(tmp_path / "ska", count=2)
+    prepare(folder, tmp_path / "out")
+    one, other = (folder / f"riff-{n}.mid" for n in range(2))
+    data = bytearray(one.read_bytes())
+    data[data.index(b"\x00\x99") + 2] ^= 1  # another drum
+    one.write_bytes(data)
+    before = np.load(tmp_path / "out" / "ska" / "notes.npy").tobytes()
+    prepare(folder, tmp_path / "out")
+    assert np.load(tmp_path / "out" / "ska" / "notes.npy").tobytes() != before
+    assert other.exists()
+
+
+def test_files_that_a_manifest_names_are_taken_as_they_stand(tmp_path: Path) -> None:
+    late = later(tune(), 24)
+    source = tmp_path / "source"
+    source.mkdir()
+    rows = "path,genre,split,work,title,licence\nx/a.mid,ska,train,w,A,CC0\nx/b.mid,ska,valid,w2,B,CC0\n"
+    for name in ("curated", "wild"):
+        (source / name).mkdir()
+        files = {"x/a.mid": midi_bytes(late), "x/b.mid": midi_bytes(tune(bars=23))}
+        add_tar(source / name / "ska.tar.xz", files)
+    (source / "curated" / "manifest.csv").write_text(rows)
+    curated, wild = (prepare(source / name, tmp_path / name)[0] for name in ("curated", "wild"))
+    assert json.loads((curated / "card.json").read_text())["cleaned"] == {}
+    [first, second] = open_shards(tmp_path / "curated")[0].pieces
+    assert np.array_equal(open_shards(curated)[0].events(first).onset, encode(late).onset)
+    assert second.split == "valid"
+    card = json.loads((wild / "card.json").read_text())
+    assert (card["pieces"], card["cleaned"], card["skipped"]) == (1, {"bar 1 found": 1}, {"near-duplicate": 1})
+
+
+def test_the_report_tells_every_file_that_was_left_out(tmp_path: Path) -> None:
+    folder = midi_folder(tmp_path / "ska", count=2)
+    (folder / "text.mid").write_bytes(b"hello")
+    [shard] = prepare(folder, tmp_path / "out")
+    report = json.loads((shard / "report.json").read_text())
+    assert (report["used"], report["left_out"], report["reasons"]) == (2, 1, {"not MIDI": 1})
+    [told] = report["files_left_out"]
+    assert (told["name"], told["reason"]) == ("text.mid", "not MIDI")
+    assert outcome(open_shards(shard)[0].card) == "2 files used, 1 left out: 1 not MIDI"

@@ -1,0 +1,150 @@
+"""One outside file's bytes → a piece's notes and facts, or the reason why not. Runs where it may die.
+
+What comes out is a frame (JSON head, bytes), so that it can cross to the parent without being trusted: ``Converted``
+is its other end. Cleaning is for files that nobody has looked after; a curated corpus is converted as it stands.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+
+from midi_data.errors import BadMidiError
+from midi_data.events import EventSequence, encode
+from midi_data.heard_key import heard_key, key_class
+from midi_data.ingest.alignment import Alignment, alignment_of
+from midi_data.ingest.downbeat import on_bar_one
+from midi_data.ingest.frames import Frame
+from midi_data.ingest.grams import Sketch, sketch, transposed_digest
+from midi_data.ingest.limits import TEMPO_LIMIT
+from midi_data.ingest.programs import names_programs
+from midi_data.ingest.tracks import with_drums_found, with_programs_guessed, without_copies
+from midi_data.midi_file import ending_on_bar, score_from_bytes, song_of_score, written_meters
+from midi_data.midi_header import bare_midi, read_title
+from midi_data.round_trip import Losses
+from midi_data.song import Song, seconds_per_tick
+
+FEWEST_NOTES = 16
+"""Shorter pieces teach nothing but endings."""
+
+Notices = list[tuple[str, str]]
+"""(kind to count, what was done in words)."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Converted:
+    """A piece from outside: ``rows`` (N, 5) int32 as shards hold them, its facts, and what was done to it."""
+
+    rows: np.ndarray[Any, np.dtype[np.int32]]
+    sketch: Sketch
+    digest: bytes
+    end: int
+    seconds: float
+    key: int
+    tempos: tuple[tuple[int, float], ...]
+    meters: tuple[tuple[int, int, int], ...]
+    losses: Losses
+    moved: float
+    moved_ms: float
+    notices: tuple[tuple[str, str], ...]
+
+    @classmethod
+    def from_frame(cls, head: dict[str, Any], body: bytes) -> Converted:
+        """Raises ``ValueError``, ``KeyError`` or ``TypeError`` for a frame that is no piece."""
+        count = int(head["notes"])
+        if count < 1 or len(body) < count * 20 or (len(body) - count * 20) % 8:
+            raise ValueError(f"a piece of {count} notes is not in {len(body)} bytes")
+        return cls(
+            rows=np.frombuffer(body, dtype="<i4", count=count * 5).reshape(count, 5),
+            sketch=np.frombuffer(body, dtype="<u8", offset=count * 20),
+            digest=bytes.fromhex(head["digest"]),
+            end=int(head["end"]),
+            seconds=float(head["seconds"]),
+            key=int(head["key"]),
+            tempos=tuple((int(t), float(bpm)) for t, bpm in head["tempos"]),
+            meters=tuple((int(t), int(n), int(d)) for t, n, d in head["meters"]),
+            losses=Losses(**head["losses"]),
+            moved=float(head["moved"]),
+            moved_ms=float(head["moved_ms"]),
+            notices=tuple((str(kind), str(text)) for kind, text in head["notices"]),
+        )
+
+
+def convert(data: bytes, *, name: str, clean: bool, keep_unaligned: bool) -> Frame:
+    """The frame of a piece, or of ``left_out`` (a reason to count) with ``detail`` (one line)."""
+    begun = time.process_time()
+    try:
+        head, body = _converted(bare_midi(data), name, clean=clean, keep_unaligned=keep_unaligned)
+    except BadMidiError as error:
+        head, body = {"left_out": error.reason, "detail": str(error)}, b""
+    head["cpu_seconds"] = time.process_time() - begun
+    return head, body
+
+
+def _converted(data: bytes, name: str, *, clean: bool, keep_unaligned: bool) -> Frame:
+    score = score_from_bytes(data, source=name)
+    if len(score.tempos) > TEMPO_LIMIT:
+        raise BadMidiError("too many tempos", f"{name}: at most {TEMPO_LIMIT} tempo changes, not {len(score.tempos)}")
+    alignment = alignment_of(score)
+    song = song_of_score(score, read_title(data), source=name)
+    notices: Notices = []
+    if clean:
+        notices += _checked(alignment, name, keep_unaligned=keep_unaligned)
+        if not written_meters(score):
+            notices.append(("no meter", "no meter told: 4/4 assumed"))
+        song = cleaned(song, data, notices)
+    events = encode(song)
+    if len(events) < FEWEST_NOTES:
+        raise BadMidiError(
+            f"fewer than {FEWEST_NOTES} notes", f"{name}: a piece has {FEWEST_NOTES} notes at least, not {len(events)}"
+        )
+    return _frame(song, events, alignment, notices)
+
+
+def _checked(alignment: Alignment, name: str, *, keep_unaligned: bool) -> Iterator[tuple[str, str]]:
+    if alignment.clearly_unaligned:
+        text = f"no division of the beat stands out, strength {alignment.strength:.2f}"
+        if not keep_unaligned:
+            raise BadMidiError("beats not aligned", f"{name}: beats are not aligned to the grid ({text})")
+        yield "beats not aligned", f"kept although beats are not aligned to the grid ({text})"
+
+
+def cleaned(song: Song, data: bytes, notices: Notices) -> Song:
+    """``song`` with its tracks and its first bar put right; what was done is added to ``notices``."""
+    song, drums = with_drums_found(song)
+    if drums:
+        notices.append(("drums found", f"drums outside channel 10: {', '.join(drums)}"))
+    if all(track.is_drum or track.program == 0 for track in song.tracks) and not names_programs(data):
+        song, programs = with_programs_guessed(song)
+        notices.append(("no programs", f"no programs told: {', '.join(programs) or 'piano assumed'}"))
+    song, copies = without_copies(song)
+    if copies:
+        notices.append(("tracks merged", f"the same notes on two tracks, one kept: {', '.join(copies)}"))
+    song, moved = on_bar_one(song)
+    if moved:
+        notices.append(("bar 1 found", moved))
+    return ending_on_bar(song)
+
+
+def _frame(song: Song, events: EventSequence, alignment: Alignment, notices: Notices) -> Frame:
+    losses = Losses()
+    losses.add(song, events)
+    rows = np.column_stack([events.onset, events.part, events.pitch, events.duration, events.velocity])
+    head = {
+        "notes": len(events),
+        "digest": transposed_digest(events).hex(),
+        "end": song.end,
+        "seconds": round(song.duration_seconds, 3),
+        "key": key_class(heard_key(events)),
+        "tempos": [(t.onset, t.bpm) for t in song.tempos],
+        "meters": [(m.onset, m.numerator, m.denominator) for m in song.meters],
+        "losses": asdict(losses),
+        "moved": round(alignment.moved, 4),
+        "moved_ms": round(alignment.moved * seconds_per_tick(song.tempo_bpm) * 1000, 2),
+        "notices": notices,
+    }
+    return head, rows.astype("<i4").tobytes() + sketch(events).astype("<u8").tobytes()

@@ -1,0 +1,117 @@
+"""What a file's tracks are when it does not say: drums on another channel, no programs, one part on two tracks.
+
+Knows songs and General MIDI; nothing of bytes or bars.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from midi_data.general_midi import find_instruments, instrument_name
+from midi_data.song import DRUM_PROGRAM, Note, Song, Track
+
+SAME_NOTES = 0.95
+"""Share of common notes (Jaccard) from which two tracks of one instrument are one part."""
+FEWEST_STROKES = 32
+BASS_PROGRAM = 33
+LOW_PITCH = 48
+"""A line whose median lies below this C, one note at a time, is a bass."""
+_DRUM_NAME = re.compile(
+    r"\b(drum ?(s|kit|set|track|machine)?|percussions?|perc|kit|beats?|drm?s|schlagzeug|batterie|bateria|batteria)\b"
+)
+_NOT_A_KIT = re.compile(r"\b(steel|melodic|taiko|synth|timpani|bass drum)\b")
+_KICK, _SNARE = (35, 36), (38, 40)
+_CYMBALS = (42, 44, 46, 49, 51, 53, 55, 57, 59)
+_KIT_RANGE = (27, 87)
+
+
+def with_drums_found(song: Song) -> tuple[Song, list[str]]:
+    """Where no track is drums, those that are by name or by what they play; and their names."""
+    if any(track.is_drum for track in song.tracks):
+        return song, []
+    found = [looks_like_drums(track) for track in song.tracks]
+    tracks = tuple(
+        Track(DRUM_PROGRAM, True, track.notes, track.name) if is_drum else track
+        for track, is_drum in zip(song.tracks, found, strict=True)
+    )
+    names = [track.name or "a track" for track, is_drum in zip(song.tracks, found, strict=True) if is_drum]
+    return (replace(song, tracks=tracks), names) if names else (song, [])
+
+
+def looks_like_drums(track: Track) -> bool:
+    """By name, within a kit's keys; or on a piano that plays nothing but kick, snare and cymbals like a drummer."""
+    pitch = np.array([note.pitch for note in track.notes])
+    if len(pitch) == 0:
+        return False
+    name = track.name.lower().replace("_", " ")
+    in_kit = float(((pitch >= _KIT_RANGE[0]) & (pitch <= _KIT_RANGE[1])).mean())
+    if _DRUM_NAME.search(name) and not _NOT_A_KIT.search(name):
+        return in_kit >= 0.9 and float(np.isin(pitch, (*_KICK, *_SNARE, *_CYMBALS)).mean()) >= 0.4
+    return track.program == 0 and _plays_a_kit(track.notes, pitch)
+
+
+def _plays_a_kit(notes: tuple[Note, ...], pitch: NDArray[np.int64]) -> bool:
+    if len(notes) < FEWEST_STROKES:
+        return False
+    shares = [float(np.isin(pitch, keys).mean()) for keys in (_KICK, _SNARE, _CYMBALS)]
+    if sum(shares) < 0.8 or min(shares) < 0.05:
+        return False
+    # Low power chords and bass lines use the same keys; but only a drummer joins the cymbal now to one, now to the
+    # other, and strikes it alone as well.
+    onsets = [{n.onset for n in notes if n.pitch in keys} for keys in (_KICK, _SNARE, _CYMBALS)]
+    kick, snare, cymbal = onsets
+    joined = [len(cymbal & kick) / len(kick), len(cymbal & snare) / len(snare)]
+    alone = len(cymbal - kick - snare) / len(cymbal)
+    return min(joined) >= 0.2 and alone >= 0.1
+
+
+def with_programs_guessed(song: Song) -> tuple[Song, list[str]]:
+    """For a file without a single program change: programs by track names, else bass for low lines, else piano."""
+    tracks = tuple(track if track.is_drum else replace(track, program=likely_program(track)) for track in song.tracks)
+    told = [
+        f"{new.name or 'a track'}: {instrument_name(new.program)}"
+        for old, new in zip(song.tracks, tracks, strict=True)
+        if new.program != old.program
+    ]
+    return replace(song, tracks=tracks), told
+
+
+def likely_program(track: Track) -> int:
+    """A General MIDI program for a track that has none."""
+    words = re.sub(r"[\W\d_]+", " ", track.name).strip()
+    named = find_instruments(words) if words else None
+    if named and not named[0].is_drum:
+        return named[0].program
+    pitches = [note.pitch for note in track.notes]
+    onsets = {note.onset for note in track.notes}
+    if pitches and float(np.median(pitches)) < LOW_PITCH and len(onsets) >= 0.95 * len(pitches):
+        return BASS_PROGRAM
+    return 0
+
+
+def without_copies(song: Song) -> tuple[Song, list[str]]:
+    """Of tracks of one instrument with the same notes the first; and the names of the others."""
+    kept: list[tuple[Track, frozenset[tuple[int, int]]]] = []
+    dropped = []
+    for track in song.tracks:
+        notes = frozenset((note.onset, note.pitch) for note in track.notes)
+        if any(_same_part(track, notes, *other) for other in kept):
+            dropped.append(track.name or instrument_name(track.program, track.is_drum))
+        else:
+            kept.append((track, notes))
+    return (replace(song, tracks=tuple(track for track, _ in kept)), dropped) if dropped else (song, [])
+
+
+def _same_part(
+    track: Track, notes: frozenset[tuple[int, int]], other: Track, others: frozenset[tuple[int, int]]
+) -> bool:
+    if (track.program, track.is_drum) != (other.program, other.is_drum):
+        return False
+    # The shares first: two sets of unlike sizes cannot be alike, and hundreds of tracks are compared.
+    if min(len(notes), len(others)) < SAME_NOTES * max(len(notes), len(others)):
+        return False
+    return len(notes & others) >= SAME_NOTES * len(notes | others)

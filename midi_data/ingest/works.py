@@ -1,0 +1,79 @@
+"""Which pieces are one work: an index of sketches that finds the near ones among hundreds of thousands.
+
+Knows sketches and numbers of pieces; nothing of files or splits.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from midi_data.ingest.grams import Sketch, levels
+
+NEAR_SHARE = 0.8
+"""Share of common grams (of the piece that has fewer) from which a piece is a near-duplicate."""
+WORK_SHARE = 0.4
+"""Share from which two pieces are versions of one work, and belong on one side of a split."""
+FEWEST_GRAMS = 12
+"""Fewer common places to compare prove nothing."""
+_LEVELS = 40
+
+
+@dataclass(frozen=True, slots=True)
+class Likeness:
+    """An earlier piece and the share of grams in common with it."""
+
+    piece: int
+    share: float
+
+
+@dataclass(slots=True)
+class WorkIndex:
+    """Sketches by gram, in sorted runs that are merged as they grow (12 bytes a gram)."""
+
+    _runs: list[tuple[Sketch, NDArray[np.int32]]] = field(default_factory=list)
+    _sizes: list[NDArray[np.uint8]] = field(default_factory=list)
+
+    def add(self, sketch: Sketch) -> int:
+        """Take a piece in; returns its number, counted from 0."""
+        piece = len(self._sizes)
+        counts = np.bincount(np.minimum(levels(sketch), _LEVELS - 1), minlength=_LEVELS)
+        self._sizes.append(np.cumsum(counts[::-1])[::-1].astype(np.uint8))
+        run = (sketch, np.full(len(sketch), piece, dtype=np.int32))
+        while self._runs and len(self._runs[-1][0]) < 2 * len(run[0]):
+            run = _merged(self._runs.pop(), run)
+        self._runs.append(run)
+        return piece
+
+    def like(self, sketch: Sketch, share: float = WORK_SHARE) -> list[Likeness]:
+        """Earlier pieces that share at least ``share`` of their grams, the likest first."""
+        if len(sketch) < FEWEST_GRAMS:
+            return []
+        found = np.concatenate([np.zeros(0, dtype=np.int32), *(_holders(run, sketch) for run in self._runs)])
+        pieces, common = np.unique(found, return_counts=True)
+        alike = [
+            Likeness(int(piece), float(count) / self._comparable(int(piece), sketch))
+            for piece, count in zip(pieces, common, strict=True)
+            if count >= share * FEWEST_GRAMS and self._comparable(int(piece), sketch) >= FEWEST_GRAMS
+        ]
+        return sorted((each for each in alike if each.share >= share), key=lambda each: (-each.share, each.piece))
+
+    def _comparable(self, piece: int, sketch: Sketch) -> int:
+        """Grams of the one with fewer, at the coarser of the two samples."""
+        level = max(int(levels(sketch).min()), int(np.flatnonzero(self._sizes[piece] == self._sizes[piece][0]).max()))
+        return min(int(self._sizes[piece][level]), int((levels(sketch) >= level).sum()))
+
+
+def _merged(
+    one: tuple[Sketch, NDArray[np.int32]], other: tuple[Sketch, NDArray[np.int32]]
+) -> tuple[Sketch, NDArray[np.int32]]:
+    hashes, pieces = np.concatenate([one[0], other[0]]), np.concatenate([one[1], other[1]])
+    order = np.argsort(hashes, kind="stable")
+    return hashes[order], pieces[order]
+
+
+def _holders(run: tuple[Sketch, NDArray[np.int32]], sketch: Sketch) -> NDArray[np.int32]:
+    first, last = np.searchsorted(run[0], sketch, "left"), np.searchsorted(run[0], sketch, "right")
+    return np.concatenate([np.zeros(0, dtype=np.int32), *(run[1][a:b] for a, b in zip(first, last, strict=True))])
