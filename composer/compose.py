@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
 from composer.checkpoint import Checkpoint
+from composer.constraints import ended
 from composer.engine import Engine, EngineState
 from composer.plan import Plan
 from composer.sampling import SamplingParameters, choose, masked, neighbour_distance, parameters_for
@@ -123,5 +124,7 @@ class _Desk:
         if forced is not None:
             self.writer.choose(forced)
             return
+        if field == "advance":
+            logits = ended(logits, self.writer.standing)
         allowed = masked(logits, self.writer.allowed(field))
         self.writer.choose(choose(allowed, self._how, self.plan.sampling, self._generator, space.table, space.distance))

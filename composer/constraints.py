@@ -7,7 +7,7 @@ Pure functions of a ``Standing``; knows neither network nor sampling.
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,20 +19,24 @@ from midi_data.general_midi import usual_polyphony
 Mask = NDArray[np.bool_]
 
 
+JUST_STRUCK_TICKS = 3
+"""A string that began to sound so shortly ago is not struck again, nor does a player find another hand."""
+
+
 @dataclass(frozen=True, slots=True)
 class Standing:
     """Where a song stands before its next event.
 
-    ``tick``: of the event before. ``last``: its (part, pitch), ``None`` at a fresh tick. ``chord``: how many notes
-    that part has begun at this tick. ``note_bar``: bar of the last note (−1: none yet). ``bar_ticks``: first tick of
-    each bar, and the song's end.
+    ``tick``: of the event before. ``last``: its (part, pitch), ``None`` at a fresh tick. ``note_bar``: bar of the last
+    note (−1: none yet). ``bar_ticks``: first tick of each bar, and the song's end. ``struck``: pitches that each part
+    has begun within ``JUST_STRUCK_TICKS`` of the present event.
     """
 
     tick: int
     last: tuple[int, int] | None
-    chord: int
     note_bar: int
     bar_ticks: Sequence[int]
+    struck: Mapping[int, Collection[int]] = field(default_factory=dict)
 
     @property
     def end(self) -> int:
@@ -60,24 +64,30 @@ def advances(standing: Standing, band: Sequence[int], habits: Habits, resting: C
 def parts(
     standing: Standing, band: Sequence[int], habits: Habits, *, still: bool, resting: Collection[int] = ()
 ) -> Mask:
-    """Parts of the band that do not rest; at the same tick only those that come later in the order of events."""
+    """Parts of the band that do not rest and have a voice left; at the same tick only those later in the order."""
     allowed = np.zeros(VOCABULARY["part"], dtype=np.bool_)
     allowed[list(band)] = True
     allowed[list(resting)] = False
+    first = standing.last[0] if still and standing.last else 0
+    allowed[:first] = False
+    for part, pitches_struck in standing.struck.items():
+        allowed[part] &= len(pitches_struck) < usual_polyphony(*part_instrument(part))
     if still and standing.last:
-        last, pitch = standing.last
-        allowed[:last] = False
-        room = standing.chord < usual_polyphony(*part_instrument(last)) and habits.pitch[last][pitch + 1 :].any()
-        allowed[last] &= room
+        allowed[first] &= bool(pitches(standing, first, habits, still=True).any())
+    elif not allowed.any():  # all hands are full: rather another voice than none
+        allowed[[part for part in band if part not in resting]] = True
     return allowed
 
 
 def pitches(standing: Standing, part: int, habits: Habits, *, still: bool) -> Mask:
     """The pitches a part uses; above the note before when the part goes on at the same tick."""
     allowed = habits.pitch[part].copy()
-    if still and standing.last and standing.last[0] == part:
+    chord = still and standing.last is not None and standing.last[0] == part
+    if chord and standing.last:
         allowed[: standing.last[1] + 1] = False
-    return allowed
+    free = allowed.copy()
+    free[list(standing.struck.get(part, ()))] = False
+    return free if chord or free.any() else allowed
 
 
 def durations(onset: int, end: int) -> Mask:
@@ -95,3 +105,13 @@ def stolen(sounding: Mapping[int, tuple[int, int]], part: int, onset: int) -> li
     over = len(sounding) + 1 - usual_polyphony(*part_instrument(part))
     earlier = sorted((begun, number) for number, (begun, _) in sounding.items() if begun < onset)
     return [number for _, number in earlier[: max(over, 0)]]
+
+
+def ended(logits: NDArray[np.floating], standing: Standing) -> NDArray[np.floating]:
+    """Advance logits with all that lies past the last bar line counted to the end event; others as they are."""
+    first = max(standing.end - standing.tick, 0)
+    if first > WAIT or standing.note_bar < len(standing.bar_ticks) - 2:
+        return logits
+    folded = logits.copy()
+    folded[END] = np.logaddexp.reduce(logits[first:])
+    return folded

@@ -12,7 +12,7 @@ import numpy as np
 
 from composer import constraints
 from composer.conditions import clock
-from composer.constraints import Mask, Standing
+from composer.constraints import JUST_STRUCK_TICKS, Mask, Standing
 from composer.habits import Habits, free_habits
 from midi_data.arrangement import RESTS, Levels
 from midi_data.bars import BarGrid
@@ -62,7 +62,8 @@ class SongWriter:
         self._forced = list(forced)[::-1]
         self._previous: Event = NOTHING
         self._matched = [0] * len(LAGS)
-        self._tick, self._note_bar, self._chord = 0, -1, 0
+        self._tick, self._note_bar = 0, -1
+        self._recent: list[tuple[int, int, int]] = []
         self._last: tuple[int, int] | None = None
         self._begun = False
         self._event: list[int] = []
@@ -129,9 +130,19 @@ class SongWriter:
                 self._looks[: len(LAGS)] = [NOTHING_NOTE] * len(LAGS)
         return [look[FIELDS.index(field) - 2] for look in self._looks]
 
+    @property
+    def standing(self) -> Standing:
+        """Where the song stands before the present event."""
+        tick = self.tick
+        struck: dict[int, set[int]] = {}
+        for onset, part, pitch in self._recent:
+            if tick - onset < JUST_STRUCK_TICKS:
+                struck.setdefault(part, set()).add(pitch)
+        return Standing(self._tick, self._last, self._note_bar, self.bar_ticks, struck)
+
     def allowed(self, field: str) -> Mask:
         """The classes that may come next in this field."""
-        standing = Standing(self._tick, self._last, self._chord, self._note_bar, self.bar_ticks)
+        standing = self.standing
         if field == "advance":
             return constraints.advances(standing, self.band, self._habits, self._resting[self.bar])
         if field == "part":
@@ -179,8 +190,8 @@ class SongWriter:
     def _play(self) -> None:
         _, part, pitch, duration, velocity = self._event
         onset = self.tick
-        same_chord = self.still and self._last is not None and self._last[0] == part
-        self._chord = self._chord + 1 if same_chord else 1
+        self._recent = [each for each in self._recent if onset - each[0] < JUST_STRUCK_TICKS]
+        self._recent.append((onset, part, pitch))
         self._lookback.play(onset, part, pitch, duration, velocity)
         self._written.append(_Written(onset, part, pitch, duration, velocity))
         self._matched = [int(look[0] == pitch) for look in self._looks[: len(LAGS)]]
