@@ -39,6 +39,9 @@ class Order:
     updates: int | None = None
     device: DeviceName = "auto"
     resume: bool = False
+    licence: str = "not stated"
+    seed: int | None = None
+    snapshot_seconds: float = 120.0
 
 
 class Listener(Protocol):
@@ -58,6 +61,8 @@ def run_training(order: Order, listener: Listener) -> Path:
     changes = {"updates": order.updates} if order.updates else {}
     if order.genre:
         changes["name"] = order.genre  # type: ignore[assignment]
+    if order.seed is not None:
+        changes["seed"] = order.seed
     recipe = read_recipe(order.recipe or DEFAULT_RECIPE, **changes)
     train, valid = gather(order, recipe, listener)
     names = names_of(train, order.base)
@@ -69,7 +74,7 @@ def run_training(order: Order, listener: Listener) -> Path:
         listener.note(f"going on from update {training.update}")
     elif order.base:
         training.start_from(load_checkpoint(order.base))
-    training.run(listener)
+    training.run(listener, snapshot_seconds=order.snapshot_seconds)
     out = order.out or DATA_FOLDER / "checkpoints" / f"{recipe.name}.safetensors"
     return deliver(folder / "best.safetensors", out)
 
@@ -82,7 +87,7 @@ def gather(
     if order.midi:
         corpus = DATA_FOLDER / "corpora" / recipe.name
         listener.note(f"preparing {order.midi}")
-        prepare(order.midi, corpus, genre=order.genre)
+        prepare(order.midi, corpus, genre=order.genre, licence=order.licence)
     if corpus is None:
         raise TrainingError("train from one of --midi (files) and --corpus (prepared), not neither")
     shards = open_shards(corpus)

@@ -1,4 +1,4 @@
-"""A small process beside each worker: its heart, and the janitor. ``python -m worker.companion NAME``.
+"""A small process beside each worker: its heart, and the janitor. ``python -m worker.companion NAME QUEUE``.
 
 A thread in the worker would not do: rendering holds Python's lock for seconds at a time, and a worker that cannot say
 that it lives would count as dead. The worker tells its job through a pipe; when the pipe ends, the worker has ended,
@@ -21,10 +21,11 @@ from typing import IO
 from rq.executions import Execution
 from rq.job import Job
 
-from worker.connection import QUEUE_GONE, Queues, connect
+from worker.connection import QUEUE_GONE, TRAIN_QUEUE, Queues, connect
 from worker.janitor import Janitor
 from worker.logs import configure_logging
 from worker.settings import Settings
+from worker.stats import COMPOSERS, TRAINERS
 
 logger = logging.getLogger(__name__)
 
@@ -35,9 +36,9 @@ OVERTIME_SECONDS = 60
 class Companion:
     """The worker's end: starts the process, and tells it the job in hand."""
 
-    def __init__(self, settings: Settings, worker_name: str) -> None:
+    def __init__(self, settings: Settings, worker_name: str, queue_name: str) -> None:
         self.settings = settings
-        self.worker_name = worker_name
+        self.words = (worker_name, queue_name)
         self.process = self._start()
 
     def tell(self, job: Job | None, execution: Execution | None) -> None:
@@ -67,7 +68,7 @@ class Companion:
 
     def _start(self) -> subprocess.Popen[bytes]:
         return subprocess.Popen(  # noqa: S603  our own command
-            [sys.executable, "-m", "worker.companion", self.worker_name],
+            [sys.executable, "-m", "worker.companion", *self.words],
             stdin=subprocess.PIPE,
             env=os.environ | self.settings.environment(),
         )
@@ -94,9 +95,10 @@ class Held:
 class Heart:
     """The process' end: beats for the worker and its job until the pipe ends."""
 
-    def __init__(self, queues: Queues, worker_name: str) -> None:
+    def __init__(self, queues: Queues, worker_name: str, queue_name: str) -> None:
         self.queues = queues
         self.worker_name = worker_name
+        self.key = TRAINERS if queue_name == TRAIN_QUEUE else COMPOSERS
         self.held: Held | None = None
 
     def beat_until_end(self, pipe: IO[bytes]) -> None:
@@ -114,13 +116,13 @@ class Heart:
     def beat(self) -> None:
         """Say that the worker lives, and its job with it."""
         ttl = self.queues.settings.heartbeat_ttl_seconds
-        self.queues.stats.beat(self.worker_name, ttl)
+        self.queues.stats.beat(self.worker_name, ttl, self.key)
         if self.held is not None and time.monotonic() < self.held.deadline:
             self._extend(self.held, ttl)
 
     def give_back(self) -> None:
         """The worker has ended: it counts no longer, and a job it held is free for the janitor."""
-        self.queues.stats.leave(self.worker_name)
+        self.queues.stats.leave(self.worker_name, self.key)
         if self.held is not None:
             self._extend(self.held, 0)
 
@@ -151,7 +153,7 @@ def main() -> None:
     Janitor(connect(settings)).start()
     # Unbuffered: select must see what a buffer would hide.
     with os.fdopen(sys.stdin.fileno(), "rb", buffering=0) as pipe:
-        Heart(connect(settings), sys.argv[1]).beat_until_end(pipe)
+        Heart(connect(settings), *sys.argv[1:]).beat_until_end(pipe)
 
 
 if __name__ == "__main__":

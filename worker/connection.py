@@ -46,9 +46,9 @@ class Queues:
         """Made once: RQ asks a new queue object's server for its version."""
         return self.queue(COMPOSE_QUEUE)
 
-    def position(self, job_id: str) -> int:
-        """1 for the song that is next, 0 for one that does not wait."""
-        index = self.connection.lpos(self.compose_queue.key, job_id)
+    def position(self, job_id: str, queue_name: str = COMPOSE_QUEUE) -> int:
+        """1 for the job that is next, 0 for one that does not wait."""
+        index = self.connection.lpos(Queue.redis_queue_namespace_prefix + queue_name, job_id)
         return index + 1 if isinstance(index, int) else 0
 
     @cached_property

@@ -14,10 +14,14 @@ class WorkerRefusedError(ServiceError):
 class QueueFullError(ServiceError):
     """For whoever asks: as many songs wait as may wait. Asking again after ``retry_after_seconds`` may help."""
 
-    def __init__(self, limit: int, retry_after_seconds: int) -> None:
-        super().__init__(f"at most {limit} songs wait at a time, and {limit} do: try again in {retry_after_seconds} s")
+    def __init__(self, limit: int, retry_after_seconds: int, what: str = "songs") -> None:
+        super().__init__(f"at most {limit} {what} wait at a time, and {limit} do: try again in {retry_after_seconds} s")
         self.limit = limit
         self.retry_after_seconds = retry_after_seconds
+
+
+class TrainerLostError(ServiceError):
+    """A fault of the moment: the training's process was killed from outside; the next attempt goes on from there."""
 
 
 class JobIdError(ServiceError, ValueError):

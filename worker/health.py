@@ -7,22 +7,18 @@ from __future__ import annotations
 
 import socket
 import sys
-import time
 import urllib.error
 import urllib.request
-from typing import cast
 
 from worker.queues import QUEUE_GONE, Queues, connect
 from worker.settings import Settings
-from worker.stats import WORKERS_KEY
 
 TIMEOUT_SECONDS = 4
 
 
 def worker_lives(queues: Queues) -> bool:
     """Whether a worker process of this machine said so lately."""
-    names = cast("list[bytes]", queues.connection.zrangebyscore(WORKERS_KEY, time.time(), "+inf"))
-    return any(name.decode().startswith(f"{socket.gethostname()}-") for name in names)
+    return any(name.startswith(f"{socket.gethostname()}-") for name in queues.stats.names())
 
 
 def healthy(what: str) -> bool:

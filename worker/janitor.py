@@ -10,6 +10,7 @@ import logging
 import shutil
 import threading
 import time
+from pathlib import Path
 from typing import Any, cast
 
 from rq import Queue
@@ -78,6 +79,8 @@ class Janitor(threading.Thread):
         self.queues.stats.count_failure("WorkerLost")
         if not job.retries_left and job.origin == COMPOSE_QUEUE:
             self.queues.stats.count_outcome("failed")
+        if not job.retries_left and job.origin == TRAIN_QUEUE:
+            self.queues.stats.count_training("failed")
 
     def _put_back_untaken(self, queue: Queue) -> None:
         """RQ moves a job to a list of its own while a worker takes it; one that stays there has lost its worker."""
@@ -104,14 +107,24 @@ class Janitor(threading.Thread):
         expired = self.queues.songs.expire()
         if expired:
             logger.info("%d songs expired", expired)
-        self._sweep_scratch()
+        settings = self.queues.settings
+        _sweep(settings.scratch_dir, 2 * settings.job_timeout_seconds)
+        _sweep(settings.trainings_dir, 2 * settings.train_timeout_seconds)
 
-    def _sweep_scratch(self) -> None:
-        """Folders that killed workers left in the scratch space."""
-        folder, age = self.queues.settings.scratch_dir, 2 * self.queues.settings.job_timeout_seconds
-        for left in folder.glob("*") if folder.exists() else ():
-            if time.time() - left.stat().st_mtime > age:
-                shutil.rmtree(left, ignore_errors=True)
+
+def _sweep(folder: Path, age_seconds: float) -> None:
+    """Delete folders that killed processes left in ``folder``: nothing in them has changed for ``age_seconds``."""
+    for left in folder.glob("*") if folder.exists() else ():
+        if time.time() - max(_changed(path) for path in (left, *left.rglob("*"))) > age_seconds:
+            shutil.rmtree(left, ignore_errors=True)
+
+
+def _changed(path: Path) -> float:
+    """When ``path`` was last changed; 0 if it has gone meanwhile."""
+    try:
+        return path.lstat().st_mtime
+    except FileNotFoundError:
+        return 0.0
 
 
 def _enqueue_due_retries(queue: Queue) -> None:

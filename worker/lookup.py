@@ -13,7 +13,7 @@ from rq.exceptions import NoSuchJobError
 from rq.job import Job, JobStatus
 
 from composer.request import ComposeRequest
-from worker.connection import SERIALIZER, Queues
+from worker.connection import COMPOSE_QUEUE, SERIALIZER, Queues
 from worker.media import JOB_ID
 from worker.orders import Order
 from worker.songs import SongRecord
@@ -51,7 +51,7 @@ def look_up(queues: Queues, job_id: str) -> JobState | None:
     except NoSuchJobError:
         song = queues.songs.find(job_id)
         return None if song is None else _done(song)
-    return _state(queues, job)
+    return _state(queues, job) if job.origin == COMPOSE_QUEUE else None
 
 
 def _state(queues: Queues, job: Job) -> JobState:

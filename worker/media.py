@@ -1,6 +1,7 @@
 """Where finished songs are kept: one folder a song under any fsspec URL (a local folder, ``s3://…``, ``memory://``).
 
-Knows names and bytes. Does not know what is in the files, who asked for them or when they expire.
+A training has a folder there too, for an uploaded archive and its checkpoint. Knows names and bytes. Does not know what
+is in the files, who asked for them or when they expire.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from pathlib import Path
 from typing import Any, cast
 
 JOB_ID = re.compile(r"[A-Za-z0-9_-]{1,128}")
-FILE_NAME = re.compile(r"[a-z]{1,16}\.[a-z0-9]{1,8}")
+FILE_NAME = re.compile(r"[a-z]{1,16}\.[a-z0-9]{1,12}")
 CHUNK_BYTES = 256 * 1024
 
 
@@ -54,6 +55,12 @@ class Media:
         local = folder / name
         self.filesystem.get_file(self._path(job_id, name), str(local))
         return local
+
+    def remove_file(self, job_id: str, name: str) -> None:
+        """Delete one file, if it is there."""
+        path = self._path(job_id, name)
+        if self.filesystem.exists(path):
+            self.filesystem.rm_file(path)
 
     def remove(self, job_id: str) -> None:
         """Delete all files of a song, if there are any."""

@@ -22,7 +22,7 @@ from composer.errors import ComposerError
 from worker.companion import Companion
 from worker.context import CURRENT_QUEUES
 from worker.jobs import load_performer
-from worker.queues import COMPOSE_QUEUE, SERIALIZER, Queues, connect
+from worker.queues import COMPOSE_QUEUE, SERIALIZER, TRAIN_QUEUE, Queues, connect
 from worker.settings import DEFAULT_PERFORMER, Settings
 
 logger = logging.getLogger(__name__)
@@ -77,7 +77,9 @@ class WarmWorker(SimpleWorker):
     def handle_warm_shutdown_request(self) -> None:
         """Asked to stop: after the grace a second signal hands the song in hand back to the queue."""
         logger.info("asked to stop; a song in hand may be finished first")
-        grace = self.queues_of_service.settings.stop_grace_seconds
+        # A training would not be finished in any grace, and goes on later from its last snapshot.
+        trains = self.queue_names() == [TRAIN_QUEUE]
+        grace = 0.0 if trains else self.queues_of_service.settings.stop_grace_seconds
         # RQ takes a second signal within a second of the first for an echo of it.
         timer = threading.Timer(max(grace, 1.1), os.kill, (os.getpid(), signal.SIGTERM))
         timer.daemon = True
@@ -88,7 +90,7 @@ def run_worker(settings: Settings, queue_name: str = COMPOSE_QUEUE) -> None:
     """Work until told to stop (SIGTERM, SIGINT). Raises what the server's absence at the start raises."""
     worker = WarmWorker(connect(settings), queue_name)
     _warm_up(settings, queue_name)
-    worker.companion = Companion(settings, worker.name)
+    worker.companion = Companion(settings, worker.name, queue_name)
     logger.info("worker %s is ready", worker.name)
     try:
         worker.work(logging_level=None)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -46,6 +46,16 @@ class Settings(BaseSettings):
         pattern=r"^[A-Za-z_]\w*(\.[A-Za-z_]\w*)+$",
         description="dotted name of the function that makes a song",
     )
+    trainer: str = Field(
+        default="training.job",
+        pattern=r"^[A-Za-z_]\w*(\.[A-Za-z_]\w*)+$",
+        description="dotted name of a training's program",
+    )
+    train_recipe: Path | None = Field(default=None, description="how trainings are done; riffbird train's if left out")
+    train_device: Literal["auto", "cpu", "cuda"] = Field(default="auto", description="what trainings run on")
+    train_snapshot_seconds: float = Field(default=30.0, gt=0, le=60, description="a killed training loses at most this")
+    train_timeout_seconds: int = Field(default=24 * 3600, ge=1, description="a training that takes longer is given up")
+    train_queue_limit: int = Field(default=10, ge=1, description="trainings that may wait; one more is refused")
     log_level: str = Field(default="INFO", pattern="^(DEBUG|INFO|WARNING|ERROR)$", description="what is logged")
 
     @property
@@ -59,6 +69,11 @@ class Settings(BaseSettings):
     def scratch_dir(self) -> Path:
         """Where a worker builds a song before it is stored."""
         return self.data_dir.resolve() / "scratch"
+
+    @property
+    def trainings_dir(self) -> Path:
+        """Where trainings are under way, a folder each: what one leaves behind another worker goes on from."""
+        return self.data_dir.resolve() / "trainings-at-work"
 
     def environment(self) -> dict[str, str]:
         """These settings as environment variables, to start another process with the same ones."""

@@ -12,10 +12,13 @@ from typing import cast
 from redis import Redis
 
 STATS_KEY = "riffbird:stats"
-WORKERS_KEY = "riffbird:workers"
+COMPOSERS = "riffbird:workers"
+TRAINERS = "riffbird:trainers"
+"""Where workers say that they live. Those of trainings stand apart: no song waits for them."""
 FIRST_GUESS_SECONDS = 10.0
 """Expected seconds a song, until the first one was measured."""
 WEIGHT_OF_LATEST = 0.2
+PREFIXES = ("outcome:", "failure:", "seconds:", "songs:", "training:")
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +28,7 @@ class Statistics:
     outcomes: dict[str, int] = field(default_factory=dict)
     stages: dict[str, tuple[int, float]] = field(default_factory=dict)
     failures: dict[str, int] = field(default_factory=dict)
+    trainings: dict[str, int] = field(default_factory=dict)
 
 
 class Stats:
@@ -36,6 +40,10 @@ class Stats:
     def count_outcome(self, outcome: str) -> None:
         """One more song ``done``, ``refused`` or ``failed``."""
         self.connection.hincrby(STATS_KEY, f"outcome:{outcome}", 1)
+
+    def count_training(self, outcome: str) -> None:
+        """One more training ``done``, ``refused``, ``cancelled`` or ``failed``."""
+        self.connection.hincrby(STATS_KEY, f"training:{outcome}", 1)
 
     def count_failure(self, kind: str) -> None:
         """One more fault of ``kind`` (an exception's name), whether it was retried or not."""
@@ -62,28 +70,34 @@ class Stats:
         """All counters."""
         raw = cast("dict[bytes, bytes]", self.connection.hgetall(STATS_KEY))
         entries = {key.decode(): float(value) for key, value in raw.items()}
-        by_kind = {prefix: _stripped(entries, prefix) for prefix in ("outcome:", "failure:", "seconds:", "songs:")}
+        by_kind = {prefix: _stripped(entries, prefix) for prefix in PREFIXES}
         return Statistics(
             outcomes={name: int(value) for name, value in by_kind["outcome:"].items()},
             failures={name: int(value) for name, value in by_kind["failure:"].items()},
+            trainings={name: int(value) for name, value in by_kind["training:"].items()},
             stages={name: (int(by_kind["songs:"].get(name, 0)), s) for name, s in by_kind["seconds:"].items()},
         )
 
-    def beat(self, worker: str, ttl_seconds: float) -> None:
+    def beat(self, worker: str, ttl_seconds: float, key: str = COMPOSERS) -> None:
         """``worker`` lives, and will say so again within ``ttl_seconds``."""
         now = time.time()
         with self.connection.pipeline() as pipe:
-            pipe.zadd(WORKERS_KEY, {worker: now + ttl_seconds})
-            pipe.zremrangebyscore(WORKERS_KEY, "-inf", now)
+            pipe.zadd(key, {worker: now + ttl_seconds})
+            pipe.zremrangebyscore(key, "-inf", now)
             pipe.execute()
 
-    def leave(self, worker: str) -> None:
+    def leave(self, worker: str, key: str = COMPOSERS) -> None:
         """``worker`` ends in good order."""
-        self.connection.zrem(WORKERS_KEY, worker)
+        self.connection.zrem(key, worker)
 
-    def worker_count(self) -> int:
+    def worker_count(self, key: str = COMPOSERS) -> int:
         """Workers that live now."""
-        return self.connection.zcount(WORKERS_KEY, time.time(), "+inf")
+        return self.connection.zcount(key, time.time(), "+inf")
+
+    def names(self) -> list[str]:
+        """The workers of either kind that live now."""
+        known = (self.connection.zrangebyscore(key, time.time(), "+inf") for key in (COMPOSERS, TRAINERS))
+        return [raw.decode() for names in known for raw in cast("list[bytes]", names)]
 
 
 def _stripped(entries: dict[str, float], prefix: str) -> dict[str, float]:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -61,33 +61,54 @@ def submit(
     with the ``notices`` it was answered with; ``listed`` songs appear on the public timeline.
     Raises ``QueueFullError``, ``JobIdError``, or one of ``QUEUE_GONE``.
     """
-    if not JOB_ID.fullmatch(job_id):
-        raise JobIdError(job_id)
     order = Order(
         request=_with_seed(request, job_id), formats=tuple(formats), text=text, notices=tuple(notices), listed=listed
     )
-    with queues.connection.pipeline() as pipe:
+
+    def enqueue(pipe: Pipeline) -> None:
+        job = _enqueue(queues.settings, queues.compose_queue, pipe, job_id, order)
+        if reply is not None:
+            _defer_reply(queues, pipe, job, reply)
+
+    def full(limit: int) -> QueueFullError:
+        return QueueFullError(limit, retry_after_seconds=max(1, math.ceil(queues.eta_seconds(1) / 2)))
+
+    waiting = hand_in(queues.compose_queue, job_id, enqueue, limit=queues.settings.queue_limit, full=full)
+    if waiting is None:
+        return _known_submission(queues, job_id)
+    return Submission(job_id, waiting + 1, queues.eta_seconds(waiting + 1), created=True)
+
+
+def hand_in(
+    queue: Queue,
+    job_id: str,
+    enqueue: Callable[[Pipeline], None],
+    *,
+    limit: int,
+    full: Callable[[int], QueueFullError],
+) -> int | None:
+    """Let ``enqueue`` put job ``job_id`` on ``queue``, in one transaction and once.
+
+    Returns how many wait before it, ``None`` where this id was handed in already. Raises ``full(limit)`` when ``limit``
+    jobs wait, or ``JobIdError``.
+    """
+    if not JOB_ID.fullmatch(job_id):
+        raise JobIdError(job_id)
+    with queue.connection.pipeline() as pipe:
         while True:
             try:
-                return _submit_once(queues, pipe, job_id, order, reply)
+                pipe.watch(queue.key, Job.key_for(job_id))  # type: ignore[no-untyped-call]
+                waiting: int = pipe.llen(queue.key)
+                if pipe.exists(Job.key_for(job_id)):
+                    return None
+                if waiting >= limit:
+                    raise full(limit)
+                pipe.multi()
+                enqueue(pipe)
+                pipe.execute()
             except WatchError:  # somebody else took or gave a job meanwhile: look again
                 continue
-
-
-def _submit_once(queues: Queues, pipe: Pipeline, job_id: str, order: Order, reply: ReplyTask | None) -> Submission:
-    queue, limit = queues.compose_queue, queues.settings.queue_limit
-    pipe.watch(queue.key, Job.key_for(job_id))  # type: ignore[no-untyped-call]
-    waiting: int = pipe.llen(queue.key)
-    if pipe.exists(Job.key_for(job_id)):
-        return _known_submission(queues, job_id)
-    if waiting >= limit:
-        raise QueueFullError(limit, retry_after_seconds=max(1, math.ceil(queues.eta_seconds(1) / 2)))
-    pipe.multi()
-    job = _enqueue(queues.settings, queue, pipe, job_id, order)
-    if reply is not None:
-        _defer_reply(queues, pipe, job, reply)
-    pipe.execute()
-    return Submission(job_id, waiting + 1, queues.eta_seconds(waiting + 1), created=True)
+            return waiting
 
 
 def _known_submission(queues: Queues, job_id: str) -> Submission:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from fastapi import FastAPI
 from starlette.middleware.cors import CORSMiddleware
 
-from bot.api import compositions, events, files, pages, status, timeline
+from bot.api import compositions, events, files, pages, status, timeline, trainings
 from bot.api.context import Service
 from bot.api.errors import add_error_handlers
 from bot.api.metrics import HttpMetrics
@@ -22,13 +22,13 @@ def create_app(queues: Queues, settings: ApiSettings) -> FastAPI:
     app.openapi_version = "3.2.0"  # the first that can describe an event stream
     metrics = HttpMetrics(queues)
     app.state.service = Service(queues, settings, metrics)
-    for part in (compositions, events, files, timeline, status, pages):
+    for part in (compositions, events, files, timeline, trainings, status, pages):
         app.include_router(part.router)
     app.mount("/assets", pages.assets, "assets")
     add_error_handlers(app)
     # The last one added is the outermost.
     if settings.cors_origins:
         app.add_middleware(CORSMiddleware, allow_origins=list(settings.cors_origins), allow_methods=["GET", "POST"])
-    app.add_middleware(BodyLimit, limit_bytes=settings.body_limit_bytes)
+    app.add_middleware(BodyLimit, limit_bytes=settings.body_limit_bytes, streamed=frozenset({trainings.UPLOADS_TO}))
     app.add_middleware(AroundRequests, metrics=metrics)
     return app

@@ -12,7 +12,7 @@ from prometheus_client import CollectorRegistry, Counter, Histogram, generate_la
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric, SummaryMetricFamily
 from prometheus_client.registry import Collector
 
-from worker.queues import COMPOSE_QUEUE, QUEUE_GONE, REPLY_QUEUE, TRAIN_QUEUE, Queues
+from worker.queues import COMPOSE_QUEUE, QUEUE_GONE, REPLY_QUEUE, TRAIN_QUEUE, TRAINERS, Queues
 
 logger = logging.getLogger(__name__)
 
@@ -66,8 +66,10 @@ class ServiceCollector(Collector):
         yield depth
         stats = self.queues.stats
         yield GaugeMetricFamily("riffbird_workers", "Worker processes alive", value=stats.worker_count())
+        yield GaugeMetricFamily("riffbird_trainers", "Workers of trainings alive", value=stats.worker_count(TRAINERS))
         seen = stats.read()
         yield _counted("riffbird_songs", "Songs by outcome", "outcome", seen.outcomes)
+        yield _counted("riffbird_trainings", "Trainings by outcome", "outcome", seen.trainings)
         yield _counted("riffbird_failures", "Faults by kind, retried or not", "kind", seen.failures)
         stages = SummaryMetricFamily("riffbird_stage_seconds", "Seconds of a song by stage", labels=["stage"])
         for stage, (songs, seconds) in seen.stages.items():

@@ -63,15 +63,19 @@ class AroundRequests:
 
 
 class BodyLimit:
-    """Refuses a body above the limit, by its header or, without one, while it arrives."""
+    """Refuses a body above the limit, by its header or, without one, while it arrives.
 
-    def __init__(self, app: ASGIApp, limit_bytes: int) -> None:
+    Endpoints at a path in ``streamed`` read theirs piece by piece and keep a limit of their own.
+    """
+
+    def __init__(self, app: ASGIApp, limit_bytes: int, streamed: frozenset[str] = frozenset()) -> None:
         self.app = app
         self.limit_bytes = limit_bytes
+        self.streamed = streamed
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass on a request whose body is small enough."""
-        if scope["type"] != "http":
+        if scope["type"] != "http" or scope["path"] in self.streamed:
             await self.app(scope, receive, send)
             return
         length = Headers(scope=scope).get("content-length", "")

@@ -1,4 +1,4 @@
-"""What an operator may set about the HTTP API: one typed value, read once at start. Holds no secrets.
+"""What an operator may set about the HTTP API: one typed value, read once at start.
 
 Every field is an environment variable ``RIFFBIRD_<FIELD>``, or a line of the working folder's ``.env``; the environment
 wins. Queue and media are set in ``worker.settings``.
@@ -6,8 +6,12 @@ wins. Queue and media are set in ``worker.settings``.
 
 from __future__ import annotations
 
-from pydantic import Field
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pathlib import Path
+
+from pydantic import Field, SecretStr
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+
+from bot.bot_settings import SecretFiles
 
 
 class ApiSettings(BaseSettings):
@@ -26,3 +30,22 @@ class ApiSettings(BaseSettings):
     rate_limit_seconds: int = Field(default=60, ge=1, description="… in this time")
     body_limit_bytes: int = Field(default=16 * 1024, ge=256, description="the largest request body")
     event_streams_limit: int = Field(default=500, ge=1, description="open event streams of one API process")
+    train_api_key: SecretStr | None = Field(
+        default=None, min_length=16, description="who knows it may train over HTTP; without one nobody may"
+    )
+    train_folder: Path | None = Field(default=None, description="MIDI on the server that trainings may name; none")
+    train_minutes: float = Field(default=15.0, gt=0, description="a training lasts this long unless it says otherwise")
+    train_minutes_limit: float = Field(default=600.0, gt=0, description="the longest that may be asked for")
+    train_upload_limit_bytes: int = Field(default=256 * 2**20, ge=1024, description="the largest uploaded archive")
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Arguments first, then the environment, then files named in it, then ``.env``."""
+        return init_settings, env_settings, SecretFiles(settings_cls), dotenv_settings, file_secret_settings

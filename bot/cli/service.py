@@ -9,7 +9,8 @@ import signal
 import socket
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, NoReturn, TypeVar
 
@@ -21,6 +22,7 @@ from bot.cli.errors import CommandRefusedError
 if TYPE_CHECKING:
     from pydantic_settings import BaseSettings
 
+    from bot.api.settings import ApiSettings
     from worker.settings import Settings
 
 SettingsT = TypeVar("SettingsT", bound="BaseSettings")
@@ -45,21 +47,27 @@ def serve(
 ) -> None:
     """Run the whole service on this machine: queue (embedded unless --redis), workers, API, timeline page."""
     _stop_by_exit()
-    settings = _queue_settings(data_dir=data, redis_url=redis, processes=processes)
+    settings, api_settings = _queue_settings(data_dir=data, redis_url=redis, processes=processes), _api_settings()
+    trains = api_settings.train_api_key is not None
+    if trains:
+        _require_torch()
     with (
         _listening(host, port) as listener,
         _queue_server(settings, embedded=redis is None) as running,
-        _workers(running),
+        _workers(running, "compose"),
+        _workers(running.model_copy(update={"processes": 1}), "train") if trains else nullcontext(),
     ):
         tell(f"riffbird: listening on http://{_shown(host)}:{port} - stop with Ctrl+C")
-        _run_api(running, listener)
+        _run_api(running, api_settings, listener)
 
 
 def worker(redis: RedisUrl = None, processes: Processes = None, queue: QueueName = "compose") -> None:
-    """Run worker processes that make the songs; any number of machines may work on one queue."""
+    """Run worker processes that make the songs, or that train; any number of machines may work on one queue."""
     from worker.logs import configure_logging
     from worker.supervisor import Supervisor
 
+    if queue == "train":
+        _require_torch()
     settings = _queue_settings(redis_url=redis, processes=processes)
     configure_logging(settings.log_level)
     supervisor = Supervisor(settings, queue)
@@ -71,16 +79,28 @@ def worker(redis: RedisUrl = None, processes: Processes = None, queue: QueueName
 def api(redis: RedisUrl = None, host: Host = "127.0.0.1", port: Port = 8000) -> None:
     """Run the HTTP API and the timeline page alone; workers run elsewhere."""
     _stop_by_exit()
-    settings = _queue_settings(redis_url=redis)
+    settings, api_settings = _queue_settings(redis_url=redis), _api_settings()
     with _listening(host, port) as listener:
         tell(f"riffbird: listening on http://{_shown(host)}:{port} - stop with Ctrl+C")
-        _run_api(settings, listener)
+        _run_api(settings, api_settings, listener)
 
 
 def _queue_settings(**given: Any) -> Settings:
     from worker.settings import Settings
 
     return _read(Settings, **given)
+
+
+def _api_settings() -> ApiSettings:
+    from bot.api.settings import ApiSettings
+
+    return _read(ApiSettings)
+
+
+def _require_torch() -> None:
+    """A worker that cannot train would break off each training."""
+    if find_spec("torch") is None:
+        raise CommandRefusedError("training needs torch: pip install 'riffbird[train]'")
 
 
 def _read(kind: type[SettingsT], **given: Any) -> SettingsT:
@@ -112,12 +132,12 @@ def _queue_server(settings: Settings, *, embedded: bool) -> Iterator[Settings]:
 
 
 @contextmanager
-def _workers(settings: Settings) -> Iterator[None]:
+def _workers(settings: Settings, queue_name: str) -> Iterator[None]:
     """Worker processes for the time of the block; leaving it waits until they have stopped."""
     from worker.supervisor import Supervisor
 
-    supervisor = Supervisor(settings, "compose")
-    thread = threading.Thread(target=supervisor.run, name="supervisor")
+    supervisor = Supervisor(settings, queue_name)
+    thread = threading.Thread(target=supervisor.run, name=f"{queue_name} supervisor")
     thread.start()
     try:
         yield
@@ -126,15 +146,13 @@ def _workers(settings: Settings) -> Iterator[None]:
         thread.join()
 
 
-def _run_api(settings: Settings, listener: socket.socket) -> None:
+def _run_api(settings: Settings, api_settings: ApiSettings, listener: socket.socket) -> None:
     import uvicorn
 
     from bot.api.app import create_app
-    from bot.api.settings import ApiSettings
     from worker.logs import configure_logging
     from worker.queues import connect
 
-    api_settings = _read(ApiSettings)
     configure_logging(settings.log_level)
     config = uvicorn.Config(
         create_app(connect(settings), api_settings),

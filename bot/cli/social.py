@@ -8,6 +8,7 @@ import typer
 
 from bot.cli.console import say, tell
 from bot.cli.errors import REFUSED, CommandRefusedError
+from bot.cli.queue_server import queues_of
 
 if TYPE_CHECKING:
     from bot.bot_settings import BotSettings
@@ -58,7 +59,7 @@ def _run(network: str, redis: str | None, settings: BotSettings, clock: SystemCl
     from bot.frontends.catalogue import open_network
     from bot.run import open_ledger
 
-    queues = _queues(redis)
+    queues = queues_of(redis)
     ledger = open_ledger(queues, network, durable=True)
     server = _server_finding(queues)
     if not check and not server.good:
@@ -71,21 +72,6 @@ def _run(network: str, redis: str | None, settings: BotSettings, clock: SystemCl
             _answer(frontend, ledger, queues, settings, clock)
     finally:
         frontend.close()
-
-
-def _queues(redis: str | None) -> Queues:
-    """The named server; else the configured one; else the one that ``riffbird serve`` runs on this data folder."""
-    from pydantic import SecretStr
-
-    from worker.embedded import socket_path
-    from worker.queues import connect
-    from worker.settings import Settings
-
-    settings = Settings(redis_url=SecretStr(redis)) if redis else Settings()
-    socket = socket_path(settings.data_dir.resolve() / "redis")
-    if "redis_url" not in settings.model_fields_set and socket.exists():
-        settings = settings.model_copy(update={"redis_url": SecretStr(f"unix://{socket}")})
-    return connect(settings)
 
 
 def _server_finding(queues: Queues) -> Finding:

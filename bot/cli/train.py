@@ -36,8 +36,16 @@ def train(
     updates: Annotated[int | None, typer.Option(help="Train this many updates instead of the recipe's.")] = None,
     device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
     resume: Annotated[bool, typer.Option("--resume", help="Go on where this training was broken off.")] = False,
+    queue: Annotated[bool, typer.Option("--queue", help="Let a worker of the service train, and wait for it.")] = False,
 ) -> None:
     """Train a network and write its checkpoint."""
+    if queue:
+        from bot.cli.train_queue import train_in_queue
+
+        if corpus or recipe or base or resume or device != "auto":
+            raise CommandRefusedError("--queue takes --genre, --midi, --minutes, --updates and --out, no other")
+        say(str(train_in_queue(genre=genre, midi=midi, minutes=minutes, updates=updates, out=out)))
+        return
     if find_spec("torch") is None:
         raise CommandRefusedError("training needs torch: pip install 'riffbird[train]'")
     if device not in DEVICES:

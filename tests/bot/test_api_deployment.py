@@ -26,7 +26,7 @@ def test_the_compose_file_meets_the_specification() -> None:
     models = pytest.importorskip("compose_spec", reason="compose_spec is not installed").models
     plain = {name: value for name, value in COMPOSE.items() if not name.startswith("x-")}
     spec = models.ComposeSpecification.model_validate(plain, extra="forbid")
-    assert set(spec.services) == {"redis", "api", "worker", "worker-gpu", "bot"}
+    assert set(spec.services) == {"redis", "api", "worker", "worker-gpu", "worker-train", "bot"}
 
 
 @pytest.mark.parametrize("name", SERVICES)
@@ -101,6 +101,8 @@ def test_each_services_command_works_and_two_workers_share_the_queue(tmp_path: P
         running.enter_context(process(RIFFBIRD, *command_of("worker-gpu"), **environment))
         for name in ("api", "worker", "bot"):
             wait_for(lambda name=name: healthy(name, url, **environment))
+        running.enter_context(process(RIFFBIRD, *command_of("worker-train"), **environment))
+        wait_for(lambda: "riffbird_trainers 1.0" in httpx.get(f"{url}/metrics").text)
         wait_for(lambda: httpx.get(f"{url}/ready").json()["workers"] == 2)
         state_url = url + httpx.post(f"{url}/compositions", json={"text": "x /compose"}).json()["status_url"]
         wait_for(lambda: httpx.get(state_url).json()["status"] == "done")
@@ -170,5 +172,5 @@ def test_a_data_folder_serves_one_service_and_a_port_one_listener(tmp_path: Path
 def _ready(port: int) -> bool:
     try:
         return httpx.get(f"http://127.0.0.1:{port}/ready").json()["workers"] == 1
-    except httpx.ConnectError:
+    except httpx.TransportError:
         return False

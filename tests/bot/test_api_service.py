@@ -10,6 +10,10 @@ from midi_data.genres import GENRES
 from tests.bot.service import MakeClient, Service
 from worker.logs import JsonLines, without_secrets
 
+EXEMPLARY = (
+    "Accepted", "Composition", "Problem", "GenreFacts", "TrainingAccepted", "TrainingProgress",
+)  # fmt: skip
+
 
 def test_the_timeline_shows_the_newest_songs_first_in_pages(
     service_client_with: MakeClient, service_band: Service
@@ -109,9 +113,10 @@ def test_the_openapi_document_is_valid_and_has_examples(service_client: TestClie
         "/compositions", "/compositions/{job_id}", "/compositions/{job_id}/events",
         "/compositions/{job_id}/song.{kind}",
         "/compositions/{job_id}/notes", "/timeline", "/genres", "/health", "/ready", "/metrics",
+        "/trainings", "/trainings/{job_id}", "/trainings/{job_id}/events", "/trainings/{job_id}/checkpoint",
     }  # fmt: skip
     schemas = document["components"]["schemas"]
-    assert all("example" in schemas[name] for name in ("Accepted", "Composition", "Problem", "GenreFacts"))
+    assert all("example" in schemas[name] for name in EXEMPLARY)
     assert "examples" in schemas["CompositionRequest"]
     assert {"202", "413", "422", "429", "503"} <= set(document["paths"]["/compositions"]["post"]["responses"])
 

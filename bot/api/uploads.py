@@ -1,0 +1,57 @@
+"""An archive that somebody sends: streamed to disk within a limit, known by its first bytes, never by its name.
+
+Nothing is unpacked here; the training's program reads it as it reads every archive, trusting nothing in it.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import anyio
+from fastapi import HTTPException, Request
+
+TYPES = ("application/zip", "application/gzip", "application/x-tar", "application/x-xz", "application/octet-stream")
+TAR = "corpus.tar"
+"""Also of a compressed one: who reads it looks at the bytes."""
+BEGINNINGS = ((b"PK\x03\x04", "corpus.zip"), (b"\x1f\x8b", TAR), (b"\xfd7zXZ\x00", TAR), (b"BZh", TAR))
+USTAR_AT, USTAR = 257, b"ustar"
+
+
+async def receive(request: Request, path: Path, limit_bytes: int) -> None:
+    """Write the request's body to ``path``. Raises the 413 as soon as it is known to be too long."""
+    length = request.headers.get("content-length", "")
+    if length.isdigit() and int(length) > limit_bytes:
+        raise _too_long(limit_bytes)
+    size = 0
+    async with await anyio.open_file(path, "wb") as file:
+        async for chunk in request.stream():
+            size += len(chunk)
+            if size > limit_bytes:
+                raise _too_long(limit_bytes)
+            await file.write(chunk)
+
+
+async def receive_text(request: Request, limit_bytes: int) -> bytes:
+    """A body that is small enough to be read at once. Raises the 413."""
+    body = b""
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > limit_bytes:
+            raise _too_long(limit_bytes)
+    return body
+
+
+def name_of(path: Path) -> str:
+    """What the archive is called in the media store. Raises the 422 for what is none."""
+    with path.open("rb") as file:
+        head = file.read(USTAR_AT + len(USTAR))
+    for beginning, name in BEGINNINGS:
+        if head.startswith(beginning):
+            return name
+    if head[USTAR_AT:] == USTAR:
+        return TAR
+    raise HTTPException(422, "an upload is a zip or a tar (also gzip, xz or bzip2) of MIDI files, and this is neither")
+
+
+def _too_long(limit_bytes: int) -> HTTPException:
+    return HTTPException(413, f"a request body has at most {limit_bytes} bytes here", {"Connection": "close"})

@@ -1,0 +1,23 @@
+"""Which queue's server a command asks: for ``riffbird bot`` and ``riffbird train --queue``. Starts none."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from worker.queues import Queues
+
+
+def queues_of(redis: str | None = None) -> Queues:
+    """The named server; else the configured one; else the one that ``riffbird serve`` runs on this data folder."""
+    from pydantic import SecretStr
+
+    from worker.embedded import socket_path
+    from worker.queues import connect
+    from worker.settings import Settings
+
+    settings = Settings(redis_url=SecretStr(redis)) if redis else Settings()
+    socket = socket_path(settings.data_dir.resolve() / "redis")
+    if "redis_url" not in settings.model_fields_set and socket.exists():
+        settings = settings.model_copy(update={"redis_url": SecretStr(f"unix://{socket}")})
+    return connect(settings)

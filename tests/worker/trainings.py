@@ -1,0 +1,38 @@
+"""What tests of trainings share: tiny riffs to learn from, and a recipe that learns from them in seconds."""
+
+import io
+import tarfile
+from pathlib import Path
+
+from tests.songs import midi_folder
+
+RECIPE = """
+name = "tiny"
+updates = {updates}
+lanes = 2
+steps = 16
+warm_up_updates = 2
+valid_every = {valid_every}
+patience = 1000
+[widths]
+hidden = 8
+layers = 1
+inputs = 8
+head = 8
+"""
+
+
+def tiny_recipe(folder: Path, *, updates: int = 30, valid_every: int = 10) -> Path:
+    path = folder / "tiny.toml"
+    path.write_text(RECIPE.format(updates=updates, valid_every=valid_every))
+    return path
+
+
+def archive_of(folder: Path, count: int = 4) -> bytes:
+    """A tar.gz of riffs, and of a member that tries to leave its folder."""
+    midi = midi_folder(folder / "packed", count=count)
+    whole = io.BytesIO()
+    with tarfile.open(fileobj=whole, mode="w:gz") as archive:
+        for path in sorted(midi.iterdir()):
+            archive.add(path, arcname=f"../../{path.name}")
+    return whole.getvalue()
