@@ -28,6 +28,8 @@ _THUMP_HERTZ, _THUMP_DB = 160.0, 5.0
 _PRESENCE_HERTZ, _PRESENCE_DB = 2800.0, 4.0
 _BIAS = 0.12
 """Off-centre drive: a little of the even overtones that valves add."""
+_BLOCKS_AT_ONCE = 4
+"""As many as a processor's cache holds; more are slower and take more memory."""
 _BLOCK, _BEFORE, _AFTER = 32_768, 3_840, 256
 """Samples of a block's transform, and how many of them at either end only let filters ring out (80 and 5 ms)."""
 
@@ -37,16 +39,27 @@ def amplify(guitar: Mono, drive: float) -> Mono:
 
     The same shape comes back, at a loudness of the amplifier's own. Silence stays silence.
     """
-    from scipy import fft
-
     level = _playing_level(guitar)
     if level <= 0:
         return np.zeros_like(guitar)
-    spectrum = fft.rfft(_overlapping(guitar)) * (_input_tone() * np.float32(drive / level))
-    loud = fft.irfft(spectrum * np.float32(OVERSAMPLING), _BLOCK * OVERSAMPLING)
-    overtones = fft.rfft(_valve(loud))[:, : spectrum.shape[1]] * (_cabinet() / np.float32(OVERSAMPLING))
-    speaker = fft.irfft(overtones, _BLOCK)[:, _BEFORE : _BLOCK - _AFTER]
-    return np.asarray(speaker.reshape(-1)[: len(guitar)], np.float32)
+    blocks = _overlapping(guitar)
+    speaker = np.zeros((len(blocks), _BLOCK - _BEFORE - _AFTER), np.float32)
+    playing = np.flatnonzero(blocks.any(axis=1))
+    for begin in range(0, len(playing), _BLOCKS_AT_ONCE):
+        some = playing[begin : begin + _BLOCKS_AT_ONCE]
+        speaker[some] = _amplified(blocks[some], drive / level)
+    return speaker.reshape(-1)[: len(guitar)]
+
+
+def _amplified(blocks: NDArray[np.float32], gain: float) -> NDArray[np.float32]:
+    """``blocks`` (n, _BLOCK) through valve and cabinet, without what only lets filters ring out."""
+    from scipy import fft
+
+    spectrum = fft.rfft(blocks)
+    spectrum *= _input_tone() * np.float32(gain * OVERSAMPLING)
+    overtones = fft.rfft(_valve(fft.irfft(spectrum, _BLOCK * OVERSAMPLING)))[:, : spectrum.shape[1]]
+    np.multiply(overtones, _cabinet() / np.float32(OVERSAMPLING), out=spectrum)
+    return np.asarray(fft.irfft(spectrum, _BLOCK)[:, _BEFORE : _BLOCK - _AFTER], np.float32)
 
 
 def _overlapping(signal: Mono) -> NDArray[np.float32]:

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from composer.audio_files import SAMPLE_RATE, Audio
+from composer.effects import ramps
 
 TARGET_LUFS = -14.0
 CEILING_DBTP = -3.0
@@ -30,6 +31,7 @@ _LOOK_AHEAD = 5
 """Steps by which the gain goes down before the peak is there."""
 _RELEASE_PER_FRAME = 0.985
 """By how much of the remaining way the gain does *not* recover in one step: 67 ms to two thirds."""
+_FRAMES_AT_ONCE = 2048
 _OVERSAMPLING = 4
 _TAPS = 12
 """Filter taps a phase, as in BS.1770-4 annex 2."""
@@ -47,15 +49,23 @@ def amplitude(decibel: float) -> float:
 
 def integrated_loudness(audio: Audio, sample_rate: int = SAMPLE_RATE) -> float:
     """Gated loudness in LUFS of ``audio`` (samples, channels ≤ 2); ``SILENCE_LUFS`` for silence and for < 0.4 s."""
+    return _loudness_of(_weighted_power(audio, sample_rate // 10, sample_rate))
+
+
+def _weighted_power(audio: Audio, frame: int, sample_rate: int) -> NDArray[np.float64]:
+    """Mean square, over channels together, of K-weighted ``audio`` in each whole ``frame`` samples."""
     from scipy.signal import sosfilt
 
-    hop = sample_rate // 10
-    hops = len(audio) // hop
-    if hops < 4:
-        return SILENCE_LUFS
-    channels = sosfilt(_k_weighting(sample_rate), audio[: hops * hop].T).reshape(-1, hops, hop)
-    power = np.einsum("chn,chn->h", channels, channels).astype(np.float64) / hop
-    return _gated(np.convolve(power, np.full(4, 0.25), "valid"))
+    frames = len(audio) // frame
+    if not frames:
+        return np.zeros(0)
+    channels = sosfilt(_k_weighting(sample_rate), audio[: frames * frame].T).reshape(-1, frames, frame)
+    return np.asarray(np.einsum("chn,chn->h", channels, channels).astype(np.float64) / frame)
+
+
+def _loudness_of(power: NDArray[np.float64]) -> float:
+    """Gated loudness in LUFS of sound whose mean square in each 100 ms is ``power``."""
+    return _gated(np.convolve(power, np.full(4, 0.25), "valid")) if len(power) >= 4 else SILENCE_LUFS
 
 
 def _gated(power: NDArray[np.float64]) -> float:
@@ -106,15 +116,22 @@ def _peaks(audio: Audio, matters: float) -> NDArray[np.float32]:
     in_frames = channels.reshape(len(channels), frames, _FRAME)
     peaks = np.maximum(in_frames.max(axis=(0, 2), initial=0.0), -in_frames.min(axis=(0, 2), initial=0.0))
     hot = np.flatnonzero(peaks > 0.6 * matters)
-    for channel in channels if len(hot) else ():
-        np.maximum.at(peaks, hot, _between(channel, hot))
+    for channel in channels:
+        for some in np.split(hot, range(_FRAMES_AT_ONCE, len(hot), _FRAMES_AT_ONCE)):
+            peaks[some] = np.maximum(peaks[some], _between(channel, some))
     return np.asarray(peaks, np.float32)
 
 
 def _between(channel: NDArray[np.float32], frames: NDArray[np.intp]) -> NDArray[np.float32]:
     """Peak between the samples of the given frames of one channel, shape (frames,)."""
-    around = np.concatenate((np.zeros(_TAPS, np.float32), channel, np.zeros(_TAPS, np.float32)))
-    windows = np.lib.stride_tricks.sliding_window_view(around, _FRAME + _TAPS)[frames * _FRAME + _TAPS // 2]
+    if not len(frames):
+        return np.zeros(0, np.float32)
+    first, stop = int(frames[0]) * _FRAME, (int(frames[-1]) + 1) * _FRAME
+    around = np.zeros(stop - first + 2 * _TAPS, np.float32)
+    begin, end = max(first - _TAPS, 0), min(stop + _TAPS, len(channel))
+    around[begin - first + _TAPS : end - first + _TAPS] = channel[begin:end]
+    places = (frames - frames[0]) * _FRAME + _TAPS // 2
+    windows = np.lib.stride_tricks.sliding_window_view(around, _FRAME + _TAPS)[places]
     spread = np.lib.stride_tricks.sliding_window_view(windows, _TAPS, axis=1)
     return np.asarray(np.abs(spread @ _interpolator()).max(axis=(1, 2)), np.float32)
 
@@ -128,11 +145,12 @@ def _interpolator() -> NDArray[np.float32]:
 
 
 def master(audio: Audio, target_lufs: float = TARGET_LUFS, ceiling_dbtp: float = CEILING_DBTP) -> Audio:
-    """``audio`` brought to ``target_lufs`` under ``ceiling_dbtp`` by gain and a look-ahead limiter.
+    """``audio`` (changed in place) brought to ``target_lufs`` under ``ceiling_dbtp`` by gain and a look-ahead limiter.
 
     Limiting costs loudness, so the gain is corrected until it fits. Silence stays silence.
     """
-    loudness = _quick_loudness(audio)
+    power = _frame_power(audio)
+    loudness = _after(power, 1.0)
     if loudness <= SILENCE_LUFS:
         return audio
     ceiling, gain_db = amplitude(ceiling_dbtp), target_lufs - loudness
@@ -141,31 +159,50 @@ def master(audio: Audio, target_lufs: float = TARGET_LUFS, ceiling_dbtp: float =
         if gain_db > known_gain_db:
             known_gain_db = gain_db + _MARGIN_DB
             peaks = _peaks(audio, ceiling / amplitude(known_gain_db))
-        result = limit(audio * np.float32(amplitude(gain_db)), ceiling, peaks * np.float32(amplitude(gain_db)))
-        missing = target_lufs - _quick_loudness(result)
+        corners = amplitude(gain_db) * _gain_corners(_wanted(peaks * amplitude(gain_db), ceiling))
+        missing = target_lufs - _after(power, corners)
         if abs(missing) < _NEAR_ENOUGH_LU or gain_db >= most_gain_db:
             break
         # Part of what is added is limited away again, so more than what is missing is added.
         gain_db = min(gain_db + 1.4 * missing, most_gain_db)
-    return result
+    return _ridden(audio, corners)
 
 
-def _quick_loudness(audio: Audio) -> float:
-    """Loudness from every second sample: folding moves the treble, but hardly its power (under 0.1 LU in music)."""
-    return integrated_loudness(audio[::2], SAMPLE_RATE // 2)
+def _frame_power(audio: Audio) -> NDArray[np.float64]:
+    """K-weighted mean square in each ``_FRAME`` of ``audio``, from every second sample.
 
-
-def limit(audio: Audio, ceiling: float, peaks: NDArray[np.float32] | None = None) -> Audio:
-    """``audio`` with its true peak under ``ceiling`` (amplitude): gain falls ahead of a peak, then recovers.
-
-    ``peaks`` are those of `_peaks`, where they are known already.
+    Folding moves the treble, but hardly its power (under 0.1 LU in music).
     """
-    wanted = np.minimum(1.0, ceiling / np.maximum(_peaks(audio, ceiling) if peaks is None else peaks, 1e-9))
-    if wanted.min(initial=1.0) >= 1.0:
-        return audio
-    corners = _gain_corners(wanted)
-    steps = np.arange(len(audio), dtype=np.float32) / _FRAME
-    return audio * np.interp(steps, np.arange(len(corners)), corners).astype(np.float32)[:, None]
+    return _weighted_power(audio[::2], _FRAME // 2, SAMPLE_RATE // 2)
+
+
+def _after(power: NDArray[np.float64], corners: NDArray[np.float64] | float) -> float:
+    """Loudness of sound of ``power`` (frames,) after gains that go straight from corner to corner.
+
+    The gains change so slowly that weighting before or after them is the same (under 0.05 LU in music).
+    """
+    if isinstance(corners, np.ndarray):
+        left, right = corners[: len(power)], corners[1 : len(power) + 1]
+        power = power * (left * left + left * right + right * right) / 3
+    frames = SAMPLE_RATE // 10 // _FRAME
+    return _loudness_of(power[: len(power) // frames * frames].reshape(-1, frames).mean(axis=1))
+
+
+def limit(audio: Audio, ceiling: float) -> Audio:
+    """``audio`` with its true peak under ``ceiling`` (amplitude): gain falls ahead of a peak, then recovers."""
+    wanted = _wanted(_peaks(audio, ceiling), ceiling)
+    return audio if wanted.min(initial=1.0) >= 1.0 else _ridden(audio.copy(), _gain_corners(wanted))
+
+
+def _wanted(peaks: NDArray[np.floating], ceiling: float) -> NDArray[np.float64]:
+    """The gain that each frame's peak leaves, 1 at most."""
+    return np.asarray(np.minimum(1.0, ceiling / np.maximum(peaks, 1e-9)), np.float64)
+
+
+def _ridden(audio: Audio, corners: NDArray[np.float64]) -> Audio:
+    """``audio``, in place, at gains that go straight from corner to corner, one ``_FRAME`` apart."""
+    audio *= ramps(corners, _FRAME)[: len(audio), None]
+    return audio
 
 
 def _gain_corners(wanted: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -15,7 +15,7 @@ import numpy as np
 from composer import effects, loudness, room
 from composer.amplifier import Mono, amplify
 from composer.audio_files import SAMPLE_RATE, Audio, Progress
-from composer.roles import Place, Role, places
+from composer.roles import Place, places
 from composer.synthesis import play
 from midi_data.song import Song, Track
 
@@ -37,7 +37,8 @@ def mix(song: Song, progress: Progress = None) -> Audio:
     playing = [track for track in song.tracks if track.notes]
     for done, (place, sound) in enumerate(zip(places(playing), stems(playing, song, seconds), strict=True), start=1):
         bus += sound
-        send += _middle(sound) * np.float32(place.role.room)
+        if place.role.room:
+            send += _middle(sound) * np.float32(place.role.room)
         _tell(progress, 0.8 * done / len(playing))
     room.add(bus, send)
     return effects.fade_out(loudness.master(effects.glue(effects.band_limited(bus))), _FADE_SECONDS)
@@ -57,26 +58,34 @@ def stems(tracks: Sequence[Track], song: Song, seconds: float) -> Iterator[Audio
 
 def _stem(track: Track, song: Song, seconds: float, place: Place) -> Audio:
     """``track`` played once for each pan position, brought to its loudness."""
-    sound = _panned(play(track, song, seconds), place.role, place.pans[0])
-    for take, pan in enumerate(place.pans[1:], start=1):
-        sound += _panned(play(track, song, seconds, take=take), place.role, pan)
+    sound = _take(track, song, seconds, place, 0)
+    for take in range(1, len(place.pans)):
+        sound += _take(track, song, seconds, place, take)
     sound = effects.shelved(sound, *place.role.shelves)
-    sound *= np.float32(loudness.amplitude(_gain_db(sound, place.level)))
+    sound *= np.float32(loudness.amplitude(_gain_db(sound, place)))
     return effects.soft_clip(sound, loudness.amplitude(_STEM_LUFS + place.role.level + place.role.crest))
 
 
-def _panned(raw: Audio, role: Role, pan: float) -> Audio:
-    """``raw`` through the amplifier where its role has one, at its width around ``pan``."""
-    middle = _middle(raw)
-    side = (raw[:, 0] - middle) * np.float32(role.width)
-    if role.drive:
-        middle = amplify(middle, role.drive)
-    left, right = _pan_gains(pan)
-    return np.stack((middle * left + side, middle * right - side)).T
+def _take(track: Track, song: Song, seconds: float, place: Place, take: int) -> Audio:
+    """``track`` played once, through the amplifier where its role has one, at its width around its pan position."""
+    role, (left, right) = place.role, _pan_gains(place.pans[take])
+    if not role.width:
+        raw = play(track, song, seconds, take=take, channels=1)[:, 0]
+        middle = amplify(raw, role.drive) if role.drive else raw
+        return np.outer((left, right), middle).T
+    sound = play(track, song, seconds, take=take)
+    middle = _middle(sound)
+    sound[:, 0] -= middle
+    sound[:, 0] *= np.float32(role.width)
+    np.subtract(middle * right, sound[:, 0], out=sound[:, 1])
+    sound[:, 0] += middle * left
+    return sound
 
 
 def _middle(sound: Audio) -> Mono:
-    return np.asarray((sound[:, 0] + sound[:, 1]) * np.float32(0.5), np.float32)
+    middle: Mono = sound[:, 0] + sound[:, 1]
+    middle *= np.float32(0.5)
+    return middle
 
 
 def _pan_gains(pan: float) -> tuple[np.float32, np.float32]:
@@ -85,10 +94,16 @@ def _pan_gains(pan: float) -> tuple[np.float32, np.float32]:
     return np.float32(np.cos(angle) * np.sqrt(2)), np.float32(np.sin(angle) * np.sqrt(2))
 
 
-def _gain_db(sound: Audio, level: float) -> float:
+def _gain_db(sound: Audio, place: Place) -> float:
     """Gain that brings ``sound`` to its level; measured on every fourth sample, which is exact to about 0.5 LU."""
-    now = loudness.integrated_loudness(sound[::4], SAMPLE_RATE // 4)
-    return 0.0 if now <= loudness.SILENCE_LUFS else min(_STEM_LUFS + level - now, _MOST_GAIN_DB)
+    heard, more_db = sound[::4], 0.0
+    if not place.role.width and len(place.pans) == 1:
+        # Both sides are the same sound: the louder one is measured, and the other one added.
+        sides = _pan_gains(place.pans[0])
+        louder = int(np.argmax(sides))
+        heard, more_db = heard[:, louder : louder + 1], float(10 * np.log10(1 + (min(sides) / max(sides)) ** 2))
+    now = loudness.integrated_loudness(heard, SAMPLE_RATE // 4)
+    return 0.0 if now <= loudness.SILENCE_LUFS else min(_STEM_LUFS + place.level - now - more_db, _MOST_GAIN_DB)
 
 
 def _tell(progress: Progress, fraction: float) -> None:

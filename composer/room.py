@@ -17,16 +17,29 @@ DECAY_SECONDS = 1.1
 _PRE_DELAY_SECONDS = 0.012
 _LOW_HERTZ, _HIGH_HERTZ = 180.0, 6500.0
 _NOISE_SEED = 1
+_BLOCK = 2**18
+"""Samples of a block's transform: five times the room's answer."""
 
 
 def add(bus: Audio, send: NDArray[np.float32]) -> None:
     """Add the room's answer to ``send`` (samples,) to ``bus`` (samples, 2), in place."""
-    from scipy.signal import oaconvolve
+    from scipy import fft
 
-    if not send.any():
-        return
-    for channel, response in enumerate(impulse_response()):
-        bus[:, channel] += oaconvolve(send, response)[: len(bus)]
+    answers = _answers()
+    step = _BLOCK - impulse_response().shape[1] + 1
+    for begin in range(0, len(bus), step):
+        if (part := send[begin : begin + step]).any():
+            heard = fft.irfft(fft.rfft(part, _BLOCK) * answers, _BLOCK)
+            stop = min(begin + _BLOCK, len(bus))
+            bus[begin:stop] += heard[:, : stop - begin].T
+
+
+@cache
+def _answers() -> NDArray[np.complex64]:
+    """The spectra of the room's impulse responses, (2, frequencies), to multiply a block's with."""
+    from scipy import fft
+
+    return np.asarray(fft.rfft(impulse_response(), _BLOCK), np.complex64)
 
 
 @cache

@@ -17,8 +17,8 @@ from numpy.typing import NDArray
 from composer import tone
 from composer.audio_files import SAMPLE_RATE, Audio
 from composer.errors import RefusedError, RenderError
+from composer.kept import Mono
 from composer.soundfont import Region, SoundFont, load
-from composer.tone import Mono
 from midi_data.song import Note, Song, Track
 
 SOUNDFONT_VARIABLE = "RIFFBIRD_SOUNDFONT"
@@ -66,12 +66,13 @@ class Stroke:
         return (self.velocity / 127) ** 2
 
 
-def play(track: Track, song: Song, seconds: float, *, take: int = 0) -> Audio:
-    """The dry sound of ``track`` along ``song``'s tempo map, shape (seconds · SAMPLE_RATE, 2), cut at ``seconds``.
+def play(track: Track, song: Song, seconds: float, *, take: int = 0, channels: int = 2) -> Audio:
+    """The dry sound of ``track`` along ``song``'s tempo map, cut at ``seconds``: (seconds · SAMPLE_RATE, channels).
 
-    ``take`` 0 is played to the sample; every other take is as exact as a musician, and always the same.
+    ``take`` 0 is played to the sample; every other take is as exact as a musician, and always the same. One channel is
+    the mean of the two.
     """
-    sound = np.zeros((2, round(seconds * SAMPLE_RATE)), np.float32)
+    sound = np.zeros((channels, round(seconds * SAMPLE_RATE)), np.float32)
     strokes = _humanly([_stroke(song, note) for note in track.notes], take)
     keys = {stroke.key for stroke in strokes}
     answers = {
@@ -108,15 +109,16 @@ def _humanly(strokes: list[Stroke], take: int) -> list[Stroke]:
 
 
 def _play_region(region: Region, strokes: Sequence[Stroke], silencers: NDArray[np.int64], sound: Audio) -> None:
-    """Add every one of ``strokes`` to ``sound`` (2, samples), in place."""
+    """Add every one of ``strokes`` to ``sound`` (2 or 1, samples), in place."""
     release = tone.release_curve(region)
     bank = tone.tones(region, _longest(strokes, len(release), sound.shape[1]))
     # −500 … 500 is left … right; constant power.
     angle = (np.clip(region.amount(_PAN), -500, 500) / 500 + 1) * np.pi / 4
+    pans = (np.cos(angle), np.sin(angle)) if len(sound) == 2 else ((np.cos(angle) + np.sin(angle)) / 2,)
     for stroke in strokes:
         voice = _released(bank[stroke.key], stroke.end - stroke.begin, release)
         voice = _choked(voice, stroke.begin, silencers)[: max(sound.shape[1] - stroke.begin, 0)]
-        for side, pan in zip(sound, (np.cos(angle), np.sin(angle)), strict=True):
+        for side, pan in zip(sound, pans, strict=True):
             if pan > 1e-3:
                 side[stroke.begin : stroke.begin + len(voice)] += voice * np.float32(pan * stroke.gain)
 

@@ -15,9 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from composer.audio_files import SAMPLE_RATE
+from composer.kept import KEPT, Mono
 from composer.soundfont import Region
-
-Mono = NDArray[np.float32]
 
 _DELAY, _ATTACK, _HOLD, _DECAY, _SUSTAIN, _RELEASE = range(6)
 _MODULATION = (25, 26, 27, 28, 29, 30)
@@ -69,10 +68,20 @@ class Stages:
 def tones(region: Region, lengths: dict[int, int]) -> dict[int, Mono]:
     """Key → its tone from ``region``, at most as many samples long as ``lengths`` says, at the region's volume.
 
-    Keys of like length are worked on together, because one filter movement serves them all.
+    Tones that were made before are not made again while there is room to keep them.
     """
-    result: dict[int, Mono] = {}
     lengths = {key: _heard(region, key, length) for key, length in lengths.items()}
+    result = {key: tone for key, length in lengths.items() if (tone := KEPT.find(region, key, length)) is not None}
+    missing = {key: length for key, length in lengths.items() if key not in result}
+    for key, tone in _made(region, missing).items():
+        KEPT.keep(region, key, lengths[key], tone)
+        result[key] = tone
+    return result
+
+
+def _made(region: Region, lengths: dict[int, int]) -> dict[int, Mono]:
+    """The tones themselves. Keys of like length are worked on together, because one filter movement serves them all."""
+    result: dict[int, Mono] = {}
     for keys in _alike(lengths):
         raw = [_resampled(region, key, lengths[key]) for key in keys]
         block = np.zeros((len(keys), max(map(len, raw))), np.float32)
