@@ -110,7 +110,9 @@ def zip_bomb(rng: Rng) -> bytes:
 def many_notes(rng: Rng) -> bytes:
     """A wall of notes, dense in running status."""
     pitches = rng.integers(0, 128, int(rng.integers(5_000, 30_000)), dtype=np.uint8)
-    return smf(chunk(b"\x00\x90" + b"".join(bytes([p, 64, 1, p, 0, 0]) for p in pitches.tolist()) + b"\x01\x01" + _END))
+    return smf(
+        chunk(b"\x00\x90" + b"".join(bytes([p, 64, 60, p, 0, 0]) for p in pitches.tolist()) + b"\x01\x01" + _END)
+    )
 
 
 def many_tempos(rng: Rng) -> bytes:

@@ -55,9 +55,13 @@ class Pool:
         # Kill first: a thread that waits for an answer returns only then.
         self._closing = True
         self._threads.shutdown(wait=False, cancel_futures=True)
+        self._close_all()
+        self._threads.shutdown(wait=True)
+        self._close_all()  # one may have been starting
+
+    def _close_all(self) -> None:
         for sandbox in list(self._running.values()):
             sandbox.close()
-        self._threads.shutdown(wait=True)
 
     def converted(self, source: Path, options: Options) -> Iterator[Answer]:
         """Every file of ``source``, in its order. Raises ``CorpusError`` when it is no source."""

