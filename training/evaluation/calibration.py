@@ -18,7 +18,7 @@ from midi_data.pieces import Shard
 from training.evaluation.likelihood import likelihood_report
 from training.evaluation.samples import compose_songs, composed_samples, excerpt_bars, held_out, real_samples
 
-TEMPERATURES = (0.8, 0.9, 1.0, 1.1)
+TEMPERATURES = (0.85, 0.95, 1.05)
 RANDOMNESS = 0.5
 
 OnRow = Callable[[str, float, float, float], None]
