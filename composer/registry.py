@@ -65,10 +65,16 @@ def genres_folder() -> Path:
     return Path(data).expanduser() / "riffbird" / "genres"
 
 
-def check_name(name: str) -> str:
-    """``name``, if a genre of one's own may be called so. Raises ``RefusedError`` with the rule."""
+def check_spelling(name: str) -> str:
+    """``name``, if any genre may be called so. Raises ``RefusedError`` with the rule."""
     if not _NAME.fullmatch(name):
         raise RefusedError(f"a genre's name is 1-40 lower-case letters, digits and hyphens, not {name!r}")
+    return name
+
+
+def check_name(name: str) -> str:
+    """``name``, if a genre of one's own may be called so. Raises ``RefusedError`` with the rule."""
+    check_spelling(name)
     shipped = genre_by_name().get(plain_name(name))
     if shipped or name in _RESERVED:
         raise RefusedError(f"{name!r} is a name of {shipped.name if shipped else name}, which the band plays already")

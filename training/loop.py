@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -80,7 +81,7 @@ class Training:
         self.running_nll = math.nan
         self.best = math.inf
         self.since_best = 0
-        self.history: list[dict[str, object]] = []
+        self.history: list[dict[str, Any]] = []
 
     def run(self, on_report: OnReport, *, snapshot_seconds: float = 120.0) -> None:
         """Train until the recipe's updates (or ``minutes``) are done, or nothing gets better."""
@@ -145,7 +146,7 @@ class Training:
         torch._foreach_lerp_(list(self.average.values()), list(self.named.values()), 1 - decay)
 
     def _validate(self) -> None:
-        with _Swapped(self.named, self.average):
+        with Swapped(self.named, self.average):
             sums = nll_by_genre(self.network, self.valid_pieces, self.names, self.device)
             figures = {genre: total.per_note() for genre, total in sorted(sums.items())}
             # Every genre counts alike: the small ones are what people ask for.
@@ -167,6 +168,7 @@ class Training:
             valid=figures,
             trained_notes=self.notes,
             recipe=self.recipe.model_dump(mode="json"),
+            curve=curve_of(self.history),
         )
         save_checkpoint(checkpoint, self.folder / "best.safetensors")
 
@@ -176,7 +178,7 @@ class Training:
         valid = self.history[-1]["valid"] if self.history else {}
         total = self.recipe.updates if self.minutes is None else round(self.update / max(self.progress, 1e-9))
         when = self.history[-1]["update"] if self.history else -1
-        return Report(self.update, total, self.running_nll, per_second, left, valid, self.best, when)  # type: ignore[arg-type]
+        return Report(self.update, total, self.running_nll, per_second, left, valid, self.best, when)
 
     @torch.no_grad()
     def start_from(self, base: Checkpoint) -> None:
@@ -203,9 +205,13 @@ class Training:
         tensors["random.cpu"] = torch.get_rng_state()
         for index, (hidden, cell) in enumerate(self.state or ()):
             tensors |= {f"state.{index}.hidden": hidden, f"state.{index}.cell": cell}
-        facts = {name: getattr(self, name) for name in _COUNTERS}
+        more_tensors, more_facts = self._more_state()
+        facts = {name: getattr(self, name) for name in _COUNTERS} | more_facts
         save_snapshot(
-            Snapshot(tensors, {**facts, "stream": self.stream.state(), "recipe": asdict_recipe(self.recipe)}),
+            Snapshot(
+                tensors | more_tensors,
+                {**facts, "stream": self.stream.state(), "recipe": asdict_recipe(self.recipe)},
+            ),
             self.folder / "snapshot",
         )
 
@@ -230,9 +236,25 @@ class Training:
         for name in _COUNTERS:
             setattr(self, name, snapshot.facts[name])
         self.stream.restore(snapshot.facts["stream"])
+        self._restore_more(snapshot)
+
+    def _more_state(self) -> tuple[dict[str, torch.Tensor], dict[str, Any]]:
+        """Tensors and facts that a training of another kind adds to a snapshot."""
+        return {}, {}
+
+    def _restore_more(self, snapshot: Snapshot) -> None:
+        """Take back what ``_more_state`` gave."""
 
 
 _COUNTERS = ("update", "seconds", "notes", "running_nll", "best", "since_best", "history")
+
+
+def curve_of(history: list[dict[str, Any]]) -> list[tuple[int, float, float]]:
+    """(notes, running training nll, mean valid nll of the genres) of each validation."""
+    return [
+        (each["notes"], each["train"], sum(v["nll"] for v in each["valid"].values()) / max(len(each["valid"]), 1))
+        for each in history
+    ]
 
 
 def asdict_recipe(recipe: Recipe) -> dict[str, object]:
@@ -240,7 +262,7 @@ def asdict_recipe(recipe: Recipe) -> dict[str, object]:
     return recipe.model_dump(mode="json")
 
 
-class _Swapped:
+class Swapped:
     """Inside the block the network holds the averaged weights."""
 
     def __init__(self, named: dict[str, torch.nn.Parameter], average: dict[str, torch.Tensor]) -> None:

@@ -44,8 +44,26 @@ class Augmentation(_Table):
     one_untold: float = Field(default=0.15, ge=0, le=1)
 
 
+class Tuning(_Table):
+    """How a genre is added to a finished checkpoint; see ``training.finetune``. Shares are of nats a note."""
+
+    minutes: float = Field(default=15.0, gt=0, description="unless --minutes says otherwise; validations included")
+    rows_learning_rate_ratio: float = Field(default=10.0, gt=0, description="of the genre's own rows, to the recipe's")
+    rows_only_below_notes: int = Field(default=20_000, ge=0, description="smaller corpora move their own rows only")
+    replay_songs_a_genre: int = Field(default=8, ge=2, description="songs the base composes of each genre it knows")
+    replay_seconds: float = Field(default=40.0, ge=10, le=140)
+    replay_lanes: int = Field(default=16, ge=1)
+    replay_weight: float = Field(default=1.0, ge=0, description="of staying with the base on its own songs")
+    old_genres_limit: float = Field(default=0.005, gt=0, description="they may get worse by this share on average")
+    samples: int = Field(default=3, ge=1, description="songs composed at each validation, the first one to listen to")
+    sample_seconds: float = Field(default=30.0, ge=10, le=140)
+
+
 class Recipe(_Table):
-    """A training. Lengths in updates; one update sees ``lanes`` × ``steps`` events."""
+    """A training. Lengths in updates; one update sees ``lanes`` × ``steps`` events.
+
+    With ``tuning`` it teaches a base checkpoint one genre more (and takes its widths); without, it trains anew.
+    """
 
     name: str = Field(pattern=r"^[a-z0-9][a-z0-9-]*$")
     seed: int = 1
@@ -65,6 +83,7 @@ class Recipe(_Table):
     widths: Widths = Widths()
     dropouts: DropoutRates = DropoutRates()
     augmentation: Augmentation = Augmentation()
+    tuning: Tuning | None = None
 
 
 def read_recipe(path: Path, **changes: Any) -> Recipe:

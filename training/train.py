@@ -1,4 +1,8 @@
-"""One training from files to checkpoint: prepare the corpus, run the loop, write the best weights where asked."""
+"""One training from files to checkpoint: prepare the corpus, run it, put the best weights where asked.
+
+Either a lesson (``training.teaching``: one genre more for a finished checkpoint, the usual case) or a training anew by
+a recipe. A lesson's checkpoint ends among one's own genres (``composer.registry``) unless the order says otherwise.
+"""
 
 from __future__ import annotations
 
@@ -11,23 +15,30 @@ from typing import Protocol
 import torch
 
 from composer.checkpoint import load_checkpoint
-from midi_data.pieces import Piece, Shard, all_pieces, open_shards
+from composer.errors import RefusedError
+from composer.registry import add, check_name, check_spelling, own_checkpoint
+from midi_data.genres import genre_by_name, plain_name
+from midi_data.pieces import Piece, Shard, all_pieces, open_shard, open_shards
 from midi_data.prepare import prepare
 from training.devices import DeviceName, pick_device
 from training.errors import TrainingError
 from training.loop import Report, Training
 from training.pieces import Names
 from training.recipe import Recipe, read_recipe
+from training.splitting import as_genre, hold_out
 
-DEFAULT_RECIPE = Path(__file__).parent / "recipes" / "house.toml"
+RECIPES = Path(__file__).parent / "recipes"
+DEFAULT_RECIPE = RECIPES / "house.toml"
+LESSON_RECIPE = RECIPES / "finetune.toml"
 DATA_FOLDER = Path("data")
 SMALL_SET_PIECES = 2
 """Fewer pieces than this cannot be split into train and valid."""
+NOT_STATED = "not stated"
 
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """What was asked for; see ``riffbird train --help``."""
+    """What was asked for; see ``riffbird train --help``. ``base``: the shipped checkpoint for a lesson, if left out."""
 
     genre: str = ""
     midi: Path | None = None
@@ -39,13 +50,14 @@ class Order:
     updates: int | None = None
     device: DeviceName = "auto"
     resume: bool = False
-    licence: str = "not stated"
+    from_scratch: bool = False
+    licence: str = NOT_STATED
     seed: int | None = None
     snapshot_seconds: float = 120.0
 
 
 class Listener(Protocol):
-    """Hears how a training goes."""
+    """Hears how a training goes. Whatever it raises ends the training, which ``resume`` goes on with."""
 
     def note(self, text: str) -> None:
         """A line about what is being done."""
@@ -55,18 +67,70 @@ class Listener(Protocol):
 
 
 def run_training(order: Order, listener: Listener) -> Path:
-    """Train as ordered; returns the checkpoint's path. Raises ``TrainingError`` or ``CorpusError``."""
+    """Train as ordered; returns the checkpoint's path.
+
+    Raises ``TrainingError``, ``CheckpointError``, or ``MidiDataError``.
+    """
+    if "OMP_NUM_THREADS" not in os.environ:
+        torch.set_num_threads(max(1, len(os.sched_getaffinity(0))) if hasattr(os, "sched_getaffinity") else 1)
+    _check_genre(order)
+    recipe = recipe_of(order)
+    if recipe.tuning:
+        return _lesson(order, recipe, listener)
+    return _anew(order, recipe, listener)
+
+
+def recipe_of(order: Order) -> Recipe:
+    """The recipe of ``order``: the one it names, else a lesson's where a genre is named, else the house's."""
+    changes = {"updates": order.updates, "name": order.genre or None, "seed": order.seed}
+    lesson = order.genre and not order.from_scratch
+    path = order.recipe or (LESSON_RECIPE if lesson else DEFAULT_RECIPE)
+    return read_recipe(path, **{name: value for name, value in changes.items() if value is not None})
+
+
+def _lesson(order: Order, recipe: Recipe, listener: Listener) -> Path:
+    from training.teaching import teach
+
+    if not order.genre or order.from_scratch:
+        raise TrainingError("a recipe with [tuning] adds a genre to a base: name it with --genre, not --from-scratch")
+    train, valid = hold_out(*(as_genre(held, order.genre) for held in gather(order, recipe, listener)))
+    _say_amounts(train, valid, listener)
+    best = teach(order, recipe, train, valid, DATA_FOLDER, listener)
+    if order.out or _is_shipped(order.genre):
+        return deliver(best, order.out or DATA_FOLDER / "checkpoints" / f"{recipe.name}.safetensors")
+    card = add(best, order.genre, replace=True)
+    listener.note(f"{card.name} is among your genres now: riffbird compose --genre {card.name}")
+    return own_checkpoint(card.name) or best
+
+
+def _check_genre(order: Order) -> None:
+    """Raise ``TrainingError`` for a name that the genre cannot have, before anything is done.
+
+    Who names a base, or trains from scratch, may mean a shipped genre.
+    """
+    if not order.genre:
+        return
+    try:
+        if order.base or order.from_scratch or order.recipe:
+            check_spelling(order.genre)
+        else:
+            check_name(order.genre)
+    except RefusedError as refusal:
+        raise TrainingError(f"--genre: {refusal}") from refusal
+
+
+def _is_shipped(genre: str) -> bool:
+    return plain_name(genre) in genre_by_name()
+
+
+def _anew(order: Order, recipe: Recipe, listener: Listener) -> Path:
+    """Train all weights on all pieces, from scratch or on from a base of the same widths."""
+    if order.from_scratch and order.base:
+        raise TrainingError(f"--from-scratch has no --base, here is {order.base}")
     device = pick_device(order.device)
-    torch.set_num_threads(max(1, len(os.sched_getaffinity(0))) if hasattr(os, "sched_getaffinity") else 1)
-    changes = {"updates": order.updates} if order.updates else {}
-    if order.genre:
-        changes["name"] = order.genre  # type: ignore[assignment]
-    if order.seed is not None:
-        changes["seed"] = order.seed
-    recipe = read_recipe(order.recipe or DEFAULT_RECIPE, **changes)
     train, valid = gather(order, recipe, listener)
     names = names_of(train, order.base)
-    listener.note(f"{len(train)} pieces to train on, {len(valid)} held out; {device.type}, {recipe.name}")
+    _say_amounts(train, valid, listener)
     folder = DATA_FOLDER / "trainings" / recipe.name
     training = Training(recipe, train, valid, names, folder, device, minutes=order.minutes)
     if order.resume:
@@ -79,24 +143,30 @@ def run_training(order: Order, listener: Listener) -> Path:
     return deliver(folder / "best.safetensors", out)
 
 
+def _say_amounts(train: list[tuple[Shard, Piece]], valid: list[tuple[Shard, Piece]], listener: Listener) -> None:
+    notes = sum(piece.count for _, piece in train)
+    listener.note(f"{len(train)} pieces to train on ({notes:,} notes), {len(valid)} held out")
+
+
 def gather(
     order: Order, recipe: Recipe, listener: Listener
 ) -> tuple[list[tuple[Shard, Piece]], list[tuple[Shard, Piece]]]:
     """Training and held-out pieces; MIDI files are prepared first."""
-    corpus = order.corpus
+    if (order.midi is None) == (order.corpus is None):
+        raise TrainingError("train from one of --midi (files) and --corpus (prepared)")
     if order.midi:
-        corpus = DATA_FOLDER / "corpora" / recipe.name
         listener.note(f"preparing {order.midi}")
-        prepare(order.midi, corpus, genre=order.genre, licence=order.licence)
-    if corpus is None:
-        raise TrainingError("train from one of --midi (files) and --corpus (prepared), not neither")
-    shards = open_shards(corpus)
+        made = prepare(order.midi, DATA_FOLDER / "corpora" / recipe.name, genre=order.genre, licence=order.licence)
+        shards = [open_shard(folder) for folder in made]
+    else:
+        shards = open_shards(order.corpus or Path())
     train, valid = list(all_pieces(shards, "train")), list(all_pieces(shards, "valid"))
     if not valid and len(train) >= SMALL_SET_PIECES:
         train, valid = train[:-1], train[-1:]
     if not train or not valid:
         raise TrainingError(
-            f"{corpus}: a training needs at least {SMALL_SET_PIECES} usable pieces, here are {len(train) + len(valid)}"
+            f"{order.midi or order.corpus}: a training needs at least {SMALL_SET_PIECES} usable pieces, "
+            f"here are {len(train) + len(valid)}"
         )
     return train, valid
 

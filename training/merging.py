@@ -1,0 +1,50 @@
+"""A base checkpoint's knowledge beside a new one's: lineups, amounts, licences of the genres that stayed.
+
+Knows headers and tables of heard pieces, not how weights were made.
+"""
+
+from __future__ import annotations
+
+from dataclasses import fields, replace
+from typing import Any
+
+import numpy as np
+
+from composer.checkpoint import Checkpoint
+
+_OWN = ("header", "weights", "path")
+
+
+def merged(base: Checkpoint, made: Checkpoint, *, like: str = "", changed: float | None = None) -> Checkpoint:
+    """``made`` with what ``base`` heard of the genres that ``made``'s data does not have.
+
+    ``made``'s rows of genres and styles begin with ``base``'s. New genres are drawn at the temperature of ``like``.
+    ``changed``: the share by which the old genres' songs are less likely; None says not at all, so their validation
+    figures still hold.
+    """
+    new, old = made.header, base.header
+    kept = np.array([old.genres[row] not in new.data for row in base.lineups[:, 0].tolist()], dtype=np.bool_)
+    tables = {each.name: _joined(base, made, each.name, kept) for each in fields(Checkpoint) if each.name not in _OWN}
+    staying = [name for name in old.genres if name not in new.data]
+    header = new.model_copy(
+        update={
+            "data": {name: old.data[name] for name in staying if name in old.data} | new.data,
+            "licences": {name: old.licences[name] for name in staying if name in old.licences} | new.licences,
+            "valid": ({} if changed is not None else _valid(base, staying)) | new.valid,
+            "temperatures": {name: old.temperatures[like] for name in new.data if like in old.temperatures}
+            | old.temperatures,
+            "recipe": new.recipe | {"base": old.name} | ({} if changed is None else {"old_genres_change": changed}),
+        }
+    )
+    return replace(made, header=header, **tables)
+
+
+def _valid(base: Checkpoint, staying: list[str]) -> dict[str, dict[str, float]]:
+    return {name: base.header.valid[name] for name in staying if name in base.header.valid}
+
+
+def _joined(base: Checkpoint, made: Checkpoint, name: str, kept: np.ndarray[Any, Any]) -> Any:
+    old, new = getattr(base, name), getattr(made, name)
+    if isinstance(old, tuple):
+        return tuple(each for each, stays in zip(old, kept, strict=True) if stays) + new
+    return np.concatenate([old[kept], new])
