@@ -178,7 +178,7 @@ def structure_report(rows: list[dict[str, Any]]) -> dict[str, Any]:
     """Of each structure figure the mean of real pieces and of songs, and whether songs are within 15 % of real ones."""
     found = {}
     for row in rows:
-        if row["name"] in STRUCTURES and row["real_mean"]:
+        if row["name"] in STRUCTURES and math.isfinite(row["real_mean"]) and row["real_mean"] > 0:
             ratio = row["songs_mean"] / row["real_mean"]
             near = abs(ratio - 1) <= STRUCTURE_TOLERANCE
             found[row["name"]] = {
