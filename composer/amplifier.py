@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from composer.audio_files import SAMPLE_RATE
+from composer.filters import BLOCKS_AT_ONCE, overlapping
 
 Mono = NDArray[np.float32]
 """One channel of sound, shape (samples,), at ``SAMPLE_RATE``."""
@@ -28,8 +29,6 @@ _THUMP_HERTZ, _THUMP_DB = 160.0, 5.0
 _PRESENCE_HERTZ, _PRESENCE_DB = 2800.0, 4.0
 _BIAS = 0.12
 """Off-centre drive: a little of the even overtones that valves add."""
-_BLOCKS_AT_ONCE = 4
-"""As many as a processor's cache holds; more are slower and take more memory."""
 _BLOCK, _BEFORE, _AFTER = 32_768, 3_840, 256
 """Samples of a block's transform, and how many of them at either end only let filters ring out (80 and 5 ms)."""
 
@@ -42,11 +41,11 @@ def amplify(guitar: Mono, drive: float) -> Mono:
     level = _playing_level(guitar)
     if level <= 0:
         return np.zeros_like(guitar)
-    blocks = _overlapping(guitar)
+    blocks = overlapping(guitar, _BLOCK, _BEFORE, _AFTER)
     speaker = np.zeros((len(blocks), _BLOCK - _BEFORE - _AFTER), np.float32)
     playing = np.flatnonzero(blocks.any(axis=1))
-    for begin in range(0, len(playing), _BLOCKS_AT_ONCE):
-        some = playing[begin : begin + _BLOCKS_AT_ONCE]
+    for begin in range(0, len(playing), BLOCKS_AT_ONCE):
+        some = playing[begin : begin + BLOCKS_AT_ONCE]
         speaker[some] = _amplified(blocks[some], drive / level)
     return speaker.reshape(-1)[: len(guitar)]
 
@@ -60,15 +59,6 @@ def _amplified(blocks: NDArray[np.float32], gain: float) -> NDArray[np.float32]:
     overtones = fft.rfft(_valve(fft.irfft(spectrum, _BLOCK * OVERSAMPLING)))[:, : spectrum.shape[1]]
     np.multiply(overtones, _cabinet() / np.float32(OVERSAMPLING), out=spectrum)
     return np.asarray(fft.irfft(spectrum, _BLOCK)[:, _BEFORE : _BLOCK - _AFTER], np.float32)
-
-
-def _overlapping(signal: Mono) -> NDArray[np.float32]:
-    """``signal`` in blocks of ``_BLOCK`` samples that share ``_BEFORE`` and ``_AFTER`` with their neighbours."""
-    step = _BLOCK - _BEFORE - _AFTER
-    count = -(-len(signal) // step)
-    padded = np.zeros(_BLOCK + (count - 1) * step, np.float32)
-    padded[_BEFORE : _BEFORE + len(signal)] = signal
-    return np.lib.stride_tricks.sliding_window_view(padded, _BLOCK)[::step]
 
 
 def _valve(signal: NDArray[np.float32]) -> NDArray[np.float32]:

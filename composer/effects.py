@@ -8,10 +8,14 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from composer import filters
 from composer.audio_files import SAMPLE_RATE, Audio
+from composer.filters import Section
 
 _SHELF_LOW_HERTZ, _SHELF_HIGH_HERTZ = 150.0, 5000.0
 _LOWEST_HERTZ, _HIGHEST_HERTZ = 15.0, 16_500.0
+_BUTTERWORTH = (0.51763809, 0.70710678, 1.93185165)
+"""Qualities of the three sections of a Butterworth low-pass of order six."""
 _CLIP_BLOCK = 8192
 _GLUE_FRAME = 480
 _GLUE_RATIO = 1.7
@@ -22,27 +26,15 @@ def shelved(sound: Audio, low_db: float, high_db: float) -> Audio:
     """``sound`` (changed in place) with what is under 150 Hz ``low_db`` louder and what is over 5 kHz ``high_db``."""
     if not low_db and not high_db:
         return sound
-    sections = np.array([_shelf(_SHELF_LOW_HERTZ, low_db, -1), _shelf(_SHELF_HIGH_HERTZ, high_db, 1)], np.float32)
-    return _through(sections, sound)
+    low, high = (2 * np.pi * hertz / SAMPLE_RATE for hertz in (_SHELF_LOW_HERTZ, _SHELF_HIGH_HERTZ))
+    return _through((filters.shelf(low, low_db, -1), filters.shelf(high, high_db, 1)), sound)
 
 
-def _through(sections: NDArray[np.float32], sound: Audio) -> Audio:
-    """``sound``, in place, through second-order sections; one channel at a time, which takes less memory."""
-    from scipy.signal import sosfilt
-
+def _through(sections: tuple[Section, ...], sound: Audio) -> Audio:
+    """``sound``, in place, through second-order sections, one channel at a time."""
     for channel in sound.T:
-        channel[:] = sosfilt(sections, channel)
+        channel[:] = filters.through(sections, channel)
     return sound
-
-
-def _shelf(hertz: float, decibel: float, sign: int) -> list[float]:
-    """A shelf of slope 1 over (``sign`` 1) or under (−1) ``hertz``, after R. Bristow-Johnson's Audio EQ Cookbook."""
-    gain, angle = 10 ** (decibel / 40), 2 * np.pi * hertz / SAMPLE_RATE
-    cosine, bow = sign * np.cos(angle), np.sqrt(2 * gain) * np.sin(angle)
-    more, less = gain + 1, gain - 1
-    numerator = [more + less * cosine + bow, -2 * sign * (less + more * cosine), more + less * cosine - bow]
-    denominator = [more - less * cosine + bow, 2 * sign * (less - more * cosine), more - less * cosine - bow]
-    return [gain * value / denominator[0] for value in numerator] + [value / denominator[0] for value in denominator]
 
 
 def soft_clip(sound: Audio, ceiling: float) -> Audio:
@@ -72,11 +64,9 @@ def band_limited(audio: Audio) -> Audio:
 
     They overshoot most where a limited peak is made of frequencies that they throw away.
     """
-    from scipy.signal import butter
-
-    lowest = [[1, -1, 0, 1, 2 * np.pi * _LOWEST_HERTZ / SAMPLE_RATE - 1, 0]]
-    sections = np.concatenate((lowest, butter(6, _HIGHEST_HERTZ, fs=SAMPLE_RATE, output="sos")))
-    return _through(sections.astype(np.float32), audio)
+    lowest = (1.0, -1.0, 0.0, 1.0, 2 * np.pi * _LOWEST_HERTZ / SAMPLE_RATE - 1, 0.0)
+    angle = 2 * np.pi * _HIGHEST_HERTZ / SAMPLE_RATE
+    return _through((lowest, *(filters.low_pass(angle, quality) for quality in _BUTTERWORTH)), audio)
 
 
 def glue(audio: Audio) -> Audio:
@@ -84,15 +74,13 @@ def glue(audio: Audio) -> Audio:
 
     What is over the song's own mean level comes down a little.
     """
-    from scipy.signal import lfilter
-
     frames = len(audio) // _GLUE_FRAME
     channels = audio[: frames * _GLUE_FRAME].T.reshape(2, frames, _GLUE_FRAME)
     power = np.einsum("chn,chn->h", channels, channels).astype(np.float64) / (2 * _GLUE_FRAME)
     if not power.any():
         return audio
     keep = np.exp(-_GLUE_FRAME / SAMPLE_RATE / _GLUE_SECONDS)
-    slow = lfilter([1 - keep], [1, -keep], power)
+    slow = filters.feed_back(power * (1 - keep), np.full(frames, -keep))
     over = np.maximum(10 * np.log10(np.maximum(slow, 1e-12) / power[power > 0.01 * power.max()].mean()), 0.0)
     corners = 10 ** (-over * (1 - 1 / _GLUE_RATIO) / 20)
     # A frame's gain is its middle's: the first and the last reach half a frame beyond the sound.

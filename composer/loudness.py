@@ -11,8 +11,10 @@ from functools import cache
 import numpy as np
 from numpy.typing import NDArray
 
+from composer import filters
 from composer.audio_files import SAMPLE_RATE, Audio
 from composer.effects import ramps
+from composer.filters import Section
 
 TARGET_LUFS = -14.0
 CEILING_DBTP = -3.0
@@ -54,13 +56,12 @@ def integrated_loudness(audio: Audio, sample_rate: int = SAMPLE_RATE) -> float:
 
 def _weighted_power(audio: Audio, frame: int, sample_rate: int) -> NDArray[np.float64]:
     """Mean square, over channels together, of K-weighted ``audio`` in each whole ``frame`` samples."""
-    from scipy.signal import sosfilt
-
-    frames = len(audio) // frame
-    if not frames:
-        return np.zeros(0)
-    channels = sosfilt(_k_weighting(sample_rate), audio[: frames * frame].T).reshape(-1, frames, frame)
-    return np.asarray(np.einsum("chn,chn->h", channels, channels).astype(np.float64) / frame)
+    frames, sections = len(audio) // frame, _k_weighting(sample_rate)
+    power = np.zeros(frames)
+    for channel in audio[: frames * frame].T:
+        weighted = filters.through(sections, channel).reshape(frames, frame)
+        power += np.einsum("hn,hn->h", weighted, weighted) / frame
+    return power
 
 
 def _loudness_of(power: NDArray[np.float64]) -> float:
@@ -81,22 +82,22 @@ def _lufs(power: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 @cache
-def _k_weighting(sample_rate: int) -> NDArray[np.float32]:
+def _k_weighting(sample_rate: int) -> tuple[Section, Section]:
     """The two biquads of BS.1770 at ``sample_rate``, from their analogue prototypes."""
     shelf = _biquad(1681.974450955533, 0.7071752369554196, sample_rate, 10 ** (3.999843853973347 / 20))
-    return np.array([shelf, _biquad(38.13547087602444, 0.5003270373238773, sample_rate)], np.float32)
+    return shelf, _biquad(38.13547087602444, 0.5003270373238773, sample_rate)
 
 
-def _biquad(hertz: float, quality: float, sample_rate: int, gain: float = 0.0) -> list[float]:
+def _biquad(hertz: float, quality: float, sample_rate: int, gain: float = 0.0) -> Section:
     """A high shelf of ``gain`` (the standard's, its half power at gain^0.4997), or for gain 0 a high-pass."""
     k = np.tan(np.pi * hertz / sample_rate)
     norm = 1 + k / quality + k * k
-    poles = [1.0, 2 * (k * k - 1) / norm, (1 - k / quality + k * k) / norm]
+    poles = (1.0, float(2 * (k * k - 1) / norm), float((1 - k / quality + k * k) / norm))
     if not gain:
-        return [1.0, -2.0, 1.0, *poles]
+        return 1.0, -2.0, 1.0, *poles
     middle = gain**0.4996667741545416
-    zeros = [gain + middle * k / quality + k * k, 2 * (k * k - gain), gain - middle * k / quality + k * k]
-    return [*(zero / norm for zero in zeros), *poles]
+    around, between = gain + k * k, middle * k / quality
+    return float((around + between) / norm), float(2 * (k * k - gain) / norm), float((around - between) / norm), *poles
 
 
 def true_peak(audio: Audio) -> float:
@@ -207,9 +208,8 @@ def _ridden(audio: Audio, corners: NDArray[np.float64]) -> Audio:
 
 def _gain_corners(wanted: NDArray[np.float64]) -> NDArray[np.float64]:
     """Gain at the frame borders, shape (frames + 1,): never above what either neighbour frame wants."""
-    from scipy.ndimage import minimum_filter1d
-
-    early = minimum_filter1d(wanted, 2 * _LOOK_AHEAD + 1, mode="nearest")
+    around = np.pad(wanted, _LOOK_AHEAD, mode="edge")
+    early = np.lib.stride_tricks.sliding_window_view(around, 2 * _LOOK_AHEAD + 1).min(axis=1)
     # Each reduction decays by a constant factor until a greater one takes over: in logarithms a running maximum.
     decay = np.log(_RELEASE_PER_FRAME) * np.arange(len(early))
     gains = 1 - np.exp(np.maximum.accumulate(np.log(np.maximum(1 - early, 1e-12)) - decay) + decay)

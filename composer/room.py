@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from composer.audio_files import SAMPLE_RATE, Audio
+from composer.filters import convolved
 
 DECAY_SECONDS = 1.1
 """Time in which the room's sound falls by 60 dB."""
@@ -23,15 +24,9 @@ _BLOCK = 2**18
 
 def add(bus: Audio, send: NDArray[np.float32]) -> None:
     """Add the room's answer to ``send`` (samples,) to ``bus`` (samples, 2), in place."""
-    from scipy import fft
-
-    answers = _answers()
-    step = _BLOCK - impulse_response().shape[1] + 1
-    for begin in range(0, len(bus), step):
-        if (part := send[begin : begin + step]).any():
-            heard = fft.irfft(fft.rfft(part, _BLOCK) * answers, _BLOCK)
-            stop = min(begin + _BLOCK, len(bus))
-            bus[begin:stop] += heard[:, : stop - begin].T
+    if send.any():
+        for side, answer in zip(bus.T, convolved(send, _answers(), _BLOCK, impulse_response().shape[1]), strict=True):
+            np.add(side, answer, out=side)
 
 
 @cache
@@ -45,12 +40,21 @@ def _answers() -> NDArray[np.complex64]:
 @cache
 def impulse_response() -> NDArray[np.float32]:
     """The room: shape (2, samples), decaying noise, different left and right, each of unit energy."""
-    from scipy.signal import butter, sosfilt
+    from scipy import fft
 
     length = round(DECAY_SECONDS * SAMPLE_RATE)
     noise = np.random.default_rng(_NOISE_SEED).standard_normal((2, length))
     noise *= np.exp(-6.91 * np.arange(length) / length)
-    band = butter(2, (_LOW_HERTZ, _HIGH_HERTZ), "bandpass", fs=SAMPLE_RATE, output="sos")
-    heard = sosfilt(band, noise)
+    heard = fft.irfft(fft.rfft(noise, 2 * length) * _band(2 * length), 2 * length)[:, :length]
     heard /= np.sqrt(np.square(heard).sum(axis=1, keepdims=True))
     return np.pad(heard, ((0, 0), (round(_PRE_DELAY_SECONDS * SAMPLE_RATE), 0))).astype(np.float32)
+
+
+def _band(length: int) -> NDArray[np.complex128]:
+    """Complex gain of a Butterworth band-pass of order two, at the frequencies of a transform of ``length``."""
+    # The bilinear transform: a digital angle is the analogue frequency of its half's tangent.
+    low, high = (np.tan(np.pi * hertz / SAMPLE_RATE) for hertz in (_LOW_HERTZ, _HIGH_HERTZ))
+    place = 1j * np.tan(np.pi * np.arange(1, length // 2) / length)
+    turned = (place * place + low * high) / (place * (high - low))
+    # Nothing passes at frequency zero and at half the sample rate.
+    return np.pad(1 / (turned * turned + np.sqrt(2) * turned + 1), 1)

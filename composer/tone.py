@@ -8,13 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from composer.audio_files import SAMPLE_RATE
+from composer.filters import feed_back
 from composer.kept import KEPT, Mono
 from composer.soundfont import Region
 
@@ -194,17 +194,16 @@ def _between_samples(wave: Mono, places: NDArray[np.float64]) -> Mono:
 
 def _filtered(region: Region, tones: NDArray[np.float32]) -> NDArray[np.float32]:
     """``tones`` (keys, samples) through the region's low-pass, whose cutoff follows the modulation envelope."""
-    from scipy.signal import sosfilt
-
-    edges = np.arange(0, tones.shape[1], _CONTROL_SAMPLES)
     cents = _cutoff_cents(region, _moments(tones.shape[1], _CONTROL_SAMPLES))
     if cents.min(initial=_OPEN_FILTER_CENTS) >= _OPEN_FILTER_CENTS:
         return tones
-    state = np.zeros((1, len(tones), 2), np.float32)
-    for first, stop in _steady(cents):
-        part = slice(int(edges[first]), int(edges[stop]) if stop < len(edges) else tones.shape[1])
-        sections = _low_pass(float(cents[first]), region.amount(_FILTER_RESONANCE) / 10)
-        tones[:, part], state = sosfilt(sections, tones[:, part], axis=1, zi=state)
+    share, first, second = (
+        np.repeat(column, _CONTROL_SAMPLES)[: tones.shape[1]]
+        for column in _low_pass(cents, region.amount(_FILTER_RESONANCE) / 10)
+    )
+    for tone in tones:
+        fed = np.pad(share * tone, (2, 0))
+        tone[:] = feed_back(fed[2:] + 2 * fed[1:-1] + fed[:-2], first, second)
     return tones
 
 
@@ -215,20 +214,14 @@ def _cutoff_cents(region: Region, seconds: Moments) -> Moments:
     return np.clip(cents, 1_500, _OPEN_FILTER_CENTS)
 
 
-def _steady(cents: Moments) -> list[tuple[int, int]]:
-    """(first, stop) of stretches in which the cutoff moves by less than a quarter of a tone."""
-    steps = np.rint(cents / 50)
-    edges = [0, *(np.flatnonzero(np.diff(steps)) + 1).tolist(), len(cents)]
-    return list(pairwise(edges))
-
-
-def _low_pass(cents: float, resonance_db: float) -> NDArray[np.float32]:
-    """A two-pole low-pass as one second-order section; at no resonance it has the quality of 1/√2."""
-    angle = 2 * np.pi * min(8.176 * 2 ** (cents / 1200), 0.45 * SAMPLE_RATE) / SAMPLE_RATE
+def _low_pass(cents: Moments, resonance_db: float) -> tuple[Mono, Mono, Mono]:
+    """Two-pole low-passes: b₀ (b₁ is twice that, b₂ the same), a₁, a₂; at no resonance of the quality 1/√2."""
+    angle = 2 * np.pi * np.minimum(8.176 * 2 ** (cents / 1200), 0.45 * SAMPLE_RATE) / SAMPLE_RATE
     alpha = np.sin(angle) / (2 * 10 ** ((resonance_db - 3.01) / 20))
-    middle = 1 - np.cos(angle)
-    row = np.array([middle / 2, middle, middle / 2, 1 + alpha, -2 * np.cos(angle), 1 - alpha]) / (1 + alpha)
-    return np.asarray(row[None], np.float32)
+    whole = 1 + alpha
+    columns = (1 - np.cos(angle)) / 2 / whole, -2 * np.cos(angle) / whole, (1 - alpha) / whole
+    share, first, second = (_float32(column) for column in columns)
+    return share, first, second
 
 
 def _volume(region: Region, key: int, length: int) -> Mono:
