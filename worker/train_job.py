@@ -108,11 +108,16 @@ def _lay_out(queues: Queues, job: Job, order: TrainOrder, folder: Path) -> None:
             arriving.replace(midi)
     told = order.model_dump(mode="json", include={"genre", "minutes", "updates", "seed", "licence"}) | {
         "midi": str(midi),
-        "recipe": None if settings.train_recipe is None else str(settings.train_recipe.resolve()),
+        "recipe": _absolute(settings.train_recipe),
+        "base": _absolute(settings.checkpoint),  # a genre more for what the band plays with
         "device": settings.train_device,
         "snapshot_seconds": settings.train_snapshot_seconds,
     }
     (folder / "order.json").write_text(json.dumps(told), encoding="utf-8")
+
+
+def _absolute(path: Path | None) -> str | None:
+    return None if path is None else str(path.resolve())
 
 
 @contextmanager

@@ -21,6 +21,24 @@ inputs = 8
 head = 8
 """
 
+LESSON = """
+name = "lesson"
+updates = {updates}
+lanes = 2
+steps = 16
+warm_up_updates = 1
+valid_every = {valid_every}
+patience = 1000
+[tuning]
+rows_only_below_notes = 0
+replay_songs_a_genre = 2
+replay_seconds = 10
+replay_lanes = 1
+samples = 1
+sample_seconds = 10
+old_genres_limit = 10
+"""
+
 
 def tiny_recipe(folder: Path, *, updates: int = 30, valid_every: int = 10) -> Path:
     path = folder / "tiny.toml"
@@ -36,3 +54,9 @@ def archive_of(folder: Path, count: int = 4) -> bytes:
         for path in sorted(midi.iterdir()):
             archive.add(path, arcname=f"../../{path.name}")
     return whole.getvalue()
+
+
+def tiny_lesson(folder: Path, *, updates: int = 30, valid_every: int = 10) -> Path:
+    path = folder / "lesson.toml"
+    path.write_text(LESSON.format(updates=updates, valid_every=valid_every))
+    return path
