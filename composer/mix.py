@@ -50,7 +50,7 @@ def stems(tracks: Sequence[Track], song: Song, seconds: float) -> Iterator[Audio
     with ThreadPoolExecutor(2, "stem") as pool:
         for track, place in zip(tracks, places(tracks), strict=True):
             waiting.append(pool.submit(_stem, track, song, seconds, place))
-            if len(waiting) > 2:
+            if len(waiting) > 1:
                 yield waiting.popleft().result()
         while waiting:
             yield waiting.popleft().result()
