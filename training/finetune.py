@@ -33,6 +33,8 @@ from training.replay import Replay
 from training.state import Snapshot
 from training.valid import choose, nll_by_genre
 
+FEWEST_VALIDATIONS = 12
+"""In the time given, unless nothing gets better before."""
 TRIES = 4
 """How often weights are moved back towards the base before a validation counts as failed."""
 
@@ -55,7 +57,10 @@ class Lesson:
 
 @dataclass(frozen=True, slots=True)
 class TuningReport(Report):
-    """As ``Report``, and what else is watched. ``old_change``: by what share the base's own songs are less likely."""
+    """As ``Report``, and what else is watched.
+
+    ``old_change``: by what share songs of the old genre that lost most are less likely.
+    """
 
     old_change: float = 0.0
     heard: Heard | None = None
@@ -92,6 +97,12 @@ class FineTuning(Training):
     def progress(self) -> float:
         """0 … 1: of the time or of the recipe's updates, whichever is further."""
         return max(super().progress, min(self.update / self.recipe.updates, 1.0))
+
+    def _validation_is_due(self) -> bool:
+        """After the recipe's updates, and on a slow machine often enough for a choice of moments."""
+        last = self.history[-1]["seconds"] if self.history else 0.0
+        waited = self.seconds - last >= (self.minutes or self.how.minutes) * 60 / FEWEST_VALIDATIONS
+        return waited or super()._validation_is_due()
 
     @property
     def nll_at_start(self) -> float:
@@ -210,11 +221,9 @@ class FineTuning(Training):
         return change
 
     def _old_change(self) -> float:
-        """By what share the watched songs' nll rose, the mean over the old genres; 0 where nothing can change."""
-        if not self.watched:
-            return 0.0
+        """By what share the watched songs' nll rose in the genre that lost most; 0 where nothing can change."""
         now = self._nll(self.watched)
-        return sum(now[name]["nll"] / self.base_nll[name]["nll"] - 1 for name in now) / len(now)
+        return max((now[name]["nll"] / self.base_nll[name]["nll"] - 1 for name in now), default=0.0)
 
     def _nll(self, held: Held) -> Figures:
         sums = nll_by_genre(self.network, held, self.names, self.device)

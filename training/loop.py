@@ -90,7 +90,7 @@ class Training:
             begun = time.monotonic()
             self._one_update(self.stream.next())
             self.seconds += time.monotonic() - begun
-            validated = self.update % self.recipe.valid_every == 0 or self._finished()
+            validated = self._validation_is_due() or self._finished()
             if validated:
                 self._validate()
             if validated or time.monotonic() - last_saved > snapshot_seconds:
@@ -104,6 +104,9 @@ class Training:
         if self.minutes is not None:
             return min(self.seconds / (self.minutes * 60), 1.0)
         return self.update / self.recipe.updates
+
+    def _validation_is_due(self) -> bool:
+        return self.update % self.recipe.valid_every == 0
 
     def _finished(self) -> bool:
         return self.progress >= 1 or self.since_best > self.recipe.patience

@@ -19,8 +19,8 @@ def merged(base: Checkpoint, made: Checkpoint, *, like: str = "", changed: float
     """``made`` with what ``base`` heard of the genres that ``made``'s data does not have.
 
     ``made``'s rows of genres and styles begin with ``base``'s. New genres are drawn at the temperature of ``like``.
-    ``changed``: the share by which the old genres' songs are less likely; None says not at all, so their validation
-    figures still hold.
+    ``changed``: the share by which songs of the old genre that lost most are less likely; None says not at all, so
+    their validation figures still hold.
     """
     new, old = made.header, base.header
     kept = np.array([old.genres[row] not in new.data for row in base.lineups[:, 0].tolist()], dtype=np.bool_)

@@ -54,7 +54,7 @@ class Tuning(_Table):
     replay_seconds: float = Field(default=40.0, ge=10, le=140)
     replay_lanes: int = Field(default=16, ge=1)
     replay_weight: float = Field(default=1.0, ge=0, description="of staying with the base on its own songs")
-    old_genres_limit: float = Field(default=0.005, gt=0, description="they may get worse by this share on average")
+    old_genres_limit: float = Field(default=0.007, gt=0, description="songs of the worst may get less likely by this")
     samples: int = Field(default=3, ge=1, description="songs composed at each validation, the first one to listen to")
     sample_seconds: float = Field(default=30.0, ge=10, le=140)
 

@@ -74,7 +74,8 @@ def _outcome(training: FineTuning, best: Checkpoint) -> str:
     kept = (
         "Only its own rows moved: all other genres are what they were."
         if lesson.replay is None
-        else f"Songs the base composed itself became {best.header.recipe['old_genres_change']:+.2%} less likely."
+        else f"Songs that the base composed changed by {best.header.recipe['old_genres_change']:+.2%} in nll, "
+        "in the genre that lost most."
     )
     return (
         f"<p>Taught to {escape(lesson.base.label)} from {len(lesson.train)} pieces ({len(lesson.valid)} held out), "
