@@ -62,9 +62,7 @@ def draw(history: list[dict[str, Any]], start: float, path: Path) -> None:
     middle.plot(at, [100 * moment["copy_rate"] for moment in history], "o-", color=VALID, label="songs")
     middle.axhline(100 * history[-1]["real_rate"], color=REAL, label="held-out pieces")
     _named(middle, "copied 12-note figures, %")
-    right.plot(
-        at, [100 * moment["old_change"] for moment in history], "o-", color=VALID, label="the old genre that lost most"
-    )
+    right.plot(at, [100 * moment["old_change"] for moment in history], "o-", color=VALID, label="worst old genre")
     _named(right, "nll of the base's own songs, change in %")
     figure.savefig(path, dpi=100)
 

@@ -3,6 +3,7 @@
 import json
 from pathlib import Path
 
+import pytest
 from fastapi.testclient import TestClient
 
 from bot.parser import parse
@@ -78,3 +79,12 @@ def test_a_tweet_may_ask_for_a_genre_of_ones_own_and_blend_it(tmp_path: Path, ge
     assert asked.request.genres == {"ska": 0.7, "jazz": 0.3}
     delete("ska")
     assert parse("/compose /g ska", genres=spellings()).kind == "refused", genres_dir
+
+
+def test_what_cannot_be_taught_is_refused_in_one_line_before_anything_is_read(tmp_path: Path) -> None:
+    pytest.importorskip("torch", reason="training needs the train extra")
+    for name, rule in (("swing", "jazz"), ("Ska!", "lower-case")):
+        asked = ("train", "--genre", name, "--midi", "nowhere", "--licence", "CC0-1.0")
+        assert rule in refused(riffbird(*asked, cwd=tmp_path), tmp_path)
+    anew = ("train", "--genre", "ska", "--midi", "nowhere", "--from-scratch", "--base", "x.safetensors")
+    assert "--from-scratch" in refused(riffbird(*anew, cwd=tmp_path), tmp_path)
