@@ -89,6 +89,7 @@ class FineTuning(Training):
         self.replay = self._replay_stream(lesson.replay) if lesson.replay else None
         self.watched = choose(lesson.replay.valid, 0) if lesson.replay else []
         self.base_nll = self._nll(self.watched)
+        self.changes: dict[str, float] = {}
         self.at_start = self._nll(self.valid_pieces)[lesson.genre]
         if lesson.replay is None:
             self._hold_all_but_rows()
@@ -223,7 +224,8 @@ class FineTuning(Training):
     def _old_change(self) -> float:
         """By what share the watched songs' nll rose in the genre that lost most; 0 where nothing can change."""
         now = self._nll(self.watched)
-        return max((now[name]["nll"] / self.base_nll[name]["nll"] - 1 for name in now), default=0.0)
+        self.changes = {name: now[name]["nll"] / self.base_nll[name]["nll"] - 1 for name in now}
+        return max(self.changes.values(), default=0.0)
 
     def _nll(self, held: Held) -> Figures:
         sums = nll_by_genre(self.network, held, self.names, self.device)
@@ -241,7 +243,7 @@ class FineTuning(Training):
             save_checkpoint(made, self.folder / "best.safetensors")
         self.history.append(
             {"update": self.update, "notes": self.notes, "seconds": round(self.seconds, 1), "train": self.running_nll,
-             "valid": figures, "old_change": change, "copy_rate": self.heard.copy_rate,
+             "valid": figures, "old_change": change, "old_changes": self.changes, "copy_rate": self.heard.copy_rate,
              "real_rate": self.heard.real_rate, "sample": self.heard.midi.name}
         )  # fmt: skip
 

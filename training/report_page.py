@@ -46,6 +46,7 @@ def write_report(training: FineTuning, best: Checkpoint) -> Path:
         _copying(training, songs),
         _table("Nats a note on held-out pieces", ("field", "before", "after", "change"), _fields(training, best)),
         _picture(training.folder / CURVES_FILE, "curves"),
+        _table("Songs of the genres it knew, composed by the base", ("genre", "nll before", "change"), _old(training)),
         _table(
             "Distance to the corpus, beside the distance between two halves of it",
             ("statistic", "to songs", "between halves", "ratio"),
@@ -96,6 +97,12 @@ def _copying(training: FineTuning, songs: Sequence[EventSequence]) -> str:
 def _fields(training: FineTuning, best: Checkpoint) -> Rows:
     before, after = training.at_start, best.header.valid[training.lesson.genre]
     return [(name, before[name], after[name], after[name] - before[name]) for name in ("nll", *FIELDS)]
+
+
+def _old(training: FineTuning) -> Rows:
+    """Each old genre at the validation that was kept."""
+    best = min(training.history, key=lambda moment: abs(moment["valid"][training.lesson.genre]["nll"] - training.best))
+    return [(name, training.base_nll[name]["nll"], f"{share:+.2%}") for name, share in best["old_changes"].items()]
 
 
 def _distances(training: FineTuning, songs: Sequence[EventSequence]) -> Rows:
