@@ -1,16 +1,15 @@
 """From folders and archives of MIDI to a prepared corpus: read, check, clean, de-duplicate, encode, every loss counted.
 
-One shard a source archive (or folder). A finished shard is kept as it is, so a preparation that was broken off goes on
-where it stood. Bad files are left out with their reason, never fatal: outside files are only ever opened by processes
-that may die (``midi_data.ingest``); here is decided what becomes of what they send.
+One shard a source archive (or folder), several for a large one. A finished shard is kept as it is, so a preparation
+that was broken off goes on where it stood; in memory are facts and sketches of the pieces seen, not their notes. Bad
+files are left out with their reason, never fatal: outside files are only ever opened by processes that may die
+(``midi_data.ingest``); here is decided what becomes of what they send.
 """
 
 from __future__ import annotations
 
 import hashlib
-import json
 import os
-import shutil
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
@@ -22,11 +21,11 @@ from midi_data.errors import CorpusError
 from midi_data.events import FINGERPRINT
 from midi_data.ingest.convert import Converted
 from midi_data.ingest.known import KnownPieces, LeftOutError
+from midi_data.ingest.parts import LARGEST_NOTES, Parts, finished_parts, is_last, part_folder
 from midi_data.ingest.pool import Answer, Pool
 from midi_data.ingest.report import Report
 from midi_data.ingest.shard import ShardWriter
 from midi_data.manifest import Entry, guessed_entry, read_manifest
-from midi_data.pieces import open_shard
 
 PREPARATION = 2
 """Raised when preparing the same files gives other pieces."""
@@ -56,6 +55,7 @@ class _Preparing:
     known: KnownPieces
     manifest: dict[str, Entry]
     progress: Progress | None
+    largest_notes: int
 
 
 def sources_in(folder: Path) -> list[Path]:
@@ -77,8 +77,11 @@ def prepare(
     keep_unaligned: bool = False,
     progress: Progress | None = None,
     processes: int | None = None,
+    largest_notes: int = LARGEST_NOTES,
 ) -> list[Path]:
     """Prepare every archive and the loose files of ``source`` into ``out``; returns the shard folders.
+
+    A source of more than ``largest_notes`` notes becomes several shards.
 
     A ``manifest.csv`` beside the archives gives genre, split and licence of each file, which is then taken as it
     stands. Files that it does not name belong to ``genre``, stand under ``licence`` ("not stated" when empty), are
@@ -91,13 +94,12 @@ def prepare(
     refusals: list[CorpusError] = []
     sources = sources_in(source)
     with Pool(processes) as pool:
-        preparing = _Preparing(pool, KnownPieces(), read_manifest(manifest_path), progress)
+        preparing = _Preparing(pool, KnownPieces(), read_manifest(manifest_path), progress, largest_notes)
         for each in sources:
             name = shard_name(each) + ("-files" if each.is_dir() and len(sources) > 1 else "")
             settings = Settings(genre or shard_name(each), licence or NOT_STATED, keep_unaligned, manifest_digest)
             try:
-                _prepare_source(preparing, each, out / name, settings)
-                shards.append(out / name)
+                shards += _prepare_source(preparing, each, out / name, settings)
             except CorpusError as refusal:
                 refusals.append(refusal)
     if not shards:
@@ -128,31 +130,28 @@ def _stamp(source: Path) -> str:
     return digest.hexdigest()
 
 
-def _prepare_source(preparing: _Preparing, source: Path, folder: Path, settings: Settings) -> None:
-    stamp = _stamp(source)
-    if _finished(folder, stamp, settings):
-        preparing.known.take_shard(open_shard(folder))
-        return
-    report = Report(source.name)
-    with ShardWriter(folder) as shard:
-        options = _options(preparing.manifest, settings)
-        for count, answer in enumerate(preparing.pool.converted(source, options), start=1):
-            _add(preparing, shard, report, answer, settings)
+def _prepare_source(preparing: _Preparing, source: Path, folder: Path, settings: Settings) -> list[Path]:
+    wanted = {"stamp": _stamp(source), "fingerprint": FINGERPRINT, "settings": asdict(settings)}
+    done = finished_parts(folder, lambda card: all(card.get(key) == value for key, value in wanted.items()))
+    for part in done:
+        preparing.known.take_shard(part)
+    if done and is_last(done[-1]):
+        return [part.folder for part in done]
+
+    def facts(shard: ShardWriter, report: Report) -> dict[str, Any]:
+        return _facts(source, settings, shard, report) | wanted
+
+    with Parts(source.name, folder, done, facts, preparing.largest_notes) as parts:
+        for answer in preparing.pool.converted(source, _options(preparing.manifest, settings), skip=parts.seen):
+            parts.seen += 1
+            _add(preparing, parts, answer, settings)
             if preparing.progress:
-                preparing.progress(source.name, count)
-        if not shard.pieces:
-            shutil.rmtree(folder, ignore_errors=True)
-            raise CorpusError(f"{source}: no usable MIDI file (skipped: {report.reasons or 'none found'})")
-        shard.finish(_facts(source, stamp, settings, shard, report), report)
-
-
-def _finished(folder: Path, stamp: str, settings: Settings) -> bool:
-    try:
-        card = json.loads((folder / "card.json").read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return False
-    wanted = {"stamp": stamp, "fingerprint": FINGERPRINT, "settings": asdict(settings)}
-    return all(card.get(key) == value for key, value in wanted.items())
+                preparing.progress(source.name, parts.seen)
+        try:
+            parts.finish()
+        except CorpusError as refusal:
+            raise CorpusError(f"{source}: {refusal}") from refusal
+        return [part_folder(folder, number + 1) for number in range(parts.count)]
 
 
 def _options(manifest: dict[str, Entry], settings: Settings) -> Callable[[str], dict[str, Any]]:
@@ -162,8 +161,8 @@ def _options(manifest: dict[str, Entry], settings: Settings) -> Callable[[str], 
     return options
 
 
-def _add(preparing: _Preparing, shard: ShardWriter, report: Report, answer: Answer, settings: Settings) -> None:
-    name, head = answer.name, answer.head
+def _add(preparing: _Preparing, parts: Parts, answer: Answer, settings: Settings) -> None:
+    name, head, report = answer.name, answer.head, parts.report
     report.took(name, float(head.get("cpu_seconds", 0.0)))
     if "left_out" in head:
         report.leave_out(name, str(head["left_out"]), str(head["detail"]))
@@ -178,16 +177,12 @@ def _add(preparing: _Preparing, shard: ShardWriter, report: Report, answer: Answ
     except (ValueError, KeyError, TypeError) as error:
         report.leave_out(name, "crashed the reader", f"{name}: its reader sent no piece ({error})")
     else:
-        shard.add(name, entry, converted)
-        report.use(name, converted.notices)
+        parts.add(name, entry, converted)
 
 
-def _facts(source: Path, stamp: str, settings: Settings, shard: ShardWriter, report: Report) -> dict[str, Any]:
+def _facts(source: Path, settings: Settings, shard: ShardWriter, report: Report) -> dict[str, Any]:
     return {
         "source": source.name,
-        "stamp": stamp,
-        "settings": asdict(settings),
-        "fingerprint": FINGERPRINT,
         "licence": settings.licence,
         "licences": dict(Counter(f"{p.genre}/{p.style}: {p.licence}" for p in shard.pieces)),
         "skipped": report.reasons,

@@ -10,6 +10,7 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from threading import local
 from typing import Any, Self
@@ -63,11 +64,11 @@ class Pool:
         for sandbox in list(self._running.values()):
             sandbox.close()
 
-    def converted(self, source: Path, options: Options) -> Iterator[Answer]:
-        """Every file of ``source``, in its order. Raises ``CorpusError`` when it is no source."""
+    def converted(self, source: Path, options: Options, skip: int = 0) -> Iterator[Answer]:
+        """Every file of ``source`` after the first ``skip``, in its order. Raises ``CorpusError`` for what is none."""
         waiting: deque[tuple[int, Future[Answer]]] = deque()
         held = 0
-        for member in read_members(source):
+        for member in islice(read_members(source), skip, None):
             size = len(member.data or b"")
             waiting.append((size, self._threads.submit(self._convert, member, options)))
             held += size

@@ -15,7 +15,7 @@ from midi_data.errors import CorpusError
 from midi_data.events import encode
 from midi_data.ingest.report import outcome
 from midi_data.midi_file import midi_bytes
-from midi_data.pieces import all_pieces, open_shards
+from midi_data.pieces import all_pieces, open_shard, open_shards
 from midi_data.prepare import prepare
 from midi_data.song import Note, Song, Track
 from tests.midi_data.tunes import later, tune
@@ -197,3 +197,49 @@ def test_the_report_tells_every_file_that_was_left_out(tmp_path: Path) -> None:
     [told] = report["files_left_out"]
     assert (told["name"], told["reason"]) == ("text.mid", "not MIDI")
     assert outcome(open_shards(shard)[0].card) == "2 files used, 1 left out: 1 not MIDI"
+
+
+class StoppedError(Exception):
+    pass
+
+
+def test_a_large_source_becomes_several_shards_and_goes_on_behind_the_last_finished_one(tmp_path: Path) -> None:
+    folder = midi_folder(tmp_path / "ska", count=9)
+    (folder / "bad.mid").write_bytes(b"no")
+    [whole] = [open_shard(each) for each in prepare(folder, tmp_path / "one", genre="ska")]
+    largest = whole.card["notes"] // 3
+    made = prepare(folder, tmp_path / "parts", genre="ska", largest_notes=largest)
+    assert [each.name for each in made][:3] == ["ska", "ska.2", "ska.3"]
+    shards = open_shards(tmp_path / "parts")
+    assert all(shard.card["notes"] <= largest for shard in shards)
+    assert [shard.card["last"] for shard in shards] == [False] * (len(shards) - 1) + [True]
+    assert [piece.name for shard in shards for piece in shard.pieces] == [piece.name for piece in whole.pieces]
+    notes = np.concatenate([np.asarray(shard.notes) for shard in shards])
+    assert np.array_equal(notes, np.asarray(whole.notes))
+    assert sum(sum(shard.card["skipped"].values()) for shard in shards) == 1
+
+    def stop(_: str, count: int) -> None:
+        if count == 8:
+            raise StoppedError
+
+    with pytest.raises(StoppedError):
+        prepare(folder, tmp_path / "broken", genre="ska", largest_notes=largest, progress=stop)
+    assert 0 < len(open_shards(tmp_path / "broken")) < len(shards)
+    seen: list[int] = []
+    prepare(
+        folder, tmp_path / "broken", genre="ska", largest_notes=largest, progress=lambda _, count: seen.append(count)
+    )
+    assert seen[0] > 1
+    for shard in shards:
+        again = tmp_path / "broken" / shard.folder.name
+        assert (again / "pieces.jsonl").read_bytes() == (shard.folder / "pieces.jsonl").read_bytes()
+        assert (again / "notes.npy").read_bytes() == (shard.folder / "notes.npy").read_bytes()
+
+
+def test_parts_of_an_earlier_preparation_do_not_stay(tmp_path: Path) -> None:
+    folder = midi_folder(tmp_path / "ska", count=6)
+    assert len(prepare(folder, tmp_path / "out", largest_notes=1)) == 6
+    (folder / "riff-5.mid").unlink()
+    assert len(prepare(folder, tmp_path / "out", largest_notes=1)) == 5
+    assert len(list(all_pieces(open_shards(tmp_path / "out"), "train"))) == 5
+    assert not (tmp_path / "out" / "ska.6").exists()
