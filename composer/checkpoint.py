@@ -21,6 +21,7 @@ from composer.shapes import NetworkShape, expected_shapes
 from midi_data.arrangement import HABITS_WIDTH, LEVEL_CLASSES, Levels
 from midi_data.events import FINGERPRINT, PART_LIMIT, Ints
 from midi_data.form import FORM_CLASSES
+from midi_data.tendencies import TENDENCIES_WIDTH, Tendencies
 
 FORMAT = "riffbird-checkpoint-2"
 FILE_SIZE_LIMIT = 512 * 2**20
@@ -30,6 +31,8 @@ FORMS, FORM_ENDS = "forms", "form_ends"
 """Bar forms of all lineups' pieces in one row (``midi_data.form``), and where each piece's end in it."""
 ARRANGEMENTS, HABITS = "arrangements", "habits"
 """Their arrangements (``midi_data.arrangement``) in one row, bar after bar, part after part; a row of habits each."""
+TENDENCIES = "tendencies"
+"""A row a part, piece after piece (``midi_data.tendencies``); checkpoints without them follow none."""
 LINEUP_COLUMNS = ("genre", "style", "tempo_bpm", "numerator", "denominator", "key", "density", "bars")
 """Facts of one training piece, followed by its band: part classes, −1 where there is none."""
 
@@ -81,7 +84,8 @@ class Header(BaseModel):
 class Checkpoint:
     """Weights by name (float32, named as in the torch module), the header, and what ``P`` pieces heard were like.
 
-    ``lineups`` (P, 8 + 16); of each piece its ``forms`` (bars,), ``arrangements`` (bars, parts) and ``habits`` (P, 66).
+    ``lineups`` (P, 8 + 16); of each piece its ``forms`` (bars,), ``arrangements`` (bars, parts), ``habits`` (P, 66) and
+    ``tendencies`` (parts, 127).
     """
 
     header: Header
@@ -90,6 +94,7 @@ class Checkpoint:
     forms: tuple[NDArray[np.int64], ...] = field(repr=False)
     arrangements: tuple[Levels, ...] = field(repr=False)
     habits: NDArray[np.int64] = field(repr=False)
+    tendencies: tuple[Tendencies, ...] = field(repr=False)
     path: Path | None = None
 
     @property
@@ -127,8 +132,9 @@ def load_checkpoint(path: Path | None = None) -> Checkpoint:
     forms = _split_forms(path, tensors.pop(FORMS, None), tensors.pop(FORM_ENDS, None), len(lineups))
     arrangements = _split_arrangements(path, tensors.pop(ARRANGEMENTS, None), lineups, forms)
     habits = tensors.pop(HABITS, np.zeros((0, HABITS_WIDTH), dtype=np.int32)).astype(np.int64)
+    tendencies = _split_tendencies(path, tensors.pop(TENDENCIES, None), lineups)
     weights = {name: _finite(path, name, tensor) for name, tensor in tensors.items()}
-    checkpoint = Checkpoint(header, weights, lineups, forms, arrangements, habits, path)
+    checkpoint = Checkpoint(header, weights, lineups, forms, arrangements, habits, tendencies, path)
     _check(checkpoint, path)
     return checkpoint
 
@@ -142,12 +148,26 @@ def _split_forms(path: Path, forms: NDArray[Any] | None, ends: NDArray[Any] | No
 def _split_arrangements(
     path: Path, levels: NDArray[Any] | None, lineups: Ints, forms: tuple[Ints, ...]
 ) -> tuple[Levels, ...]:
-    parts = (lineups[:, len(LINEUP_COLUMNS) :] >= 0).sum(axis=1).tolist()
+    parts = _part_counts(lineups)
     sizes = [len(form) * count for form, count in zip(forms, parts, strict=True)]
     if levels is None or levels.shape != (sum(sizes),) or (levels >= LEVEL_CLASSES).any():
         raise CheckpointError(f"{path}: damaged checkpoint, {len(lineups)} lineups need as many arrangements")
     pieces = np.split(levels.astype(np.uint8), np.cumsum(sizes)[:-1]) if sizes else []
     return tuple(piece.reshape(-1, count) for piece, count in zip(pieces, parts, strict=True))
+
+
+def _split_tendencies(path: Path, rows: NDArray[Any] | None, lineups: Ints) -> tuple[Tendencies, ...]:
+    parts = _part_counts(lineups)
+    if rows is None:
+        rows = np.zeros((sum(parts), TENDENCIES_WIDTH), dtype=np.uint8)
+    if rows.shape != (sum(parts), TENDENCIES_WIDTH):
+        raise CheckpointError(f"{path}: damaged checkpoint, its tendencies have shape {rows.shape}")
+    return tuple(np.split(rows.astype(np.uint8), np.cumsum(parts)[:-1])) if parts else ()
+
+
+def _part_counts(lineups: Ints) -> list[int]:
+    counts: list[int] = (lineups[:, len(LINEUP_COLUMNS) :] >= 0).sum(axis=1).tolist()
+    return counts
 
 
 def _finite(path: Path, name: str, tensor: NDArray[Any]) -> NDArray[np.float32]:
@@ -195,6 +215,7 @@ def save_checkpoint(checkpoint: Checkpoint, path: Path) -> None:
     levels = [each.ravel() for each in checkpoint.arrangements]
     tensors[ARRANGEMENTS] = np.concatenate([*levels, np.zeros(0)]).astype(np.uint8)
     tensors[HABITS] = checkpoint.habits.astype(np.int32)
+    tensors[TENDENCIES] = np.concatenate([*checkpoint.tendencies, np.zeros((0, TENDENCIES_WIDTH))]).astype(np.uint8)
     tensors[FORM_ENDS] = np.cumsum([len(form) for form in checkpoint.forms]).astype(np.int32)
     temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:

@@ -17,6 +17,7 @@ from midi_data.events import Ints, part_instrument
 from midi_data.form import LEVELS as FORM_LEVELS
 from midi_data.form import NEW
 from midi_data.steps import LAGS
+from midi_data.tendencies import Tendencies
 
 SHORTEST_LINEUP_BARS = 12
 """Lineups of jingles and fragments are passed by while there are longer ones."""
@@ -33,7 +34,7 @@ _ROLES = {"bass": range(32, 40), "guitar": range(24, 32), "distorted guitar": ra
 class Heard:
     """A stretch of a piece. ``facts``: its lineup's columns. ``form`` (bars,), ``levels`` (bars, parts of ``band``).
 
-    ``habits``: the piece's row; ``parts``: the parts that row speaks of.
+    ``habits``: the piece's row; ``tendencies``: a row a part; ``parts``: the parts that both speak of.
     """
 
     facts: dict[str, int]
@@ -42,6 +43,7 @@ class Heard:
     form: Ints
     levels: Levels
     habits: Ints
+    tendencies: Tendencies
 
 
 def plays_role(part: int, role: str) -> bool:
@@ -102,6 +104,7 @@ def draw_stretch(
         _within(form[rows]),
         levels[:, heard],
         checkpoint.habits[chosen],
+        checkpoint.tendencies[chosen],
     )
 
 

@@ -19,6 +19,7 @@ from composer.conditions import tempo_class
 from composer.errors import RefusedError
 from composer.habits import Habits, free_habits, heard_habits
 from composer.heard import Heard, arranged, draw_lineup, draw_stretch, facts_of
+from composer.leaning import Row, tendencies_for
 from composer.request import HIGHEST_SEED, ComposeRequest, PartRequest, Sampling
 from composer.shapes import CONDITIONS, KEY_NOT_TOLD
 from midi_data.arrangement import NOT_TOLD, Levels
@@ -40,7 +41,8 @@ class Plan:
     """Everything a song is conditioned on. ``labels``: each condition's rows and weights. ``primer``: forced events.
 
     ``form`` (bars): ``midi_data.form`` classes; ``hidden`` (bars): parts that cannot look back in each bar; ``levels``
-    (bars, parts of the band): ``midi_data.arrangement``; ``temperature``: the genres' own, beside ``randomness``.
+    (bars, parts of the band): ``midi_data.arrangement``; ``tendencies`` as in ``composer.leaning``;
+    ``temperature``: the genres' own, beside ``randomness``.
     """
 
     title: str
@@ -54,6 +56,7 @@ class Plan:
     hidden: tuple[frozenset[int], ...]
     levels: Levels
     habits: Habits
+    tendencies: dict[int, Row]
     key: Key | None
     labels: tuple[tuple[tuple[int, float], ...], ...]
     randomness: float
@@ -100,6 +103,7 @@ def plan_song(request: ComposeRequest, checkpoint: Checkpoint, primer: Song | No
         hidden=hidden_parts(draw_hidden(generator, heard.form, band)),
         levels=np.full_like(levels, NOT_TOLD) if primer else levels,
         habits=free_habits(band) if primer else habits_for(heard, band, key),
+        tendencies={} if primer else leaning_for(heard, band, key),
         key=key,
         labels=tuple(labels[name] for name in CONDITIONS),
         randomness=request.randomness,
@@ -120,13 +124,24 @@ def meter_for(primer: Song | None, facts: dict[str, int]) -> Meter:
 
 def habits_for(heard: Heard, band: tuple[int, ...], key: Key | None) -> Habits:
     """The stretch's habits, moved to the asked ``key`` by at most six semitones."""
+    semitones, same_mode = moved_to(key, heard)
+    return heard_habits(band, heard.parts, heard.habits, semitones, in_scale=same_mode)
+
+
+def leaning_for(heard: Heard, band: tuple[int, ...], key: Key | None) -> dict[int, Row]:
+    """The stretch's tendencies, moved likewise."""
+    semitones, same_mode = moved_to(key, heard)
+    return tendencies_for(band, heard.parts, heard.tendencies, semitones, same_mode=same_mode)
+
+
+def moved_to(key: Key | None, heard: Heard) -> tuple[int, bool]:
+    """(semitones from the heard piece's key to the asked one, whether both have one mode); (0, true) if none is."""
     if key is None:
-        return heard_habits(band, heard.parts, heard.habits, 0, in_scale=True)
+        return 0, True
     told = 0 < heard.facts["key"] < KEY_NOT_TOLD
     minor, tonic = divmod(heard.facts["key"] - 1, 12)
     semitones = (key.tonic - tonic + 6) % 12 - 6 if told else 0
-    same_mode = told and bool(minor) == (key.mode == "minor")
-    return heard_habits(band, heard.parts, heard.habits, semitones, in_scale=same_mode)
+    return semitones, told and bool(minor) == (key.mode == "minor")
 
 
 def hidden_parts(hidden: NDArray[np.bool_]) -> tuple[frozenset[int], ...]:

@@ -35,6 +35,17 @@ FAMILIES = 17
 """Drums and the 16 families of General MIDI."""
 
 
+def _drum_voices() -> Ints:
+    voices = np.full(128, len(DRUM_KINDS), dtype=np.int64)
+    for kind, keys in enumerate(DRUM_KINDS):
+        voices[list(keys)] = kind
+    return voices
+
+
+DRUM_VOICES = _drum_voices()
+"""(128,) the voice of each drum key: its number in ``DRUM_KINDS``, or the one after the last."""
+
+
 def scale_degrees(events: EventSequence) -> Ints:
     """(12,) notes a pitch class above the tonic of the key the piece is heard in: the same in every key."""
     pitch = events.pitch[events.pitch < DRUM_PITCH]
@@ -75,7 +86,7 @@ def drum_pattern(events: EventSequence) -> Ints:
     onset = events.onset[own]
     slot = (onset - grid.first_tick[grid.bar_of(onset)] + GROOVE_TICKS // 2) // GROOVE_TICKS % PATTERN_SLOTS
     counts: Ints = np.bincount(
-        _DRUM_VOICE[events.pitch[own] - DRUM_PITCH] * PATTERN_SLOTS + slot,
+        DRUM_VOICES[events.pitch[own] - DRUM_PITCH] * PATTERN_SLOTS + slot,
         minlength=(len(DRUM_KINDS) + 1) * PATTERN_SLOTS,
     )
     return counts
@@ -111,13 +122,3 @@ HISTOGRAMS: dict[str, Callable[[EventSequence], Ints]] = {
 def histograms(events: EventSequence) -> dict[str, Ints]:
     """Every histogram of ``HISTOGRAMS``."""
     return {name: count(events) for name, count in HISTOGRAMS.items()}
-
-
-def _drum_voices() -> Ints:
-    voices = np.full(128, len(DRUM_KINDS), dtype=np.int64)
-    for kind, keys in enumerate(DRUM_KINDS):
-        voices[list(keys)] = kind
-    return voices
-
-
-_DRUM_VOICE = _drum_voices()

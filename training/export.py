@@ -17,6 +17,7 @@ from midi_data.bars import BarGrid
 from midi_data.events import PART_LIMIT, Ints
 from midi_data.form import form_of
 from midi_data.pieces import Piece, Shard
+from midi_data.tendencies import Tendencies, tendencies_of
 from training.pieces import Names
 
 Held = list[tuple[Shard, Piece]]
@@ -66,16 +67,17 @@ def lineups(train: Held, names: Names) -> NDArray[np.int64]:
     return rows
 
 
-def heard(train: Held) -> tuple[tuple[Ints, ...], tuple[Levels, ...], Ints]:
-    """The form, the arrangement and the habits of each training piece."""
-    forms, arrangements, habits = [], [], []
+def heard(train: Held) -> tuple[tuple[Ints, ...], tuple[Levels, ...], Ints, tuple[Tendencies, ...]]:
+    """The form, the arrangement, the habits and the tendencies of each training piece."""
+    forms, arrangements, habits, tendencies = [], [], [], []
     for shard, piece in train:
         events = shard.events(piece)
         grid = BarGrid.of(events.meters, events.end)
         forms.append(form_of(events, grid))
         arrangements.append(arrangement_of(events, grid))
         habits.append(habits_of(events))
-    return tuple(forms), tuple(arrangements), np.stack(habits)
+        tendencies.append(tendencies_of(events))
+    return tuple(forms), tuple(arrangements), np.stack(habits), tuple(tendencies)
 
 
 def _amounts(train: Held) -> dict[str, dict[str, float]]:

@@ -1,0 +1,83 @@
+"""How often the parts of a piece do what: lengths, loudness, melodic steps, gaps between onsets, tones, registers.
+
+Shares of a part's own notes, a row of numbers each; no order, no melody can be read from them. Where a piece's habits
+(``midi_data.arrangement``) say whether, tendencies say how often. Knows notes; nothing of networks.
+"""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+import numpy as np
+from numpy.typing import NDArray
+
+from midi_data.events import DURATIONS, VOCABULARY, EventSequence, Ints, part_instrument
+from midi_data.histograms import DRUM_VOICES, GAP_EDGES, LARGEST_STEP
+
+Tendencies = NDArray[np.uint8]
+"""(parts, ``TENDENCIES_WIDTH``) shares of 255, by the columns of ``COLUMNS``."""
+
+DRUM_PITCH = 128
+REGISTER_SEMITONES = 6
+KINDS = {
+    "duration": len(DURATIONS),
+    "velocity": VOCABULARY["velocity"],
+    "step": 2 * LARGEST_STEP + 1,
+    "gap": len(GAP_EDGES) + 1,
+    "tone": 12,
+    "register": -(-DRUM_PITCH // REGISTER_SEMITONES),
+}
+"""What is counted, and its number of bins. ``tone``: pitch classes, of drums their voices (``DRUM_VOICES``)."""
+TENDENCIES_WIDTH = sum(KINDS.values())
+_EDGES = np.cumsum([0, *KINDS.values()]).tolist()
+COLUMNS = {kind: slice(*edges) for kind, edges in zip(KINDS, pairwise(_EDGES), strict=True)}
+FULL = 255
+
+
+def tendencies_of(events: EventSequence) -> Tendencies:
+    """(parts of the band, ``TENDENCIES_WIDTH``); all 0 in a kind that a part has none of (one note makes no step)."""
+    rows = np.zeros((len(events.band), TENDENCIES_WIDTH), dtype=np.uint8)
+    for row, part in zip(rows, events.band, strict=True):
+        for kind, bins in _bins(events, part).items():
+            counts = np.bincount(bins, minlength=KINDS[kind])
+            row[COLUMNS[kind]] = np.round(FULL * counts / max(counts.sum(), 1))
+    return rows
+
+
+def step_bin(semitones: Ints) -> Ints:
+    """Bins of melodic steps; all above an octave share one on either side."""
+    bins: Ints = np.clip(semitones, -LARGEST_STEP, LARGEST_STEP) + LARGEST_STEP
+    return bins
+
+
+def gap_bin(ticks: Ints) -> Ints:
+    """Bins of ticks between a part's onsets."""
+    bins: Ints = np.searchsorted(GAP_EDGES, ticks, side="right")
+    return bins
+
+
+def tone_bin(pitch: Ints) -> Ints:
+    """Bins of pitch classes of events: of a pitch its class, of a drum key its voice."""
+    return np.where(pitch < DRUM_PITCH, pitch % 12, DRUM_VOICES[pitch % DRUM_PITCH])
+
+
+def register_bin(pitch: Ints) -> Ints:
+    """Bins of half an octave; drum keys as pitches."""
+    return pitch % DRUM_PITCH // REGISTER_SEMITONES
+
+
+def _bins(events: EventSequence, part: int) -> dict[str, Ints]:
+    """The bin of everything that one part does, by kind."""
+    own = events.part == part
+    onset, pitch = events.onset[own], events.pitch[own]
+    # Events are sorted: the first of an onset is the lowest, and the first that is chosen.
+    lowest = np.append([True], onset[1:] != onset[:-1])
+    is_drum = part_instrument(part)[1]
+    return {
+        "duration": events.duration[own],
+        "velocity": events.velocity[own],
+        "step": step_bin(np.diff(pitch[lowest])) if not is_drum else pitch[:0],
+        "gap": gap_bin(np.diff(onset[lowest])),
+        "tone": tone_bin(pitch),
+        "register": register_bin(pitch),
+    }
