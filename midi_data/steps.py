@@ -61,6 +61,11 @@ def steps_of(events: EventSequence) -> Steps:
     return Steps(target, tick, following, part, note)
 
 
+def step_count(events: EventSequence) -> int:
+    """``len(steps_of(events))`` without laying them out."""
+    return len(events) + int((np.diff(events.onset, prepend=0) // WAIT_TICKS).sum()) + 1
+
+
 def _own_last_note(target: Ints) -> Ints:
     """(S, 3) pitch, duration, velocity of the note which the step's own part played last."""
     last = np.tile(np.array([NONE["pitch"], NONE["duration"], NONE["velocity"]]), (len(target), 1))

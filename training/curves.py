@@ -1,11 +1,10 @@
-"""A lesson's curves while it runs: ``curves.png`` in its folder, and TensorBoard's log where that is installed.
+"""A lesson's curves while it runs: ``curves.png`` in its folder.
 
 Draws what was reported at each validation; measures nothing.
 """
 
 from __future__ import annotations
 
-from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -25,11 +24,6 @@ class Curves:
     def __init__(self, folder: Path, start: float) -> None:
         self.folder, self.start = folder, start
         self._drawn = -1
-        self._log: Any = None
-        if find_spec("tensorboard"):
-            from torch.utils.tensorboard import SummaryWriter
-
-            self._log = SummaryWriter(str(folder / "tensorboard"))
 
     def __call__(self, report: Report) -> None:
         """Draw at a fresh validation, with all before it."""
@@ -38,16 +32,6 @@ class Curves:
             return
         self._drawn = history[-1]["update"]
         draw(history, self.start, self.folder / CURVES_FILE)
-        if self._log:
-            for name, value in scalars_of(history[-1]).items():
-                self._log.add_scalar(name, value, self._drawn)
-            self._log.flush()
-
-
-def scalars_of(moment: dict[str, Any]) -> dict[str, float]:
-    """A validation's figures by the names they are logged under."""
-    valid = {f"valid/{genre}": figures["nll"] for genre, figures in moment["valid"].items()}
-    return {"train": moment["train"], **valid, "copy_rate": moment["copy_rate"], "old_change": moment["old_change"]}
 
 
 def draw(history: list[dict[str, Any]], start: float, path: Path) -> None:

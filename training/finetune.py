@@ -30,6 +30,7 @@ from training.merging import merged
 from training.pieces import Names
 from training.recipe import Recipe, Tuning, Widths
 from training.replay import Replay
+from training.running import sums_by_genre
 from training.state import Snapshot
 from training.valid import choose, nll_by_genre
 
@@ -152,7 +153,7 @@ class FineTuning(Training):
         both = side_by_side(segment, replayed) if replayed else segment
         state = self._carried(both.fresh.to(self.device))
         target = both.target.to(self.device)
-        with precision(self.device):
+        with precision(self.device, self.recipe.precision):
             logits, state = self.network(both.inputs.to(self.device), both.conditions.to(self.device), state)
         own = segment.target.shape[1]
         losses = field_nll({name: each[:, :own] for name, each in logits.items()}, target[:, :own])
@@ -162,6 +163,8 @@ class FineTuning(Training):
             theirs = {name: each[:, own:] for name, each in logits.items()}
             loss = nll + self.how.replay_weight * self._strayed(theirs, replayed)
         self._step(loss)
+        labels = segment.conditions.labels
+        self.running.take(sums_by_genre(losses, segment.target, labels, len(self.names.genres)))
         self._count(segment.notes, float(nll.detach()))
         self.state = tuple((h.detach(), c.detach()) for h, c in state)
 
@@ -187,7 +190,7 @@ class FineTuning(Training):
 
     def _strayed(self, logits: dict[str, Tensor], segment: Segment) -> Tensor:
         """Nats a note by which the network's choices in the base's songs stray from the base's (Kullback-Leibler)."""
-        with torch.no_grad(), precision(self.device):
+        with torch.no_grad(), precision(self.device, self.recipe.precision):
             wanted, self.base_state = self.base_network(
                 segment.inputs.to(self.device),
                 segment.conditions.to(self.device),
@@ -228,7 +231,7 @@ class FineTuning(Training):
         return max(self.changes.values(), default=0.0)
 
     def _nll(self, held: Held) -> Figures:
-        sums = nll_by_genre(self.network, held, self.names, self.device)
+        sums = nll_by_genre(self.network, held, self.names, self.device, self.recipe.precision)
         return {genre: total.per_note() for genre, total in sorted(sums.items())}
 
     def _judge(self, figures: Figures, change: float) -> None:

@@ -1,12 +1,14 @@
 """Parallel lanes of whole pieces, cut into segments: truncated back-propagation with carried state.
 
 A lane plays one piece from its first step to its last; only the last segment of a piece is padded (about 1 %).
-The stream is a pure function of its seed and resumes from a few integers (``state``).
+The stream is a pure function of its seed and resumes from a few integers (``state``). What is in memory are the pieces
+that are being played, as small as can be; of a corpus on disk no more than that. Where several processes train, each
+follows which piece begins in which lane, and lays out its own lanes only: together they play what one would.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
 import numpy as np
@@ -14,7 +16,9 @@ import torch
 
 from composer.network import Conditions, StepInputs
 from midi_data.pieces import Piece, Shard
+from midi_data.steps import step_count
 from training.pieces import LanePiece, Names, Variation, draw_variation, lane_piece
+from training.ranks import share
 from training.recipe import Recipe
 
 IGNORED = -100
@@ -39,28 +43,32 @@ class _Lane:
     piece: int
     variation: Variation
     at: int
-    data: LanePiece
+    length: int
+    data: LanePiece | None
+    """``None`` in another process's lane."""
 
 
 class LaneStream:
-    """An endless, seeded stream of training segments."""
+    """An endless, seeded stream of training segments of the ``own`` lanes (all, if left out)."""
 
-    def __init__(self, held: list[Held], names: Names, recipe: Recipe) -> None:
+    def __init__(self, held: list[Held], names: Names, recipe: Recipe, own: slice | None = None) -> None:
         self._held, self._names, self._recipe = held, names, recipe
+        self._own = range(recipe.lanes)[own or slice(None)]
         self._rng = np.random.default_rng(recipe.seed)
         self._order: list[int] = []
         self._lanes: list[_Lane | None] = [None] * recipe.lanes
 
     def next(self) -> Segment:
-        """The next segment of every lane."""
+        """The next segment of every own lane."""
         fresh = []
         for index, lane in enumerate(self._lanes):
-            begins = lane is None or lane.at >= len(lane.data)
+            begins = lane is None or lane.at >= lane.length
             if begins:
-                self._lanes[index] = self._begin()
+                self._lanes[index] = self._begin(index)
             fresh.append(begins)
         lanes = [lane for lane in self._lanes if lane is not None]
-        segment = cut([(lane.data, lane.at) for lane in lanes], self._recipe.steps, fresh)
+        laid = [(lane.data, lane.at) for lane in lanes if lane.data is not None]
+        segment = cut(laid, self._recipe.steps, [fresh[index] for index in self._own])
         for lane in lanes:
             lane.at += self._recipe.steps
         return segment
@@ -92,19 +100,21 @@ class LaneStream:
         self._order = list(state["order"])
         for index, (piece, at, semitones, velocity, tempo, untold, *rest) in enumerate(state["lanes"]):
             variation = Variation(semitones, velocity, tempo, tuple(untold), *rest)
-            self._lanes[index] = _Lane(piece, variation, at, self._lay_out(piece, variation))
+            self._lanes[index] = self._lane(index, piece, variation, at)
 
-    def _begin(self) -> _Lane:
+    def _begin(self, index: int) -> _Lane:
         if not self._order:
             self._order = self._draw_order()
         piece = self._order.pop()
         shard, facts = self._held[piece]
         variation = draw_variation(self._rng, shard.events(facts), self._recipe.augmentation)
-        return _Lane(piece, variation, 0, self._lay_out(piece, variation))
+        return self._lane(index, piece, variation, 0)
 
-    def _lay_out(self, piece: int, variation: Variation) -> LanePiece:
+    def _lane(self, index: int, piece: int, variation: Variation, at: int) -> _Lane:
         shard, facts = self._held[piece]
-        return lane_piece(facts, shard.events(facts), self._names, variation)
+        events = shard.events(facts)
+        laid = compact(lane_piece(facts, events, self._names, variation)) if index in self._own else None
+        return _Lane(piece, variation, at, step_count(events), laid)
 
     def _draw_order(self) -> list[int]:
         """Every piece as often as its genre's weight says; the broken part of a weight by chance."""
@@ -114,13 +124,38 @@ class LaneStream:
         return order or self._rng.permutation(len(weights)).tolist()
 
 
+def compact(piece: LanePiece) -> LanePiece:
+    """The same classes in a third of the memory: none is beyond 16 bits, and bars' numbers fit in 32."""
+    small = {}
+    for name in (*_STEPPED, "bar", "bar_after"):
+        column = getattr(piece, name)
+        if column.dtype.kind == "i":
+            small[name] = column.astype(np.int32 if name.startswith("bar") else np.int16)
+    return replace(piece, **small)
+
+
+def split(segment: Segment, count: int) -> list[Segment]:
+    """``segment`` as ``count`` shares of its lanes."""
+    lanes = segment.target.shape[1]
+    return [_of_lanes(segment, share(lanes, index, count)) for index in range(count)] if count > 1 else [segment]
+
+
+def _of_lanes(segment: Segment, lanes: slice) -> Segment:
+    inputs = {each.name: getattr(segment.inputs, each.name)[:, lanes] for each in fields(StepInputs)}
+    conditions = Conditions(segment.conditions.labels[lanes], segment.conditions.band[lanes])
+    target = segment.target[:, lanes]
+    notes = int((target[..., 0] >= 0).sum())
+    return Segment(StepInputs(**inputs), conditions, target, segment.fresh[lanes], notes)
+
+
 def cut(pieces: list[tuple[LanePiece, int]], steps: int, fresh: list[bool]) -> Segment:
     """``steps`` steps from each (piece, first step), padded where a piece ends."""
     columns = {}
     for name in _STEPPED:
         whole = [getattr(piece, name)[at : at + steps] for piece, at in pieces]
         padding = IGNORED if name == "target" else 0
-        columns[name] = np.stack([_padded(part, steps, padding) for part in whole], axis=1)
+        column = np.stack([_padded(part, steps, padding) for part in whole], axis=1)
+        columns[name] = column.astype(np.int64) if column.dtype.kind == "i" else column
     for name, bar in (("levels", "bar"), ("levels_after", "bar_after")):
         rows = [piece.levels[getattr(piece, bar)[at : at + steps]] for piece, at in pieces]
         columns[name] = np.stack([_padded(part, steps, 0) for part in rows], axis=1)

@@ -1,7 +1,9 @@
 """The training loop: segments in, updates out, best weights kept. Resumes exactly (same seed, same CPU).
 
 Adam with decoupled decay, linear warm-up and cosine decay, gradient clipping, an exponential moving average of the
-weights (which is what is validated and shipped). Knows no file of music: pieces come in as shards.
+weights (which is what is validated and shipped). Several processes (``training.ranks``) share the lanes of one
+training, and each may play its share in parts: an update is of all lanes, whoever plays them. Knows no file of music:
+pieces come in as shards.
 """
 
 from __future__ import annotations
@@ -19,12 +21,15 @@ from composer.checkpoint import Checkpoint, save_checkpoint
 from composer.network import Dropouts, Network, State, field_nll
 from composer.shapes import NetworkShape
 from midi_data.pieces import Piece, Shard
-from training.devices import precision
+from training.ceiling import BareLstm
+from training.devices import in_bf16, precision
 from training.errors import TrainingError
 from training.export import checkpoint_of
-from training.lanes import LaneStream, Segment
+from training.lanes import LaneStream, Segment, split
 from training.pieces import Names
+from training.ranks import Ranks, average_gradients, share
 from training.recipe import Recipe
+from training.running import RunningNll, sums_by_genre
 from training.state import Snapshot, load_snapshot, optimizer_tensors, restore_optimizer, save_snapshot
 from training.valid import choose, nll_by_genre
 
@@ -33,7 +38,11 @@ Held = list[tuple[Shard, Piece]]
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """Where a training stands. ``nll``: the running training figure in nats a note; ``valid``: the latest per genre."""
+    """Where a training stands. ``nll``: the running training figure in nats a note; ``valid``: the latest per genre.
+
+    ``bare_notes_per_second``: what a bare LSTM of the network's shape reaches (``training.ceiling``), 0 where it was
+    not measured; ``train``: as ``valid``, the running training figures.
+    """
 
     update: int
     updates: int
@@ -43,6 +52,13 @@ class Report:
     valid: dict[str, dict[str, float]] = field(default_factory=dict)
     best: float = math.inf
     validated_at: int = -1
+    bare_notes_per_second: float = 0.0
+    train: dict[str, dict[str, float]] = field(default_factory=dict)
+
+    @property
+    def of_bare_lstm(self) -> float | None:
+        """Notes a second as a share of a bare LSTM's."""
+        return self.notes_per_second / self.bare_notes_per_second if self.bare_notes_per_second else None
 
 
 OnReport = Callable[[Report], None]
@@ -61,10 +77,11 @@ class Training:
         device: torch.device,
         *,
         minutes: float | None = None,
+        ranks: Ranks | None = None,
     ) -> None:
         torch.manual_seed(recipe.seed)
         self.recipe, self.names, self.folder, self.device = recipe, names, folder, device
-        self.minutes = minutes
+        self.minutes, self.ranks = minutes, ranks or Ranks(device)
         self.train_pieces, self.valid_pieces = train, choose(valid, recipe.valid_notes_a_genre)
         shape = NetworkShape(len(names.genres), len(names.styles), **recipe.widths.model_dump())
         self.network = Network(shape, Dropouts(**recipe.dropouts.model_dump())).to(device)
@@ -73,7 +90,12 @@ class Training:
         self.optimizer = torch.optim.AdamW(
             self.named.values(), lr=recipe.learning_rate, weight_decay=recipe.weight_decay, fused=True
         )
-        self.stream = LaneStream(train, names, recipe)
+        if not self.ranks.first:  # weights begin alike, dropout differs
+            torch.manual_seed(self.ranks.seed(recipe.seed))
+        self.own = self.ranks.own(recipe.lanes)
+        self.stream = LaneStream(train, names, recipe, self.own)
+        self.bare = self._bare_lstm()
+        self.running = RunningNll(names.genres)
         self.state: State | None = None
         self.update = 0
         self.seconds = 0.0
@@ -89,11 +111,15 @@ class Training:
         while not self._finished():
             begun = time.monotonic()
             self._one_update(self.stream.next())
-            self.seconds += time.monotonic() - begun
+            waited = time.monotonic() - last_saved > snapshot_seconds
+            seconds, save = self.ranks.from_first(time.monotonic() - begun, waited)
+            self.seconds += seconds
+            if self.bare:
+                self.bare.measure_now_and_then(self.update)
             validated = self._validation_is_due() or self._finished()
             if validated:
                 self._validate()
-            if validated or time.monotonic() - last_saved > snapshot_seconds:
+            if validated or save:
                 self.save()
                 last_saved = time.monotonic()
             on_report(self._report())
@@ -117,31 +143,61 @@ class Training:
         floor = recipe.final_learning_rate_ratio
         return recipe.learning_rate * warm * (floor + (1 - floor) * 0.5 * (1 + math.cos(math.pi * self.progress)))
 
+    def _bare_lstm(self) -> BareLstm | None:
+        """The measure for this process's lanes; a lesson's batch is another, and has none."""
+        recipe = self.recipe
+        if recipe.tuning:
+            return None
+        lanes = -(-(self.own.stop - self.own.start) // recipe.accumulate)
+        dtype = torch.bfloat16 if in_bf16(self.device, recipe.precision) else torch.float32
+        return BareLstm(recipe.widths, lanes, recipe.steps, self.device, dtype)
+
     def _one_update(self, segment: Segment) -> None:
         for group in self.optimizer.param_groups:
             group["lr"] = self._rate()
-        state = self._carried(segment.fresh.to(self.device))
-        with precision(self.device):
+        played = []
+        for index, part in enumerate(split(segment, self.recipe.accumulate)):
+            lanes = share(segment.target.shape[1], index, self.recipe.accumulate)
+            played.append(self._play(part, self._carried(part.fresh.to(self.device), lanes), segment.notes))
+        self.state = side_by_side([state for state, _ in played])
+        self._finish(self.ranks.total(torch.stack([sums for _, sums in played]).sum(0)), segment.notes)
+        self._average_weights()
+
+    def _play(self, segment: Segment, state: State | None, notes: int) -> tuple[State, torch.Tensor]:
+        """Add the gradients of ``segment``, one of the parts that have ``notes`` together.
+
+        Returns the state after it, and its sums by genre and field.
+        """
+        with precision(self.device, self.recipe.precision):
             logits, state = self.network(segment.inputs.to(self.device), segment.conditions.to(self.device), state)
         losses = field_nll(logits, segment.target.to(self.device))
-        loss = torch.stack([losses[name].sum() for name in losses]).sum() / max(segment.notes, 1)
+        loss = torch.stack([losses[name].sum() for name in losses]).sum() / max(notes, 1)
         loss.backward()  # type: ignore[no-untyped-call]
+        sums = sums_by_genre(losses, segment.target, segment.conditions.labels, len(self.names.genres))
+        return tuple((h.detach(), c.detach()) for h, c in state), sums
+
+    def _finish(self, sums: torch.Tensor, own_notes: int) -> None:
+        """Step by the gradients of what everybody played, whose ``sums`` by genre and field these are."""
+        notes = int(sums[:, -1].sum())
+        average_gradients(list(self.named.values()), own_notes, notes, self.ranks)
+        self._descend()
+        self.update += 1
+        self.notes += notes
+        self.running.take(sums)
+        nll = float(sums[:, :-1].sum()) / max(notes, 1)
+        self.running_nll = nll if math.isnan(self.running_nll) else 0.98 * self.running_nll + 0.02 * nll
+
+    def _descend(self) -> None:
         torch.nn.utils.clip_grad_norm_(self.named.values(), self.recipe.gradient_norm)
         self.optimizer.step()
         self.optimizer.zero_grad(set_to_none=True)
-        self.state = tuple((h.detach(), c.detach()) for h, c in state)
-        self.update += 1
-        self.notes += segment.notes
-        self._average_weights()
-        nll = float(loss.detach())
-        self.running_nll = nll if math.isnan(self.running_nll) else 0.98 * self.running_nll + 0.02 * nll
 
-    def _carried(self, fresh: torch.Tensor) -> State | None:
-        """The state of the last segment, emptied in lanes where a new piece begins."""
+    def _carried(self, fresh: torch.Tensor, lanes: slice = slice(None)) -> State | None:
+        """The state of the last segment in ``lanes``, emptied where a new piece begins."""
         if self.state is None:
             return None
         keep = (~fresh).view(1, -1, 1)
-        return tuple((h * keep, c * keep) for h, c in self.state)
+        return tuple((h[:, lanes] * keep, c[:, lanes] * keep) for h, c in self.state)
 
     @torch.no_grad()
     def _average_weights(self) -> None:
@@ -149,8 +205,15 @@ class Training:
         torch._foreach_lerp_(list(self.average.values()), list(self.named.values()), 1 - decay)
 
     def _validate(self) -> None:
+        if self.ranks.first:
+            self._judge_average()
+        (since_best,) = self.ranks.from_first(self.since_best)
+        self.since_best = int(since_best)
+
+    def _judge_average(self) -> None:
+        """Validate the averaged weights, keep them if they are better than ever."""
         with Swapped(self.named, self.average):
-            sums = nll_by_genre(self.network, self.valid_pieces, self.names, self.device)
+            sums = nll_by_genre(self.network, self.valid_pieces, self.names, self.device, self.recipe.precision)
             figures = {genre: total.per_note() for genre, total in sorted(sums.items())}
             # Every genre counts alike: the small ones are what people ask for.
             mean = sum(figure["nll"] for figure in figures.values()) / max(len(figures), 1)
@@ -181,7 +244,10 @@ class Training:
         valid = self.history[-1]["valid"] if self.history else {}
         total = self.recipe.updates if self.minutes is None else round(self.update / max(self.progress, 1e-9))
         when = self.history[-1]["update"] if self.history else -1
-        return Report(self.update, total, self.running_nll, per_second, left, valid, self.best, when)
+        bare = self.bare.notes_per_second * self.ranks.count if self.bare else 0.0
+        return Report(
+            self.update, total, self.running_nll, per_second, left, valid, self.best, when, bare, self.running.figures()
+        )
 
     @torch.no_grad()
     def start_from(self, base: Checkpoint) -> None:
@@ -201,45 +267,71 @@ class Training:
             self.average[name].copy_(parameter)
 
     def save(self) -> None:
-        """Write a snapshot that ``resume`` goes on from."""
+        """Write a snapshot that ``resume`` goes on from: the first process does, of all lanes."""
         tensors = {f"network.{n}": p.detach() for n, p in self.named.items()}
         tensors |= {f"average.{n}": p for n, p in self.average.items()}
         tensors |= optimizer_tensors(self.optimizer, self.named)
-        tensors["random.cpu"] = torch.get_rng_state()
-        for index, (hidden, cell) in enumerate(self.state or ()):
+        tensors |= self._random_numbers()
+        for index, pair in enumerate(self.state or ()):
+            hidden, cell = (self.ranks.of_all_lanes(each, self.recipe.lanes) for each in pair)
             tensors |= {f"state.{index}.hidden": hidden, f"state.{index}.cell": cell}
+        if not self.ranks.first:
+            return
         more_tensors, more_facts = self._more_state()
         facts = {name: getattr(self, name) for name in _COUNTERS} | more_facts
+        facts |= {"stream": self.stream.state(), "running": self.running.state()}
         save_snapshot(
-            Snapshot(
-                tensors | more_tensors,
-                {**facts, "stream": self.stream.state(), "recipe": asdict_recipe(self.recipe)},
-            ),
-            self.folder / "snapshot",
+            Snapshot(tensors | more_tensors, {**facts, "recipe": asdict_recipe(self.recipe)}), self.folder / "snapshot"
         )
 
+    def _random_numbers(self) -> dict[str, torch.Tensor]:
+        """Where each process's generators stand."""
+        kinds = {"cpu": torch.get_rng_state()}
+        if self.device.type == "cuda":
+            kinds["cuda"] = torch.cuda.get_rng_state(self.device)
+        return {
+            _random_name(kind, rank): state
+            for kind, own in kinds.items()
+            for rank, state in enumerate(self.ranks.every(own))
+        }
+
     def resume(self) -> None:
-        """Go on from the folder's snapshot. Raises ``TrainingError`` when there is none."""
+        """Go on from the folder's snapshot, with any number of processes.
+
+        Exactly as if it had not stopped with as many as before. Raises ``TrainingError`` when there is no snapshot.
+        """
         snapshot = load_snapshot(self.folder / "snapshot")
         with torch.no_grad():
             for name, parameter in self.named.items():
                 parameter.copy_(snapshot.tensors[f"network.{name}"])
                 self.average[name].copy_(snapshot.tensors[f"average.{name}"])
         restore_optimizer(self.optimizer, self.named, snapshot.tensors)
-        torch.set_rng_state(snapshot.tensors["random.cpu"])
-        layers = range(self.recipe.widths.layers)
-        if "state.0.hidden" in snapshot.tensors:
-            self.state = tuple(
-                (
-                    snapshot.tensors[f"state.{i}.hidden"].to(self.device),
-                    snapshot.tensors[f"state.{i}.cell"].to(self.device),
-                )
-                for i in layers
-            )
         for name in _COUNTERS:
             setattr(self, name, snapshot.facts[name])
+        self._restore_random_numbers(snapshot)
+        own = self.own if self.ranks.count > 1 else slice(None)
+        if "state.0.hidden" in snapshot.tensors:
+            kinds = ("hidden", "cell")
+            self.state = tuple(
+                (hidden[:, own].to(self.device), cell[:, own].to(self.device))
+                for hidden, cell in (
+                    [snapshot.tensors[f"state.{layer}.{kind}"] for kind in kinds]
+                    for layer in range(self.recipe.widths.layers)
+                )
+            )
         self.stream.restore(snapshot.facts["stream"])
+        self.running.restore(snapshot.facts.get("running"))
         self._restore_more(snapshot)
+
+    def _restore_random_numbers(self, snapshot: Snapshot) -> None:
+        own = snapshot.tensors.get(_random_name("cpu", self.ranks.rank))
+        if own is None:  # a process that was not there before
+            torch.manual_seed(self.ranks.seed(self.recipe.seed, self.update))
+            return
+        torch.set_rng_state(own)
+        on_gpu = snapshot.tensors.get(_random_name("cuda", self.ranks.rank))
+        if on_gpu is not None and self.device.type == "cuda":
+            torch.cuda.set_rng_state(on_gpu, self.device)
 
     def _more_state(self) -> tuple[dict[str, torch.Tensor], dict[str, Any]]:
         """Tensors and facts that a training of another kind adds to a snapshot."""
@@ -258,6 +350,18 @@ def curve_of(history: list[dict[str, Any]]) -> list[tuple[int, float, float]]:
         (each["notes"], each["train"], sum(v["nll"] for v in each["valid"].values()) / max(len(each["valid"]), 1))
         for each in history
     ]
+
+
+def side_by_side(states: list[State]) -> State:
+    """The states of neighbouring lanes as one."""
+    return tuple(
+        (torch.cat([state[layer][0] for state in states], 1), torch.cat([state[layer][1] for state in states], 1))
+        for layer in range(len(states[0]))
+    )
+
+
+def _random_name(kind: str, rank: int) -> str:
+    return f"random.{kind}" + (f".{rank}" if rank else "")
 
 
 def asdict_recipe(recipe: Recipe) -> dict[str, object]:

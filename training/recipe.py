@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import tomllib
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from training.errors import RecipeError
+
+Precision = Literal["auto", "bf16", "fp32"]
+"""``bf16`` mixes it with full precision; ``auto`` does so where the chip has bf16 arithmetic."""
 
 
 class _Table(BaseModel):
@@ -70,6 +73,8 @@ class Recipe(_Table):
     updates: int = Field(default=4000, ge=1)
     lanes: int = Field(default=64, ge=1)
     steps: int = Field(default=96, ge=2)
+    accumulate: int = Field(default=1, ge=1, description="shares of the lanes played one after another, to save memory")
+    precision: Precision = Field(default="auto", description="see Precision")
     learning_rate: float = Field(default=2e-3, gt=0)
     warm_up_updates: int = Field(default=150, ge=0)
     final_learning_rate_ratio: float = Field(default=0.02, ge=0, le=1)
@@ -84,6 +89,14 @@ class Recipe(_Table):
     dropouts: DropoutRates = DropoutRates()
     augmentation: Augmentation = Augmentation()
     tuning: Tuning | None = None
+
+    @model_validator(mode="after")
+    def _shares(self) -> Recipe:
+        if self.accumulate > self.lanes:
+            raise ValueError(f"accumulate is at most lanes, {self.lanes}")
+        if self.tuning and self.accumulate > 1:
+            raise ValueError("accumulate is 1 where there is [tuning]: a lesson's lanes are played at once")
+        return self
 
 
 def read_recipe(path: Path, **changes: Any) -> Recipe:

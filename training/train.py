@@ -2,12 +2,14 @@
 
 Either a lesson (``training.teaching``: one genre more for a finished checkpoint, the usual case) or a training anew by
 a recipe. A lesson's checkpoint ends among one's own genres (``composer.registry``) unless the order says otherwise.
+Of several processes that train together (``training.ranks``) only the first speaks and writes.
 """
 
 from __future__ import annotations
 
 import os
 import shutil
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -20,10 +22,12 @@ from composer.registry import add, check_name, check_spelling, own_checkpoint
 from midi_data.genres import genre_by_name, plain_name
 from midi_data.pieces import Piece, Shard, all_pieces, open_shard, open_shards
 from midi_data.prepare import prepare
-from training.devices import DeviceName, pick_device
+from training.devices import DeviceName
 from training.errors import TrainingError
+from training.events_log import EventsLog
 from training.loop import Report, Training
 from training.pieces import Names
+from training.ranks import Ranks, joined
 from training.recipe import Recipe, read_recipe
 from training.splitting import as_genre, hold_out
 
@@ -54,6 +58,8 @@ class Order:
     licence: str = NOT_STATED
     seed: int | None = None
     snapshot_seconds: float = 120.0
+    tensorboard: Path | None = None
+    """Where TensorBoard's log goes, if anywhere."""
 
 
 class Listener(Protocol):
@@ -66,6 +72,27 @@ class Listener(Protocol):
         """Once an update."""
 
 
+class Silent:
+    """The ``Listener`` of all processes but the first."""
+
+    def note(self, text: str) -> None:
+        """Said by the first."""
+
+    def __call__(self, report: Report) -> None:
+        """Said by the first."""
+
+
+class _Logged:
+    """A ``Listener`` whose reports go to TensorBoard's log as well."""
+
+    def __init__(self, listener: Listener, log: EventsLog) -> None:
+        self.note, self._listener, self._log = listener.note, listener, log
+
+    def __call__(self, report: Report) -> None:
+        self._log(report)
+        self._listener(report)
+
+
 def run_training(order: Order, listener: Listener) -> Path:
     """Train as ordered; returns the checkpoint's path.
 
@@ -75,9 +102,31 @@ def run_training(order: Order, listener: Listener) -> Path:
         torch.set_num_threads(max(1, len(os.sched_getaffinity(0))) if hasattr(os, "sched_getaffinity") else 1)
     _check_genre(order)
     recipe = recipe_of(order)
+    with joined(order.device) as ranks:
+        check_sharing(order, recipe, ranks.count)
+        if not ranks.first or order.tensorboard is None:
+            return _trained(order, recipe, listener if ranks.first else Silent(), ranks)
+        with closing(EventsLog(order.tensorboard)) as log:
+            return _trained(order, recipe, _Logged(listener, log), ranks)
+
+
+def _trained(order: Order, recipe: Recipe, listener: Listener, ranks: Ranks) -> Path:
+    return _lesson(order, recipe, listener) if recipe.tuning else _anew(order, recipe, listener, ranks)
+
+
+def check_sharing(order: Order, recipe: Recipe, processes: int) -> None:
+    """Raise ``TrainingError`` for what ``processes`` cannot do together."""
+    if processes < 1:
+        raise TrainingError(f"--processes is 1 at least, not {processes}")
+    if processes == 1:
+        return
     if recipe.tuning:
-        return _lesson(order, recipe, listener)
-    return _anew(order, recipe, listener)
+        raise TrainingError(f"a lesson is taught by one process, not {processes}; --from-scratch takes several")
+    if order.midi:
+        raise TrainingError("several processes train from --corpus: riffbird corpus prepare makes one of --midi")
+    if recipe.lanes < processes * recipe.accumulate:
+        raise TrainingError(f"lanes is {processes * recipe.accumulate} at least (processes × accumulate), "
+                            f"not {recipe.lanes}")  # fmt: skip
 
 
 def recipe_of(order: Order) -> Recipe:
@@ -123,16 +172,15 @@ def _is_shipped(genre: str) -> bool:
     return plain_name(genre) in genre_by_name()
 
 
-def _anew(order: Order, recipe: Recipe, listener: Listener) -> Path:
+def _anew(order: Order, recipe: Recipe, listener: Listener, ranks: Ranks) -> Path:
     """Train all weights on all pieces, from scratch or on from a base of the same widths."""
     if order.from_scratch and order.base:
         raise TrainingError(f"--from-scratch has no --base, here is {order.base}")
-    device = pick_device(order.device)
     train, valid = gather(order, recipe, listener)
     names = names_of(train, order.base)
     _say_amounts(train, valid, listener)
     folder = DATA_FOLDER / "trainings" / recipe.name
-    training = Training(recipe, train, valid, names, folder, device, minutes=order.minutes)
+    training = Training(recipe, train, valid, names, folder, ranks.device, minutes=order.minutes, ranks=ranks)
     if order.resume:
         training.resume()
         listener.note(f"going on from update {training.update}")
@@ -140,6 +188,8 @@ def _anew(order: Order, recipe: Recipe, listener: Listener) -> Path:
         training.start_from(load_checkpoint(order.base))
     training.run(listener, snapshot_seconds=order.snapshot_seconds)
     out = order.out or DATA_FOLDER / "checkpoints" / f"{recipe.name}.safetensors"
+    if not ranks.first:
+        return out
     return deliver(folder / "best.safetensors", out)
 
 

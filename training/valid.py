@@ -13,6 +13,7 @@ from midi_data.pieces import Piece, Shard
 from training.devices import precision
 from training.lanes import cut
 from training.pieces import LanePiece, Names, Variation, lane_piece
+from training.recipe import Precision
 
 _LANES = 48
 _STEPS = 256
@@ -47,7 +48,11 @@ def choose(held: list[tuple[Shard, Piece]], notes_a_genre: int) -> list[tuple[Sh
 
 @torch.no_grad()
 def nll_by_genre(
-    network: Network, held: list[tuple[Shard, Piece]], names: Names, device: torch.device
+    network: Network,
+    held: list[tuple[Shard, Piece]],
+    names: Names,
+    device: torch.device,
+    wanted: Precision = "auto",
 ) -> dict[str, FieldSums]:
     """Sums for each genre over whole pieces, each told its genre, band, tempo and meters only."""
     was_training = network.training
@@ -57,7 +62,7 @@ def nll_by_genre(
     for first in range(0, len(ordered), _LANES):
         group = ordered[first : first + _LANES]
         pieces = [lane_piece(piece, shard.events(piece), names, Variation()) for shard, piece in group]
-        for (_, piece), losses in zip(group, _piece_sums(network, pieces, device), strict=True):
+        for (_, piece), losses in zip(group, _piece_sums(network, pieces, device, wanted), strict=True):
             sums[piece.genre].notes += piece.count
             for name, value in zip(FIELDS, losses, strict=True):
                 sums[piece.genre].sums[name] += value
@@ -65,12 +70,14 @@ def nll_by_genre(
     return dict(sums)
 
 
-def _piece_sums(network: Network, pieces: list[LanePiece], device: torch.device) -> list[list[float]]:
+def _piece_sums(
+    network: Network, pieces: list[LanePiece], device: torch.device, wanted: Precision
+) -> list[list[float]]:
     total = torch.zeros(len(pieces), len(FIELDS), device=device, dtype=torch.float64)
     state: State | None = None
     for at in range(0, max(map(len, pieces)), _STEPS):
         segment = cut([(piece, at) for piece in pieces], _STEPS, [at == 0] * len(pieces))
-        with precision(device):
+        with precision(device, wanted):
             logits, state = network(segment.inputs.to(device), segment.conditions.to(device), state)
         losses = field_nll(logits, segment.target.to(device))
         total += torch.stack([losses[name].sum(0) for name in FIELDS], dim=-1).double()

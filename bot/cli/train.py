@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, cast
@@ -47,20 +48,25 @@ def train(
     ] = None,
     device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
     resume: Annotated[bool, typer.Option("--resume", help="Go on where this training was broken off.")] = False,
+    processes: Annotated[
+        int, typer.Option(help="Processes (one a GPU with cuda) that train one network together, from a --corpus.")
+    ] = 1,
+    tensorboard: Annotated[Path | None, typer.Option(help="Folder for TensorBoard's log (default: no log).")] = None,
     queue: Annotated[bool, typer.Option("--queue", help="Let a worker of the service train, and wait for it.")] = False,
 ) -> None:
     """Teach the band a genre from MIDI files, or train a network anew."""
     if queue:
         from bot.cli.train_queue import train_in_queue
 
-        if corpus or recipe or base or from_scratch or resume or device != "auto":
+        if corpus or recipe or base or from_scratch or resume or tensorboard or processes != 1 or device != "auto":
             raise CommandRefusedError("--queue takes --genre, --midi, --minutes, --updates, --licence, --out, no other")
         told = stated_licence(licence, midi) if midi else NOT_STATED
         say(str(train_in_queue(genre=genre, midi=midi, minutes=minutes, updates=updates, licence=told, out=out)))
         return
     check(midi, corpus, device, minutes, updates)
     from bot.cli.train_display import Display
-    from training.train import Order, run_training
+    from training.ranks import speaks
+    from training.train import Order, check_sharing, recipe_of, run_training
 
     order = Order(
         genre=genre,
@@ -75,11 +81,18 @@ def train(
         resume=resume,
         from_scratch=from_scratch,
         licence=stated_licence(licence, midi) if midi else NOT_STATED,
+        tensorboard=tensorboard,
     )
+    if processes != 1:
+        from training.launch import become_processes, without
+
+        check_sharing(order, recipe_of(order), processes)
+        become_processes("bot.cli.main", without(sys.argv[1:], "--processes"), processes)
     with progress_bar() as bar:
         written = run_training(order, Display(bar))
-    tell("done")
-    say(str(written))
+    if speaks():
+        tell("done")
+        say(str(written))
 
 
 def check(midi: Path | None, corpus: Path | None, device: str, minutes: float | None, updates: int | None) -> None:

@@ -37,7 +37,7 @@ class Display:
             tell(self._line(report))
             warn(report)
         if self._bar and self._task is not None:
-            note = f"{report.nll:.3f} nats a note · {report.notes_per_second:,.0f} notes/s · best {report.best:.3f}"
+            note = f"{report.nll:.3f} nats a note · {speed(report)} · best {report.best:.3f}"
             curve = f" · {sparkline(self._curve)}" if len(self._curve) > 1 else ""
             self._bar.update(self._task, total=report.updates, completed=report.update, note=note + curve)
 
@@ -45,9 +45,14 @@ class Display:
         shown = ", ".join(f"{genre} {figures['nll']:.3f}" for genre, figures in report.valid.items())
         return (
             f"update {report.update}/{report.updates}: train {report.nll:.3f}, valid {shown}{watched(report)} "
-            f"({report.notes_per_second:,.0f} notes/s, {report.seconds_left / 60:.0f} min left) "
-            + sparkline(self._curve)
+            f"({speed(report)}, {report.seconds_left / 60:.0f} min left) " + sparkline(self._curve)
         )
+
+
+def speed(report: Report) -> str:
+    """Notes a second, beside what a bare LSTM of that shape reaches where that was measured."""
+    told = f"{report.notes_per_second:,.0f} notes/s"
+    return told if report.of_bare_lstm is None else f"{told}, {report.of_bare_lstm:.0%} of a bare LSTM"
 
 
 def watched(report: Report | TuningReport) -> str:

@@ -1,0 +1,30 @@
+"""``riffbird train --processes N``: the same command N times on this machine, through torchrun.
+
+Becomes torchrun, so that whoever ends this process ends all. Knows no training.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+from typing import NoReturn
+
+
+def become_processes(module: str, arguments: Sequence[str], processes: int) -> NoReturn:
+    """Replace this process by torchrun with ``processes`` of ``python -m module arguments``."""
+    environment = dict(os.environ)
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    environment.setdefault("OMP_NUM_THREADS", str(max(1, cores // processes)))
+    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", str(processes)]
+    os.execve(sys.executable, [*command, "-m", module, *arguments], environment)  # noqa: S606  our own command
+
+
+def without(arguments: Sequence[str], option: str) -> list[str]:
+    """``arguments`` without ``option`` and its value."""
+    left, skip = [], False
+    for argument in arguments:
+        if not skip and argument != option and not argument.startswith(f"{option}="):
+            left.append(argument)
+        skip = not skip and argument == option
+    return left
