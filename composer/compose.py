@@ -5,33 +5,29 @@ Each song has its own generator and is the same bit for bit whatever else is in 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
 from composer.checkpoint import Checkpoint
-from composer.constraints import ended
+from composer.choosing import Space, choose
+from composer.conditions import bar_clock
+from composer.constraints import Classes
 from composer.engine import Engine, EngineState
+from composer.heads import Heads
 from composer.plan import Plan
-from composer.sampling import SamplingParameters, choose, masked, neighbour_distance, parameters_for
+from composer.sampling import SamplingParameters, parameters_for
 from composer.writer import SongWriter
+from midi_data.arrangement import LEVEL_CLASSES
 from midi_data.events import FIELDS, VOCABULARY
 from midi_data.song import Song
+from midi_data.steps import LAGS
 
 OnProgress = Callable[[float], None]
 How = Callable[[float, float], SamplingParameters]
 STEPS_BETWEEN_REPORTS = 50
-
-
-@dataclass(frozen=True, slots=True)
-class _Space:
-    """A field's tied embedding table (V, E) and its step size."""
-
-    table: NDArray[np.float64]
-    distance: float
 
 
 class Band:
@@ -42,7 +38,8 @@ class Band:
         self.checkpoint = checkpoint
         self._how = how
         self.engine = Engine(checkpoint)
-        self._spaces: dict[str, _Space] = {}
+        tables = {field: checkpoint.weights[f"tables.{field}.weight"] for field in FIELDS}
+        self._spaces = {field: Space.of(table[:-1].astype(np.float64)) for field, table in tables.items()}
 
     def compose(self, plans: Sequence[Plan], on_progress: OnProgress | None = None) -> list[Song]:
         """The songs of ``plans``, in order. ``on_progress`` hears 0 … 1 of the whole batch."""
@@ -51,80 +48,101 @@ class Band:
             return self._compose(plans, on_progress)
 
     def _compose(self, plans: Sequence[Plan], on_progress: OnProgress | None) -> list[Song]:
-        desks = [_Desk(plan, self._how(plan.randomness, plan.temperature)) for plan in plans]
-        conditions = [self._conditions(plan) for plan in plans]
+        heads = Heads(self.engine, [part for plan in plans for part in plan.band])
+        desks = [self._desk(plan, heads.parts) for plan in plans]
         state = self.engine.start(len(desks))
-        going = np.arange(len(desks))
+        going = desks
         steps = 0
-        while len(going):
-            told = np.stack([conditions[i][desks[i].writer.bar] for i in going])
-            state = self._step([desks[i] for i in going], told, state)
-            kept = np.array([not desks[i].writer.finished for i in going], dtype=np.bool_)
-            if not kept.all():
-                going = going[kept]
+        while going:
+            state = self._step(going, heads, state)
+            if any(desk.writer.finished for desk in going):
+                kept = [row for row, desk in enumerate(going) if not desk.writer.finished]
+                going = [going[row] for row in kept]
                 state = EngineState(state.hidden[:, kept], state.cell[:, kept])
             steps += 1
             if on_progress and steps % STEPS_BETWEEN_REPORTS == 0:
                 on_progress(sum(desk.writer.progress for desk in desks) / len(desks))
         return [desk.writer.song(desk.plan.tempo_bpm, desk.plan.title) for desk in desks]
 
-    def _conditions(self, plan: Plan) -> NDArray[np.float32]:
-        """(bars, G): what a plan's conditions add to the first layer's gates in each bar."""
-        return self.engine.condition(plan.labels, plan.band) + self.engine.playing(plan.levels, plan.band)
+    def _desk(self, plan: Plan, parts: Sequence[int]) -> _Desk:
+        conditions = self.engine.condition(plan.labels, plan.band) + self.engine.playing(plan.levels, plan.band)
+        told = conditions + self.engine.bar_gates(bar_clock(plan.meter, plan.bars, plan.form, plan.levels))
+        return _Desk(plan, self._how(plan.randomness, plan.temperature), self._spaces, told, parts)
 
-    def _step(self, desks: Sequence[_Desk], conditions: NDArray[np.float32], state: EngineState) -> EngineState:
-        previous, clock, following, matched = (
-            np.array(column) for column in zip(*(d.writer.inputs() for d in desks), strict=True)
-        )
-        state = self.engine.recur(self.engine.input_rows(previous, clock, following, matched), conditions, state)
-        before = self.engine.before_heads(state.hidden[-1])
-        active = list(range(len(desks)))
-        for index, field in enumerate(FIELDS):
-            chosen = np.array([desks[i].writer.chosen for i in active], dtype=np.int64).reshape(len(active), index)
-            position = np.array([[desks[i].writer.position] for i in active]) if index else None
-            looks = np.array([desks[i].writer.looks(field) for i in active])
-            levels = np.stack([desks[i].levels for i in active]) if field == "part" else None
-            logits = self.engine.logits(field, before[active], chosen, position, looks, levels)
-            for row, i in enumerate(active):
-                desks[i].take(field, logits[row], self._space(field))
-            active = [i for i in active if not desks[i].writer.event_complete]
-            if not active:
-                break
+    def _step(self, desks: list[_Desk], heads: Heads, state: EngineState) -> EngineState:
+        rows = np.array([desk.writer.inputs() for desk in desks])
+        rows += self.engine.row_starts
+        told = desks[0].told_now if len(desks) == 1 else np.concatenate([desk.told_now for desk in desks])
+        state = self.engine.recur(rows, told, state)
+        inner = heads.begin(state.hidden[-1])
+        for field in FIELDS:
+            logits = heads.logits(field, inner, [desk.writer.looks(field) for desk in desks])
+            chosen = [desk.take(field, row) for desk, row in zip(desks, logits, strict=True)]
+            if field == "advance" and any(desk.writer.event_complete for desk in desks):
+                on = [row for row, desk in enumerate(desks) if not desk.writer.event_complete]
+                if not on:
+                    break
+                desks, chosen, inner = [desks[row] for row in on], [chosen[row] for row in on], inner[on]
+            heads.add(inner, field, chosen, [desk.writer.position for desk in desks])
         return state
-
-    def _space(self, field: str) -> _Space:
-        if field not in self._spaces:
-            table = self.checkpoint.weights[f"tables.{field}.weight"][:-1].astype(np.float64)
-            self._spaces[field] = _Space(table, neighbour_distance(table))
-        return self._spaces[field]
 
 
 class _Desk:
     """One song of a batch: its plan, its writer and its generator."""
 
-    def __init__(self, plan: Plan, how: SamplingParameters) -> None:
+    def __init__(
+        self,
+        plan: Plan,
+        how: SamplingParameters,
+        spaces: Mapping[str, Space],
+        told: NDArray[np.float32],
+        parts: Sequence[int],
+    ) -> None:
+        """``told`` (bars, G) is added to the gates bar by bar; ``parts``: the classes of all bands of the batch."""
         self.plan = plan
         self._how = how
-        self.writer = SongWriter(
-            plan.band, plan.meter, plan.bars, plan.form, plan.hidden, plan.primer, plan.levels, plan.habits
-        )
-        self._levels = np.zeros((plan.bars, VOCABULARY["part"]), dtype=np.int64)
-        self._levels[:, list(plan.band)] = plan.levels
+        self._spaces = spaces
+        self.writer = SongWriter(plan.band, plan.meter, plan.bars, plan.hidden, plan.primer, plan.levels, plan.habits)
         self._generator = np.random.Generator(np.random.PCG64(plan.seed))
+        self._told = told[:, None]
+        self._place = {part: parts.index(part) for part in plan.band}
+        first = len(parts) + len(LAGS)  # the part's logits end with a bonus for each level
+        self._levels = [{p: first + n for p, n in zip(plan.band, row, strict=True)} for row in plan.levels.tolist()]
 
     @property
-    def levels(self) -> NDArray[np.int64]:
-        """(V_part,) how much each part plays in the bar of the present event."""
-        row: NDArray[np.int64] = self._levels[self.writer.bar_after]
+    def told_now(self) -> NDArray[np.float32]:
+        """(1, G): what is told in the bar of the event before."""
+        row: NDArray[np.float32] = self._told[self.writer.bar]
         return row
 
-    def take(self, field: str, logits: NDArray[np.float32], space: _Space) -> None:
-        """Choose the class of ``field``: the primer's while there is one, else a drawn one."""
-        forced = self.writer.forced(field)
-        if forced is not None:
-            self.writer.choose(forced)
-            return
+    def take(self, field: str, logits: list[float]) -> int:
+        """Choose the class of ``field`` and tell it: the primer's while there is one, else a drawn one.
+
+        ``logits`` as in ``Heads.logits``; what the looks add is added here.
+        """
+        writer = self.writer
+        chosen = writer.forced(field)
+        if chosen is None:
+            allowed = writer.allowed(field)
+            own = (self._part_logits if field == "part" else self._field_logits)(field, logits, allowed)
+            chosen = choose(own, allowed, self._how, self.plan.sampling, self._generator, self._spaces[field])
+        writer.choose(chosen)
+        return chosen
+
+    def _field_logits(self, field: str, logits: list[float], allowed: Classes) -> list[float]:
+        """The logits of the classes ``allowed``, each lag's bonus added to the class it held."""
+        classes = VOCABULARY[field]
+        for look, bonus in zip(self.writer.looked, logits[classes:], strict=True):
+            if look != classes:
+                logits[look] += bonus
         if field == "advance":
-            logits = ended(logits, self.writer.standing)
-        allowed = masked(logits, self.writer.allowed(field))
-        self.writer.choose(choose(allowed, self._how, self.plan.sampling, self._generator, space.table, space.distance))
+            self.writer.rules.fold_end(logits, self.writer.standing)
+        return [logits[each] for each in allowed]
+
+    def _part_logits(self, _field: str, logits: list[float], allowed: Classes) -> list[float]:
+        """The same for the part, its level's bonus added."""
+        place, level = self._place, self._levels[self.writer.bar_after]
+        for lag, look in enumerate(self.writer.looked, -len(LAGS) - LEVEL_CLASSES):
+            if look in place:
+                logits[place[look]] += logits[lag]
+        return [logits[place[part]] + logits[level[part]] for part in allowed]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -10,7 +11,7 @@ from composer.shapes import BARS_LEFT_EDGES, DENSITY_CLASSES, PHASE_CLASSES, TEM
 from midi_data.arrangement import Levels, busy_classes
 from midi_data.bars import BarGrid
 from midi_data.events import Ints
-from midi_data.song import TICKS_PER_QUARTER
+from midi_data.song import TICKS_PER_QUARTER, Meter
 
 SLOWEST_BPM = 40.0
 TEMPO_STEPS_PER_OCTAVE = 6.5
@@ -50,3 +51,9 @@ def clock(
             following[bar],
         ]
     )
+
+
+def bar_clock(meter: Meter, bars: int, form: Sequence[int], levels: Levels) -> Ints:
+    """(bars, 7) the same at the beginning of each bar of a song in one meter; within it only the position changes."""
+    grid = BarGrid.of((meter,), bars * meter.bar_ticks)
+    return clock(grid, grid.first_tick, form=np.asarray(form), levels=levels)

@@ -1,100 +1,128 @@
-"""Musical rules as masks over the classes of a field: what may come next, never what should.
+"""Musical rules as the classes of a field that may come next, never those that should.
 
 Grammar (events in order), playable range, no empty bar, an ending on the last bar line, nothing hanging over it.
-Pure functions of a ``Standing``; knows neither network nor sampling.
+Knows neither network nor sampling. Plain lists and bisection: a song asks five times a note.
 """
 
 from __future__ import annotations
 
+import math
+from bisect import bisect_right
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from composer.habits import Habits
-from midi_data.events import DURATIONS, END, VOCABULARY, WAIT, WAIT_TICKS, part_instrument
+from midi_data.events import DURATIONS, END, WAIT, WAIT_TICKS, part_instrument
 from midi_data.general_midi import usual_polyphony
 
-Mask = NDArray[np.bool_]
-
+Classes = Sequence[int]
+"""The classes that may come next, rising."""
 
 JUST_STRUCK_TICKS = 3
 """A string that began to sound so shortly ago is not struck again, nor does a player find another hand."""
 
+_SHORTER = [range(count) for count in range(len(DURATIONS) + 1)]
+
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """Where a song stands before its next event.
+    """Where a song stands before its next event, or within it once the advance is chosen.
 
     ``tick``: of the event before. ``last``: its (part, pitch), ``None`` at a fresh tick. ``note_bar``: bar of the last
-    note (−1: none yet). ``bar_ticks``: first tick of each bar, and the song's end. ``struck``: pitches that each part
-    has begun within ``JUST_STRUCK_TICKS`` of the present event.
+    note (−1: none yet). ``struck``: pitches that each part has begun within ``JUST_STRUCK_TICKS`` of the present event.
     """
 
     tick: int
     last: tuple[int, int] | None
     note_bar: int
-    bar_ticks: Sequence[int]
-    struck: Mapping[int, Collection[int]] = field(default_factory=dict)
-
-    @property
-    def end(self) -> int:
-        """The tick at which the song ends."""
-        return self.bar_ticks[-1]
+    struck: Mapping[int, Collection[int]]
 
 
-def advances(standing: Standing, band: Sequence[int], habits: Habits, resting: Collection[int] = ()) -> Mask:
-    """Advances that stay before the end, leave no bar empty, keep to the grid, and at 0 leave room for another note."""
-    allowed = np.zeros(VOCABULARY["advance"], dtype=np.bool_)
-    bars = standing.bar_ticks
-    # The next note falls into the last note's bar or the one after.
-    limit = bars[min(standing.note_bar + 2, len(bars) - 1)]
-    allowed[: max(min(limit - standing.tick, WAIT), 0)] = True
-    allowed[1:WAIT] &= habits.grid[(standing.tick + np.arange(1, WAIT)) % len(habits.grid)]
-    # Bars begin where they begin, whatever the grid says.
-    beginnings = [tick - standing.tick for tick in bars if 0 < tick - standing.tick < min(WAIT, limit - standing.tick)]
-    allowed[beginnings] = True
-    allowed[0] = standing.tick < standing.end and bool(parts(standing, band, habits, still=True, resting=resting).any())
-    allowed[WAIT] = standing.tick + WAIT_TICKS < limit
-    allowed[END] = standing.note_bar >= len(bars) - 2
-    return allowed
+class Rules:
+    """What one song's rules allow, for a band with its habits and bars; remembers what it has worked out."""
 
+    def __init__(self, band: Sequence[int], habits: Habits, bar_ticks: Sequence[int]) -> None:
+        """``bar_ticks``: first tick of each bar, all of one length, and the song's end."""
+        self.end = bar_ticks[-1]
+        self._bars = list(bar_ticks)
+        self._bar_length = bar_ticks[1] - bar_ticks[0]
+        self._grid = habits.grid.tolist()
+        self._pitch: dict[int, list[int]] = {part: np.flatnonzero(habits.pitch[part]).tolist() for part in band}
+        self._velocity: dict[int, list[int]] = {part: np.flatnonzero(habits.velocity[part]).tolist() for part in band}
+        self._voices = {part: usual_polyphony(*part_instrument(part)) for part in band}
+        self._onward: dict[tuple[int, int, int], list[int]] = {}
 
-def parts(
-    standing: Standing, band: Sequence[int], habits: Habits, *, still: bool, resting: Collection[int] = ()
-) -> Mask:
-    """Parts of the band that do not rest and have a voice left; at the same tick only those later in the order."""
-    allowed = np.zeros(VOCABULARY["part"], dtype=np.bool_)
-    allowed[list(band)] = True
-    allowed[list(resting)] = False
-    first = standing.last[0] if still and standing.last else 0
-    allowed[:first] = False
-    for part, pitches_struck in standing.struck.items():
-        allowed[part] &= len(pitches_struck) < usual_polyphony(*part_instrument(part))
-    if still and standing.last:
-        allowed[first] &= bool(pitches(standing, first, habits, still=True).any())
-    elif not allowed.any():  # all hands are full: rather another voice than none
-        allowed[[part for part in band if part not in resting]] = True
-    return allowed
+    def advances(self, standing: Standing, playing: Sequence[int]) -> Classes:
+        """Advances that stay before the end, leave no bar empty, keep to the grid, and at 0 leave room for a note.
 
+        ``playing``: the parts of the band that do not rest in the bar of ``standing``, rising.
+        """
+        tick, bars = standing.tick, self._bars
+        # The next note falls into the last note's bar or the one after.
+        limit = bars[min(standing.note_bar + 2, len(bars) - 1)]
+        allowed = self._later(tick, limit)
+        if tick < self.end and self.parts(standing, playing, still=True):
+            allowed = [0, *allowed]
+        return [*allowed, END] if self.may_end(standing) else allowed
 
-def pitches(standing: Standing, part: int, habits: Habits, *, still: bool) -> Mask:
-    """The pitches a part uses; above the note before when the part goes on at the same tick."""
-    allowed = habits.pitch[part].copy()
-    chord = still and standing.last is not None and standing.last[0] == part
-    if chord and standing.last:
-        allowed[: standing.last[1] + 1] = False
-    free = allowed.copy()
-    free[list(standing.struck.get(part, ()))] = False
-    return free if chord or free.any() else allowed
+    def may_end(self, standing: Standing) -> bool:
+        """Whether the last bar has its note."""
+        return standing.note_bar >= len(self._bars) - 2
 
+    def _later(self, tick: int, limit: int) -> list[int]:
+        """Advances above 0 to ticks on the grid, or where bars begin, that lie before ``limit``; the wait."""
+        # What is allowed depends on the places in bar and quarter only.
+        key = (tick % self._bar_length, tick % len(self._grid), limit - tick)
+        if key not in self._onward:
+            ahead = range(1, min(WAIT, limit - tick))
+            grid, size, length = self._grid, len(self._grid), self._bar_length
+            found = [n for n in ahead if grid[(tick + n) % size] or (tick + n) % length == 0]
+            self._onward[key] = [*found, WAIT] if tick + WAIT_TICKS < limit else found
+        return self._onward[key]
 
-def durations(onset: int, end: int) -> Mask:
-    """Lengths that end with the song at the latest; the shortest is always allowed."""
-    allowed: Mask = np.asarray(DURATIONS) <= end - onset
-    allowed[0] = True
-    return allowed
+    def parts(self, standing: Standing, playing: Sequence[int], *, still: bool) -> Classes:
+        """Of the parts ``playing`` those with a voice left; at the same tick only those later in the order."""
+        struck = standing.struck
+        allowed: Classes = playing
+        if struck:
+            allowed = [part for part in playing if part not in struck or len(struck[part]) < self._voices[part]]
+        if not still or standing.last is None:
+            return allowed or playing  # all hands are full: rather another voice than none
+        first = standing.last[0]
+        if first in allowed and not self.pitches(standing, first, still=True):
+            first += 1
+        return [part for part in allowed if part >= first]
+
+    def pitches(self, standing: Standing, part: int, *, still: bool) -> Classes:
+        """The pitches a part uses; above the note before when the part goes on at the same tick."""
+        allowed = self._pitch[part]
+        chord = still and standing.last is not None and standing.last[0] == part
+        if chord and standing.last:
+            allowed = allowed[bisect_right(allowed, standing.last[1]) :]
+        struck = standing.struck.get(part)
+        if not struck:
+            return allowed
+        free = [pitch for pitch in allowed if pitch not in struck]
+        return free if chord else free or allowed
+
+    def durations(self, onset: int) -> Classes:
+        """Lengths that end with the song at the latest; the shortest is always allowed."""
+        return _SHORTER[max(bisect_right(DURATIONS, self.end - onset), 1)]
+
+    def velocities(self, part: int) -> Classes:
+        """The velocities a part uses."""
+        return self._velocity[part]
+
+    def fold_end(self, logits: list[float], standing: Standing) -> None:
+        """Count the advance logits of all that lies past the last bar line to the end event, once it may come."""
+        first = max(self.end - standing.tick, 0)
+        if first > WAIT or not self.may_end(standing):
+            return
+        beyond = logits[first : END + 1]
+        top = max(beyond)
+        logits[END] = top + math.log(sum(math.exp(each - top) for each in beyond))
 
 
 def stolen(sounding: Mapping[int, tuple[int, int]], part: int, onset: int) -> list[int]:
@@ -105,13 +133,3 @@ def stolen(sounding: Mapping[int, tuple[int, int]], part: int, onset: int) -> li
     over = len(sounding) + 1 - usual_polyphony(*part_instrument(part))
     earlier = sorted((begun, number) for number, (begun, _) in sounding.items() if begun < onset)
     return [number for _, number in earlier[: max(over, 0)]]
-
-
-def ended(logits: NDArray[np.floating], standing: Standing) -> NDArray[np.floating]:
-    """Advance logits with all that lies past the last bar line counted to the end event; others as they are."""
-    first = max(standing.end - standing.tick, 0)
-    if first > WAIT or standing.note_bar < len(standing.bar_ticks) - 2:
-        return logits
-    folded = logits.copy()
-    folded[END] = np.logaddexp.reduce(logits[first:])
-    return folded

@@ -44,7 +44,8 @@ class Engine:
         self._recurrent = [self._product(self._recurrent_weights(layer)) for layer in range(self.shape.layers)]
         self._layer_bias = [self._addend(self._bias(layer)) for layer in range(self.shape.layers)]
         self._heads_in = self._product(np.concatenate([self._weights[f"heads.{f}.from_hidden.weight"] for f in FIELDS]))
-        self._heads = {field: self._pack_head(field) for field in FIELDS}
+        self.heads = {field: self._pack_head(field) for field in FIELDS}
+        self.row_starts = self._row_starts()
 
     # -- packing ---------------------------------------------------------------------------------------------------
 
@@ -87,11 +88,22 @@ class Engine:
         matched = weights["matched_in.weight"].T
         # An even row of zeros and an odd one of the weight: a flag picks one.
         groups["matched"] = np.stack([np.zeros_like(matched), matched], axis=1).reshape(-1, matched.shape[1])
+        groups["matches"] = np.zeros((1 << len(self.shape.lags), matched.shape[1]), dtype=np.float32)
         first = dict(zip(groups, np.cumsum([0, *(len(g) for g in groups.values())]).tolist(), strict=False))
-        rows = np.concatenate(list(groups.values())) @ weights["layers.0.weight_ih_l0"].T
-        return self._addend(rows), first
+        rows = self._addend(np.concatenate(list(groups.values())) @ weights["layers.0.weight_ih_l0"].T)
+        for lag in range(len(self.shape.lags)):  # every combination of matched lags as one row: its bits say which
+            own = np.arange(1 << len(self.shape.lags)) >> lag & 1
+            rows[first["matches"] :] += rows[first["matched"] + 2 * lag + own]
+        return rows, first
 
-    def _pack_head(self, field: str) -> _Head:
+    def _row_starts(self) -> Ints:
+        """(5 + 1 + 3 K + 1,): the first row of each of ``composer.writer``'s inputs; added to them, rows to sum."""
+        first, lags = self._input_first, range(len(self.shape.lags))
+        starts = [first[f"previous.{f}"] for f in FIELDS] + [first["clock.position"]]
+        starts += [first[f"next.{lag}.{f}"] for lag in lags for f in LOOKS["next"]]
+        return np.array([*starts, first["matches"]], dtype=np.int64)
+
+    def _pack_head(self, field: str) -> Head:
         weights, widths = self._weights, self.shape.field_widths
         prefix = f"heads.{field}"
         tables = {f: weights[f"tables.{f}.weight"] for f in FIELDS}
@@ -117,7 +129,7 @@ class Engine:
                 np.zeros(len(levels), dtype=np.float32),
             ]
         )
-        return _Head(
+        return Head(
             rows=self._addend(np.concatenate(list(groups.values()))),
             first=first.astype(np.int64),
             bias_in=self._addend(weights[f"{prefix}.from_hidden.bias"]),
@@ -165,6 +177,11 @@ class Engine:
         flat = following.reshape(*following.shape[:-2], -1)
         return np.concatenate([np.concatenate([previous, clock, flat], axis=-1) + starts, flags], axis=-1)
 
+    def bar_gates(self, clock: Ints) -> Floats:
+        """(bars, G): what the clock (bars, 7) adds in each bar, all but the position."""
+        starts = np.array([self._input_first[f"clock.{name}"] for name in CLOCK[1:]], dtype=np.int64)
+        return self.input_gates(clock[:, 1:] + starts)
+
     def recur(self, rows: Ints, condition: Floats, state: EngineState) -> EngineState:
         """One step of all layers. ``rows`` (B, R) from ``input_rows``, ``condition`` (B, G)."""
         return self.advance(self.input_gates(rows) + condition, state)
@@ -210,16 +227,19 @@ class Engine:
         advance (``None`` for the advance itself); ``looks`` (B, K or K + 1) classes seen back. ``levels`` (B, V), for
         the part: how much each plays in this bar; nothing told where it is left out.
         """
-        head = self._heads[field]
+        head = self.heads[field]
         index = np.concatenate([chosen, looks] if position is None else [chosen, position, looks], axis=-1) + head.first
         inner = before[..., FIELDS.index(field), :] + head.bias_in + head.rows.take(index, axis=0).sum(axis=-2)
-        active = self._curves.gelu(inner)
-        out = active @ head.out + head.bias_out
+        out = self.activated(inner) @ head.out + head.bias_out
         logits = head.with_copies(out[..., : head.classes + looks.shape[-1]], looks)
         if levels is None:
             return logits
         bonus: Floats = out[..., head.classes + looks.shape[-1] :]
         return logits + np.take_along_axis(bonus, levels, axis=-1)
+
+    def activated(self, inner: Floats) -> Floats:
+        """A head's own curve."""
+        return self._curves.gelu(inner)
 
 
 _GELU_REACH = 16.0
@@ -227,7 +247,12 @@ _GELU_REACH = 16.0
 
 
 @dataclass(frozen=True, slots=True)
-class _Head:
+class Head:
+    """One head, packed: ``rows`` to add before its curve, the group of each from ``first`` on; ``out`` after it.
+
+    ``out`` (head, V + looks + levels): the classes, each look's bonus, and for the part each level's.
+    """
+
     rows: Floats
     first: Ints
     bias_in: Floats

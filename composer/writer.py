@@ -7,22 +7,23 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import chain
 
 import numpy as np
 
-from composer import constraints
-from composer.conditions import clock
-from composer.constraints import JUST_STRUCK_TICKS, Mask, Standing
+from composer.constraints import JUST_STRUCK_TICKS, Classes, Rules, Standing, stolen
 from composer.habits import Habits, free_habits
 from midi_data.arrangement import RESTS, Levels
-from midi_data.bars import BarGrid
-from midi_data.events import DURATIONS, END, FIELDS, VELOCITY_STEP, WAIT, WAIT_TICKS, Ints, part_instrument, part_name
-from midi_data.lookback import NOTHING_NEXT, NOTHING_NOTE, Lookback
+from midi_data.bars import POSITION_CLASSES
+from midi_data.events import DURATIONS, END, FIELDS, VELOCITY_STEP, WAIT, WAIT_TICKS, part_instrument, part_name
+from midi_data.lookback import NOTHING_NEXT, NOTHING_NOTE, Look, Lookback
 from midi_data.song import Meter, Note, Song, Tempo, Track
 from midi_data.steps import LAGS, NONE, PART_SHIFT
 
 NOTHING = tuple(NONE[field] for field in FIELDS)
 Event = tuple[int, ...]
+_NOTE_FIELDS = {"pitch": 0, "duration": 1, "velocity": 2}
+_BITS = [1 << lag for lag in range(len(LAGS))]
 
 
 @dataclass(slots=True)
@@ -42,7 +43,6 @@ class SongWriter:
         band: Sequence[int],
         meter: Meter,
         bars: int,
-        form: Sequence[int] | None = None,
         hidden: Sequence[frozenset[int]] | None = None,
         forced: Sequence[Event] = (),
         levels: Levels | None = None,
@@ -54,42 +54,42 @@ class SongWriter:
         self.bar_ticks = [bar * meter.bar_ticks for bar in range(bars + 1)]
         self.finished = False
         self._hidden = hidden or [frozenset()] * bars
-        self._habits = habits or free_habits(self.band)
+        self.rules = Rules(self.band, habits or free_habits(self.band), self.bar_ticks)
         told = np.zeros((bars, len(self.band)), dtype=np.uint8) if levels is None else levels
-        self._resting = [[part for part, level in zip(self.band, row, strict=True) if level == RESTS] for row in told]
-        self._grid_clock = clock_table(meter, bars, form, told)
+        resting = (told == RESTS).tolist()
+        self._playing = [[part for part, rests in zip(self.band, row, strict=True) if not rests] for row in resting]
         self._lookback = Lookback(self.bar_ticks[:-1])
         self._forced = list(forced)[::-1]
         self._previous: Event = NOTHING
-        self._matched = [0] * len(LAGS)
-        self._tick, self._note_bar = 0, -1
+        self._matched = 0
+        self._note_bar = -1
         self._recent: list[tuple[int, int, int]] = []
         self._last: tuple[int, int] | None = None
         self._begun = False
-        self._event: list[int] = []
-        self._looks: list[tuple[int, int, int]] = []
+        self._next = [NOTHING_NEXT] * len(LAGS)
+        self._looks: list[Look] = []
+        self.looked: list[int] = []
         self._written: list[_Written] = []
+        self._stand(0, 0)
+        self._event: list[int] = []
 
     @property
     def progress(self) -> float:
         """0 … 1 of the song's ticks."""
         return min(self._tick / self.end, 1.0)
 
-    def inputs(self) -> tuple[Event, list[int], list[tuple[int, int, int]], list[int]]:
-        """(previous, clock, next, matched): the recurrent layers' inputs, as in ``composer.network.StepInputs``."""
-        following = [NOTHING_NEXT] * len(LAGS)
+    def inputs(self) -> list[int]:
+        """The recurrent layers' inputs as in ``composer.network.StepInputs``, told apart by place.
+
+        Classes of the event before (5), the position in the bar, each lag's next (advance, part, pitch), and which
+        lags were matched, as bits of one number.
+        """
         if self._begun:
             gone = self._hidden_at(self._tick)
             seen = self._lookback.following(self._tick, self._last_key(0))
-            following = [NOTHING_NEXT if look[1] in gone else look for look in seen]
-        self._next = following
+            self._next = [NOTHING_NEXT if look[1] in gone else look for look in seen] if gone else seen
         self._event = []
-        return self._previous, self._grid_clock[self._tick], following, self._matched
-
-    @property
-    def chosen(self) -> list[int]:
-        """The fields of the present event chosen so far."""
-        return self._event
+        return [*self._previous, self.position, *chain.from_iterable(self._next), self._matched]
 
     @property
     def still(self) -> bool:
@@ -97,62 +97,45 @@ class SongWriter:
         return self._event[0] == 0 and self._last is not None
 
     @property
-    def tick(self) -> int:
-        """Tick of the present event; before its advance is chosen, of the one before."""
-        return self._tick + (min(self._event[0], WAIT_TICKS) if self._event and self._event[0] != END else 0)
-
-    @property
-    def bar(self) -> int:
-        """The bar of the event before."""
-        return min(self._tick // self.meter.bar_ticks, len(self._hidden) - 1)
-
-    @property
-    def bar_after(self) -> int:
-        """The bar at ``tick``."""
-        return min(self.tick // self.meter.bar_ticks, len(self._hidden) - 1)
-
-    @property
     def position(self) -> int:
         """Position class at ``tick``."""
-        return self._grid_clock[min(self.tick, self.end - 1)][0]
+        return min(min(self.tick, self.end - 1) % self.meter.bar_ticks, POSITION_CLASSES - 1)
 
     def looks(self, field: str) -> list[int]:
-        """What each lag held in this field; ``pitch``, ``duration``, ``velocity`` once the part is chosen."""
+        """What each lag held in this field; ``pitch``, ``duration``, ``velocity`` once the part is chosen.
+
+        Kept as ``looked``.
+        """
+        self.looked = self._seen(field)
+        return self.looked
+
+    def _seen(self, field: str) -> list[int]:
         if field == "advance":
             return [look[0] for look in self._next]
-        floor = self._last_key(-1) if self.still else -1
-        gone = self._hidden_at(self.tick)
         if field == "part":
-            return [NONE["part"] if part in gone else part for part in self._lookback.part_at(self.tick, floor)]
+            gone = self._hidden_at(self.tick)
+            seen = self._lookback.part_at(self.tick, self._last_key(-1) if self.still else -1)
+            return [NONE["part"] if part in gone else part for part in seen] if gone else seen
         if field == "pitch":
-            self._looks = self._lookback.note_at(self.tick, self._event[1], floor)
-            if self._event[1] in gone:
-                self._looks[: len(LAGS)] = [NOTHING_NOTE] * len(LAGS)
-        return [look[FIELDS.index(field) - 2] for look in self._looks]
+            self._look_at_notes(self._event[1])
+        return [look[_NOTE_FIELDS[field]] for look in self._looks]
 
-    @property
-    def standing(self) -> Standing:
-        """Where the song stands before the present event."""
-        tick = self.tick
-        struck: dict[int, set[int]] = {}
-        for onset, part, pitch in self._recent:
-            if tick - onset < JUST_STRUCK_TICKS:
-                struck.setdefault(part, set()).add(pitch)
-        return Standing(self._tick, self._last, self._note_bar, self.bar_ticks, struck)
+    def _look_at_notes(self, part: int) -> None:
+        self._looks = self._lookback.note_at(self.tick, part, self._last_key(-1) if self.still else -1)
+        if part in self._hidden_at(self.tick):
+            self._looks[: len(LAGS)] = [NOTHING_NOTE] * len(LAGS)
 
-    def allowed(self, field: str) -> Mask:
-        """The classes that may come next in this field."""
-        standing = self.standing
+    def allowed(self, field: str) -> Classes:
+        """The classes that may come next in this field, rising."""
         if field == "advance":
-            return constraints.advances(standing, self.band, self._habits, self._resting[self.bar])
+            return self.rules.advances(self.standing, self._playing[self.bar])
         if field == "part":
-            resting = self._resting[self.bar_after]
-            return constraints.parts(standing, self.band, self._habits, still=self.still, resting=resting)
+            return self.rules.parts(self.standing, self._playing[self.bar_after], still=self.still)
         if field == "pitch":
-            return constraints.pitches(standing, self._event[1], self._habits, still=self.still)
+            return self.rules.pitches(self.standing, self._event[1], still=self.still)
         if field == "duration":
-            return constraints.durations(self.tick, self.end)
-        return self._habits.velocity[self._event[1]]
+            return self.rules.durations(self.tick)
+        return self.rules.velocities(self._event[1])
 
     def forced(self, field: str) -> int | None:
         """The class that a primer prescribes here, if any is left."""
@@ -160,30 +143,46 @@ class SongWriter:
 
     def choose(self, chosen: int) -> None:
         """Take ``chosen`` as the present event's next field; the last one writes the note."""
-        self._event.append(chosen)
-        if len(self._event) == 1 and chosen == END:
-            self.finished = True
-        elif len(self._event) == 1 and chosen == WAIT:
-            self._wait()
-        elif len(self._event) == len(FIELDS):
+        event = self._event
+        event.append(chosen)
+        if len(event) == len(FIELDS):
             self._play()
+        elif len(event) == 1:
+            if chosen == END:
+                self.finished = True
+            elif chosen == WAIT:
+                self._wait()
+            elif chosen:
+                self._stand(self._tick, self._tick + chosen)
 
     @property
     def event_complete(self) -> bool:
         """Whether the present event needs no more fields."""
         return self.finished or len(self._event) in (0, len(FIELDS)) or self._event[0] == WAIT
 
+    def _stand(self, before: int, tick: int) -> None:
+        """The event before was at ``before``; the present one is at ``tick``: what follows from both."""
+        self._tick, self.tick = before, tick
+        last = len(self._hidden) - 1
+        self.bar = min(before // self.meter.bar_ticks, last)
+        self.bar_after = min(tick // self.meter.bar_ticks, last)
+        struck: dict[int, set[int]] = {}
+        for onset, part, pitch in self._recent:
+            if tick - onset < JUST_STRUCK_TICKS:
+                struck.setdefault(part, set()).add(pitch)
+        self.standing = Standing(before, self._last, self._note_bar, struck)
+
     def _hidden_at(self, tick: int) -> frozenset[int]:
         """The parts that cannot look back in the bar of ``tick``."""
-        return self._hidden[min(tick // self.meter.bar_ticks, len(self._hidden) - 1)]
+        return self._hidden[self.bar if tick == self._tick else self.bar_after]
 
     def _last_key(self, nothing: int) -> int:
         return (self._last[0] << PART_SHIFT) + self._last[1] if self._last else nothing
 
     def _wait(self) -> None:
-        self._tick += WAIT_TICKS
         self._previous = (WAIT, *NOTHING[1:])
-        self._last, self._begun, self._matched = None, True, [0] * len(LAGS)
+        self._last, self._begun, self._matched = None, True, 0
+        self._stand(self._tick + WAIT_TICKS, self._tick + WAIT_TICKS)
         if self._forced:
             self._forced.pop()
 
@@ -194,10 +193,11 @@ class SongWriter:
         self._recent.append((onset, part, pitch))
         self._lookback.play(onset, part, pitch, duration, velocity)
         self._written.append(_Written(onset, part, pitch, duration, velocity))
-        self._matched = [int(look[0] == pitch) for look in self._looks[: len(LAGS)]]
+        self._matched = sum(bit for bit, look in zip(_BITS, self._looks, strict=False) if look[0] == pitch)
         self._previous = tuple(self._event)
-        self._tick, self._last, self._begun = onset, (part, pitch), True
+        self._last, self._begun = (part, pitch), True
         self._note_bar = onset // self.meter.bar_ticks
+        self._stand(onset, onset)
         if self._forced:
             self._forced.pop()
 
@@ -221,7 +221,7 @@ def played(written: Sequence[_Written], part: int, end: int) -> list[Note]:
     for number, note in enumerate(written):
         ringing = {n: span for n, span in ringing.items() if ends[n] > note.onset}
         again = [n for n in ringing if written[n].pitch == note.pitch and written[n].onset < note.onset]
-        for n in {*again, *constraints.stolen(ringing, part, note.onset)}:
+        for n in {*again, *stolen(ringing, part, note.onset)}:
             ends[n] = note.onset
         ringing[number] = (note.onset, ends[number])
     drum = 128 * part_instrument(part)[1]
@@ -230,12 +230,3 @@ def played(written: Sequence[_Written], part: int, end: int) -> list[Note]:
         for n, w in enumerate(written)
     ]
     return sorted(notes)
-
-
-def clock_table(meter: Meter, bars: int, form: Sequence[int] | None, levels: Levels) -> list[list[int]]:
-    """The clock classes at every tick of a song of ``bars`` bars."""
-    end = bars * meter.bar_ticks
-    told = None if form is None else np.asarray(form)
-    table: Ints = clock(BarGrid.of((meter,), end), np.arange(end), form=told, levels=levels)
-    rows: list[list[int]] = table.tolist()
-    return rows

@@ -8,6 +8,7 @@ import pytest
 from composer.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from composer.engine import Engine, EngineState
 from composer.grid import ACTIVATION_BITS, exact_weights, on_grid
+from composer.heads import Heads
 from midi_data.events import FIELDS, VOCABULARY
 from tests.composer.checkpoints import BAND, tiny_checkpoint
 
@@ -115,6 +116,28 @@ def test_rounding_to_grids_moves_logits_little() -> None:
     plain, exact = (engine_logits(Engine(checkpoint, exact=e), inputs) for e in (False, True))
     for field in FIELDS:
         assert np.abs(plain[field] - exact[field]).max() < 0.05
+
+
+def test_the_heads_laid_out_for_composing_say_what_the_engine_says() -> None:
+    engine, inputs = Engine(tiny_checkpoint()), random_inputs(np.random.default_rng(6))
+    heads, songs = Heads(engine, BAND), slice(0, 9)
+    looks = dict(zip(FIELDS[2:], np.moveaxis(inputs["note"], -1, 0), strict=True))
+    looks |= {"advance": inputs["next"][..., 0], "part": inputs["part"]}
+    hidden = np.random.default_rng(7).integers(-128, 128, (9, engine.shape.hidden)) / np.float32(2**ACTIVATION_BITS)
+    inner, target, after = heads.begin(hidden), inputs["target"][songs], inputs["position_after"][songs]
+    for i, field in enumerate(FIELDS):
+        seen, levels = looks[field][songs], inputs["levels_after"][songs] if field == "part" else None
+        before = engine.before_heads(hidden)
+        wanted = engine.logits(field, before, target[:, :i], after[:, None] if i else None, seen, levels)
+        for row, told in enumerate(np.array(heads.logits(field, inner, seen.tolist()))):
+            classes = sorted(BAND) if field == "part" else list(range(VOCABULARY[field]))
+            found = told[: len(classes)] + [
+                sum(told[len(classes) + lag] for lag, look in enumerate(seen[row]) if look == each) for each in classes
+            ]
+            if levels is not None:
+                found += told[len(classes) + LAGS + levels[row, classes]]
+            np.testing.assert_allclose(found, wanted[row, classes], atol=1e-5)
+        heads.add(inner, field, target[:, i].tolist(), after.tolist())
 
 
 def test_state_goes_in_and_comes_out() -> None:

@@ -12,12 +12,13 @@ from typing import Any
 
 import composer.compose
 from composer.engine import Engine
+from composer.heads import Heads
 from composer.writer import SongWriter
 
 GROUPS: dict[str, tuple[Any, tuple[str, ...]]] = {
-    "recurrent": (Engine, ("input_rows", "input_gates", "recur", "advance")),
-    "heads": (Engine, ("before_heads", "logits")),
-    "sampling": (composer.compose, ("masked", "choose")),
+    "recurrent": (Engine, ("recur",)),
+    "heads": (Heads, ("begin", "add", "logits")),
+    "sampling": (composer.compose, ("choose",)),
     "writer": (SongWriter, ("inputs", "looks", "allowed", "forced", "choose", "song")),
 }
 """Part → where its functions are, and which. A function inside another one's time counts once, for the outer."""

@@ -28,7 +28,7 @@ class EventTransformer(nn.Module):
         from transformers import GPT2Config, GPT2Model
 
         self.width = width
-        size = {"n_positions": context, "n_embd": width, "n_layer": layers, "n_head": heads}
+        size: dict[str, Any] = {"n_positions": context, "n_embd": width, "n_layer": layers, "n_head": heads}
         config = GPT2Config(vocab_size=1, bos_token_id=None, eos_token_id=None, **size)
         self.blocks = GPT2Model(config)
         self.tables = nn.ModuleList(nn.Embedding(classes, width) for classes in FIELD_CLASSES)

@@ -1,0 +1,99 @@
+"""The heads of ``composer.engine`` laid out for composing: what is chosen is added once, for all heads after it.
+
+The same numbers as ``Engine.logits``, for a batch whose fields are chosen one after the other. The part's head tells
+only the classes that somebody in the batch plays. Knows neither rules nor sampling.
+
+Shape letters: B batch, K looks, V classes told, W width of a head.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from composer.engine import Engine
+from composer.grid import Floats
+from midi_data.events import FIELDS, VOCABULARY, Ints
+
+
+@dataclass(frozen=True, slots=True)
+class _Field:
+    """``looks``: rows by look and class, each look's from ``first`` on. ``chosen``: rows for all later heads."""
+
+    place: slice
+    after: slice
+    looks: Floats
+    first: Ints
+    chosen: Floats
+    out: Floats
+    bias: Floats
+
+
+class Heads:
+    """The heads for songs whose bands play ``parts``. Holds nothing of a song."""
+
+    def __init__(self, engine: Engine, parts: Sequence[int]) -> None:
+        self.parts = sorted(set(parts))
+        self._engine = engine
+        self._fields = {field: self._laid_out(field) for field in FIELDS}
+        self._position = self._later("position", 1, engine.shape.clock_classes["position"])
+        self._bias = np.concatenate([engine.heads[field].bias_in for field in FIELDS])
+
+    def _laid_out(self, field: str) -> _Field:
+        at, width, head = FIELDS.index(field), self._engine.shape.head, self._engine.heads[field]
+        count = self._engine.shape.looks(field)
+        start = int(head.first[-count])
+        told = np.arange(head.out.shape[1])
+        if field == "part":
+            told = np.concatenate([self.parts, told[VOCABULARY["part"] :]])
+        return _Field(
+            slice(at * width, (at + 1) * width),
+            slice((at + 1) * width, None),
+            head.rows[start:],
+            head.first[-count:] - start,
+            self._later(field, at + 1, VOCABULARY[field] + 1),
+            np.ascontiguousarray(head.out[:, told]),
+            head.bias_out[told],
+        )
+
+    def _later(self, name: str, first: int, count: int) -> Floats:
+        """(count, W × later heads): the rows of group ``name`` in each head from ``first`` on."""
+        groups = []
+        for index, field in enumerate(FIELDS[first:], first):
+            head = self._engine.heads[field]
+            start = int(head.first[index if name == "position" else FIELDS.index(name)])
+            groups.append(head.rows[start : start + count])
+        return np.concatenate(groups, axis=1) if groups else np.zeros((count, 0), dtype=np.float32)
+
+    def begin(self, hidden: Floats) -> Floats:
+        """(B, 5 W): what the last layer's hidden (B, H) gives the heads; ``add`` and ``logits`` take it from there."""
+        before = self._engine.before_heads(hidden).reshape(len(hidden), -1)
+        before += self._bias
+        return before
+
+    def add(self, inner: Floats, field: str, chosen: Sequence[int], positions: Sequence[int]) -> None:
+        """Tell the later heads what each song has ``chosen``, and after the advance its position in the bar."""
+        own = self._fields[field]
+        later = inner[:, own.after]
+        if len(chosen) == 1:  # a view is quicker than a copy
+            later += own.chosen[chosen[0]]
+            if field == "advance":
+                later += self._position[positions[0]]
+            return
+        later += own.chosen.take(chosen, axis=0)
+        if field == "advance":
+            later += self._position.take(positions, axis=0)
+
+    def logits(self, field: str, inner: Floats, looks: Sequence[Sequence[int]]) -> list[list[float]]:
+        """For each song V logits, then each look's bonus (K), then for the part each level's: not yet added up."""
+        own = self._fields[field]
+        index = np.array(looks)
+        index += own.first
+        total: Floats = np.add.reduce(own.looks.take(index, axis=0), axis=1)
+        total += inner[:, own.place]
+        out = self._engine.activated(total) @ own.out
+        out += own.bias
+        rows: list[list[float]] = out.tolist()
+        return rows
