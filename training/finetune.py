@@ -253,7 +253,7 @@ class FineTuning(Training):
     def _made(self, figures: Figures, change: float) -> Checkpoint:
         made = checkpoint_of(
             self.network, self.names, self.train_pieces, name=self.recipe.name, valid=figures,
-            trained_notes=self.notes, recipe=self.recipe.model_dump(mode="json"),
+            trained_notes=self.notes, recipe=self.recipe.model_dump(mode="json"), tables=self.tables,
         )  # fmt: skip
         return merged(self.lesson.base, made, like=self.lesson.nearest, changed=change if self.watched else None)
 

@@ -12,6 +12,7 @@ import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +25,7 @@ from midi_data.pieces import Piece, Shard
 from training.ceiling import BareLstm
 from training.devices import in_bf16, precision
 from training.errors import TrainingError
-from training.export import checkpoint_of
+from training.export import Tables, checkpoint_of, tables_of
 from training.lanes import LaneStream, Segment, split
 from training.pieces import Names
 from training.ranks import Ranks, average_gradients, share
@@ -225,6 +226,11 @@ class Training:
                 self.best, self.since_best = mean, 0
                 self._keep_best(figures)
 
+    @cached_property
+    def tables(self) -> Tables:
+        """What every checkpoint of this training remembers of its pieces."""
+        return tables_of(self.train_pieces, self.names)
+
     def _keep_best(self, figures: dict[str, dict[str, float]]) -> None:
         checkpoint = checkpoint_of(
             self.network,
@@ -235,6 +241,7 @@ class Training:
             trained_notes=self.notes,
             recipe=self.recipe.model_dump(mode="json"),
             curve=curve_of(self.history),
+            tables=self.tables,
         )
         save_checkpoint(checkpoint, self.folder / "best.safetensors")
 

@@ -1,0 +1,72 @@
+"""A training that may take so much memory: ``python -m tests.training.memory_program PREPARED FOLDER MEGABYTES``.
+
+``MEGABYTES`` above what the libraries need. Prints the notes of the corpus in bytes, and those played.
+"""
+
+import resource
+import sys
+from contextlib import suppress
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from midi_data.pieces import all_pieces, open_shards
+from training.loop import Report, Training
+from training.recipe import Recipe, Widths
+from training.train import names_of
+from training.valid import nll_by_genre
+
+RECIPE = Recipe(
+    name="large",
+    updates=1000,
+    lanes=8,
+    steps=96,
+    valid_every=1000,
+    valid_notes_a_genre=20_000,
+    precision="fp32",
+    widths=Widths(hidden=8, layers=1, inputs=8, head=8),
+)
+
+
+UPDATES = 60
+
+
+class StoppedError(Exception):
+    pass
+
+
+def allow(more_bytes: int) -> None:
+    """Let this process have that much more memory of its own; what is mapped from files is not counted."""
+    lines = Path("/proc/self/status").read_text().splitlines()
+    [taken] = [int(line.split()[1]) * 1024 for line in lines if line.startswith("VmData")]
+    resource.setrlimit(resource.RLIMIT_DATA, (taken + more_bytes, taken + more_bytes))
+
+
+def main() -> None:
+    prepared, folder, megabytes = Path(sys.argv[1]), Path(sys.argv[2]), int(sys.argv[3])
+    allow(megabytes << 20)
+    shards = open_shards(prepared)
+    size = sum(shard.notes.nbytes for shard in shards)
+    try:
+        np.concatenate([np.array(shard.notes) for shard in shards])
+    except MemoryError:
+        pass
+    else:
+        raise SystemExit("all notes fit in memory: the limit shows nothing")
+    train, valid = list(all_pieces(shards, "train")), list(all_pieces(shards, "valid"))
+    run = Training(RECIPE, train, valid, names_of(train, None), folder, torch.device("cpu"))
+
+    def stop(report: Report) -> None:
+        if report.update == UPDATES:
+            run.save()
+            raise StoppedError
+
+    with suppress(StoppedError):
+        run.run(stop)
+    nll_by_genre(run.network, run.valid_pieces, run.names, run.device)
+    sys.stdout.write(f"{size} {run.notes}\n")
+
+
+if __name__ == "__main__":
+    main()
