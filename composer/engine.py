@@ -3,32 +3,41 @@
 Everything linear before a nonlinearity is folded into tables when the weights are packed: an input is a row to add,
 not a product. What is left a step is one product a recurrent layer, one for all heads, and a small one a head.
 
-``exact=True`` (composing) rounds weights and activations to the grids of ``composer.grid``: the same bits on every
-machine, alone or in a batch. ``exact=False`` (scoring, tests) is plain float32, equal to the torch module to 1e-4.
+``exact=True`` (composing) holds large weights and activations in whole numbers (``composer.whole``), the rest on the
+grids of ``composer.grid``: the same bits on every machine, alone or in a batch. ``exact=False`` (scoring, tests) is
+plain float32, equal to the torch module to 1e-4.
 
 Shape letters: B batch, K lags, V vocabulary, I input, H hidden, L layers, G = 4 H gates.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from composer.checkpoint import Checkpoint
-from composer.grid import ACTIVATION_BITS, ROW_BITS, Curve, Floats, exact_weights, gelu, on_grid, sigmoid
+from composer.grid import ACTIVATION_BITS, OUT_BITS, ROW_BITS, Curve, Floats, gelu, on_grid, sigmoid
 from composer.shapes import CLOCK, CONDITIONS, LEVEL_WEIGHTS, LOOKS
+from composer.whole import REST, WHOLE, WholeProduct
 from midi_data.arrangement import Levels
 from midi_data.events import FIELDS, VOCABULARY, Ints
+
+Hidden = NDArray[Any]
+"""(B, H) activations: float32, in an exact engine bytes around ``REST``."""
 
 
 @dataclass(frozen=True, slots=True)
 class EngineState:
-    """``hidden`` and ``cell`` (L, B, H): goes in and comes out, like the torch module's state."""
+    """``hidden`` and ``cell`` (L, B, H): goes in and comes out, like the torch module's state.
 
-    hidden: Floats
+    ``hidden`` is float32, and in an exact engine bytes as ``composer.whole`` takes them.
+    """
+
+    hidden: Hidden
     cell: Floats
 
 
@@ -38,7 +47,7 @@ class Engine:
     def __init__(self, checkpoint: Checkpoint, *, exact: bool = True) -> None:
         self.shape = checkpoint.shape
         self.exact = exact
-        self._weights = checkpoint.weights
+        self._weights = checkpoint.weights | self._reordered(checkpoint.weights)
         self._curves = _curves(exact=exact)
         self._input_rows, self._input_first = self._pack_inputs()
         self._recurrent = [self._product(self._recurrent_weights(layer)) for layer in range(self.shape.layers)]
@@ -49,9 +58,17 @@ class Engine:
 
     # -- packing ---------------------------------------------------------------------------------------------------
 
-    def _product(self, weights: Floats) -> Floats:
-        """A weight matrix (out, in) ready for ``activations @ packed``."""
-        return np.ascontiguousarray((exact_weights(weights) if self.exact else weights).T)
+    def _reordered(self, weights: Mapping[str, Floats]) -> dict[str, Floats]:
+        """The layers' weights, their gates in the order input, forget, output, candidate: one curve for three."""
+        found = {}
+        for name in (name for name in weights if name.startswith("layers.")):
+            first, second, candidate, output = np.split(weights[name], 4)  # torch's order
+            found[name] = np.concatenate([first, second, output, candidate])
+        return found
+
+    def _product(self, weights: Floats) -> Product:
+        """The product of activations (B, in) with a weight matrix (out, in)."""
+        return WholeProduct(weights) if self.exact else _PlainProduct(weights)
 
     def _addend(self, rows: NDArray[np.floating]) -> Floats:
         return np.ascontiguousarray(on_grid(rows, ROW_BITS) if self.exact else rows, dtype=np.float32)
@@ -133,17 +150,22 @@ class Engine:
             rows=self._addend(np.concatenate(list(groups.values()))),
             first=first.astype(np.int64),
             bias_in=self._addend(weights[f"{prefix}.from_hidden.bias"]),
-            out=np.ascontiguousarray((exact_weights(out, _GELU_REACH) if self.exact else out).T),
+            out=np.ascontiguousarray((on_grid(out, OUT_BITS).astype(np.float64) if self.exact else out).T),
             bias_out=self._addend(bias),
             classes=VOCABULARY[field],
         )
+
+    @property
+    def products(self) -> list[Product]:
+        """The large products of a step, in order."""
+        return [*self._recurrent, self._heads_in]
 
     # -- one step --------------------------------------------------------------------------------------------------
 
     def start(self, batch: int) -> EngineState:
         """The state before a song's first step."""
         zeros = np.zeros((self.shape.layers, batch, self.shape.hidden), dtype=np.float32)
-        return EngineState(zeros, zeros)
+        return EngineState(np.full(zeros.shape, REST, dtype=np.uint8) if self.exact else zeros, zeros)
 
     def condition(self, labels: Sequence[Sequence[tuple[int, float]]], band: Sequence[int]) -> Floats:
         """(G,): what a song's conditions add to the first layer's gates.
@@ -194,33 +216,37 @@ class Engine:
     def advance(self, gates: Floats, state: EngineState) -> EngineState:
         """One step from the first layer's input gates (B, G), biases included."""
         hidden, cell = np.empty_like(state.hidden), np.empty_like(state.cell)
-        for layer in range(self.shape.layers):
+        for layer, product in enumerate(self._recurrent):
             if layer == 0:
-                total = gates + state.hidden[0] @ self._recurrent[0]
+                total = product(state.hidden[0])
+                total += gates
             else:
-                both = np.concatenate([hidden[layer - 1], state.hidden[layer]], axis=-1)
-                total = both @ self._recurrent[layer] + self._layer_bias[layer]
-            hidden[layer], cell[layer] = self._cell(total, state.cell[layer])
+                total = product(np.concatenate([hidden[layer - 1], state.hidden[layer]], axis=-1))
+                total += self._layer_bias[layer]
+            self._cell(total, state.cell[layer], hidden[layer], cell[layer])
         return EngineState(hidden, cell)
 
-    def _cell(self, gates: Floats, cell: Floats) -> tuple[Floats, Floats]:
-        size = self.shape.hidden
-        curves = self._curves
-        keep = curves.sigmoid(gates[..., : 2 * size])  # torch's order: input, forget, candidate, output
-        candidate = curves.tanh(gates[..., 2 * size : 3 * size])
-        opened = curves.sigmoid(gates[..., 3 * size :])
-        cell = keep[..., size:] * cell + keep[..., :size] * candidate
-        hidden = opened * curves.tanh(cell)
-        return (on_grid(hidden, ACTIVATION_BITS), cell) if self.exact else (hidden, cell)
+    def _cell(self, gates: Floats, before: Floats, hidden: Hidden, cell: Floats) -> None:
+        """One layer: its gates (B, 4 H) and its cell before, to its hidden and cell."""
+        size, curves = self.shape.hidden, self._curves
+        opened, candidate = curves.gates(gates)
+        np.multiply(opened[..., size : 2 * size], before, out=cell)
+        candidate *= opened[..., :size]
+        cell += candidate
+        shown = curves.cell(cell)
+        shown *= opened[..., 2 * size :]
+        if self.exact:  # in steps of 1 / 127: to the nearest byte
+            shown += REST + 0.5
+        np.copyto(hidden, shown, casting="unsafe")
 
-    def before_heads(self, hidden: Floats) -> Floats:
+    def before_heads(self, hidden: Hidden) -> Floats:
         """(B, 5, head): what the last layer's hidden gives each head."""
-        products: Floats = hidden @ self._heads_in
+        products = self._heads_in(hidden.reshape(-1, hidden.shape[-1]))
         return products.reshape(*hidden.shape[:-1], len(FIELDS), self.shape.head)
 
     def logits(
         self, field: str, before: Floats, chosen: Ints, position: Ints | None, looks: Ints, levels: Ints | None = None
-    ) -> Floats:
+    ) -> NDArray[np.floating]:
         """Logits (B, V) of a field.
 
         ``before`` (B, 5, head) from ``before_heads``; ``chosen`` (B, fields before); ``position`` (B, 1) after the
@@ -234,59 +260,97 @@ class Engine:
         logits = head.with_copies(out[..., : head.classes + looks.shape[-1]], looks)
         if levels is None:
             return logits
-        bonus: Floats = out[..., head.classes + looks.shape[-1] :]
+        bonus: NDArray[np.floating] = out[..., head.classes + looks.shape[-1] :]
         return logits + np.take_along_axis(bonus, levels, axis=-1)
 
-    def activated(self, inner: Floats) -> Floats:
-        """A head's own curve."""
+    def activated(self, inner: Floats) -> NDArray[np.floating]:
+        """A head's own curve; in double precision in an exact engine."""
         return self._curves.gelu(inner)
-
-
-_GELU_REACH = 16.0
-"""Activations of a head are below this: the curve's table ends there."""
 
 
 @dataclass(frozen=True, slots=True)
 class Head:
     """One head, packed: ``rows`` to add before its curve, the group of each from ``first`` on; ``out`` after it.
 
-    ``out`` (head, V + looks + levels): the classes, each look's bonus, and for the part each level's.
+    ``out`` (head, V + looks + levels): the classes, each look's bonus, and for the part each level's; in double
+    precision in an exact engine.
     """
 
     rows: Floats
     first: Ints
     bias_in: Floats
-    out: Floats
+    out: NDArray[np.floating]
     bias_out: Floats
     classes: int
 
-    def with_copies(self, out: Floats, looks: Ints) -> Floats:
+    def with_copies(self, out: NDArray[np.floating], looks: Ints) -> NDArray[np.floating]:
         """Logits with each lag's bonus added to the class it held; a look at nothing adds nothing."""
-        logits = np.concatenate([out[..., : self.classes], np.zeros((*out.shape[:-1], 1), dtype=np.float32)], axis=-1)
+        logits = np.concatenate([out[..., : self.classes], np.zeros((*out.shape[:-1], 1), dtype=out.dtype)], axis=-1)
         bonus = out[..., self.classes :]
         flat, at = logits.reshape(-1, self.classes + 1), looks.reshape(-1, looks.shape[-1])
         np.add.at(flat, (np.arange(len(flat))[:, None], at), bonus.reshape(at.shape))
         return flat[:, :-1].reshape(*out.shape[:-1], self.classes)
 
 
-@dataclass(frozen=True, slots=True)
-class _Curves:
-    sigmoid: Curve | _Plain
-    tanh: Curve | _Plain
-    gelu: Curve | _Plain
+class _PlainProduct:
+    """A product in float32, in whatever order BLAS adds."""
+
+    def __init__(self, weights: Floats) -> None:
+        self._packed = np.ascontiguousarray(weights.T)
+
+    def __call__(self, left: Hidden) -> Floats:
+        """(B, out): the products of activations (B, in)."""
+        products: Floats = left @ self._packed
+        return products
 
 
-class _Plain:
-    """The function itself, in float32."""
-
-    def __init__(self, function: object) -> None:
-        self._function = function
-
-    def __call__(self, values: Floats) -> Floats:
-        return np.asarray(self._function(values), dtype=np.float32)  # type: ignore[operator]
+Product = Callable[[Hidden], Floats]
 
 
-def _curves(*, exact: bool) -> _Curves:
-    if exact:
-        return _Curves(Curve(sigmoid, 15), Curve(np.tanh, 15), Curve(gelu, ACTIVATION_BITS))
-    return _Curves(_Plain(sigmoid), _Plain(np.tanh), _Plain(gelu))
+class _PlainCurves:
+    """The functions themselves, in float32."""
+
+    def gates(self, gates: Floats) -> tuple[Floats, Floats]:
+        """The three gates that open, and the candidate."""
+        three = 3 * gates.shape[-1] // 4
+        return _single(sigmoid, gates[..., :three]), np.tanh(gates[..., three:])
+
+    def cell(self, cell: Floats) -> Floats:
+        """What the cell shows."""
+        return np.tanh(cell)
+
+    def gelu(self, inner: Floats) -> Floats:
+        """A head's curve."""
+        return _single(gelu, inner)
+
+
+def _single(function: Callable[[NDArray[np.float64]], NDArray[np.float64]], values: Floats) -> Floats:
+    return np.asarray(function(values.astype(np.float64)), dtype=np.float32)
+
+
+class _ExactCurves:
+    """The same from tables; ``cell`` in steps of 1 / 127."""
+
+    def __init__(self) -> None:
+        self._sigmoid, self._tanh = Curve(sigmoid, 15), Curve(np.tanh, 15)
+        self._shown, self._gelu = (
+            Curve(lambda values: WHOLE * np.tanh(values), 8),
+            Curve(gelu, ACTIVATION_BITS, np.float64),
+        )
+
+    def gates(self, gates: Floats) -> tuple[Floats, Floats]:
+        """The three gates that open, and the candidate."""
+        three, index = 3 * gates.shape[-1] // 4, Curve.index(gates)
+        return self._sigmoid.at(index[..., :three]), self._tanh.at(index[..., three:])
+
+    def cell(self, cell: Floats) -> Floats:
+        """What the cell shows."""
+        return self._shown(cell)
+
+    def gelu(self, inner: Floats) -> NDArray[np.floating]:
+        """A head's curve."""
+        return self._gelu(inner)
+
+
+def _curves(*, exact: bool) -> _PlainCurves | _ExactCurves:
+    return _ExactCurves() if exact else _PlainCurves()

@@ -1,15 +1,15 @@
 """Arithmetic that gives the same bits on every machine: numbers on dyadic grids, curves from tables.
 
-A float32 sum of products is the same whatever order a BLAS adds it in, alone or in a batch, when every partial sum is a
-whole multiple of one power of two and stays below 2²⁴ of it. Weights and activations are therefore rounded to grids
-fine enough to cost nothing that can be heard, coarse enough to stay exact; a row's weights get the finest grid that
-the row's own sum of magnitudes allows. Curves (sigmoid, tanh, gelu) are read from tables, since a library's last bit
-differs between processors.
+A sum of products is the same whatever order a BLAS adds it in, alone or in a batch, when every partial sum is a whole
+multiple of one power of two and stays below 2⁵³ of it in double precision, 2²⁴ in single. What is added or multiplied
+here is therefore rounded to grids fine enough to cost nothing that can be heard. Curves (sigmoid, tanh, gelu) are read
+from tables, since a library's last bit differs between processors.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,7 +22,9 @@ ACTIVATION_BITS = 9
 """Activations are multiples of 2⁻⁹."""
 ROW_BITS = 12
 """Summands that are only added, never multiplied, are multiples of 2⁻¹²."""
-FINEST_WEIGHT_BITS = 16
+OUT_BITS = 16
+"""Weights after a head's curve are multiples of 2⁻¹⁶; their products with activations are added up in double precision:
+thousands of them fit."""
 
 _TABLE_REACH = 16
 _TABLE_STEP_BITS = 9
@@ -36,30 +38,33 @@ def on_grid(values: NDArray[np.floating], bits: int) -> Floats:
     return rounded
 
 
-def exact_weights(weights: Floats, largest_activation: float = 1.0) -> Floats:
-    """``weights`` (rows, columns), each row on the finest grid that keeps its products with activations exact.
-
-    ``largest_activation`` bounds the activations, which lie on the grid of ``ACTIVATION_BITS``.
-    """
-    reach = np.abs(weights).sum(axis=1, dtype=np.float64) * largest_activation
-    spare = EXACT_BITS - ACTIVATION_BITS - 1 - np.ceil(np.log2(np.maximum(reach, 1e-6)))
-    scale = np.exp2(np.clip(spare, 0, FINEST_WEIGHT_BITS))[:, None]
-    return np.asarray(np.rint(weights * scale) / scale, dtype=np.float32)
-
-
 class Curve:
     """A function of one number as a table over [−16, 16), constant beyond; values on the activation grid or finer."""
 
-    def __init__(self, function: Callable[[NDArray[np.float64]], NDArray[np.float64]], bits: int) -> None:
+    def __init__(
+        self,
+        function: Callable[[NDArray[np.float64]], NDArray[np.float64]],
+        bits: int,
+        precision: type[np.floating] = np.float32,
+    ) -> None:
         points = np.arange(-_TABLE_HALF, _TABLE_HALF) / 2.0**_TABLE_STEP_BITS
-        self._table = on_grid(function(points).astype(np.float32), bits)
+        self._table: NDArray[Any] = on_grid(function(points).astype(np.float32), bits).astype(precision)
 
-    def __call__(self, values: Floats) -> Floats:
-        """The table's value at each of ``values``, rounded to its step."""
-        index = np.rint(values * np.float32(1 << _TABLE_STEP_BITS)).astype(np.int32)
-        index += _TABLE_HALF
-        found: Floats = self._table.take(index, mode="clip")
+    @staticmethod
+    def index(values: Floats) -> NDArray[np.intp]:
+        """Where ``values`` stand in any curve's table, rounded to its step."""
+        steps = values * np.float32(1 << _TABLE_STEP_BITS)
+        steps += _TABLE_HALF + 0.5
+        return steps.astype(np.intp)
+
+    def at(self, index: NDArray[np.intp]) -> NDArray[Any]:
+        """The table's value at each ``index``."""
+        found: NDArray[Any] = self._table.take(index, mode="clip")
         return found
+
+    def __call__(self, values: Floats) -> NDArray[Any]:
+        """The curve at each of ``values``."""
+        return self.at(self.index(values))
 
 
 def sigmoid(values: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from composer.engine import Engine
 from composer.grid import Floats
@@ -27,7 +28,7 @@ class _Field:
     looks: Floats
     first: Ints
     chosen: Floats
-    out: Floats
+    out: NDArray[np.floating]
     bias: Floats
 
 
@@ -93,7 +94,6 @@ class Heads:
         index += own.first
         total: Floats = np.add.reduce(own.looks.take(index, axis=0), axis=1)
         total += inner[:, own.place]
-        out = self._engine.activated(total) @ own.out
-        out += own.bias
+        out = self._engine.activated(total) @ own.out + own.bias
         rows: list[list[float]] = out.tolist()
         return rows

@@ -7,8 +7,8 @@ import pytest
 
 from composer.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from composer.engine import Engine, EngineState
-from composer.grid import ACTIVATION_BITS, exact_weights, on_grid
 from composer.heads import Heads
+from composer.whole import REST
 from midi_data.events import FIELDS, VOCABULARY
 from tests.composer.checkpoints import BAND, tiny_checkpoint
 
@@ -100,15 +100,14 @@ def test_a_song_in_a_batch_has_the_same_bits_as_alone() -> None:
 
 
 def test_exact_products_do_not_depend_on_the_order_of_summation() -> None:
-    rng = np.random.default_rng(4)
-    weights = exact_weights(rng.standard_normal((64, 500)).astype(np.float32) * 0.05)
-    hidden = on_grid(np.tanh(rng.standard_normal(500)).astype(np.float32), ACTIVATION_BITS)
-    wanted = weights @ hidden
+    engine = Engine(tiny_checkpoint())
+    out = engine.heads["pitch"].out
+    active = engine.activated(np.random.default_rng(4).standard_normal(len(out)).astype(np.float32))
     for seed in range(20):
-        order = np.random.default_rng(seed).permutation(500)
-        running = np.cumsum(weights[:, order] * hidden[order], axis=1, dtype=np.float32)[:, -1]
-        assert np.array_equal(running, wanted)
-    assert np.abs(weights).max() > 0
+        order = np.random.default_rng(seed).permutation(len(out))
+        running = np.cumsum(active[order, None] * out[order], axis=0)[-1]
+        assert np.array_equal(running, active @ out)
+    assert np.abs(out).max() > 0
 
 
 def test_rounding_to_grids_moves_logits_little() -> None:
@@ -123,7 +122,7 @@ def test_the_heads_laid_out_for_composing_say_what_the_engine_says() -> None:
     heads, songs = Heads(engine, BAND), slice(0, 9)
     looks = dict(zip(FIELDS[2:], np.moveaxis(inputs["note"], -1, 0), strict=True))
     looks |= {"advance": inputs["next"][..., 0], "part": inputs["part"]}
-    hidden = np.random.default_rng(7).integers(-128, 128, (9, engine.shape.hidden)) / np.float32(2**ACTIVATION_BITS)
+    hidden = np.random.default_rng(7).integers(1, 256, (9, engine.shape.hidden)).astype(np.uint8)
     inner, target, after = heads.begin(hidden), inputs["target"][songs], inputs["position_after"][songs]
     for i, field in enumerate(FIELDS):
         seen, levels = looks[field][songs], inputs["levels_after"][songs] if field == "part" else None
@@ -144,9 +143,11 @@ def test_state_goes_in_and_comes_out() -> None:
     engine = Engine(tiny_checkpoint())
     before = engine.start(1)
     after = engine.advance(np.ones((1, 4 * engine.shape.hidden), dtype=np.float32), before)
-    assert not before.hidden.any()
+    assert not before.cell.any()
+    assert (before.hidden == REST).all()
     assert isinstance(after, EngineState)
-    assert after.hidden.any()
+    assert after.cell.any()
+    assert (after.hidden != REST).any()
 
 
 def test_a_checkpoint_survives_the_disk(tmp_path: Path) -> None:

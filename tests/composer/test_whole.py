@@ -1,0 +1,81 @@
+"""Products in eight bits: near the real ones, and the same bits whoever makes them, in a batch or alone."""
+
+import numpy as np
+import pytest
+
+from composer.engine import Engine
+from composer.grid import EXACT_BITS
+from composer.onnx_model import product_model
+from composer.whole import REST, WHOLE, WholeProduct
+from tests.composer.checkpoints import tiny_checkpoint
+
+SHAPES = [(8, 3), (96, 24), (2048, 1024), (64, 5000)]
+
+
+def some_weights(outer: int, inner: int) -> np.ndarray:
+    return np.random.default_rng(outer).standard_normal((outer, inner)).astype(np.float32)
+
+
+def some_bytes(batch: int, inner: int) -> np.ndarray:
+    return np.random.default_rng(inner).integers(REST - WHOLE, REST + WHOLE + 1, (batch, inner)).astype(np.uint8)
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_a_product_is_near_the_real_one(shape: tuple[int, int]) -> None:
+    weights, left = some_weights(*shape), some_bytes(3, shape[1])
+    wanted = ((left.astype(np.float64) - REST) / WHOLE) @ weights.T
+    found = WholeProduct(weights, runtime=False)(left)
+    assert np.abs(found - wanted).max() < 0.02 * np.abs(weights).max() * np.sqrt(shape[1])
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_the_runtime_gives_the_same_bits_as_numpy(shape: tuple[int, int]) -> None:
+    pytest.importorskip("onnxruntime", reason="the fast extra")
+    weights, left = some_weights(*shape), some_bytes(7, shape[1])
+    left[0], left[1] = REST + WHOLE, REST - WHOLE
+    mine, its = WholeProduct(weights, runtime=False), WholeProduct(weights)
+    assert its.by_runtime
+    assert not mine.by_runtime
+    assert np.array_equal(mine(left), its(left))
+    assert np.array_equal(its(left[2:3])[0], its(left)[2])
+
+
+def test_a_runtime_whose_sums_overflow_is_not_used(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Overflowing:
+        def run(self, _names: object, inputs: dict[str, np.ndarray]) -> list[np.ndarray]:
+            sums = (inputs["left"].astype(np.int64) - REST) @ np.ones((16, 4), dtype=np.int64) * WHOLE
+            return [np.minimum(sums, 2**15)]
+
+    monkeypatch.setattr("composer.whole.open_session", lambda _model: Overflowing())
+    pytest.importorskip("onnxruntime", reason="the fast extra")
+    assert not WholeProduct(np.ones((4, 16), dtype=np.float32)).by_runtime
+
+
+def test_without_the_runtime_numpy_makes_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("composer.whole.find_spec", lambda _name: None)
+    assert not WholeProduct(some_weights(8, 4)).by_runtime
+
+
+def test_no_sum_can_leave_the_exact_range_of_single_precision() -> None:
+    weights = np.ones((2, 5000), dtype=np.float32)  # every weight is its row's largest
+    product = WholeProduct(weights, runtime=False)
+    loudest = product(np.full((1, 5000), REST + WHOLE, dtype=np.uint8))
+    assert np.abs(product.whole).sum(axis=0).max() * REST < 2**EXACT_BITS
+    assert loudest == pytest.approx(5000, rel=0.01)
+
+
+def test_an_engine_holds_its_large_weights_in_whole_numbers() -> None:
+    engine = Engine(tiny_checkpoint())
+    assert all(isinstance(product, WholeProduct) for product in engine.products)
+    assert engine.start(2).hidden.dtype == np.uint8
+
+
+def test_a_model_is_read_as_what_was_written() -> None:
+    onnxruntime = pytest.importorskip("onnxruntime", reason="the fast extra")
+    right = np.arange(-6, 6, dtype=np.int8).reshape(4, 3)
+    session = onnxruntime.InferenceSession(product_model(right, 128), providers=["CPUExecutionProvider"])
+    [given], [told] = session.get_inputs(), session.get_outputs()
+    assert (given.name, given.type, given.shape) == ("left", "tensor(uint8)", ["B", 4])
+    assert (told.name, told.type, told.shape) == ("out", "tensor(int32)", ["B", 3])
+    left = np.array([[128, 129, 130, 0]], dtype=np.uint8)
+    assert session.run(None, {"left": left})[0].tolist() == ((left.astype(int) - 128) @ right).tolist()
