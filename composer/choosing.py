@@ -41,8 +41,8 @@ def choose(
     """One of ``classes``, whose ``logits`` are as many, in the space asked for. Raises ``ValueError`` for none."""
     if not classes:
         raise ValueError("at least one class is allowed")
-    top, cooling = max(logits), 1.0 / how.temperature
-    weights = [math.exp((logit - top) * cooling) for logit in logits]
+    top, cooling, exp = max(logits), 1.0 / how.temperature, math.exp
+    weights = [exp((logit - top) * cooling) for logit in logits]
     kept = _nucleus(weights, how.kept) if how.truncation == "top_p" else _truncated(weights, how)
     drawn = _draw(weights, kept, generator.random())
     reach = how.tau * space.distance
@@ -60,6 +60,8 @@ def _nucleus(weights: list[float], share: float) -> list[int]:
         return [i for i, weight in enumerate(weights) if weight > 0]
     total = sum(weights)
     wanted, reached = share * total, 0.0
+    if wanted <= 1:  # the likeliest, whose weight is 1, is enough
+        return [weights.index(1.0)]
     # All weights below this together are less than what may be left out: none of them is needed.
     least = (total - wanted) / len(weights) * 0.999
     likely = [(-weight, i) for i, weight in enumerate(weights) if weight >= least]
@@ -83,6 +85,8 @@ def _truncated(weights: list[float], how: SamplingParameters) -> list[int]:
 
 def _draw(weights: list[float], kept: list[int], uniform: float) -> int:
     """One place of ``kept`` by a number in [0, 1) (``sampling.draw``)."""
+    if len(kept) == 1:
+        return kept[0]
     left = uniform * sum([weights[i] for i in kept])
     for i in kept:
         left -= weights[i]

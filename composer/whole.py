@@ -22,6 +22,7 @@ REST = 128
 """The byte that stands for an activation of 0."""
 WHOLE = 127
 """So many steps make an activation of 1."""
+_OUTPUTS = ["out"]
 
 
 class WholeProduct:
@@ -55,7 +56,7 @@ class WholeProduct:
     def _sums(self, left: Bytes) -> Floats:
         if self._session is None:
             return (left.astype(np.float32) - REST) @ self._floats
-        sums: Floats = self._session.run(None, {"left": left})[0].astype(np.float32)
+        sums: Floats = self._session.run(_OUTPUTS, {"left": left})[0].astype(np.float32)
         return sums
 
     def _use(self, session: Any) -> None:
@@ -63,7 +64,7 @@ class WholeProduct:
         count = len(self.whole)
         scattered = np.arange(count) * 89 % (2 * WHOLE + 1) - WHOLE
         left = (np.stack([np.full(count, WHOLE), np.full(count, -WHOLE), scattered]) + REST).astype(np.uint8)
-        if np.array_equal(session.run(None, {"left": left})[0], self._sums(left)):
+        if np.array_equal(session.run(_OUTPUTS, {"left": left})[0], self._sums(left)):
             self._session, self._floats = session, self._floats[:0]  # one copy of the weights is enough
 
 
