@@ -29,12 +29,12 @@ ENCODER_THREADS = 2
 AUDIO_BITS_PER_SECOND = 256_000
 _CUT_FADE_SECONDS = 1.5
 # Nearly still pictures: the fastest preset at a constant quantiser is a third faster than with rate control, and two
-# megabytes a minute. 8x8dct makes the stream High profile.
+# megabytes a minute. 8x8dct makes the stream High profile; without CABAC it is a twelfth faster and a tenth larger.
 _X264 = {
     "preset": "ultrafast",
     "qp": "20",
     "profile": "high",
-    "x264-params": f"8x8dct=1:cabac=1:open-gop=0:keyint={2 * FRAMES_PER_SECOND}",
+    "x264-params": f"8x8dct=1:cabac=0:open-gop=0:keyint={2 * FRAMES_PER_SECOND}",
 }
 # FFmpeg's default coder takes twice the time and, like noise substitution and intensity stereo, now and then decodes to
 # peaks several decibels over what went in. This way, at 256 kbit/s, 0.8 dB was the most in 56 songs.
