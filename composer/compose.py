@@ -17,11 +17,13 @@ from composer.conditions import bar_clock
 from composer.constraints import Classes
 from composer.engine import Engine, EngineState
 from composer.heads import Heads
+from composer.leaning import Leaning
 from composer.plan import Plan
-from composer.sampling import SamplingParameters, parameters_for
+from composer.sampling import RETURNING, SamplingParameters, parameters_for
 from composer.writer import SongWriter
 from midi_data.arrangement import LEVEL_CLASSES
 from midi_data.events import FIELDS, VOCABULARY
+from midi_data.form import level_of
 from midi_data.song import Song
 from midi_data.steps import LAGS
 
@@ -100,7 +102,8 @@ class _Desk:
     ) -> None:
         """``told`` (bars, G) is added to the gates bar by bar; ``parts``: the classes of all bands of the batch."""
         self.plan = plan
-        self._how = how
+        self._hows = [how.times(RETURNING[level]) for level in level_of(np.array(plan.form)).tolist()]
+        self._leaning = Leaning(plan.tendencies, plan.form)
         self._spaces = spaces
         self.writer = SongWriter(plan.band, plan.meter, plan.bars, plan.hidden, plan.primer, plan.levels, plan.habits)
         self._generator = np.random.Generator(np.random.PCG64(plan.seed))
@@ -125,8 +128,13 @@ class _Desk:
         if chosen is None:
             allowed = writer.allowed(field)
             own = (self._part_logits if field == "part" else self._field_logits)(field, logits, allowed)
-            chosen = choose(own, allowed, self._how, self.plan.sampling, self._generator, self._spaces[field])
+            bar = writer.bar_after
+            if field != "advance":
+                self._leaning.lean(field, allowed, own, writer.part, writer.tick, bar)
+            chosen = choose(own, allowed, self._hows[bar], self.plan.sampling, self._generator, self._spaces[field])
         writer.choose(chosen)
+        if writer.note_played:
+            self._leaning.heard(*writer.note_played)
         return chosen
 
     def _field_logits(self, field: str, logits: list[float], allowed: Classes) -> list[float]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from bisect import bisect_right
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -22,6 +22,8 @@ Classes = Sequence[int]
 
 JUST_STRUCK_TICKS = 3
 """A string that began to sound so shortly ago is not struck again, nor does a player find another hand."""
+LET_GO_TICKS = 2
+"""A string that rings no longer than this may be struck again: hands let go a little late."""
 
 _SHORTER = [range(count) for count in range(len(DURATIONS) + 1)]
 
@@ -31,13 +33,15 @@ class Standing:
     """Where a song stands before its next event, or within it once the advance is chosen.
 
     ``tick``: of the event before. ``last``: its (part, pitch), ``None`` at a fresh tick. ``note_bar``: bar of the last
-    note (−1: none yet). ``struck``: pitches that each part has begun within ``JUST_STRUCK_TICKS`` of the present event.
+    note (−1: none yet). ``struck``: pitches that each part has begun within ``JUST_STRUCK_TICKS`` of the present event;
+    ``ringing``: pitches of each pitched part that ring on for more than ``LET_GO_TICKS`` after it.
     """
 
     tick: int
     last: tuple[int, int] | None
     note_bar: int
     struck: Mapping[int, Collection[int]]
+    ringing: Mapping[int, Collection[int]] = field(default_factory=dict)
 
 
 class Rules:
@@ -96,15 +100,15 @@ class Rules:
         return [part for part in allowed if part >= first]
 
     def pitches(self, standing: Standing, part: int, *, still: bool) -> Classes:
-        """The pitches a part uses; above the note before when the part goes on at the same tick."""
+        """The pitches a part uses and does not hold; above the note before when it goes on at the same tick."""
         allowed = self._pitch[part]
         chord = still and standing.last is not None and standing.last[0] == part
         if chord and standing.last:
             allowed = allowed[bisect_right(allowed, standing.last[1]) :]
-        struck = standing.struck.get(part)
-        if not struck:
+        struck, ringing = standing.struck.get(part, ()), standing.ringing.get(part, ())
+        if not struck and not ringing:
             return allowed
-        free = [pitch for pitch in allowed if pitch not in struck]
+        free = [pitch for pitch in allowed if pitch not in struck and pitch not in ringing]
         return free if chord else free or allowed
 
     def durations(self, onset: int) -> Classes:

@@ -12,7 +12,8 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from midi_data.events import VOCABULARY, part_instrument
+from midi_data.events import VOCABULARY, Ints, part_instrument
+from midi_data.form import level_of
 from midi_data.histograms import GAP_EDGES
 from midi_data.tendencies import (
     COLUMNS,
@@ -34,6 +35,8 @@ FLOOR = 0.004
 """Shares below this are alike: what never happens is not infinitely wrong."""
 NOTES_BETWEEN_LOOKS = 4
 """A part's shares change slowly: they are held against its tendency after so many of its notes."""
+STRENGTHS = (1.0, 0.6, 0.2, 0.0)
+"""How strongly parts lean in a new, a varied, a nearly same and a same bar: what returns has had its say before."""
 _ALL_PITCHES = np.arange(VOCABULARY["pitch"])
 _TONES, _REGISTERS = tone_bin(_ALL_PITCHES).tolist(), register_bin(_ALL_PITCHES).tolist()
 _STEPS = step_bin(np.append(_ALL_PITCHES, -_ALL_PITCHES[:0:-1])).tolist()
@@ -48,24 +51,29 @@ _FIRST_COLUMNS = np.array(list(_FIRST.values()))
 class Leaning:
     """How each part of one song leans. ``lean`` before a class is chosen, ``heard`` after each note."""
 
-    def __init__(self, tendencies: Mapping[int, Row]) -> None:
-        """``tendencies``: part class → (``TENDENCIES_WIDTH``,) shares, each kind's summing to 1, or all 0 for none."""
-        self._parts = {part: _Part(row, is_drum=part_instrument(part)[1]) for part, row in tendencies.items()}
+    def __init__(self, tendencies: Mapping[int, Row], form: Sequence[int] | Ints) -> None:
+        """``tendencies``: part class → (``TENDENCIES_WIDTH``,) shares, each kind's summing to 1, or all 0 for none.
 
-    def lean(self, field: str, classes: Sequence[int], logits: list[float], part: int, tick: int) -> None:
-        """Add to the ``logits`` of the ``classes`` that may come next in a note's ``field`` at ``tick``.
+        ``form`` (bars,) as in ``midi_data.form``.
+        """
+        self._parts = {part: _Part(row, is_drum=part_instrument(part)[1]) for part, row in tendencies.items()}
+        self._strengths = [STRENGTHS[level] for level in level_of(np.asarray(form)).tolist()]
+
+    def lean(self, field: str, classes: Sequence[int], logits: list[float], part: int, tick: int, bar: int) -> None:
+        """Add to the ``logits`` of the ``classes`` that may come next in a note's ``field`` at ``tick``, in ``bar``.
 
         ``part``: the one chosen, for the fields after it. The advance does not lean.
         """
-        if field == "part":
+        strength = self._strengths[bar]
+        if strength and field == "part":
             bonuses = [self._parts[each].for_onset(tick) if each in self._parts else 0.0 for each in classes]
-        elif part in self._parts:
+        elif strength and part in self._parts:
             own = self._parts[part]
             bonuses = own.for_pitches(classes, tick) if field == "pitch" else own.for_classes(field, classes)
         else:
             return
         for index, bonus in enumerate(bonuses):
-            logits[index] += bonus
+            logits[index] += strength * bonus
 
     def heard(self, tick: int, part: int, pitch: int, duration: int, velocity: int) -> None:
         """Take note of a note."""

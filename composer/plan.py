@@ -30,6 +30,9 @@ from midi_data.keys import Key
 from midi_data.song import TICKS_PER_QUARTER, Meter, Song
 from midi_data.steps import steps_of
 
+HIDING = (0.2, 0.03, 0.0, 0.0)
+"""How often a pitched part cannot look back in a new, varied, nearly same, same bar. Training hides more than that: the
+network learns to invent there, and with little hidden a song still returns often enough."""
 _PLAN_STREAM = 1
 """Distinguishes the plan's random numbers from the notes'."""
 
@@ -100,7 +103,7 @@ def plan_song(request: ComposeRequest, checkpoint: Checkpoint, primer: Song | No
         bars=bars,
         band=band,
         form=tuple(heard.form.tolist()),
-        hidden=hidden_parts(draw_hidden(generator, heard.form, band)),
+        hidden=hidden_parts(draw_hidden(generator, heard.form, band, HIDING)),
         levels=np.full_like(levels, NOT_TOLD) if primer else levels,
         habits=free_habits(band) if primer else habits_for(heard, band, key),
         tendencies={} if primer else leaning_for(heard, band, key),

@@ -11,7 +11,7 @@ from itertools import chain
 
 import numpy as np
 
-from composer.constraints import JUST_STRUCK_TICKS, Classes, Rules, Standing, stolen
+from composer.constraints import JUST_STRUCK_TICKS, LET_GO_TICKS, Classes, Rules, Standing, stolen
 from composer.habits import Habits, free_habits
 from midi_data.arrangement import RESTS, Levels
 from midi_data.bars import POSITION_CLASSES
@@ -64,6 +64,7 @@ class SongWriter:
         self._matched = 0
         self._note_bar = -1
         self._recent: list[tuple[int, int, int]] = []
+        self._ends: dict[int, dict[int, int]] = {part: {} for part in self.band if not part_instrument(part)[1]}
         self._last: tuple[int, int] | None = None
         self._begun = False
         self._next = [NOTHING_NEXT] * len(LAGS)
@@ -156,6 +157,19 @@ class SongWriter:
                 self._stand(self._tick, self._tick + chosen)
 
     @property
+    def part(self) -> int:
+        """The part of the present event; −1 before it is chosen."""
+        return self._event[1] if len(self._event) > 1 else -1
+
+    @property
+    def note_played(self) -> tuple[int, int, int, int, int] | None:
+        """(onset, part, pitch, duration, velocity) where the last choice completed a note."""
+        if len(self._event) < len(FIELDS):
+            return None
+        _, part, pitch, duration, velocity = self._event
+        return self.tick, part, pitch, duration, velocity
+
+    @property
     def event_complete(self) -> bool:
         """Whether the present event needs no more fields."""
         return self.finished or len(self._event) in (0, len(FIELDS)) or self._event[0] == WAIT
@@ -170,7 +184,10 @@ class SongWriter:
         for onset, part, pitch in self._recent:
             if tick - onset < JUST_STRUCK_TICKS:
                 struck.setdefault(part, set()).add(pitch)
-        self.standing = Standing(before, self._last, self._note_bar, struck)
+        for part, ends in self._ends.items():
+            if ends:
+                self._ends[part] = {pitch: end for pitch, end in ends.items() if end - tick > LET_GO_TICKS}
+        self.standing = Standing(before, self._last, self._note_bar, struck, self._ends)
 
     def _hidden_at(self, tick: int) -> frozenset[int]:
         """The parts that cannot look back in the bar of ``tick``."""
@@ -191,6 +208,8 @@ class SongWriter:
         onset = self.tick
         self._recent = [each for each in self._recent if onset - each[0] < JUST_STRUCK_TICKS]
         self._recent.append((onset, part, pitch))
+        if part in self._ends:
+            self._ends[part][pitch] = onset + DURATIONS[duration]
         self._lookback.play(onset, part, pitch, duration, velocity)
         self._written.append(_Written(onset, part, pitch, duration, velocity))
         self._matched = sum(bit for bit, look in zip(_BITS, self._looks, strict=False) if look[0] == pitch)

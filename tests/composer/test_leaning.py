@@ -4,10 +4,13 @@ import numpy as np
 
 from composer.leaning import NOTES_BETWEEN_LOOKS, Leaning, Row, tendencies_for
 from midi_data.events import VOCABULARY, part_code
+from midi_data.form import LEVELS, NEW
 from midi_data.tendencies import COLUMNS, FULL, KINDS, TENDENCIES_WIDTH, gap_bin, register_bin, step_bin, tone_bin
 
 BASS, DRUMS, PAD = part_code(33, is_drum=False), part_code(0, is_drum=True), part_code(89, is_drum=False)
 SHORT, LONG = 5, 20
+SAME = 2 + len(LEVELS) - 1
+FORM = (NEW, 2, SAME)
 
 
 def row(**shares: dict[int, float]) -> Row:
@@ -19,9 +22,11 @@ def row(**shares: dict[int, float]) -> Row:
     return made
 
 
-def leaned(leaning: Leaning, field: str, classes: list[int], tick: int = 0, part: int = BASS) -> list[float]:
+def leaned(
+    leaning: Leaning, field: str, classes: list[int], tick: int = 0, part: int = BASS, bar: int = 0
+) -> list[float]:
     logits = [0.0] * len(classes)
-    leaning.lean(field, classes, logits, part, tick)
+    leaning.lean(field, classes, logits, part, tick, bar)
     return logits
 
 
@@ -31,19 +36,19 @@ def play(leaning: Leaning, count: int, *, pitch: int = 40, duration: int = SHORT
 
 
 def test_before_the_first_note_nothing_leans() -> None:
-    leaning = Leaning({BASS: row(duration={SHORT: 0.5, LONG: 0.5})})
+    leaning = Leaning({BASS: row(duration={SHORT: 0.5, LONG: 0.5})}, FORM)
     assert leaned(leaning, "duration", [SHORT, LONG]) == [0, 0]
 
 
 def test_a_part_on_its_course_is_left_alone() -> None:
-    leaning = Leaning({BASS: row(duration={SHORT: 0.5, LONG: 0.5})})
+    leaning = Leaning({BASS: row(duration={SHORT: 0.5, LONG: 0.5})}, FORM)
     for number in range(40):
         leaning.heard(number * 12, BASS, 40, SHORT if number % 2 else LONG, 8)
     assert np.allclose(leaned(leaning, "duration", [SHORT, LONG]), 0, atol=0.05)
 
 
 def test_a_part_that_has_strayed_leans_back_and_more_the_further_it_is() -> None:
-    leaning = Leaning({BASS: row(duration={SHORT: 0.5, LONG: 0.5})})
+    leaning = Leaning({BASS: row(duration={SHORT: 0.5, LONG: 0.5})}, FORM)
     play(leaning, 2 * NOTES_BETWEEN_LOOKS)
     short, long = leaned(leaning, "duration", [SHORT, LONG])
     assert short < 0 < long
@@ -52,7 +57,7 @@ def test_a_part_that_has_strayed_leans_back_and_more_the_further_it_is() -> None
 
 
 def test_kinds_that_a_part_has_no_tendency_in_never_lean() -> None:
-    leaning = Leaning({BASS: row(duration={SHORT: 1.0})})
+    leaning = Leaning({BASS: row(duration={SHORT: 1.0})}, FORM)
     play(leaning, 40)
     assert leaned(leaning, "velocity", list(range(16))) == [0] * 16
     assert leaned(leaning, "duration", [SHORT], part=PAD) == [0]
@@ -62,7 +67,7 @@ def test_pitches_lean_by_tone_register_and_step() -> None:
     tone, register = int(tone_bin(np.array(40))), int(register_bin(np.array(40)))
     up, same = int(step_bin(np.array(12))), int(step_bin(np.array(0)))
     tendency = row(tone={tone: 1.0}, register={register: 0.5, register + 2: 0.5}, step={up: 0.5, same: 0.5})
-    leaning = Leaning({BASS: tendency})
+    leaning = Leaning({BASS: tendency}, FORM)
     play(leaning, 40)
     here, octave = leaned(leaning, "pitch", [40, 52], tick=1000)
     assert here < 0 < octave
@@ -73,7 +78,7 @@ def test_pitches_lean_by_tone_register_and_step() -> None:
 
 def test_a_part_that_plays_too_often_is_called_less() -> None:
     eighth, quarter = KINDS["gap"] // 2, KINDS["gap"] // 2 + 1
-    leaning = Leaning({BASS: row(gap={eighth: 0.1, quarter: 0.9})})
+    leaning = Leaning({BASS: row(gap={eighth: 0.1, quarter: 0.9})}, FORM)
     gaps = {int(gap_bin(np.array(tick))): tick for tick in range(1, 100)}
     play(leaning, 40, every=gaps[eighth])
     last = 39 * gaps[eighth]
@@ -95,7 +100,14 @@ def test_tendencies_move_with_the_key_and_drums_stay() -> None:
 
 
 def test_every_pitch_and_every_step_has_a_bonus() -> None:
-    leaning = Leaning({BASS: row(tone={4: 1.0}, register={6: 1.0}, step={13: 1.0})})
+    leaning = Leaning({BASS: row(tone={4: 1.0}, register={6: 1.0}, step={13: 1.0})}, FORM)
     for lowest in (0, 127):
         leaning.heard(0, BASS, lowest, SHORT, 8)
         assert np.isfinite(leaned(leaning, "pitch", list(range(VOCABULARY["pitch"])), tick=12)).all()
+
+
+def test_bars_that_return_lean_less_and_copies_not_at_all() -> None:
+    leaning = Leaning({BASS: row(duration={SHORT: 0.5, LONG: 0.5})}, FORM)
+    play(leaning, 40)
+    new, varied, same = (leaned(leaning, "duration", [LONG], bar=bar)[0] for bar in range(3))
+    assert new > varied > same == 0

@@ -1,0 +1,45 @@
+"""What may come next: a key that is held is not struck, a hand that is full finds no other key."""
+
+from composer.constraints import LET_GO_TICKS, Rules, Standing
+from composer.habits import free_habits
+from composer.writer import SongWriter
+from midi_data.events import DURATIONS, part_code
+from midi_data.song import TICKS_PER_QUARTER, Meter
+
+ORGAN, DRUMS = part_code(16, is_drum=False), part_code(0, is_drum=True)
+BAR = 4 * TICKS_PER_QUARTER
+QUARTER = DURATIONS.index(TICKS_PER_QUARTER)
+
+
+def writer_after(*notes: tuple[int, int, int]) -> SongWriter:
+    """A song of two bars by organ and drums in which (advance, part, pitch) have been played, a quarter each."""
+    writer = SongWriter((DRUMS, ORGAN), Meter(0, 4, 4), 2)
+    for advance, part, pitch in notes:
+        writer.inputs()
+        for chosen in (advance, part, pitch, QUARTER, 8):
+            writer.choose(chosen)
+    return writer
+
+
+def pitches_at(writer: SongWriter, advance: int, part: int) -> set[int]:
+    writer.inputs()
+    writer.choose(advance)
+    writer.choose(part)
+    return set(writer.allowed("pitch"))
+
+
+def test_a_pitch_that_rings_is_not_struck_until_it_is_nearly_over() -> None:
+    half, nearly = TICKS_PER_QUARTER // 2, TICKS_PER_QUARTER - LET_GO_TICKS
+    assert 60 not in pitches_at(writer_after((0, ORGAN, 60)), half, ORGAN)
+    assert 61 in pitches_at(writer_after((0, ORGAN, 60)), half, ORGAN)
+    assert 60 in pitches_at(writer_after((0, ORGAN, 60)), nearly, ORGAN)
+
+
+def test_drums_may_be_struck_while_they_ring() -> None:
+    assert 128 + 36 in pitches_at(writer_after((0, DRUMS, 128 + 36)), 6, DRUMS)
+
+
+def test_where_all_pitches_ring_one_is_struck_again() -> None:
+    rules = Rules((ORGAN,), free_habits((ORGAN,)), [0, BAR])
+    everything = Standing(0, None, 0, {}, {ORGAN: range(128)})
+    assert rules.pitches(everything, ORGAN, still=False) == rules.pitches(Standing(0, None, 0, {}), ORGAN, still=False)
