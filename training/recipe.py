@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import tomllib
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
@@ -14,11 +15,16 @@ Precision = Literal["auto", "bf16", "fp32"]
 """``bf16`` mixes it with full precision; ``auto`` does so where the chip has bf16 arithmetic."""
 
 
-class _Table(BaseModel):
+class Table(BaseModel):
+    """A table of a recipe: nothing unknown in it, nothing changed afterwards."""
+
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
-class Widths(_Table):
+AnyTable = TypeVar("AnyTable", bound=Table)
+
+
+class Widths(Table):
     """Widths of the network; see ``composer.shapes.NetworkShape``."""
 
     hidden: int = Field(default=512, ge=8)
@@ -27,7 +33,7 @@ class Widths(_Table):
     head: int = Field(default=192, ge=8)
 
 
-class DropoutRates(_Table):
+class DropoutRates(Table):
     """Dropout of inputs, between layers, of outputs, of recurrent weights, of the lookback input."""
 
     inputs: float = Field(default=0.1, ge=0, lt=1)
@@ -37,7 +43,7 @@ class DropoutRates(_Table):
     lookback: float = Field(default=0.1, ge=0, lt=1)
 
 
-class Augmentation(_Table):
+class Augmentation(Table):
     """How pieces are varied each time they come up, and how often a condition is left untold."""
 
     transpose_semitones: int = Field(default=6, ge=0, le=11, description="at most this far, up or down")
@@ -47,7 +53,7 @@ class Augmentation(_Table):
     one_untold: float = Field(default=0.15, ge=0, le=1)
 
 
-class Tuning(_Table):
+class Tuning(Table):
     """How a genre is added to a finished checkpoint; see ``training.finetune``. Shares are of nats a note."""
 
     minutes: float = Field(default=15.0, gt=0, description="unless --minutes says otherwise; validations included")
@@ -62,7 +68,7 @@ class Tuning(_Table):
     sample_seconds: float = Field(default=30.0, ge=10, le=140)
 
 
-class Recipe(_Table):
+class Recipe(Table):
     """A training. Lengths in updates; one update sees ``lanes`` × ``steps`` events.
 
     With ``tuning`` it teaches a base checkpoint one genre more (and takes its widths); without, it trains anew.
@@ -93,22 +99,28 @@ class Recipe(_Table):
     @model_validator(mode="after")
     def _shares(self) -> Recipe:
         if self.accumulate > self.lanes:
-            raise ValueError(f"accumulate is at most lanes, {self.lanes}")
+            raise ValueError(f"accumulate is at most lanes ({self.lanes}), not {self.accumulate}")
         if self.tuning and self.accumulate > 1:
-            raise ValueError("accumulate is 1 where there is [tuning]: a lesson's lanes are played at once")
+            raise ValueError(f"accumulate is 1 where there is [tuning], not {self.accumulate}")
         return self
 
 
 def read_recipe(path: Path, **changes: Any) -> Recipe:
     """The recipe in a TOML file, with ``changes`` on top. Raises ``RecipeError`` naming the first wrong value."""
+    return read_table(Recipe, path, changes)
+
+
+def read_table(kind: type[AnyTable], path: Path, changes: Mapping[str, Any]) -> AnyTable:
+    """A TOML file as ``kind``, with ``changes`` on top. Raises ``RecipeError`` naming the first wrong value."""
     try:
-        return Recipe(**{**tomllib.loads(path.read_text(encoding="utf-8")), **changes})
+        return kind(**{**tomllib.loads(path.read_text(encoding="utf-8")), **changes})
     except OSError as error:
         raise RecipeError(f"{path}: cannot be read ({error.strerror})") from error
     except tomllib.TOMLDecodeError as error:
         raise RecipeError(f"{path}: not TOML ({error})") from error
     except ValidationError as error:
         first = error.errors()[0]
-        raise RecipeError(
-            f"{path}: {'.'.join(map(str, first['loc']))}: {first['msg']}, not {first['input']!r}"
-        ) from error
+        if not first["loc"]:  # values that do not go together, each fine by itself
+            raise RecipeError(f"{path}: {first['msg'].removeprefix('Value error, ')}") from error
+        where = ".".join(map(str, first["loc"]))
+        raise RecipeError(f"{path}: {where}: {first['msg']}, not {first['input']!r}") from error

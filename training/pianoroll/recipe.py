@@ -2,22 +2,17 @@
 
 from __future__ import annotations
 
-import tomllib
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import Field
 
-from training.errors import RecipeError
+from training.recipe import Table, read_table
 
 RECIPES = Path(__file__).parents[1] / "recipes"
 
 
-class _Table(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class RollWidths(_Table):
+class RollWidths(Table):
     """Widths of the network; see ``training.pianoroll.shape.RollShape``."""
 
     features: int = Field(default=96, ge=4)
@@ -28,7 +23,7 @@ class RollWidths(_Table):
     score: int = Field(default=64, ge=4)
 
 
-class RollDropoutRates(_Table):
+class RollDropoutRates(Table):
     """See ``training.pianoroll.network.RollDropouts``."""
 
     planes: float = Field(default=0.1, ge=0, lt=1)
@@ -39,7 +34,7 @@ class RollDropoutRates(_Table):
     recurrent_weights: float = Field(default=0.2, ge=0, lt=1)
 
 
-class RollRecipe(_Table):
+class RollRecipe(Table):
     """A training. One update sees ``lanes`` × ``steps`` frames."""
 
     name: str = Field(default="pianoroll", pattern=r"^[a-z0-9][a-z0-9-]*$")
@@ -64,13 +59,4 @@ class RollRecipe(_Table):
 
 def read_roll_recipe(path: Path, **changes: Any) -> RollRecipe:
     """The recipe in a TOML file, with ``changes`` on top. Raises ``RecipeError`` naming the first wrong value."""
-    try:
-        return RollRecipe(**{**tomllib.loads(path.read_text(encoding="utf-8")), **changes})
-    except OSError as error:
-        raise RecipeError(f"{path}: cannot be read ({error.strerror})") from error
-    except tomllib.TOMLDecodeError as error:
-        raise RecipeError(f"{path}: not TOML ({error})") from error
-    except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(map(str, first["loc"]))
-        raise RecipeError(f"{path}: {where}: {first['msg']}, not {first['input']!r}") from error
+    return read_table(RollRecipe, path, changes)
