@@ -85,7 +85,10 @@ class Band:
                 if not on:
                     break
                 desks, chosen, inner = [desks[row] for row in on], [chosen[row] for row in on], inner[on]
-            heads.add(inner, field, chosen, [desk.writer.position for desk in desks])
+            if field == "advance":
+                heads.move(inner, [desk.writer.position for desk in desks])
+            if field != FIELDS[-1]:
+                heads.add(inner, field, chosen)
         return state
 
 
@@ -133,8 +136,9 @@ class _Desk:
                 self._leaning.lean(field, allowed, own, writer.part, writer.tick, bar)
             chosen = choose(own, allowed, self._hows[bar], self.plan.sampling, self._generator, self._spaces[field])
         writer.choose(chosen)
-        if writer.note_played:
-            self._leaning.heard(*writer.note_played)
+        played = writer.note_played if field == FIELDS[-1] else None
+        if played:
+            self._leaning.heard(*played)
         return chosen
 
     def _field_logits(self, field: str, logits: list[float], allowed: Classes) -> list[float]:

@@ -9,7 +9,8 @@ from __future__ import annotations
 import math
 from bisect import bisect_right
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import NamedTuple
 
 import numpy as np
 
@@ -28,8 +29,7 @@ LET_GO_TICKS = 2
 _SHORTER = [range(count) for count in range(len(DURATIONS) + 1)]
 
 
-@dataclass(frozen=True, slots=True)
-class Standing:
+class Standing(NamedTuple):
     """Where a song stands before its next event, or within it once the advance is chosen.
 
     ``tick``: of the event before. ``last``: its (part, pitch), ``None`` at a fresh tick. ``note_bar``: bar of the last
@@ -41,7 +41,7 @@ class Standing:
     last: tuple[int, int] | None
     note_bar: int
     struck: Mapping[int, Collection[int]]
-    ringing: Mapping[int, Collection[int]] = field(default_factory=dict)
+    ringing: Mapping[int, Collection[int]] = MappingProxyType({})
 
 
 class Rules:
@@ -126,7 +126,7 @@ class Rules:
             return
         beyond = logits[first : END + 1]
         top = max(beyond)
-        logits[END] = top + math.log(sum(math.exp(each - top) for each in beyond))
+        logits[END] = top + math.log(sum([math.exp(each - top) for each in beyond]))
 
 
 def stolen(sounding: Mapping[int, tuple[int, int]], part: int, onset: int) -> list[int]:

@@ -74,18 +74,14 @@ class Heads:
         before += self._bias
         return before
 
-    def add(self, inner: Floats, field: str, chosen: Sequence[int], positions: Sequence[int]) -> None:
-        """Tell the later heads what each song has ``chosen``, and after the advance its position in the bar."""
+    def move(self, inner: Floats, positions: Sequence[int]) -> None:
+        """Tell all heads but the advance's each song's position in the bar after the advance."""
+        _add_rows(inner[:, self._fields["advance"].after], self._position, positions)
+
+    def add(self, inner: Floats, field: str, chosen: Sequence[int]) -> None:
+        """Tell the later heads what each song has ``chosen``."""
         own = self._fields[field]
-        later = inner[:, own.after]
-        if len(chosen) == 1:  # a view is quicker than a copy
-            later += own.chosen[chosen[0]]
-            if field == "advance":
-                later += self._position[positions[0]]
-            return
-        later += own.chosen.take(chosen, axis=0)
-        if field == "advance":
-            later += self._position.take(positions, axis=0)
+        _add_rows(inner[:, own.after], own.chosen, chosen)
 
     def logits(self, field: str, inner: Floats, looks: Sequence[Sequence[int]]) -> list[list[float]]:
         """For each song V logits, then each look's bonus (K), then for the part each level's: not yet added up."""
@@ -97,3 +93,9 @@ class Heads:
         out = self._engine.activated(total) @ own.out + own.bias
         rows: list[list[float]] = out.tolist()
         return rows
+
+
+def _add_rows(inner: Floats, table: Floats, rows: Sequence[int]) -> None:
+    """Add a row of ``table`` to each song's of ``inner``."""
+    # A view is quicker than a copy.
+    inner += table[rows[0]] if len(rows) == 1 else table.take(rows, axis=0)

@@ -50,7 +50,8 @@ class SongWriter:
     ) -> None:
         self.band = tuple(sorted(band))
         self.meter = meter
-        self.end = bars * meter.bar_ticks
+        self._bar_length = meter.bar_ticks
+        self.end = bars * self._bar_length
         self.bar_ticks = [bar * meter.bar_ticks for bar in range(bars + 1)]
         self.finished = False
         self._hidden = hidden or [frozenset()] * bars
@@ -100,7 +101,7 @@ class SongWriter:
     @property
     def position(self) -> int:
         """Position class at ``tick``."""
-        return min(min(self.tick, self.end - 1) % self.meter.bar_ticks, POSITION_CLASSES - 1)
+        return min(min(self.tick, self.end - 1) % self._bar_length, POSITION_CLASSES - 1)
 
     def looks(self, field: str) -> list[int]:
         """What each lag held in this field; ``pitch``, ``duration``, ``velocity`` once the part is chosen.
@@ -178,14 +179,14 @@ class SongWriter:
         """The event before was at ``before``; the present one is at ``tick``: what follows from both."""
         self._tick, self.tick = before, tick
         last = len(self._hidden) - 1
-        self.bar = min(before // self.meter.bar_ticks, last)
-        self.bar_after = min(tick // self.meter.bar_ticks, last)
+        self.bar = min(before // self._bar_length, last)
+        self.bar_after = min(tick // self._bar_length, last)
         struck: dict[int, set[int]] = {}
         for onset, part, pitch in self._recent:
             if tick - onset < JUST_STRUCK_TICKS:
                 struck.setdefault(part, set()).add(pitch)
         for part, ends in self._ends.items():
-            if ends:
+            if ends and min(ends.values()) - tick <= LET_GO_TICKS:
                 self._ends[part] = {pitch: end for pitch, end in ends.items() if end - tick > LET_GO_TICKS}
         self.standing = Standing(before, self._last, self._note_bar, struck, self._ends)
 
@@ -215,7 +216,7 @@ class SongWriter:
         self._matched = sum(bit for bit, look in zip(_BITS, self._looks, strict=False) if look[0] == pitch)
         self._previous = tuple(self._event)
         self._last, self._begun = (part, pitch), True
-        self._note_bar = onset // self.meter.bar_ticks
+        self._note_bar = onset // self._bar_length
         self._stand(onset, onset)
         if self._forced:
             self._forced.pop()

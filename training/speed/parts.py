@@ -17,7 +17,7 @@ from composer.writer import SongWriter
 
 GROUPS: dict[str, tuple[Any, tuple[str, ...]]] = {
     "recurrent": (Engine, ("recur",)),
-    "heads": (Heads, ("begin", "add", "logits")),
+    "heads": (Heads, ("begin", "move", "add", "logits")),
     "sampling": (composer.compose, ("choose",)),
     "writer": (SongWriter, ("inputs", "looks", "allowed", "forced", "choose", "song")),
 }
