@@ -3,6 +3,8 @@
 Two spaces. ``probability`` draws from the output distribution after temperature and top-p. ``embedding`` draws there
 too, walks away from the drawn class in the tied embedding space, and lands on the likeliest class near that point:
 improbable draws slide to probable musical neighbours.
+
+``composer.choosing`` does the same for the few allowed classes, quicker.
 """
 
 from __future__ import annotations
@@ -13,8 +15,6 @@ from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
-
-from composer.request import Sampling
 
 Vector = NDArray[np.float64]
 Table = NDArray[np.float64]
@@ -52,13 +52,6 @@ def parameters_for(randomness: float, temperature: float = 1.0) -> SamplingParam
     """
     r = min(max(randomness, 0.0), 1.0)
     return SamplingParameters(temperature=temperature * (0.9 + 0.2 * r), kept=0.94 + 0.06 * r, tau=0.4 + 0.8 * r)
-
-
-def masked(logits: NDArray[np.floating], allowed: NDArray[np.bool_]) -> Vector:
-    """Logits with −∞ wherever ``allowed`` is false. At least one class is allowed."""
-    if not allowed.any():
-        raise ValueError("a mask allows at least one class")
-    return np.where(allowed, logits.astype(np.float64), -np.inf)
 
 
 def softmax(logits: Vector, temperature: float = 1.0) -> Vector:
@@ -144,19 +137,3 @@ def embedding_logits(probs: Vector, drawn: int, table: Table, reach: float, gene
         prior = np.log(probs)
     result: Vector = prior - ((z - table) ** 2).sum(axis=1) / (2 * reach**2)
     return result
-
-
-def choose(
-    logits: Vector,
-    how: SamplingParameters,
-    space: Sampling,
-    generator: np.random.Generator,
-    table: Table,
-    distance: float,
-) -> int:
-    """One class from masked ``logits`` in the space asked for. ``table`` (V, E), ``distance``: for ``embedding``."""
-    probs = TRUNCATIONS[how.truncation](softmax(logits, how.temperature), how.kept)
-    drawn = draw(probs, generator)
-    if space == "probability" or how.tau * distance == 0:
-        return drawn
-    return int(np.argmax(embedding_logits(probs, drawn, table, how.tau * distance, generator)))

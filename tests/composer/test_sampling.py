@@ -8,11 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from composer.sampling import (
-    choose,
     draw,
     embedding_logits,
     entropy,
-    masked,
     min_p,
     neighbour_distance,
     parameters_for,
@@ -72,18 +70,6 @@ def test_drawing_follows_the_probabilities() -> None:
     counts = np.bincount([draw(probs, generator) for _ in range(20_000)], minlength=4) / 20_000
     assert counts == pytest.approx(probs, abs=0.015)
     assert counts[1] == 0
-
-
-def test_a_mask_is_never_broken_and_an_empty_one_is_an_error() -> None:
-    allowed = np.array([False, True, False])
-    generator = np.random.default_rng(2)
-    table = np.random.default_rng(3).standard_normal((3, 4))
-    for space in ("probability", "embedding"):
-        for _ in range(200):
-            logits = masked(np.array([50.0, -50.0, 50.0]), allowed)
-            assert choose(logits, parameters_for(1.0), space, generator, table, 1.0) == 1
-    with pytest.raises(ValueError, match="at least one"):
-        masked(np.zeros(3), np.zeros(3, dtype=bool))
 
 
 @pytest.mark.parametrize("reach", [0.3, 1.0, 3.0])
