@@ -4,7 +4,8 @@
     python benchmarks/sampling_study.py CORPUS rules [--songs 24] [--genres heavy-metal,jazz,folk]
 
 CORPUS is a prepared corpus. ``curve``: nats a note and copy rate of songs at randomness 0, .1 … 1. ``rules``: top-p,
-min-p, typical and embedding sampling at several strengths; compare those of like nats a note. Writes JSON lines.
+min-p, typical and embedding sampling at several strengths, all at the genre's own temperature (times the one said);
+compare those of like nats a note. Writes JSON lines.
 """
 
 from __future__ import annotations
@@ -80,7 +81,7 @@ def rules(corpus: Path, checkpoint: Any, genres: list[str], songs: int, seed: in
         real = real_samples(held, bars)
         measured, works = measure([s.events for s in real]), [s.work for s in real]
         for name, space, how in RULES:
-            band = Band(checkpoint, lambda *_, how=how: how)
+            band = Band(checkpoint, lambda _, own, how=how: how.times(own))
             made = composed_samples(compose_songs(band, genre, bars, songs, seed, randomness=0.5, sampling=space), bars)
             rows = statistics(measured, works, measure([s.events for s in made]), seed)
             ratios = [row["ratio"] for row in rows if row["ratio"]]
