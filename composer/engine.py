@@ -55,6 +55,8 @@ class Engine:
         self._heads_in = self._product(np.concatenate([self._weights[f"heads.{f}.from_hidden.weight"] for f in FIELDS]))
         self.heads = {field: self._pack_head(field) for field in FIELDS}
         self.row_starts = self._row_starts()
+        # What conditions are made of is all that is needed from here on.
+        self._weights = {name: weight for name, weight in self._weights.items() if _for_conditions(name)}
 
     # -- packing ---------------------------------------------------------------------------------------------------
 
@@ -302,6 +304,10 @@ class _PlainProduct:
         """(B, out): the products of activations (B, in)."""
         products: Floats = left @ self._packed
         return products
+
+
+def _for_conditions(name: str) -> bool:
+    return name.startswith(("condition_tables.", "tables.part.", "band_in.", "playing_in.", "previous_in.", "layers.0."))
 
 
 Product = Callable[[Hidden], Floats]

@@ -34,7 +34,9 @@ _TABLE_HALF = _TABLE_REACH << _TABLE_STEP_BITS
 def on_grid(values: NDArray[np.floating], bits: int) -> Floats:
     """``values`` rounded to multiples of 2^−bits, half to even."""
     scale = np.float32(2.0**bits)
-    rounded: Floats = np.rint(values * scale) / scale
+    rounded: Floats = values * scale
+    np.rint(rounded, out=rounded)
+    rounded /= scale
     return rounded
 
 

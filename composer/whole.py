@@ -30,13 +30,13 @@ class WholeProduct:
 
     def __init__(self, weights: Floats, *, runtime: bool = True) -> None:
         """``runtime``: whether onnxruntime is used where it is installed and its sums are exact."""
-        wide = weights.astype(np.float64)
         # A row's step is so large that its sums stay exact in float32 too, rounding included.
         room = 2.0**EXACT_BITS - REST * weights.shape[1]
-        step = np.maximum(np.abs(wide).max(axis=1) / WHOLE, REST * np.abs(wide).sum(axis=1) / room)
-        step = np.maximum(step, 1e-12)
-        self.whole = np.ascontiguousarray(np.rint(wide / step[:, None]).T, dtype=np.int8)
-        self._scale = (step / WHOLE).astype(np.float32)
+        sizes = np.abs(weights)
+        step = np.maximum(sizes.max(axis=1) / WHOLE, REST * sizes.sum(axis=1, dtype=np.float64) / room)
+        step = np.maximum(step, 1e-12).astype(np.float32)
+        self.whole = np.ascontiguousarray(np.rint(weights / step[:, None]).astype(np.int8).T)
+        self._scale = step / np.float32(WHOLE)
         self._session: Any = None
         self._floats = self.whole.astype(np.float32)
         if runtime and find_spec("onnxruntime"):
@@ -75,4 +75,5 @@ def open_session(model: bytes) -> Any:
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = options.inter_op_num_threads = 1  # as everything in composing
     options.log_severity_level = 3
+    options.enable_cpu_mem_arena = options.enable_mem_pattern = False  # memory kept ahead is for larger models
     return onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
