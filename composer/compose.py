@@ -6,6 +6,7 @@ Each song has its own generator and is the same bit for bit whatever else is in 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -37,7 +38,8 @@ class Band:
 
     def __init__(self, checkpoint: Checkpoint, how: How = parameters_for) -> None:
         """``how`` turns a plan's randomness and its genre's temperature into sampling parameters."""
-        self.checkpoint = checkpoint
+        # The engine has what it needs of the weights; a process keeps them for as long as it lives.
+        self.checkpoint = replace(checkpoint, weights={})
         self._how = how
         self.engine = Engine(checkpoint)
         tables = {field: checkpoint.weights[f"tables.{field}.weight"] for field in FIELDS}
