@@ -307,7 +307,8 @@ class _PlainProduct:
 
 
 def _for_conditions(name: str) -> bool:
-    return name.startswith(("condition_tables.", "tables.part.", "band_in.", "playing_in.", "previous_in.", "layers.0."))
+    first = ("condition_tables.", "tables.part.", "band_in.", "playing_in.", "previous_in.", "layers.0.")
+    return name.startswith(first)
 
 
 Product = Callable[[Hidden], Floats]

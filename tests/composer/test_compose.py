@@ -127,6 +127,11 @@ def test_a_primer_is_played_first_and_gone_on_from(band: Band) -> None:
     assert song.last_note_end > 8 * 96
 
 
+def test_a_band_keeps_the_packed_network_only(band: Band) -> None:
+    assert not band.checkpoint.weights
+    assert band.checkpoint.header == tiny_checkpoint().header
+
+
 def test_bars_are_at_least_one() -> None:
     assert bars_for(0.1, 60, Meter(0, 12, 8)) == 1
     assert bars_for(45, 160, Meter(0, 4, 4)) == 30
