@@ -6,15 +6,15 @@ Knows pieces and songs as events; what an n-gram is says ``midi_data.novelty``.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from midi_data.events import EventSequence
-from midi_data.novelty import Grams, copy_rate, gram_set, grams
+from midi_data.novelty import Grams, copy_rate, grams
 
-Named = Sequence[tuple[str, EventSequence]]
+Named = Iterable[tuple[str, EventSequence]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,11 +27,13 @@ class NearestPiece:
 
 
 class CopyWatch:
-    """Remembers the n-grams of the training pieces; ``real_rate`` is how often held-out pieces repeat them."""
+    """Remembers n-grams of training pieces, not the pieces; ``real_rate`` is how often held-out ones repeat them."""
 
     def __init__(self, train: Named, held_out: Sequence[EventSequence]) -> None:
         self._pieces = [(name, np.unique(grams(events))) for name, events in train]
-        self._heard: Grams = gram_set(events for _, events in train)
+        self._heard: Grams = np.unique(
+            np.concatenate([*(own for _, own in self._pieces), np.zeros(0, dtype=np.uint64)])
+        )
         self.real_rate = self.rate(held_out)
 
     def rate(self, songs: Sequence[EventSequence]) -> float:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TypeVar
 
 import numpy as np
 from threadpoolctl import threadpool_limits
@@ -16,6 +17,14 @@ PIECES = 6
 BARS = 12
 
 
+Each = TypeVar("Each")
+
+
+def spread(pieces: Sequence[Each]) -> list[Each]:
+    """``PIECES`` of ``pieces`` from first to last, all where there are no more."""
+    return [pieces[int(i)] for i in np.linspace(0, len(pieces) - 1, min(PIECES, len(pieces)))]
+
+
 def nll_by_known_genre(base: Checkpoint, pieces: Sequence[EventSequence]) -> dict[str, float]:
     """Nats a note of up to ``PIECES`` excerpts, spread over ``pieces``, under each genre of ``base``, best first.
 
@@ -23,8 +32,7 @@ def nll_by_known_genre(base: Checkpoint, pieces: Sequence[EventSequence]) -> dic
     """
     scorer = Scorer(base)
     rows = list(range(len(scorer.genres)))
-    chosen = [pieces[int(i)] for i in np.linspace(0, len(pieces) - 1, min(PIECES, len(pieces)))]
-    excerpts = [excerpt for piece in chosen for excerpt in spread_excerpts(piece, BARS, 1) or [piece]]
+    excerpts = [excerpt for piece in spread(pieces) for excerpt in spread_excerpts(piece, BARS, 1) or [piece]]
     with threadpool_limits(1, user_api="blas"):  # as in composing
         sums = sum(scorer.field_sums(each, rows, each.tempos[0].bpm)[:, 1:].sum(axis=1) for each in excerpts)
     nats = np.asarray(sums) / max(sum(len(each) for each in excerpts), 1)

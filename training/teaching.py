@@ -15,7 +15,7 @@ from training.devices import pick_device
 from training.errors import TrainingError
 from training.finetune import FineTuning, Lesson
 from training.listening import Listening
-from training.nearest import nll_by_known_genre
+from training.nearest import nll_by_known_genre, spread
 from training.pieces import Names
 from training.recipe import Recipe, Tuning
 from training.replay import Held, Replay, replay_of
@@ -33,7 +33,7 @@ def teach(order: Order, recipe: Recipe, train: Held, valid: Held, data: Path, li
     tuning = recipe.tuning or Tuning()
     folder = data / "trainings" / recipe.name
     lesson = lesson_for(order.genre, train, valid, base, tuning, data / "replay", listener)
-    watch = CopyWatch([(p.name, s.events(p)) for s, p in train], [s.events(p) for s, p in valid])
+    watch = CopyWatch(((p.name, s.events(p)) for s, p in train), [s.events(p) for s, p in valid])
     listening = Listening(order.genre, watch, folder / "samples", count=tuning.samples, seconds=tuning.sample_seconds)
     minutes = order.minutes or tuning.minutes
     training = FineTuning(recipe, lesson, listening, folder, pick_device(order.device), minutes)
@@ -63,7 +63,7 @@ def lesson_for(
     """What is taught, to which base, beginning where, and what is replayed beside it."""
     near = {genre: 0.0}
     if genre not in base.header.genres:
-        near = nll_by_known_genre(base, [shard.events(piece) for shard, piece in train])
+        near = nll_by_known_genre(base, [shard.events(piece) for shard, piece in spread(train)])
         told = ", ".join(f"{name} {nats:.3f}" for name, nats in list(near.items())[:3])
         listener.note(f"most like {next(iter(near))} (nats a note: {told}): its row is where {genre} begins")
     small = notes_in(train) < tuning.rows_only_below_notes
