@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -129,9 +130,13 @@ def test_a_widened_network_has_that_width_and_plays(band: Band) -> None:
 
 def test_the_weights_of_a_step_are_those_of_the_layers_and_heads() -> None:
     shape = tiny_shape()
-    recurrent = 4 * shape.hidden * shape.hidden * (2 * shape.layers - 1)
-    heads = 5 * shape.head * shape.hidden + shape.head * sum(VOCABULARY[field] for field in FIELDS)
-    assert 4 * (recurrent + heads) < bytes_a_step(shape) < 4 * (recurrent + heads) * 3
+    engine = Engine(tiny_checkpoint())
+    products = sum(product.whole.nbytes for product in engine.products)
+    out = sum(engine.heads[field].out.nbytes for field in FIELDS)
+    assert products < bytes_a_step(shape) < products + out + 4 * shape.hidden * 4 * 40
+    wider = replace(shape, hidden=2 * shape.hidden)
+    assert 2 * bytes_a_step(shape) < bytes_a_step(wider) + out
+    assert bytes_a_step(wider) > bytes_a_step(shape) + 3 * products
 
 
 def test_a_step_draws_a_class_of_every_field_for_every_song() -> None:

@@ -14,15 +14,14 @@ from threadpoolctl import threadpool_limits
 from composer.checkpoint import Checkpoint
 from composer.compose import Band
 from composer.plan import Plan
-from composer.shapes import CLOCK, LOOKS, NetworkShape
-from midi_data.events import FIELDS, VOCABULARY
+from composer.shapes import LOOKS, NetworkShape
+from midi_data.arrangement import LEVEL_CLASSES
+from midi_data.events import FIELDS, PART_LIMIT, VOCABULARY
 from midi_data.song import Song
 from training.speed.figures import Figure, cost, rate, ratio, spread, times
 from training.speed.parts import GROUPS, Stopwatch, watched
 from training.speed.songs import plans, widened
 
-WEIGHT_BYTES = 4
-"""Weights are held in single precision."""
 BATCHES = (1, 4, 16, 64)
 PARTS = {"engine": "the engine's step"} | {name: name for name in (*GROUPS, "rest")}
 """Part of a note's time → what it is called; the engine's step is recurrent and heads."""
@@ -110,15 +109,20 @@ def reading_figures(shape: NetworkShape, memory: Figure, note: Figure, runs: int
 
 
 def bytes_a_step(shape: NetworkShape) -> int:
-    """Bytes of weights that one note needs, inputs folded into rows as ``composer.engine`` has them."""
-    gates, lags = 4 * shape.hidden, len(shape.lags)
-    recurrent = gates * shape.hidden * (2 * shape.layers - 1)
-    rows = gates * (len(FIELDS) + len(CLOCK) + lags * (len(LOOKS["next"]) + 1))
-    heads = len(FIELDS) * shape.head * shape.hidden
+    """Bytes of weights that one note needs, as ``composer.engine`` and ``composer.heads`` have them.
+
+    Large products in one byte a weight, rows to add in four, the heads' last product in eight, the part's for
+    ``PART_LIMIT`` classes.
+    """
+    gates, lags, last = 4 * shape.hidden, len(shape.lags), len(FIELDS) - 1
+    products = gates * shape.hidden * (2 * shape.layers - 1) + len(FIELDS) * shape.head * shape.hidden
+    rows = gates * (len(FIELDS) + lags * len(LOOKS["next"]) + 3)  # position, bar and matches
+    out = 0
     for index, field in enumerate(FIELDS):
-        heads += shape.head * (VOCABULARY[field] + shape.looks(field))  # the classes and the copies
-        heads += shape.head * (index + (index > 0) + shape.looks(field))  # the rows added before
-    return WEIGHT_BYTES * (recurrent + rows + heads)
+        classes = PART_LIMIT + LEVEL_CLASSES if field == "part" else VOCABULARY[field]
+        out += shape.head * (classes + shape.looks(field))
+        rows += shape.head * (shape.looks(field) + last - index + (last if index == 0 else 0))
+    return products + 4 * rows + 8 * out
 
 
 def growth(checkpoint: Checkpoint, band: Band, extent: Extent) -> dict[str, list[dict[str, Any]]]:

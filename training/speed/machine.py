@@ -15,7 +15,7 @@ from training.speed.figures import Figure, rate, times
 
 READ_BYTES = 256 * 2**20
 """More than any cache holds."""
-LIBRARIES = ("numpy", "scipy", "av", "torch", "transformers")
+LIBRARIES = ("numpy", "scipy", "onnxruntime", "av", "torch", "transformers")
 
 
 def describe() -> dict[str, Any]:
