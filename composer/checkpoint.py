@@ -21,7 +21,7 @@ from composer.shapes import NetworkShape, expected_shapes
 from midi_data.arrangement import HABITS_WIDTH, LEVEL_CLASSES, Levels
 from midi_data.events import FINGERPRINT, PART_LIMIT, Ints
 from midi_data.form import FORM_CLASSES
-from midi_data.tendencies import TENDENCIES_WIDTH, Tendencies
+from midi_data.tendencies import PACE_BINS, TENDENCIES_WIDTH, Tendencies
 
 FORMAT = "riffbird-checkpoint-2"
 FILE_SIZE_LIMIT = 512 * 2**20
@@ -31,8 +31,8 @@ FORMS, FORM_ENDS = "forms", "form_ends"
 """Bar forms of all lineups' pieces in one row (``midi_data.form``), and where each piece's end in it."""
 ARRANGEMENTS, HABITS = "arrangements", "habits"
 """Their arrangements (``midi_data.arrangement``) in one row, bar after bar, part after part; a row of habits each."""
-TENDENCIES = "tendencies"
-"""A row a part, piece after piece (``midi_data.tendencies``); checkpoints without them follow none."""
+TENDENCIES, PACES = "tendencies", "paces"
+"""A row a part, piece after piece, and a row a piece (``midi_data.tendencies``); all 0 where there is none."""
 LINEUP_COLUMNS = ("genre", "style", "tempo_bpm", "numerator", "denominator", "key", "density", "bars")
 """Facts of one training piece, followed by its band: part classes, −1 where there is none."""
 
@@ -85,7 +85,7 @@ class Checkpoint:
     """Weights by name (float32, named as in the torch module), the header, and what ``P`` pieces heard were like.
 
     ``lineups`` (P, 8 + 16); of each piece its ``forms`` (bars,), ``arrangements`` (bars, parts), ``habits`` (P, 66) and
-    ``tendencies`` (parts, 127).
+    ``tendencies`` (parts, 127), ``paces`` (P, 21).
     """
 
     header: Header
@@ -95,6 +95,7 @@ class Checkpoint:
     arrangements: tuple[Levels, ...] = field(repr=False)
     habits: NDArray[np.int64] = field(repr=False)
     tendencies: tuple[Tendencies, ...] = field(repr=False)
+    paces: Tendencies = field(repr=False)
     path: Path | None = None
 
     @property
@@ -133,8 +134,9 @@ def load_checkpoint(path: Path | None = None) -> Checkpoint:
     arrangements = _split_arrangements(path, tensors.pop(ARRANGEMENTS, None), lineups, forms)
     habits = tensors.pop(HABITS, np.zeros((0, HABITS_WIDTH), dtype=np.int32)).astype(np.int64)
     tendencies = _split_tendencies(path, tensors.pop(TENDENCIES, None), lineups)
+    paces = tensors.pop(PACES, np.zeros((len(lineups), PACE_BINS), dtype=np.uint8))
     weights = {name: _finite(path, name, tensor) for name, tensor in tensors.items()}
-    checkpoint = Checkpoint(header, weights, lineups, forms, arrangements, habits, tendencies, path)
+    checkpoint = Checkpoint(header, weights, lineups, forms, arrangements, habits, tendencies, paces, path)
     _check(checkpoint, path)
     return checkpoint
 
@@ -203,6 +205,8 @@ def _check(checkpoint: Checkpoint, path: Path) -> None:
         raise CheckpointError(f"{path}: damaged checkpoint, its lineups have shape {lineups.shape}")
     if checkpoint.habits.shape != (len(lineups), HABITS_WIDTH):
         raise CheckpointError(f"{path}: damaged checkpoint, its habits have shape {checkpoint.habits.shape}")
+    if checkpoint.paces.shape != (len(lineups), PACE_BINS):
+        raise CheckpointError(f"{path}: damaged checkpoint, its paces have shape {checkpoint.paces.shape}")
     if len(header.genres) != header.shape.genres or len(header.styles) != header.shape.styles:
         raise CheckpointError(f"{path}: damaged checkpoint, names and tables differ in length")
 
@@ -216,6 +220,7 @@ def save_checkpoint(checkpoint: Checkpoint, path: Path) -> None:
     tensors[ARRANGEMENTS] = np.concatenate([*levels, np.zeros(0)]).astype(np.uint8)
     tensors[HABITS] = checkpoint.habits.astype(np.int32)
     tensors[TENDENCIES] = np.concatenate([*checkpoint.tendencies, np.zeros((0, TENDENCIES_WIDTH))]).astype(np.uint8)
+    tensors[PACES] = checkpoint.paces.astype(np.uint8)
     tensors[FORM_ENDS] = np.cumsum([len(form) for form in checkpoint.forms]).astype(np.int32)
     temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:

@@ -107,8 +107,9 @@ class _Desk:
     ) -> None:
         """``told`` (bars, G) is added to the gates bar by bar; ``parts``: the classes of all bands of the batch."""
         self.plan = plan
-        self._hows = [how.times(RETURNING[level]) for level in level_of(np.array(plan.form)).tolist()]
-        self._leaning = Leaning(plan.tendencies, plan.form)
+        levels = level_of(np.array(plan.form)).tolist()
+        self._hows = [how.times(RETURNING[level]) for level in levels]
+        self._leaning = Leaning(plan.tendencies, plan.pace, plan.form)
         self._spaces = spaces
         self.writer = SongWriter(plan.band, plan.meter, plan.bars, plan.hidden, plan.primer, plan.levels, plan.habits)
         self._generator = np.random.Generator(np.random.PCG64(plan.seed))
@@ -134,8 +135,8 @@ class _Desk:
             allowed = writer.allowed(field)
             own = (self._part_logits if field == "part" else self._field_logits)(field, logits, allowed)
             bar = writer.bar_after
-            if field != "advance":
-                self._leaning.lean(field, allowed, own, writer.part, writer.tick, bar)
+            self._leaning.lean(field, allowed, own, writer.part, writer.tick, bar)
+            self._leaning.lean_back(allowed, own, writer.looked, bar)
             chosen = choose(own, allowed, self._hows[bar], self.plan.sampling, self._generator, self._spaces[field])
         writer.choose(chosen)
         played = writer.note_played if field == FIELDS[-1] else None

@@ -14,8 +14,7 @@ from composer.checkpoint import LINEUP_COLUMNS, Checkpoint
 from composer.errors import RefusedError
 from midi_data.arrangement import NOT_TOLD, RESTS, Levels
 from midi_data.events import Ints, part_instrument
-from midi_data.form import LEVELS as FORM_LEVELS
-from midi_data.form import NEW
+from midi_data.form import NEW, source_of
 from midi_data.steps import LAGS
 from midi_data.tendencies import Tendencies
 
@@ -34,7 +33,7 @@ _ROLES = {"bass": range(32, 40), "guitar": range(24, 32), "distorted guitar": ra
 class Heard:
     """A stretch of a piece. ``facts``: its lineup's columns. ``form`` (bars,), ``levels`` (bars, parts of ``band``).
 
-    ``habits``: the piece's row; ``tendencies``: a row a part; ``parts``: the parts that both speak of.
+    ``habits``: the piece's row; ``pace``: the band's; ``tendencies``: a row a part; ``parts``: those that both tell of.
     """
 
     facts: dict[str, int]
@@ -44,6 +43,7 @@ class Heard:
     levels: Levels
     habits: Ints
     tendencies: Tendencies
+    pace: Tendencies
 
 
 def plays_role(part: int, role: str) -> bool:
@@ -105,6 +105,7 @@ def draw_stretch(
         levels[:, heard],
         checkpoint.habits[chosen],
         checkpoint.tendencies[chosen],
+        checkpoint.paces[chosen],
     )
 
 
@@ -137,7 +138,7 @@ def _rows(length: int, bars: int) -> Ints:
 
 def _within(form: Ints) -> Ints:
     """``form`` with bars new whose source would lie before the first bar."""
-    source = np.array(LAGS)[np.maximum(form - 2, 0) // len(FORM_LEVELS)]
+    source = np.array(LAGS)[source_of(form)]
     return np.where((form > NEW) & (source > np.arange(len(form))), NEW, form)
 
 

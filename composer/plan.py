@@ -29,6 +29,7 @@ from midi_data.genres import GENRES
 from midi_data.keys import Key
 from midi_data.song import TICKS_PER_QUARTER, Meter, Song
 from midi_data.steps import steps_of
+from midi_data.tendencies import FULL
 
 HIDING = (0.2, 0.03, 0.0, 0.0)
 """How often a pitched part cannot look back in a new, varied, nearly same, same bar. Training hides more than that: the
@@ -44,7 +45,7 @@ class Plan:
     """Everything a song is conditioned on. ``labels``: each condition's rows and weights. ``primer``: forced events.
 
     ``form`` (bars): ``midi_data.form`` classes; ``hidden`` (bars): parts that cannot look back in each bar; ``levels``
-    (bars, parts of the band): ``midi_data.arrangement``; ``tendencies`` as in ``composer.leaning``;
+    (bars, parts of the band): ``midi_data.arrangement``; ``tendencies``, ``pace`` as in ``composer.leaning``;
     ``temperature``: the genres' own, beside ``randomness``.
     """
 
@@ -60,6 +61,7 @@ class Plan:
     levels: Levels
     habits: Habits
     tendencies: dict[int, Row]
+    pace: Row
     key: Key | None
     labels: tuple[tuple[tuple[int, float], ...], ...]
     randomness: float
@@ -107,6 +109,7 @@ def plan_song(request: ComposeRequest, checkpoint: Checkpoint, primer: Song | No
         levels=np.full_like(levels, NOT_TOLD) if primer else levels,
         habits=free_habits(band) if primer else habits_for(heard, band, key),
         tendencies={} if primer else leaning_for(heard, band, key),
+        pace=heard.pace / FULL * (band == heard.band and not primer),
         key=key,
         labels=tuple(labels[name] for name in CONDITIONS),
         randomness=request.randomness,

@@ -30,6 +30,11 @@ def level_of(form: Ints) -> Ints:
     return np.where(form <= NEW, 0, (form - 2) % len(LEVELS) + 1)
 
 
+def source_of(form: Ints) -> Ints:
+    """Which of ``LAGS`` each bar returns from; 0 for new bars."""
+    return np.maximum(form - 2, 0) // len(LEVELS)
+
+
 def draw_hidden(
     rng: np.random.Generator, form: Ints, band: tuple[int, ...], rates: tuple[float, ...] = HIDING
 ) -> NDArray[np.bool_]:

@@ -32,6 +32,8 @@ TENDENCIES_WIDTH = sum(KINDS.values())
 _EDGES = np.cumsum([0, *KINDS.values()]).tolist()
 COLUMNS = {kind: slice(*edges) for kind, edges in zip(KINDS, pairwise(_EDGES), strict=True)}
 FULL = 255
+PACE_BINS = 2 + len(GAP_EDGES)
+"""Of a pace: events at the tick of the one before, then the bins of ``gap``."""
 
 
 def tendencies_of(events: EventSequence) -> Tendencies:
@@ -42,6 +44,18 @@ def tendencies_of(events: EventSequence) -> Tendencies:
             counts = np.bincount(bins, minlength=KINDS[kind])
             row[COLUMNS[kind]] = np.round(FULL * counts / max(counts.sum(), 1))
     return rows
+
+
+def pace_of(events: EventSequence) -> Tendencies:
+    """(``PACE_BINS``,) how the band moves on from event to event, all parts together: shares of 255."""
+    counts = np.bincount(pace_bin(np.diff(events.onset)), minlength=PACE_BINS)
+    pace: Tendencies = np.round(FULL * counts / max(counts.sum(), 1)).astype(np.uint8)
+    return pace
+
+
+def pace_bin(ticks: Ints) -> Ints:
+    """Bins of ticks between an event and the one before."""
+    return np.where(ticks > 0, 1 + gap_bin(ticks), 0)
 
 
 def step_bin(semitones: Ints) -> Ints:

@@ -17,11 +17,11 @@ from midi_data.bars import BarGrid
 from midi_data.events import PART_LIMIT, Ints
 from midi_data.form import form_of
 from midi_data.pieces import Piece, Shard
-from midi_data.tendencies import Tendencies, tendencies_of
+from midi_data.tendencies import Tendencies, pace_of, tendencies_of
 from training.pieces import Names
 
 Held = list[tuple[Shard, Piece]]
-Tables = tuple[NDArray[np.int64], tuple[Ints, ...], tuple[Levels, ...], Ints, tuple[Tendencies, ...]]
+Tables = tuple[NDArray[np.int64], tuple[Ints, ...], tuple[Levels, ...], Ints, tuple[Tendencies, ...], Tendencies]
 """Lineups, and what ``heard`` gives."""
 MOST_HEARD = 5_000
 """Pieces whose bands and forms a checkpoint remembers; songs need no more to choose from."""
@@ -92,9 +92,9 @@ def lineups(train: Held, names: Names) -> NDArray[np.int64]:
     return rows
 
 
-def heard(train: Held) -> tuple[tuple[Ints, ...], tuple[Levels, ...], Ints, tuple[Tendencies, ...]]:
-    """The form, the arrangement, the habits and the tendencies of each training piece."""
-    forms, arrangements, habits, tendencies = [], [], [], []
+def heard(train: Held) -> tuple[tuple[Ints, ...], tuple[Levels, ...], Ints, tuple[Tendencies, ...], Tendencies]:
+    """The form, the arrangement, the habits, the tendencies and the pace of each training piece."""
+    forms, arrangements, habits, tendencies, paces = [], [], [], [], []
     for shard, piece in train:
         events = shard.events(piece)
         grid = BarGrid.of(events.meters, events.end)
@@ -102,7 +102,8 @@ def heard(train: Held) -> tuple[tuple[Ints, ...], tuple[Levels, ...], Ints, tupl
         arrangements.append(arrangement_of(events, grid))
         habits.append(habits_of(events))
         tendencies.append(tendencies_of(events))
-    return tuple(forms), tuple(arrangements), np.stack(habits), tuple(tendencies)
+        paces.append(pace_of(events))
+    return tuple(forms), tuple(arrangements), np.stack(habits), tuple(tendencies), np.stack(paces)
 
 
 def _amounts(train: Held) -> dict[str, dict[str, float]]:

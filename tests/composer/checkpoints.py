@@ -9,7 +9,7 @@ from composer.checkpoint import LINEUP_COLUMNS, Checkpoint, header_for
 from composer.shapes import NetworkShape, expected_shapes
 from midi_data.arrangement import HABITS_WIDTH
 from midi_data.events import PART_LIMIT, part_code
-from midi_data.tendencies import TENDENCIES_WIDTH
+from midi_data.tendencies import PACE_BINS, TENDENCIES_WIDTH
 
 GENRES = ("heavy-metal", "jazz")
 STYLES = ("any", "heavy-metal/a", "jazz/b")
@@ -51,6 +51,7 @@ def tiny_checkpoint(seed: int = 1, scale: float = 0.4) -> Checkpoint:
         habits[:, 2 + 4 * index : 6 + 4 * index] = (128 + 35, 128 + 59, 1, 15) if index == 0 else (20, 100, 1, 15)
     levels = np.full((32, len(BAND)), 4, dtype=np.uint8)
     tendencies = rng.integers(0, 40, (2, len(BAND), TENDENCIES_WIDTH)).astype(np.uint8)
+    paces = rng.integers(0, 40, (2, PACE_BINS)).astype(np.uint8)
     return Checkpoint(
-        header, weights, lineups, (np.ones(32, dtype=np.int64),) * 2, (levels,) * 2, habits, tuple(tendencies)
+        header, weights, lineups, (np.ones(32, dtype=np.int64),) * 2, (levels,) * 2, habits, tuple(tendencies), paces
     )

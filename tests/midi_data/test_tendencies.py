@@ -4,7 +4,19 @@ import numpy as np
 
 from midi_data.events import DURATIONS, EventSequence, encode
 from midi_data.song import TICKS_PER_QUARTER, Meter, Note, Song, Tempo, Track
-from midi_data.tendencies import COLUMNS, FULL, KINDS, TENDENCIES_WIDTH, gap_bin, step_bin, tendencies_of, tone_bin
+from midi_data.tendencies import (
+    COLUMNS,
+    FULL,
+    KINDS,
+    PACE_BINS,
+    TENDENCIES_WIDTH,
+    gap_bin,
+    pace_bin,
+    pace_of,
+    step_bin,
+    tendencies_of,
+    tone_bin,
+)
 
 BAR = 4 * TICKS_PER_QUARTER
 
@@ -53,3 +65,12 @@ def test_one_note_makes_no_step_and_no_gap() -> None:
     assert not row[COLUMNS["step"]].any()
     assert not row[COLUMNS["gap"]].any()
     assert row[COLUMNS["tone"]].any()
+
+
+def test_a_pace_is_how_the_band_moves_on() -> None:
+    pace = pace_of(events())
+    assert pace.shape == (PACE_BINS,)
+    # 16 strokes of drums in eighths, 8 notes of the bass at every second of them.
+    at_once, eighth = pace[pace_bin(np.array([0, 12]))] / FULL
+    assert abs(at_once - 8 / 23) < 0.01
+    assert abs(eighth - 15 / 23) < 0.01
