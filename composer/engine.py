@@ -49,7 +49,9 @@ class Engine:
         self.exact = exact
         self._weights = checkpoint.weights | self._reordered(checkpoint.weights)
         self._curves = _curves(exact=exact)
-        self._input_rows, self._input_first = self._pack_inputs()
+        rows, self._input_first = self._pack_inputs()
+        self._input_rows: NDArray[Any]
+        self._input_rows, self._row_step = _in_words(rows) if exact else (rows, np.float32(1))
         self._recurrent = [self._product(self._recurrent_weights(layer)) for layer in range(self.shape.layers)]
         self._layer_bias = [self._addend(self._bias(layer)) for layer in range(self.shape.layers)]
         self._heads_in = self._product(np.concatenate([self._weights[f"heads.{f}.from_hidden.weight"] for f in FIELDS]))
@@ -212,7 +214,8 @@ class Engine:
 
     def input_gates(self, rows: Ints) -> Floats:
         """(…, G): the sum of the rows (…, R) that ``input_rows`` names."""
-        total: Floats = self._input_rows.take(rows, axis=0).sum(axis=-2)
+        total: Floats = np.add.reduce(self._input_rows.take(rows, axis=0), axis=-2, dtype=np.float32)
+        total *= self._row_step
         return total
 
     def advance(self, gates: Floats, state: EngineState) -> EngineState:
@@ -304,6 +307,17 @@ class _PlainProduct:
         """(B, out): the products of activations (B, in)."""
         products: Floats = left @ self._packed
         return products
+
+
+def _in_words(rows: Floats) -> tuple[NDArray[np.int16], np.float32]:
+    """``rows`` in 16 bits and their step, the finest power of two that holds them all: half the bytes to keep and read.
+
+    ``rows`` are overwritten.
+    """
+    largest = max(float(rows.max()), -float(rows.min()), 1e-6)
+    step = np.float32(2.0 ** np.ceil(np.log2(largest / np.iinfo(np.int16).max)))
+    rows /= step
+    return np.rint(rows, out=rows).astype(np.int16), step
 
 
 def _for_conditions(name: str) -> bool:

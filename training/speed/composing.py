@@ -111,18 +111,18 @@ def reading_figures(shape: NetworkShape, memory: Figure, note: Figure, runs: int
 def bytes_a_step(shape: NetworkShape) -> int:
     """Bytes of weights that one note needs, as ``composer.engine`` and ``composer.heads`` have them.
 
-    Large products in one byte a weight, rows to add in four, the heads' last product in eight, the part's for
-    ``PART_LIMIT`` classes.
+    Large products in one byte a weight, the inputs' rows in two, a bar's and the heads' in four, the heads' last product
+    in eight, the part's for ``PART_LIMIT`` classes.
     """
     gates, lags, last = 4 * shape.hidden, len(shape.lags), len(FIELDS) - 1
     products = gates * shape.hidden * (2 * shape.layers - 1) + len(FIELDS) * shape.head * shape.hidden
-    rows = gates * (len(FIELDS) + lags * len(LOOKS["next"]) + 3)  # position, bar and matches
-    out = 0
+    inputs = gates * (len(FIELDS) + lags * len(LOOKS["next"]) + 2)  # position and matches
+    rows, out = gates, 0
     for index, field in enumerate(FIELDS):
         classes = PART_LIMIT + LEVEL_CLASSES if field == "part" else VOCABULARY[field]
         out += shape.head * (classes + shape.looks(field))
         rows += shape.head * (shape.looks(field) + last - index + (last if index == 0 else 0))
-    return products + 4 * rows + 8 * out
+    return products + 2 * inputs + 4 * rows + 8 * out
 
 
 def growth(checkpoint: Checkpoint, band: Band, extent: Extent) -> dict[str, list[dict[str, Any]]]:
