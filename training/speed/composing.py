@@ -111,8 +111,8 @@ def reading_figures(shape: NetworkShape, memory: Figure, note: Figure, runs: int
 def bytes_a_step(shape: NetworkShape) -> int:
     """Bytes of weights that one note needs, as ``composer.engine`` and ``composer.heads`` have them.
 
-    Large products in one byte a weight, the inputs' rows in two, a bar's and the heads' in four, the heads' last product
-    in eight, the part's for ``PART_LIMIT`` classes.
+    Large products in one byte a weight, the inputs' rows in two, a bar's and the heads' in four, the last product of a
+    head in eight, the part's for ``PART_LIMIT`` classes.
     """
     gates, lags, last = 4 * shape.hidden, len(shape.lags), len(FIELDS) - 1
     products = gates * shape.hidden * (2 * shape.layers - 1) + len(FIELDS) * shape.head * shape.hidden
