@@ -1,8 +1,8 @@
-"""Measure at which temperature each genre's songs are as likely as real pieces, and write it into a checkpoint.
+"""Measure how each genre is best drawn (temperature, weight of returning), and write it into a checkpoint.
 
     python benchmarks/calibrate.py CORPUS CHECKPOINT OUT [--songs 12] [--seed 500] [--genres heavy-metal,…]
 
-CORPUS is a prepared corpus. Prints a JSON line a temperature tried.
+CORPUS is a prepared corpus. Prints a JSON line a way tried.
 """
 
 from __future__ import annotations
@@ -10,18 +10,18 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+from dataclasses import asdict
 from pathlib import Path
 
 from composer.checkpoint import load_checkpoint, save_checkpoint
 from midi_data.genres import GENRES
 from midi_data.pieces import open_shards
-from training.evaluation.calibration import calibrated
+from training.evaluation.calibration import Tried, calibrated
 
 
-def tell(genre: str, temperature: float, songs: float, real: float) -> None:
+def tell(tried: Tried) -> None:
     """One line, at once."""
-    row = {"genre": genre, "temperature": temperature, "songs_nll": songs, "real_nll": real}
-    sys.stdout.write(json.dumps(row) + "\n")
+    sys.stdout.write(json.dumps(asdict(tried)) + "\n")
     sys.stdout.flush()
 
 
@@ -31,14 +31,14 @@ def main() -> None:
     parser.add_argument("corpus", type=Path)
     parser.add_argument("checkpoint", type=Path)
     parser.add_argument("out", type=Path)
-    parser.add_argument("--songs", type=int, default=12)
+    parser.add_argument("--songs", type=int, default=16)
     parser.add_argument("--seed", type=int, default=500)
     parser.add_argument("--genres", default=",".join(genre.name for genre in GENRES))
     given = parser.parse_args()
     checkpoint, genres = load_checkpoint(given.checkpoint), given.genres.split(",")
     done = calibrated(checkpoint, open_shards(given.corpus), genres, given.songs, given.seed, tell)
     save_checkpoint(done, given.out)
-    sys.stdout.write(json.dumps(done.header.temperatures) + "\n")
+    sys.stdout.write(json.dumps({"temperatures": done.header.temperatures, "returns": done.header.returns}) + "\n")
 
 
 if __name__ == "__main__":

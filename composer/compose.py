@@ -109,7 +109,7 @@ class _Desk:
         self.plan = plan
         levels = level_of(np.array(plan.form)).tolist()
         self._hows = [how.times(RETURNING[level]) for level in levels]
-        self._leaning = Leaning(plan.tendencies, plan.pace, plan.form)
+        self._leaning = Leaning(plan.tendencies, plan.pace, plan.form, plan.returns)
         self._spaces = spaces
         self.writer = SongWriter(plan.band, plan.meter, plan.bars, plan.hidden, plan.primer, plan.levels, plan.habits)
         self._generator = np.random.Generator(np.random.PCG64(plan.seed))

@@ -59,16 +59,19 @@ _FIRST_COLUMNS = np.array(list(_FIRST.values()))
 class Leaning:
     """How each part of one song leans. ``lean`` before a class is chosen, ``heard`` after each note."""
 
-    def __init__(self, tendencies: Mapping[int, Row], pace: Row, form: Sequence[int] | Ints) -> None:
+    def __init__(
+        self, tendencies: Mapping[int, Row], pace: Row, form: Sequence[int] | Ints, returns: float = 1.0
+    ) -> None:
         """``tendencies``: part class → (``TENDENCIES_WIDTH``,) shares, each kind's summing to 1, or all 0 for none.
 
-        ``pace``: the band's (``PACE_BINS``,), or all 0. ``form`` (bars,) as in ``midi_data.form``.
+        ``pace``: the band's (``PACE_BINS``,), or all 0. ``form`` (bars,) as in ``midi_data.form``; ``returns``: times
+        ``BACK``.
         """
         self._pace = _Pace(pace)
         self._parts = {part: _Part(row, is_drum=part_instrument(part)[1]) for part, row in tendencies.items()}
         levels = level_of(np.asarray(form)).tolist()
         self._strengths = [STRENGTHS[level] for level in levels]
-        self._backs = [BACK[level] for level in levels]
+        self._backs = [returns * BACK[level] for level in levels]
         self._sources = source_of(np.asarray(form)).tolist()
 
     def lean(self, field: str, classes: Sequence[int], logits: list[float], part: int, tick: int, bar: int) -> None:

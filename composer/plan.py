@@ -46,7 +46,7 @@ class Plan:
 
     ``form`` (bars): ``midi_data.form`` classes; ``hidden`` (bars): parts that cannot look back in each bar; ``levels``
     (bars, parts of the band): ``midi_data.arrangement``; ``tendencies``, ``pace`` as in ``composer.leaning``;
-    ``temperature``: the genres' own, beside ``randomness``.
+    ``temperature``, ``returns``: the genres' own (``composer.checkpoint.Header``), beside ``randomness``.
     """
 
     title: str
@@ -66,6 +66,7 @@ class Plan:
     labels: tuple[tuple[tuple[int, float], ...], ...]
     randomness: float
     temperature: float
+    returns: float
     sampling: Sampling
     primer: tuple[tuple[int, ...], ...] = ()
 
@@ -113,12 +114,16 @@ def plan_song(request: ComposeRequest, checkpoint: Checkpoint, primer: Song | No
         key=key,
         labels=tuple(labels[name] for name in CONDITIONS),
         randomness=request.randomness,
-        temperature=sum(
-            weight * checkpoint.header.temperatures.get(name, 1.0) for name, weight in request.genres.items()
-        ),
+        temperature=_blended(checkpoint.header.temperatures, request),
+        returns=_blended(checkpoint.header.returns, request),
         sampling=request.sampling,
         primer=primer_events(primer, meter, bars) if primer else (),
     )
+
+
+def _blended(of_genres: dict[str, float], request: ComposeRequest) -> float:
+    """The asked genres' own numbers by their weights; 1 for a genre without one."""
+    return sum(weight * of_genres.get(name, 1.0) for name, weight in request.genres.items())
 
 
 def meter_for(primer: Song | None, facts: dict[str, int]) -> Meter:

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from composer.checkpoint import Checkpoint
+from composer.checkpoint import Checkpoint, Header
 
 _OWN = ("header", "weights", "path")
 
@@ -18,7 +18,7 @@ _OWN = ("header", "weights", "path")
 def merged(base: Checkpoint, made: Checkpoint, *, like: str = "", changed: float | None = None) -> Checkpoint:
     """``made`` with what ``base`` heard of the genres that ``made``'s data does not have.
 
-    ``made``'s rows of genres and styles begin with ``base``'s. New genres are drawn at the temperature of ``like``.
+    ``made``'s rows of genres and styles begin with ``base``'s. New genres are drawn as ``like`` is.
     ``changed``: the share by which songs of the old genre that lost most are less likely; None says not at all, so
     their validation figures still hold.
     """
@@ -31,12 +31,17 @@ def merged(base: Checkpoint, made: Checkpoint, *, like: str = "", changed: float
             "data": {name: old.data[name] for name in staying if name in old.data} | new.data,
             "licences": {name: old.licences[name] for name in staying if name in old.licences} | new.licences,
             "valid": ({} if changed is not None else _valid(base, staying)) | new.valid,
-            "temperatures": {name: old.temperatures[like] for name in new.data if like in old.temperatures}
-            | old.temperatures,
+            "temperatures": _as_of(old.temperatures, like, new) | old.temperatures,
+            "returns": _as_of(old.returns, like, new) | old.returns,
             "recipe": new.recipe | {"base": old.name} | ({} if changed is None else {"old_genres_change": changed}),
         }
     )
     return replace(made, header=header, **tables)
+
+
+def _as_of(of_genres: dict[str, float], like: str, new: Header) -> dict[str, float]:
+    """What is ``like``'s own, for the genres that ``new`` has data of."""
+    return {name: of_genres[like] for name in new.data if like in of_genres}
 
 
 def _valid(base: Checkpoint, staying: list[str]) -> dict[str, dict[str, float]]:

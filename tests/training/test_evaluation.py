@@ -1,6 +1,7 @@
 """The judge is fair: more of the same is told to be the same, noise is told apart. Tiny corpora, tiny networks."""
 
 import json
+import math
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ from midi_data.midi_file import write_midi  # noqa: E402
 from midi_data.song import Note, Song, Track  # noqa: E402
 from tests.composer.checkpoints import tiny_checkpoint  # noqa: E402
 from tests.songs import riff  # noqa: E402
+from training.evaluation.calibration import Tried, best_of, excess_of  # noqa: E402
 from training.evaluation.control import genre_report  # noqa: E402
 from training.evaluation.distances import (  # noqa: E402
     compare,
@@ -238,16 +240,25 @@ def test_numbers_that_are_none_are_null() -> None:
     assert plain({"a": (float("nan"), 1.23456789), "b": [float("inf"), 3]}) == {"a": [None, 1.23457], "b": [None, 3]}
 
 
-@pytest.mark.parametrize(
-    ("wanted", "found"), [(1.5, 0.95), (1.0, 0.9), (0.2, 0.9), (9.0, 1.1), (2.5, 1.05), (2.0, 1.0)]
-)
-def test_a_temperature_lies_where_songs_become_as_likely_as_real_pieces(wanted: float, found: float) -> None:
-    from training.evaluation.calibration import crossing
-
-    assert crossing((0.9, 1.0, 1.1), (1.0, 2.0, 3.0), wanted) == pytest.approx(found)
+def tried(*excesses: tuple[float, float, float]) -> list[Tried]:
+    return [Tried("jazz", temperature, returns, excess) for temperature, returns, excess in excesses]
 
 
-def test_a_dip_among_the_temperatures_does_not_fool_the_search() -> None:
-    from training.evaluation.calibration import crossing
+def test_a_genre_is_drawn_where_its_songs_are_nearest_to_real_ones() -> None:
+    bowl = tried(*((t, 1.0, (t - 0.83) ** 2) for t in (0.7, 0.8, 0.9, 1.0)))
+    assert best_of(bowl).temperature == pytest.approx(0.83, abs=0.01)
+    lower = tried(*((t, 2.0, (t - 0.95) ** 2 - 0.1) for t in (0.7, 0.8, 0.9, 1.0)))
+    best = best_of(bowl + lower)
+    assert best.temperature == pytest.approx(0.95, abs=0.01)
+    assert best.returns == 2
 
-    assert crossing((0.9, 1.0, 1.1), (1.0, 0.8, 3.0), 2.0) == pytest.approx(1.05)
+
+def test_one_lucky_cell_does_not_decide() -> None:
+    lucky = tried((0.7, 1.0, 0.5), (0.8, 1.0, 0.05), (0.9, 1.0, 0.2), (1.0, 1.0, 0.1))
+    assert best_of(lucky).temperature > 0.85
+
+
+def test_excess_counts_only_what_is_beyond_the_real_halves() -> None:
+    assert excess_of([{"ratio": 0.5}, {"ratio": 1.0}, {"ratio": None}]) == 0
+    assert excess_of([{"ratio": math.e}, {"ratio": 1.0}]) == pytest.approx(0.5)
+    assert excess_of([{"ratio": 1e9}]) == 3

@@ -1,65 +1,113 @@
-"""At which temperature songs are as likely to the network as real pieces are: each genre's own, measured.
+"""How each genre is best drawn: the temperature and the weight of returning at which songs are most like real pieces.
 
-Drawn at temperature 1 without cuts, an ideal network's songs would have real pieces' likelihood. A real network strays
-and follows itself, more in one genre than in another. Knows samples and the scorer; writes no file.
+Like in the statistics of ``riffbird evaluate``, beside *training* pieces: held-out ones stay out of it, so that what
+they say of songs later is no echo. Knows samples and statistics; writes no file.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
 from composer.checkpoint import Checkpoint
 from composer.compose import Band
-from composer.score import Scorer
-from midi_data.pieces import Shard
-from training.evaluation.likelihood import likelihood_report
-from training.evaluation.samples import compose_songs, composed_samples, excerpt_bars, held_out, real_samples
+from midi_data.pieces import Shard, all_pieces
+from training.evaluation.evaluate import statistics
+from training.evaluation.features import Measured, measure
+from training.evaluation.samples import (
+    Sample,
+    compose_songs,
+    composed_samples,
+    drawn,
+    excerpt_bars,
+    held_out,
+    real_samples,
+)
 
-TEMPERATURES = (0.85, 0.95, 1.05)
+TEMPERATURES = (0.75, 0.85, 0.95, 1.05)
+RETURNS = (0.6, 1.2, 2.0)
 RANDOMNESS = 0.5
+REFERENCE_PIECES = 80
+_FARTHEST = 3.0
+"""A statistic's log ratio counts up to this, so that none alone decides."""
 
-OnRow = Callable[[str, float, float, float], None]
+
+@dataclass(frozen=True, slots=True)
+class Tried:
+    """One way to draw a genre, and how far its songs are from real pieces: ``excess`` as in ``excess_of``."""
+
+    genre: str
+    temperature: float
+    returns: float
+    excess: float
+
+
+OnTried = Callable[[Tried], None]
 
 
 def calibrated(
-    checkpoint: Checkpoint, shards: list[Shard], genres: Sequence[str], songs: int, seed: int, on_row: OnRow
+    checkpoint: Checkpoint, shards: list[Shard], genres: Sequence[str], songs: int, seed: int, on_tried: OnTried
 ) -> Checkpoint:
-    """``checkpoint`` with the temperatures of ``genres`` in its header.
+    """``checkpoint`` with temperature and returns of ``genres`` in its header. ``on_tried`` hears every way tried.
 
-    ``on_row`` hears genre, temperature, nats a note of the songs at it and of real held-out pieces. Raises
-    ``EvaluationError`` where a genre has too few held-out works.
+    Raises ``EvaluationError`` where a genre has too few held-out works (they say how long excerpts are).
     """
-    found = dict(checkpoint.header.temperatures)
+    temperatures, returns = dict(checkpoint.header.temperatures), dict(checkpoint.header.returns)
     for genre in genres:
-        found[genre] = temperature_for(checkpoint, shards, genre, songs, seed, on_row)
-    header = checkpoint.header.model_copy(update={"temperatures": found})
+        best = best_of(ways_tried(checkpoint, shards, genre, songs, seed, on_tried))
+        temperatures[genre], returns[genre] = best.temperature, best.returns
+    header = checkpoint.header.model_copy(update={"temperatures": temperatures, "returns": returns})
     return replace(checkpoint, header=header)
 
 
-def temperature_for(
-    checkpoint: Checkpoint, shards: list[Shard], genre: str, songs: int, seed: int, on_row: OnRow
-) -> float:
-    """Where the songs' nats a note cross the real pieces', between the two nearest of ``TEMPERATURES``."""
-    scorer = Scorer(checkpoint)
-    held = held_out(shards, genre)
-    bars = excerpt_bars(held)
-    real = real_samples(held, bars)
-    wanted, drawn = 0.0, []
-    for temperature in TEMPERATURES:
-        header = checkpoint.header.model_copy(update={"temperatures": {genre: temperature}})
-        band = Band(replace(checkpoint, header=header))
-        made = composed_samples(compose_songs(band, genre, bars, songs, seed, randomness=RANDOMNESS), bars)
-        report = likelihood_report(scorer, genre, real, made)
-        wanted = report["real"]["nll"]
-        drawn.append(report["songs"]["nll"])
-        on_row(genre, temperature, drawn[-1], wanted)
-    return round(crossing(TEMPERATURES, drawn, wanted), 3)
+def ways_tried(
+    checkpoint: Checkpoint, shards: list[Shard], genre: str, songs: int, seed: int, on_tried: OnTried
+) -> list[Tried]:
+    """Every pair of ``TEMPERATURES`` and ``RETURNS`` with ``songs`` songs of the same seeds."""
+    bars = excerpt_bars(held_out(shards, genre))
+    train = [pair for pair in all_pieces(shards, "train") if pair[1].genre == genre]
+    samples = real_samples(drawn(train, REFERENCE_PIECES, np.random.default_rng(seed)), bars)
+    real = measure([each.events for each in samples])
+    tried = []
+    for returns in RETURNS:
+        for temperature in TEMPERATURES:
+            made = _songs(checkpoint, genre, temperature, returns, bars, songs, seed)
+            tried.append(Tried(genre, temperature, returns, _excess(real, samples, made, seed)))
+            on_tried(tried[-1])
+    return tried
 
 
-def crossing(places: Sequence[float], values: Sequence[float], wanted: float) -> float:
-    """Where ``values``, made to rise, reach ``wanted``; the first or last place where they never do."""
-    rising = np.maximum.accumulate(values)
-    return float(np.interp(wanted, rising, places))
+def _songs(
+    checkpoint: Checkpoint, genre: str, temperature: float, returns: float, bars: int, songs: int, seed: int
+) -> list[Sample]:
+    way = {"temperatures": {genre: temperature}, "returns": {genre: returns}}
+    band = Band(replace(checkpoint, header=checkpoint.header.model_copy(update=way)))
+    return composed_samples(compose_songs(band, genre, bars, songs, seed, randomness=RANDOMNESS), bars)
+
+
+def _excess(real: Measured, samples: Sequence[Sample], made: Sequence[Sample], seed: int) -> float:
+    songs = measure([each.events for each in made])
+    return excess_of(statistics(real, [each.work for each in samples], songs, seed))
+
+
+def excess_of(rows: Sequence[dict[str, Any]]) -> float:
+    """Mean over the statistics of log (distance to real / distance between real halves), from 0 to ``_FARTHEST``."""
+    ratios = [row["ratio"] for row in rows if row["ratio"] is not None and math.isfinite(row["ratio"])]
+    return float(np.mean(np.clip(np.log(np.maximum(ratios, 1e-9)), 0, _FARTHEST)))
+
+
+def best_of(tried: Sequence[Tried]) -> Tried:
+    """The least excess on a parabola through the temperatures of each weight: single cells are too noisy to trust."""
+    found = []
+    for returns in sorted({each.returns for each in tried}):
+        own = [each for each in tried if each.returns == returns]
+        places = np.array([each.temperature for each in own])
+        curve = np.polynomial.Polynomial.fit(places, [each.excess for each in own], min(2, len(own) - 1))
+        fine = np.linspace(places.min(), places.max(), 61)
+        at = int(np.argmin(curve(fine)))
+        found.append(Tried(own[0].genre, round(float(fine[at]), 3), returns, float(curve(fine)[at])))
+    return min(found, key=lambda each: each.excess)
