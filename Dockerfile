@@ -1,6 +1,6 @@
-# Two stages: what builds stays behind. EXTRAS=serve,bot,train adds torch for a machine with an accelerator.
+# Two stages: what builds stays behind. EXTRAS=serve,bot,matrix,fast,train adds torch for a machine with an accelerator.
 FROM python:3.12-slim AS build
-ARG EXTRAS=serve,bot
+ARG EXTRAS=serve,bot,matrix,fast
 WORKDIR /src
 RUN python -m venv /opt/riffbird
 COPY pyproject.toml README.md ./

@@ -10,11 +10,11 @@ TWEET := Dancing robots /compose /g heavy-metal /t 160 /r 0.2
 
 $(VENV)/core: pyproject.toml
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --editable .
+	$(BIN)/python -m pip install --quiet --editable '.[fast]'
 	touch $@
 
 $(VENV)/serve: $(VENV)/core
-	$(BIN)/python -m pip install --quiet --editable '.[serve]'
+	$(BIN)/python -m pip install --quiet --editable '.[serve,fast]'
 	touch $@
 
 $(VENV)/dev: $(VENV)/core

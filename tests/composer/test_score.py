@@ -100,14 +100,8 @@ def test_scoring_equals_the_training_loss_of_the_torch_module() -> None:
     )
     laid = lane_piece(piece, encode(song), Names(checkpoint.header.genres, checkpoint.header.styles), Variation())
     assert cut([(laid, 0)], 8, [True]).notes == 8
-    with torch.no_grad(), torch.autocast("cpu", enabled=False):
-        from training import valid
-
-        original, valid.precision = valid.precision, lambda _: torch.autocast("cpu", enabled=False)
-        try:
-            [theirs] = _piece_sums(network, [laid], torch.device("cpu"))
-        finally:
-            valid.precision = original
+    with torch.no_grad():
+        [theirs] = _piece_sums(network, [laid], torch.device("cpu"), "fp32")
     mine = Scorer(checkpoint).score(song, "jazz")
     for field, value in zip(FIELDS, theirs, strict=True):
         assert mine["fields"][field] * mine["notes"] == pytest.approx(value, rel=1e-4, abs=1e-2)
