@@ -12,7 +12,7 @@ import numpy as np
 
 from composer.checkpoint import LINEUP_COLUMNS, Checkpoint
 from composer.errors import RefusedError
-from midi_data.arrangement import NOT_TOLD, RESTS, Levels
+from midi_data.arrangement import NOT_TOLD, RESTS, TYPICAL_NOTES, Levels
 from midi_data.events import Ints, part_instrument
 from midi_data.form import NEW, source_of
 from midi_data.steps import LAGS
@@ -24,6 +24,8 @@ PHRASE_BARS = 4
 """A stretch begins where a phrase may begin."""
 ENOUGH_CORE = 0.6
 """Share of a stretch's bars in which every core role plays."""
+FEWEST_NOTES_A_BAR = 0.2
+"""A part that would play less than this over the stretch stays at home: nobody comes along for one note."""
 _AGAIN_FROM = 8
 """Where a piece is too short it goes round again from this bar, counted from 0."""
 _ROLES = {"bass": range(32, 40), "guitar": range(24, 32), "distorted guitar": range(29, 31)}
@@ -94,19 +96,25 @@ def draw_stretch(
     good = starts[shares >= min(ENOUGH_CORE, shares.max())]
     first = int(good[generator.integers(len(good))])
     rows = _rows(len(levels) - first, bars) + first
-    levels = _filled(levels[rows])
-    heard = np.flatnonzero((levels > RESTS).any(axis=0)).tolist()
+    levels = levels[rows]
+    heard = np.flatnonzero(_plays_enough(levels)).tolist()
     band = tuple(parts[column] for column in heard)
     return Heard(
         facts_of(checkpoint.lineups[chosen]),
         parts,
         band,
         _within(form[rows]),
-        levels[:, heard],
+        _filled(levels[:, heard]),
         checkpoint.habits[chosen],
         checkpoint.tendencies[chosen],
         checkpoint.paces[chosen],
     )
+
+
+def _plays_enough(levels: Levels) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
+    """(parts,) whether a part has about ``FEWEST_NOTES_A_BAR``; whoever plays at all where none has."""
+    enough = TYPICAL_NOTES[levels].mean(axis=0) >= FEWEST_NOTES_A_BAR
+    return enough if enough.any() else (levels > RESTS).any(axis=0)
 
 
 def arranged(heard: Heard, band: tuple[int, ...]) -> Levels:

@@ -19,7 +19,7 @@ NOT_TOLD, RESTS = 0, 1
 LEVEL_EDGES = (1, 2, 4, 7, 12, 20)
 """Fewest notes a bar of each level above ``RESTS``."""
 LEVEL_CLASSES = 2 + len(LEVEL_EDGES)
-_TYPICAL_NOTES = np.array([0, 0, 1, 2.4, 5, 9, 15, 26])
+TYPICAL_NOTES = np.array([0, 0, 1, 2.4, 5, 9, 15, 26])
 """Notes a bar that a level stands for, by level."""
 BUSY_CLASSES = 15
 HABIT_COLUMNS = ("grid", "pitch_classes")
@@ -40,7 +40,7 @@ def arrangement_of(events: EventSequence, grid: BarGrid) -> Levels:
 
 def busy_classes(levels: Levels) -> Ints:
     """(bars,) how busy the band is: 0 nothing told, 1 no notes, from 2 on half octaves of notes a bar."""
-    notes = _TYPICAL_NOTES[levels].sum(axis=-1)
+    notes = TYPICAL_NOTES[levels].sum(axis=-1)
     steps = 2 + np.minimum(np.round(2 * np.log2(np.maximum(notes, 1))), BUSY_CLASSES - 3).astype(np.int64)
     told = (levels != NOT_TOLD).any(axis=-1)
     return np.where(told, np.where(notes > 0, steps, 1), 0)

@@ -51,6 +51,16 @@ def test_parts_that_rest_throughout_are_not_in_the_band() -> None:
     assert BASS not in stretch(levels, 40).band
 
 
+def test_nobody_comes_along_for_one_note_and_no_bar_is_silent_without_them() -> None:
+    levels = np.full((40, 3), 4)
+    levels[:, 1] = RESTS
+    levels[20, 1] = 2
+    levels[20, 0] = levels[20, 2] = RESTS
+    heard = stretch(levels, 40)
+    assert heard.band == (DRUMS, BASS)
+    assert (heard.levels > RESTS).any(axis=1).all()
+
+
 def test_a_short_piece_goes_round_again_without_its_beginning() -> None:
     levels = np.full((12, 3), 4)
     levels[:8, 0] = 2
