@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from composer.checkpoint import LINEUP_COLUMNS, Checkpoint
 from composer.errors import RefusedError
@@ -111,10 +112,11 @@ def draw_stretch(
     )
 
 
-def _plays_enough(levels: Levels) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
+def _plays_enough(levels: Levels) -> NDArray[np.bool_]:
     """(parts,) whether a part has about ``FEWEST_NOTES_A_BAR``; whoever plays at all where none has."""
-    enough = TYPICAL_NOTES[levels].mean(axis=0) >= FEWEST_NOTES_A_BAR
-    return enough if enough.any() else (levels > RESTS).any(axis=0)
+    enough: NDArray[np.bool_] = TYPICAL_NOTES[levels].mean(axis=0) >= FEWEST_NOTES_A_BAR
+    playing: NDArray[np.bool_] = (levels > RESTS).any(axis=0)
+    return enough if enough.any() else playing
 
 
 def arranged(heard: Heard, band: tuple[int, ...]) -> Levels:
