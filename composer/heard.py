@@ -9,7 +9,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from composer.checkpoint import LINEUP_COLUMNS, Checkpoint
 from composer.errors import RefusedError
@@ -98,7 +97,7 @@ def draw_stretch(
     first = int(good[generator.integers(len(good))])
     rows = _rows(len(levels) - first, bars) + first
     levels = levels[rows]
-    heard = np.flatnonzero(_plays_enough(levels)).tolist()
+    heard = _who_plays(levels)
     band = tuple(parts[column] for column in heard)
     return Heard(
         facts_of(checkpoint.lineups[chosen]),
@@ -112,11 +111,11 @@ def draw_stretch(
     )
 
 
-def _plays_enough(levels: Levels) -> NDArray[np.bool_]:
-    """(parts,) whether a part has about ``FEWEST_NOTES_A_BAR``; whoever plays at all where none has."""
-    enough: NDArray[np.bool_] = TYPICAL_NOTES[levels].mean(axis=0) >= FEWEST_NOTES_A_BAR
-    playing: NDArray[np.bool_] = (levels > RESTS).any(axis=0)
-    return enough if enough.any() else playing
+def _who_plays(levels: Levels) -> list[int]:
+    """The columns of the parts with ``FEWEST_NOTES_A_BAR``; of all that play where none has."""
+    enough: list[int] = np.flatnonzero(TYPICAL_NOTES[levels].mean(axis=0) >= FEWEST_NOTES_A_BAR).tolist()
+    playing: list[int] = np.flatnonzero((levels > RESTS).any(axis=0)).tolist()
+    return enough or playing
 
 
 def arranged(heard: Heard, band: tuple[int, ...]) -> Levels:

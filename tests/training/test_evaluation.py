@@ -241,7 +241,7 @@ def test_numbers_that_are_none_are_null() -> None:
 
 
 def tried(*excesses: tuple[float, float, float]) -> list[Tried]:
-    return [Tried("jazz", temperature, returns, excess) for temperature, returns, excess in excesses]
+    return [Tried("jazz", temperature, returns, excess, 0.0) for temperature, returns, excess in excesses]
 
 
 def test_a_genre_is_drawn_where_its_songs_are_nearest_to_real_ones() -> None:
@@ -256,6 +256,11 @@ def test_a_genre_is_drawn_where_its_songs_are_nearest_to_real_ones() -> None:
 def test_one_lucky_cell_does_not_decide() -> None:
     lucky = tried((0.7, 1.0, 0.5), (0.8, 1.0, 0.05), (0.9, 1.0, 0.2), (1.0, 1.0, 0.1))
     assert best_of(lucky).temperature > 0.85
+
+
+def test_structure_decides_where_statistics_are_alike() -> None:
+    ways = [Tried("jazz", t, returns, 0.3, off) for t in (0.8, 0.9, 1.0) for returns, off in ((1.0, 0.3), (2.0, 0.1))]
+    assert best_of(ways).returns == 2
 
 
 def test_excess_counts_only_what_is_beyond_the_real_halves() -> None:

@@ -16,7 +16,7 @@ import numpy as np
 from composer.checkpoint import Checkpoint
 from composer.compose import Band
 from midi_data.pieces import Shard, all_pieces
-from training.evaluation.evaluate import statistics
+from training.evaluation.evaluate import statistics, structure_report
 from training.evaluation.features import Measured, measure
 from training.evaluation.samples import (
     Sample,
@@ -29,7 +29,7 @@ from training.evaluation.samples import (
 )
 
 TEMPERATURES = (0.75, 0.85, 0.95, 1.05)
-RETURNS = (0.6, 1.2, 2.0)
+RETURNS = (0.5, 1.0, 2.0)
 RANDOMNESS = 0.5
 REFERENCE_PIECES = 80
 _FARTHEST = 3.0
@@ -38,12 +38,21 @@ _FARTHEST = 3.0
 
 @dataclass(frozen=True, slots=True)
 class Tried:
-    """One way to draw a genre, and how far its songs are from real pieces: ``excess`` as in ``excess_of``."""
+    """One way to draw a genre, and how far its songs are from real pieces.
+
+    ``excess`` as in ``excess_of``; ``structure``: mean |log (songs / real)| of the structure figures.
+    """
 
     genre: str
     temperature: float
     returns: float
     excess: float
+    structure: float
+
+    @property
+    def distance(self) -> float:
+        """Both together."""
+        return self.excess + self.structure
 
 
 OnTried = Callable[[Tried], None]
@@ -76,7 +85,7 @@ def ways_tried(
     for returns in RETURNS:
         for temperature in TEMPERATURES:
             made = _songs(checkpoint, genre, temperature, returns, bars, songs, seed)
-            tried.append(Tried(genre, temperature, returns, _excess(real, samples, made, seed)))
+            tried.append(Tried(genre, temperature, returns, *_distances(real, samples, made, seed)))
             on_tried(tried[-1])
     return tried
 
@@ -89,9 +98,11 @@ def _songs(
     return composed_samples(compose_songs(band, genre, bars, songs, seed, randomness=RANDOMNESS), bars)
 
 
-def _excess(real: Measured, samples: Sequence[Sample], made: Sequence[Sample], seed: int) -> float:
+def _distances(real: Measured, samples: Sequence[Sample], made: Sequence[Sample], seed: int) -> tuple[float, float]:
     songs = measure([each.events for each in made])
-    return excess_of(statistics(real, [each.work for each in samples], songs, seed))
+    rows = statistics(real, [each.work for each in samples], songs, seed)
+    ratios = [row["ratio"] for row in structure_report(rows).values()]
+    return excess_of(rows), float(np.mean(np.abs(np.log(np.clip(ratios, 0.05, 20)))))
 
 
 def excess_of(rows: Sequence[dict[str, Any]]) -> float:
@@ -101,13 +112,14 @@ def excess_of(rows: Sequence[dict[str, Any]]) -> float:
 
 
 def best_of(tried: Sequence[Tried]) -> Tried:
-    """The least excess on a parabola through the temperatures of each weight: single cells are too noisy to trust."""
-    found = []
+    """The least distance on a parabola through the temperatures of each weight: single cells are too noisy to trust."""
+    found: list[tuple[float, Tried]] = []
     for returns in sorted({each.returns for each in tried}):
         own = [each for each in tried if each.returns == returns]
         places = np.array([each.temperature for each in own])
-        curve = np.polynomial.Polynomial.fit(places, [each.excess for each in own], min(2, len(own) - 1))
+        curve = np.polynomial.Polynomial.fit(places, [each.distance for each in own], min(2, len(own) - 1))
         fine = np.linspace(places.min(), places.max(), 61)
         at = int(np.argmin(curve(fine)))
-        found.append(Tried(own[0].genre, round(float(fine[at]), 3), returns, float(curve(fine)[at])))
-    return min(found, key=lambda each: each.excess)
+        nearest = own[int(np.argmin(np.abs(places - fine[at])))]
+        found.append((float(curve(fine)[at]), replace(nearest, temperature=round(float(fine[at]), 3))))
+    return min(found, key=lambda each: each[0])[1]
