@@ -48,7 +48,7 @@ RETURNING = (1.05, 0.95, 0.8, 0.6)
 def parameters_for(randomness: float, temperature: float = 1.0) -> SamplingParameters:
     """The one place where randomness (0 careful … 1 wild) becomes sampling parameters; each rises with it.
 
-    ``temperature``: the genre's own, at which (and at 0.5) its songs are as likely as real pieces of it.
+    ``temperature``: the genre's own, at which (and at 0.5) its songs are nearest to real pieces of it.
     """
     r = min(max(randomness, 0.0), 1.0)
     return SamplingParameters(temperature=temperature * (0.9 + 0.2 * r), kept=0.94 + 0.06 * r, tau=0.4 + 0.8 * r)

@@ -30,7 +30,7 @@ Held = list[tuple[Shard, Piece]]
 VALID_SHARE = 4
 """Every fourth song only watches."""
 RANDOMNESS = 0.5
-"""At which songs are as likely as real pieces."""
+"""At which genres are calibrated."""
 BATCH = 24
 _DONE = "done"
 
