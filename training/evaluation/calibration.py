@@ -28,7 +28,7 @@ from training.evaluation.samples import (
     real_samples,
 )
 
-TEMPERATURES = (0.75, 0.85, 0.95, 1.05)
+TEMPERATURES = (0.75, 0.875, 1.0)
 RETURNS = (0.5, 1.0, 2.0)
 RANDOMNESS = 0.5
 REFERENCE_PIECES = 80
