@@ -25,10 +25,11 @@ from composer.sampling import SamplingParameters, parameters_for
 from composer.score import Scorer
 from midi_data.genres import GENRES
 from midi_data.pieces import open_shards
-from training.evaluation.evaluate import discriminators, near_enough, statistics
+from training.evaluation.evaluate import discriminators
 from training.evaluation.features import measure
 from training.evaluation.novelty_check import novelty_report, training_grams
 from training.evaluation.samples import Sample, compose_songs, composed_samples, excerpt_bars, held_out, real_samples
+from training.evaluation.statistics import near_enough, statistics
 
 BARS = 16
 RULES: tuple[tuple[str, Sampling, SamplingParameters], ...] = (

@@ -34,14 +34,13 @@ from training.evaluation.evaluate import (  # noqa: E402
     Evaluation,
     Order,
     evaluate,
-    near_enough,
     plain,
-    statistics,
 )
 from training.evaluation.features import measure  # noqa: E402
 from training.evaluation.folds import cross_validate, folds_by_work  # noqa: E402
 from training.evaluation.page import CAPTIONS, write_page  # noqa: E402
 from training.evaluation.samples import Sample, opened, real_samples  # noqa: E402
+from training.evaluation.statistics import near_enough, statistics  # noqa: E402
 from training.evaluation.trees import tree_judge  # noqa: E402
 from training.evaluation.window_network import network_judge  # noqa: E402
 

@@ -16,7 +16,6 @@ import numpy as np
 from composer.checkpoint import Checkpoint
 from composer.compose import Band
 from midi_data.pieces import Shard, all_pieces
-from training.evaluation.evaluate import statistics, structure_report
 from training.evaluation.features import Measured, measure
 from training.evaluation.samples import (
     Sample,
@@ -27,6 +26,7 @@ from training.evaluation.samples import (
     held_out,
     real_samples,
 )
+from training.evaluation.statistics import statistics, structure_report
 
 TEMPERATURES = (0.75, 0.875, 1.0)
 RETURNS = (0.5, 1.0, 2.0)

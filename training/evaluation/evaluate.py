@@ -20,7 +20,7 @@ from composer.score import Scorer
 from midi_data.excerpts import parts_of, spread_excerpts
 from midi_data.pieces import Shard, all_pieces
 from training.evaluation.control import genre_report, obeyed_report
-from training.evaluation.distances import INTERVAL, Comparison, compare, jensen_shannon, mean_histogram, wasserstein
+from training.evaluation.distances import INTERVAL
 from training.evaluation.errors import EvaluationError
 from training.evaluation.features import Measured, measure
 from training.evaluation.folds import cross_validate
@@ -37,18 +37,12 @@ from training.evaluation.samples import (
     opened,
     real_samples,
 )
+from training.evaluation.statistics import near_enough, statistics, structure_report
 from training.evaluation.trees import tree_judge
 from training.evaluation.window_network import network_judge
 
 JUDGED_BARS = 16
 """Bars of the excerpts that the discriminators and the genre's ear judge."""
-NEAR_ENOUGH = 1.25
-"""A statistic is near enough where songs are at most so many times as far as two halves of the real pieces."""
-
-STRUCTURES = (
-    "similarity_1_8", "similarity_8_16", "similarity_16_up", "best_match_1_8", "best_match_8_16", "best_match_16_up",
-)  # fmt: skip
-STRUCTURE_TOLERANCE = 0.15
 REFERENCE_PIECES = 80
 FEWEST_REFERENCES = 8
 
@@ -159,34 +153,6 @@ def _shorter(samples: list[Sample]) -> list[Sample]:
     return [sample for sample in cut if len(sample.events)]
 
 
-def statistics(real: Measured, works: list[str], songs: Measured, seed: int) -> list[dict[str, Any]]:
-    """A row a statistic: means, distance to the songs and between real halves, ratio, with sizes and intervals."""
-    rows = []
-    for name, values in real.scalars.items():
-        ours = songs.scalars[name]
-        found = compare(values, works, ours, wasserstein, seed)
-        rows.append(_row(name, "wasserstein", found, seed) | {"real_mean": _mean(values), "songs_mean": _mean(ours)})
-    for name, counts in real.histograms.items():
-        ours = songs.histograms[name]
-        found = compare(counts, works, ours, jensen_shannon, seed)
-        means = {f"{who}_histogram": _shares(each) for who, each in (("real", counts), ("songs", ours))}
-        rows.append(_row(name, "jensen_shannon_bits", found, seed) | means)
-    return rows
-
-
-def structure_report(rows: list[dict[str, Any]]) -> dict[str, Any]:
-    """Of each structure figure the mean of real pieces and of songs, and whether songs are within 15 % of real ones."""
-    found = {}
-    for row in rows:
-        if row["name"] in STRUCTURES and math.isfinite(row["real_mean"]) and row["real_mean"] > 0:
-            ratio = row["songs_mean"] / row["real_mean"]
-            near = abs(ratio - 1) <= STRUCTURE_TOLERANCE
-            found[row["name"]] = {
-                "real": row["real_mean"], "songs": row["songs_mean"], "ratio": ratio, "within_15_percent": near,
-            }  # fmt: skip
-    return found
-
-
 def reachable(
     shards: list[Shard], genre: str, bars: int, real: Measured, works: list[str], seed: int
 ) -> dict[str, Any] | None:
@@ -198,27 +164,6 @@ def reachable(
         return None
     rows = statistics(real, works, measure(excerpts), seed)
     return {"excerpts": len(excerpts), "ratios": {row["name"]: row["ratio"] for row in rows}, **near_enough(rows)}
-
-
-def _row(name: str, distance: str, found: Comparison, seed: int) -> dict[str, Any]:
-    return {"name": name, "distance": distance, "seed": seed, **asdict(found)}
-
-
-def _mean(values: np.ndarray[Any, np.dtype[np.float64]]) -> float:
-    known = values[~np.isnan(values)]
-    return float(known.mean()) if len(known) else math.nan
-
-
-def _shares(counts: np.ndarray[Any, np.dtype[np.float64]]) -> list[float] | None:
-    shares = mean_histogram(counts)
-    return None if shares is None else [round(share, 5) for share in shares.tolist()]
-
-
-def near_enough(rows: list[dict[str, Any]]) -> dict[str, int]:
-    """How many statistics songs have within ``NEAR_ENOUGH``; where real halves do not differ at all, songs must not."""
-    known = [row for row in rows if math.isfinite(row["songs"])]
-    near = sum(row["songs"] <= NEAR_ENOUGH * row["halves"] for row in known)
-    return {"statistics": len(known), "near_enough": near}
 
 
 def discriminators(real: list[Sample], songs: list[Sample], seed: int) -> dict[str, Any]:
