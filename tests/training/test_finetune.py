@@ -164,7 +164,7 @@ def test_old_genres_are_held_within_the_limit_however_fast_the_new_one_is_learne
     made = load_checkpoint(run_training(replace(order, updates=12), listener))
     changes = [report.old_change for report in listener.reports if isinstance(report, TuningReport)]
     assert made.header.recipe["old_genres_change"] <= 0.022
-    assert max(changes) > 0  # it did move
+    assert any(changes)  # it did move
     assert not weights_near(base, made, "layers.0.weight_hh_l0")
     assert weights_near(base, made, "condition_tables.genre.weight")
     assert set(made.header.valid) == {"dub"}  # what was not measured is not told
