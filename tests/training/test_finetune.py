@@ -161,10 +161,10 @@ def test_old_genres_are_held_within_the_limit_however_fast_the_new_one_is_learne
 ) -> None:
     lesson_toml.write_text(LESSON.format(rows=0).replace("learning_rate = 0.02", "learning_rate = 0.1"))
     listener = Quiet()
-    made = load_checkpoint(run_training(replace(order, updates=12), listener))
+    made = load_checkpoint(run_training(replace(order, updates=24), listener))
     changes = [report.old_change for report in listener.reports if isinstance(report, TuningReport)]
     assert made.header.recipe["old_genres_change"] <= 0.022
-    assert any(changes)  # it did move
+    assert max(changes) > 0  # it did move
     assert not weights_near(base, made, "layers.0.weight_hh_l0")
     assert weights_near(base, made, "condition_tables.genre.weight")
     assert set(made.header.valid) == {"dub"}  # what was not measured is not told
