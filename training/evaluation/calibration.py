@@ -1,7 +1,7 @@
 """How each genre is best drawn: the temperature and the weight of returning at which songs are most like real pieces.
 
-Like in the statistics of ``riffbird evaluate``, beside *training* pieces: held-out ones stay out of it, so that what
-they say of songs later is no echo. Knows samples and statistics; writes no file.
+Like in the statistics of ``riffbird evaluate``, beside *training* pieces; held-out ones only say how long excerpts are.
+Knows samples and statistics; writes no file.
 """
 
 from __future__ import annotations
