@@ -29,7 +29,7 @@ Made again in one with
     riffbird train --midi CORPORA --recipe training/recipes/{recipe}.toml --minutes 280
     python benchmarks/calibrate.py CORPUS data/checkpoints/{recipe}.safetensors {file}
 
-(The shipped temperatures and weights of returning were settled by hand after that, see [experiments.md](experiments.md).)
+(The shipped temperatures and weights of returning were settled by hand after that: [experiments](experiments.md).)
 """
 
 DATA = """\
@@ -130,8 +130,8 @@ def evaluation_section() -> str:
         "`benchmarks/results/evaluation.json`. Statistics near enough: within 1.25 × the distance between two halves "
         "of the real pieces; beside it how many real training pieces reach in the songs' place. Marks: all statistics "
         "near enough; structure within 15 %; discriminators right at most 65 %; copy rate not above real pieces'; "
-        "taken for the genre at least nine tenths as often as real pieces. The network never learned from these pieces, but "
-        "how songs are drawn was chosen with them in view.\n\n"
+        "taken for the genre at least nine tenths as often as real pieces. The network never learned from these "
+        "pieces, but how songs are drawn was chosen with them in view.\n\n"
         + table(
             ("genre", "statistics", "training pieces", "structure", "trees right", "network right",
              "copy rate, real", "taken for the genre, real", "missed"), cells
