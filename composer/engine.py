@@ -322,7 +322,7 @@ def _in_words(rows: Floats) -> tuple[NDArray[np.int16], np.float32]:
 
 def _for_conditions(name: str) -> bool:
     first = ("condition_tables.", "tables.part.", "band_in.", "playing_in.", "previous_in.", "layers.0.")
-    return name.startswith(first)
+    return name.startswith(first) and not name.endswith("weight_hh_l0")
 
 
 Product = Callable[[Hidden], Floats]

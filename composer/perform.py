@@ -53,25 +53,33 @@ def perform_all(
     checkpoint: Path | None = None,
     primer: Song | None = None,
     progress: OnStage | None = None,
+    last: bool = False,
 ) -> list[Rendition]:
-    """As ``perform`` for several songs, those of one band composed as one batch: each is what it is alone."""
+    """As ``perform`` for several songs, those of one band composed as one batch: each is what it is alone.
+
+    ``last``: this process composes no more, so its networks are let go before the songs are rendered (50 MB each).
+    """
     begun = time.perf_counter()
     check_folder(folder)
     bands = [band_for(checkpoint_for(request, checkpoint)) for request in requests]
     loaded = time.perf_counter()
     plans = [plan_song(request, band.checkpoint, primer) for request, band in zip(requests, bands, strict=True)]
     songs = _composed(bands, plans, progress)
+    labels = [band.checkpoint.label for band in bands]
+    if last:
+        bands.clear()
+        _cached_band.cache_clear()
     composed = time.perf_counter()
     timings = Timings(load=loaded - begun, compose=composed - loaded)
     renditions = []
-    for number, (request, plan, song, band) in enumerate(zip(requests, plans, songs, bands, strict=True)):
+    for number, (request, plan, song, label) in enumerate(zip(requests, plans, songs, labels, strict=True)):
         tell = (lambda share, done=number: progress("rendering", (done + share) / len(songs))) if progress else None
         since = time.perf_counter()
         stem = file_stem(plan)
         files = render(song, formats, folder, stem, title=song.title, subtitle=subtitle(plan, song), progress=tell)
         total = composed - begun + time.perf_counter() - since
         spent = timings.model_copy(update={"audio": files.audio_seconds, "video": files.video_seconds, "total": total})
-        renditions.append(_rendition(request, plan, song, files, band, spent))
+        renditions.append(_rendition(request, plan, song, files, label, spent))
     return renditions
 
 
@@ -148,7 +156,7 @@ def subtitle(plan: Plan, song: Song) -> str:
 
 
 def _rendition(
-    request: ComposeRequest, plan: Plan, song: Song, files: RenderedFiles, band: Band, timings: Timings
+    request: ComposeRequest, plan: Plan, song: Song, files: RenderedFiles, label: str, timings: Timings
 ) -> Rendition:
     heard = heard_key(encode(song))
     notices = []
@@ -170,7 +178,7 @@ def _rendition(
         notes=song.note_count,
         parts=[PartFacts(name=t.name, program=t.program, is_drum=t.is_drum, notes=len(t.notes)) for t in song.tracks],
         files=files.files,
-        checkpoint=band.checkpoint.label,
+        checkpoint=label,
         notices=notices,
         timings_seconds=timings,
     )

@@ -127,7 +127,10 @@ def _perform(
                     bar.update(task, description=stage, completed=(first + within * size) / len(requests))
 
             tell_stage: OnStage = on_stage
-            done += perform_all(group, out, formats, checkpoint=checkpoint, primer=begins, progress=tell_stage)
+            last = first + BATCH >= len(requests)
+            done += perform_all(
+                group, out, formats, checkpoint=checkpoint, primer=begins, progress=tell_stage, last=last
+            )
     return done
 
 

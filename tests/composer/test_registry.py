@@ -1,7 +1,9 @@
 """One's own genres: kept, found at each request, given away and forgotten."""
 
+import gc
 import json
 import os
+import weakref
 from pathlib import Path
 
 import pytest
@@ -140,6 +142,18 @@ def test_songs_of_several_bands_come_in_the_order_they_were_asked_for(genres_dir
     [alone] = perform_all([requests[1]], tmp_path / "alone", ["mid"], checkpoint=house)
     assert alone.files["mid"].read_bytes() == made[1].files["mid"].read_bytes()
     assert genres_dir.exists()
+
+
+def test_networks_are_let_go_before_the_last_songs_are_rendered(tmp_path: Path) -> None:
+    house = taught(tmp_path, "heavy-metal", "jazz", name="house")
+    request = asking("jazz")
+    [kept] = perform_all([request], tmp_path / "kept", ["mid"], checkpoint=house)
+    network = weakref.ref(band_for(house))
+    assert network() is not None
+    [last] = perform_all([request], tmp_path / "last", ["mid"], checkpoint=house, last=True)
+    gc.collect()
+    assert network() is None
+    assert last.files["mid"].read_bytes() == kept.files["mid"].read_bytes()
 
 
 def test_a_replaced_checkpoint_plays_from_the_next_request_on(genres_dir: Path, tmp_path: Path) -> None:
