@@ -26,7 +26,10 @@ def evaluate(
         Path, typer.Option(help="A prepared corpus, or a folder or archive of MIDI files (prepared in passing).")
     ],
     genre: Annotated[str, typer.Option(help="The genre to compose and to compare with.")],
-    songs: Annotated[int, typer.Option(min=2, help="How many songs to compose.")] = 40,
+    songs: Annotated[
+        int | None,
+        typer.Option(min=2, help="How many songs to compose (default: 40, or half the real works if that is more)."),
+    ] = None,
     seed: Annotated[int, typer.Option(min=0, help="Of the first song, and of every split.")] = 0,
     randomness: Annotated[float, typer.Option(min=0, max=1, help="0 careful, 1 wild.")] = 0.5,
     sampling: Annotated[str, typer.Option(help="probability or embedding.")] = "probability",

@@ -31,8 +31,10 @@ from training.evaluation.distances import (  # noqa: E402
 )
 from training.evaluation.errors import EvaluationError  # noqa: E402
 from training.evaluation.evaluate import (  # noqa: E402
+    FEWEST_SONGS,
     Evaluation,
     Order,
+    enough_songs,
     evaluate,
     plain,
 )
@@ -116,6 +118,11 @@ def test_noise_is_farther_than_two_halves_of_real_pieces() -> None:
 def test_a_difference_where_real_halves_have_none_is_a_miss() -> None:
     rows = [{"songs": 0.1, "halves": 0.0}, {"songs": 0.0, "halves": 0.0}, {"songs": float("nan"), "halves": 1.0}]
     assert near_enough(rows) == {"statistics": 2, "near_enough": 1}
+
+
+def test_no_song_need_be_drawn_twice_beside_many_works() -> None:
+    assert enough_songs(161) == 80
+    assert enough_songs(13) == FEWEST_SONGS
 
 
 def test_halves_are_split_by_work_and_repeat_by_seed() -> None:
