@@ -23,7 +23,7 @@ from composer.plan import cores, plan_song
 from composer.request import ComposeRequest
 from midi_data.bars import BarGrid
 from midi_data.events import encode, part_code
-from midi_data.form import bar_likeness
+from midi_data.form import likenesses
 from midi_data.general_midi import playable_range
 from midi_data.genres import GENRES
 from midi_data.midi_file import read_midi, write_midi
@@ -88,7 +88,8 @@ def best_match(song: Song) -> float:
     """Mean over bars of the likeness to the likest of the bars 1, 2, 4, 8 and 16 before."""
     events = encode(song)
     grid = BarGrid.of(events.meters, events.end)
-    likeness = [bar_likeness(events, grid, lag) for lag in LAGS]
+    everywhere = likenesses(events, grid)
+    likeness = [everywhere[lag - 1] for lag in LAGS]
     return float(mean(max(values) for values in zip(*likeness, strict=True)))
 
 

@@ -21,16 +21,19 @@ from composer.shapes import NetworkShape, expected_shapes
 from midi_data.arrangement import HABITS_WIDTH, LEVEL_CLASSES, Levels
 from midi_data.events import FINGERPRINT, PART_LIMIT, Ints
 from midi_data.form import FORM_CLASSES
+from midi_data.steps import LAGS
 from midi_data.tendencies import PACE_BINS, TENDENCIES_WIDTH, Tendencies
 
 FORMAT = "riffbird-checkpoint-2"
 FILE_SIZE_LIMIT = 512 * 2**20
 HEADER_KEY = "riffbird"
 LINEUPS = "lineups"
-FORMS, FORM_ENDS = "forms", "form_ends"
-"""Bar forms of all lineups' pieces in one row (``midi_data.form``), and where each piece's end in it."""
-ARRANGEMENTS, HABITS = "arrangements", "habits"
-"""Their arrangements (``midi_data.arrangement``) in one row, bar after bar, part after part; a row of habits each."""
+FORMS, FARS, FORM_ENDS = "forms", "fars", "form_ends"
+"""Bar forms of all lineups' pieces in one row (``midi_data.form``), likewise how far back their last look goes, and
+where each piece's end in both."""
+PART_FORMS, ARRANGEMENTS, HABITS = "part_forms", "arrangements", "habits"
+"""Their parts' forms and arrangements (``midi_data.arrangement``) in one row, bar after bar, part after part; a row of
+habits each."""
 TENDENCIES, PACES = "tendencies", "paces"
 """A row a part, piece after piece, and a row a piece (``midi_data.tendencies``); all 0 where there is none."""
 LINEUP_COLUMNS = ("genre", "style", "tempo_bpm", "numerator", "denominator", "key", "density", "bars")
@@ -86,14 +89,16 @@ class Header(BaseModel):
 class Checkpoint:
     """Weights by name (float32, named as in the torch module), the header, and what ``P`` pieces heard were like.
 
-    ``lineups`` (P, 8 + 16); of each piece its ``forms`` (bars,), ``arrangements`` (bars, parts), ``habits`` (P, 66) and
-    ``tendencies`` (parts, 127), ``paces`` (P, 21).
+    ``lineups`` (P, 8 + 16); of each piece its ``forms``, ``fars`` (bars,), ``part_forms``, ``arrangements``
+    (bars, parts), ``habits`` (P, 66) and ``tendencies`` (parts, 127), ``paces`` (P, 21).
     """
 
     header: Header
     weights: dict[str, NDArray[np.float32]]
     lineups: NDArray[np.int64] = field(repr=False)
-    forms: tuple[NDArray[np.int64], ...] = field(repr=False)
+    forms: tuple[Levels, ...] = field(repr=False)
+    fars: tuple[Levels, ...] = field(repr=False)
+    part_forms: tuple[Levels, ...] = field(repr=False)
     arrangements: tuple[Levels, ...] = field(repr=False)
     habits: NDArray[np.int64] = field(repr=False)
     tendencies: tuple[Tendencies, ...] = field(repr=False)
@@ -132,30 +137,49 @@ def load_checkpoint(path: Path | None = None) -> Checkpoint:
     except SafetensorError as error:
         raise CheckpointError(f"{path}: not a checkpoint ({error})") from error
     lineups = tensors.pop(LINEUPS, np.zeros((0, len(LINEUP_COLUMNS) + PART_LIMIT), dtype=np.int16)).astype(np.int64)
-    forms = _split_forms(path, tensors.pop(FORMS, None), tensors.pop(FORM_ENDS, None), len(lineups))
-    arrangements = _split_arrangements(path, tensors.pop(ARRANGEMENTS, None), lineups, forms)
+    ends = tensors.pop(FORM_ENDS, None)
+    forms = _split_forms(path, tensors.pop(FORMS, None), ends, len(lineups))
+    fars = _split_fars(path, tensors.pop(FARS, None), forms)
+    by_part = (path, lineups, forms)
+    part_forms = _split_by_part(*by_part, PART_FORMS, tensors.pop(PART_FORMS, None), FORM_CLASSES)
+    arrangements = _split_by_part(*by_part, ARRANGEMENTS, tensors.pop(ARRANGEMENTS, None), LEVEL_CLASSES)
     habits = tensors.pop(HABITS, np.zeros((0, HABITS_WIDTH), dtype=np.int32)).astype(np.int64)
     tendencies = _split_tendencies(path, tensors.pop(TENDENCIES, None), lineups)
     paces = tensors.pop(PACES, np.zeros((len(lineups), PACE_BINS), dtype=np.uint8))
     weights = {name: _finite(path, name, tensor) for name, tensor in tensors.items()}
-    checkpoint = Checkpoint(header, weights, lineups, forms, arrangements, habits, tendencies, paces, path)
+    checkpoint = Checkpoint(
+        header, weights, lineups, forms, fars, part_forms, arrangements, habits, tendencies, paces, path
+    )
     _check(checkpoint, path)
     return checkpoint
 
 
-def _split_forms(path: Path, forms: NDArray[Any] | None, ends: NDArray[Any] | None, count: int) -> tuple[Ints, ...]:
+def _split_forms(path: Path, forms: NDArray[Any] | None, ends: NDArray[Any] | None, count: int) -> tuple[Levels, ...]:
     if forms is None or ends is None or len(ends) != count or forms.ndim != 1 or (forms >= FORM_CLASSES).any():
         raise CheckpointError(f"{path}: damaged checkpoint, {count} lineups need as many forms")
-    return tuple(each.astype(np.int64) for each in np.split(forms, ends.astype(np.int64)[:-1])) if count else ()
+    return tuple(np.split(forms.astype(np.uint8), ends.astype(np.int64)[:-1])) if count else ()
 
 
-def _split_arrangements(
-    path: Path, levels: NDArray[Any] | None, lineups: Ints, forms: tuple[Ints, ...]
+def _split_fars(path: Path, fars: NDArray[Any] | None, forms: tuple[Levels, ...]) -> tuple[Levels, ...]:
+    """Of older checkpoints, whose last look always went as far, that far."""
+    bars = [len(form) for form in forms]
+    if fars is None:
+        fars = np.full(sum(bars), LAGS[-1], dtype=np.uint8)
+    if fars.shape != (sum(bars),) or (fars < 1).any():
+        raise CheckpointError(f"{path}: damaged checkpoint, its forms need as many bars to look back, from 1 on")
+    return tuple(np.split(fars.astype(np.uint8), np.cumsum(bars)[:-1])) if bars else ()
+
+
+def _split_by_part(
+    path: Path, lineups: Ints, forms: tuple[Levels, ...], name: str, levels: NDArray[Any] | None, classes: int
 ) -> tuple[Levels, ...]:
+    """A table (bars, parts) of each piece; nothing told in a checkpoint without parts' forms."""
     parts = _part_counts(lineups)
     sizes = [len(form) * count for form, count in zip(forms, parts, strict=True)]
-    if levels is None or levels.shape != (sum(sizes),) or (levels >= LEVEL_CLASSES).any():
-        raise CheckpointError(f"{path}: damaged checkpoint, {len(lineups)} lineups need as many arrangements")
+    if levels is None and name == PART_FORMS:
+        levels = np.zeros(sum(sizes), dtype=np.uint8)
+    if levels is None or levels.shape != (sum(sizes),) or (levels >= classes).any():
+        raise CheckpointError(f"{path}: damaged checkpoint, {len(lineups)} lineups need as many {name}")
     pieces = np.split(levels.astype(np.uint8), np.cumsum(sizes)[:-1]) if sizes else []
     return tuple(piece.reshape(-1, count) for piece, count in zip(pieces, parts, strict=True))
 
@@ -218,8 +242,9 @@ def save_checkpoint(checkpoint: Checkpoint, path: Path) -> None:
     tensors: dict[str, NDArray[Any]] = {name: w.astype(np.float16) for name, w in checkpoint.weights.items()}
     tensors[LINEUPS] = checkpoint.lineups.astype(np.int16)
     tensors[FORMS] = np.concatenate([*checkpoint.forms, np.zeros(0)]).astype(np.uint8)
-    levels = [each.ravel() for each in checkpoint.arrangements]
-    tensors[ARRANGEMENTS] = np.concatenate([*levels, np.zeros(0)]).astype(np.uint8)
+    tensors[FARS] = np.concatenate([*checkpoint.fars, np.zeros(0)]).astype(np.uint8)
+    for name, tables in ((PART_FORMS, checkpoint.part_forms), (ARRANGEMENTS, checkpoint.arrangements)):
+        tensors[name] = np.concatenate([*(each.ravel() for each in tables), np.zeros(0)]).astype(np.uint8)
     tensors[HABITS] = checkpoint.habits.astype(np.int32)
     tensors[TENDENCIES] = np.concatenate([*checkpoint.tendencies, np.zeros((0, TENDENCIES_WIDTH))]).astype(np.uint8)
     tensors[PACES] = checkpoint.paces.astype(np.uint8)

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
+from composer.amounts import Amounts
 from composer.checkpoint import Checkpoint
 from composer.choosing import Space, choose
 from composer.conditions import bar_clock
@@ -20,6 +21,7 @@ from composer.engine import Engine, EngineState
 from composer.heads import Heads
 from composer.leaning import Leaning
 from composer.plan import Plan
+from composer.returning import Returned
 from composer.sampling import RETURNING, SamplingParameters, parameters_for
 from composer.writer import SongWriter
 from midi_data.arrangement import LEVEL_CLASSES
@@ -107,11 +109,15 @@ class _Desk:
     ) -> None:
         """``told`` (bars, G) is added to the gates bar by bar; ``parts``: the classes of all bands of the batch."""
         self.plan = plan
-        levels = level_of(np.array(plan.form)).tolist()
-        self._hows = [how.times(RETURNING[level]) for level in levels]
-        self._leaning = Leaning(plan.tendencies, plan.pace, plan.form, plan.returns)
+        self._form_levels: list[int] = level_of(np.array(plan.form)).tolist()
+        self._hows = [how.times(ratio) for ratio in RETURNING]
+        self._returned = Returned(plan.band, plan.part_forms, plan.levels, plan.returns)
+        self._leaning = Leaning(plan.tendencies, plan.pace)
+        self._amounts = Amounts(plan.band, plan.levels, plan.meter.bar_ticks)
         self._spaces = spaces
-        self.writer = SongWriter(plan.band, plan.meter, plan.bars, plan.hidden, plan.primer, plan.levels, plan.habits)
+        self.writer = SongWriter(
+            plan.band, plan.meter, plan.bars, plan.hidden, plan.primer, plan.levels, plan.habits, plan.far
+        )
         self._generator = np.random.Generator(np.random.PCG64(plan.seed))
         self._told = told[:, None]
         self._place = {part: parts.index(part) for part in plan.band}
@@ -135,14 +141,28 @@ class _Desk:
             allowed = writer.allowed(field)
             own = (self._part_logits if field == "part" else self._field_logits)(field, logits, allowed)
             bar = writer.bar_after
-            self._leaning.lean(field, allowed, own, writer.part, writer.tick, bar)
-            self._leaning.lean_back(allowed, own, writer.looked, bar)
-            chosen = choose(own, allowed, self._hows[bar], self.plan.sampling, self._generator, self._spaces[field])
+            level = self._form_levels[bar] if writer.part < 0 else self._returned.level(bar, writer.part)
+            self._leaning.lean(field, allowed, own, writer.part, writer.tick, level)
+            self._lean_back(field, allowed, own, bar)
+            how = self._hows[level]
+            chosen = choose(own, allowed, how, self.plan.sampling, self._generator, self._spaces[field])
         writer.choose(chosen)
         played = writer.note_played if field == FIELDS[-1] else None
         if played:
             self._leaning.heard(*played)
+            self._amounts.heard(played[1])
         return chosen
+
+    def _lean_back(self, field: str, allowed: Classes, logits: list[float], bar: int) -> None:
+        """Add to what the parts' sources held."""
+        writer, returned = self.writer, self._returned
+        if field == "advance":
+            returned.lean_advance(allowed, logits, writer.following, bar)
+        elif field == "part":
+            self._amounts.lean(allowed, logits, writer.tick, bar)
+            returned.lean_part(allowed, logits, writer.looked, bar)
+        else:
+            returned.lean_note(allowed, logits, writer.looked, bar, writer.part)
 
     def _field_logits(self, field: str, logits: list[float], allowed: Classes) -> list[float]:
         """The logits of the classes ``allowed``, each lag's bonus added to the class it held."""

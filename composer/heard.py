@@ -33,7 +33,9 @@ _ROLES = {"bass": range(32, 40), "guitar": range(24, 32), "distorted guitar": ra
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Heard:
-    """A stretch of a piece. ``facts``: its lineup's columns. ``form`` (bars,), ``levels`` (bars, parts of ``band``).
+    """A stretch of a piece. ``facts``: its lineup's columns. ``part_forms``, ``levels`` (bars, parts of ``band``).
+
+    ``form``, ``far`` (bars,): as in ``midi_data.form``.
 
     ``habits``: the piece's row; ``pace``: the band's; ``tendencies``: a row a part; ``parts``: those that both tell of.
     """
@@ -42,6 +44,8 @@ class Heard:
     parts: tuple[int, ...]
     band: tuple[int, ...]
     form: Ints
+    far: Ints
+    part_forms: Levels
     levels: Levels
     habits: Ints
     tendencies: Tendencies
@@ -87,9 +91,11 @@ def draw_stretch(
 ) -> Heard:
     """``bars`` bars of the piece of lineup ``chosen``, from a phrase's beginning on, where its core roles play."""
     parts = band_of_lineup(checkpoint.lineups[chosen])
-    levels, form = checkpoint.arrangements[chosen], checkpoint.forms[chosen]
+    levels = checkpoint.arrangements[chosen]
     sounding = np.flatnonzero((levels > RESTS).any(axis=1))
-    levels, form = levels[sounding[0] : sounding[-1] + 1], form[sounding[0] : sounding[-1] + 1]
+    within = slice(sounding[0], sounding[-1] + 1)
+    levels = levels[within]
+    form, far = (table[chosen][within].astype(np.int64) for table in (checkpoint.forms, checkpoint.fars))
     starts = np.arange(0, max(len(levels) - bars, 0) + 1, PHRASE_BARS)
     playing = _core_playing(levels, parts, core)
     shares = np.array([playing[start : start + bars].mean() for start in starts])
@@ -98,12 +104,16 @@ def draw_stretch(
     rows = _rows(len(levels) - first, bars) + first
     levels = levels[rows]
     heard = _who_plays(levels)
+    form, far = _within(form[rows], far[rows])
+    part_forms = checkpoint.part_forms[chosen][within][rows]
     band = tuple(parts[column] for column in heard)
     return Heard(
         facts_of(checkpoint.lineups[chosen]),
         parts,
         band,
-        _within(form[rows]),
+        form,
+        far,
+        _parts_within(part_forms[:, heard], far),
         _filled(levels[:, heard]),
         checkpoint.habits[chosen],
         checkpoint.tendencies[chosen],
@@ -120,11 +130,22 @@ def _who_plays(levels: Levels) -> list[int]:
 
 def arranged(heard: Heard, band: tuple[int, ...]) -> Levels:
     """(bars, parts of ``band``): the stretch's levels, ``NOT_TOLD`` for parts that it does not have."""
-    levels = np.full((len(heard.levels), len(band)), NOT_TOLD, dtype=np.uint8)
+    return _filled(_of_band(heard.levels, heard.band, band))
+
+
+def forms_of_parts(heard: Heard, band: tuple[int, ...]) -> Levels:
+    """(bars, parts of ``band``): the form of each part by itself, the whole bar's where that is not told."""
+    told = _of_band(heard.part_forms, heard.band, band)
+    return np.where(told == NOT_TOLD, heard.form[:, None], told).astype(np.uint8)
+
+
+def _of_band(table: Levels, own: tuple[int, ...], band: tuple[int, ...]) -> Levels:
+    """The columns of ``table``, which are of the parts ``own``, as those of ``band``; 0 where there is none."""
+    found = np.zeros((len(table), len(band)), dtype=np.uint8)
     for column, part in enumerate(band):
-        if part in heard.band:
-            levels[:, column] = heard.levels[:, heard.band.index(part)]
-    return _filled(levels)
+        if part in own:
+            found[:, column] = table[:, own.index(part)]
+    return found
 
 
 def _core_playing(
@@ -145,10 +166,19 @@ def _rows(length: int, bars: int) -> Ints:
     return np.where(rows < length, rows, again + (rows - length) % (length - again))
 
 
-def _within(form: Ints) -> Ints:
-    """``form`` with bars new whose source would lie before the first bar."""
-    source = np.array(LAGS)[source_of(form)]
-    return np.where((form > NEW) & (source > np.arange(len(form))), NEW, form)
+def _within(form: Ints, far: Ints) -> tuple[Ints, Ints]:
+    """``form`` and ``far`` with bars new whose source would lie before the first bar."""
+    source = np.where(source_of(form) < len(LAGS) - 1, np.array(LAGS)[source_of(form)], far)
+    outside = (form > NEW) & (source > np.arange(len(form)))
+    return np.where(outside, NEW, form), np.where(outside, LAGS[-1], far)
+
+
+def _parts_within(part_forms: Levels, far: Ints) -> Levels:
+    """``part_forms`` with parts new whose source would lie before the first bar."""
+    lags = np.column_stack([np.tile(LAGS[:-1], (len(far), 1)), far])
+    source = np.take_along_axis(lags, source_of(part_forms.astype(np.int64)), axis=1)
+    outside = (part_forms > NEW) & (source > np.arange(len(far))[:, None])
+    return np.where(outside, NEW, part_forms).astype(np.uint8)
 
 
 def _filled(levels: Levels) -> Levels:

@@ -7,14 +7,12 @@ tendency, and the log of their ratio is added to the logits. On course that is 0
 
 from __future__ import annotations
 
-from bisect import bisect_left
 from collections.abc import Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
-from midi_data.events import END, VOCABULARY, WAIT, WAIT_TICKS, Ints, part_instrument
-from midi_data.form import level_of, source_of
+from midi_data.events import END, VOCABULARY, WAIT, WAIT_TICKS, part_instrument
 from midi_data.histograms import GAP_EDGES
 from midi_data.tendencies import (
     COLUMNS,
@@ -39,11 +37,8 @@ FLOOR = 0.004
 NOTES_BETWEEN_LOOKS = 4
 """A part's shares change slowly: they are held against its tendency after so many of its notes."""
 EVENTS_BETWEEN_LOOKS = 16
-BACK = (0.0, 0.8, 1.2, 2.5)
-"""Added to what the source held in a new, a varied, a nearly same and a same bar. Without it varied bars of songs were
-half as like their source as those of real pieces: one slip leads to the next."""
 STRENGTHS = (1.0, 0.6, 0.2, 0.0)
-"""How strongly parts lean in a new, a varied, a nearly same and a same bar: what returns has had its say before."""
+"""How strongly parts lean where they are new, varied, nearly the same, the same."""
 _ALL_PITCHES = np.arange(VOCABULARY["pitch"])
 _TONES, _REGISTERS = tone_bin(_ALL_PITCHES).tolist(), register_bin(_ALL_PITCHES).tolist()
 _STEPS = step_bin(np.append(_ALL_PITCHES, -_ALL_PITCHES[:0:-1])).tolist()
@@ -59,27 +54,20 @@ _FIRST_COLUMNS = np.array(list(_FIRST.values()))
 class Leaning:
     """How each part of one song leans. ``lean`` before a class is chosen, ``heard`` after each note."""
 
-    def __init__(
-        self, tendencies: Mapping[int, Row], pace: Row, form: Sequence[int] | Ints, returns: float = 1.0
-    ) -> None:
+    def __init__(self, tendencies: Mapping[int, Row], pace: Row) -> None:
         """``tendencies``: part class → (``TENDENCIES_WIDTH``,) shares, each kind's summing to 1, or all 0 for none.
 
-        ``pace``: the band's (``PACE_BINS``,), or all 0. ``form`` (bars,) as in ``midi_data.form``; ``returns``: times
-        ``BACK``.
+        ``pace``: the band's (``PACE_BINS``,), or all 0.
         """
         self._pace = _Pace(pace)
         self._parts = {part: _Part(row, is_drum=part_instrument(part)[1]) for part, row in tendencies.items()}
-        levels = level_of(np.asarray(form)).tolist()
-        self._strengths = [STRENGTHS[level] for level in levels]
-        self._backs = [returns * BACK[level] for level in levels]
-        self._sources = source_of(np.asarray(form)).tolist()
 
-    def lean(self, field: str, classes: Sequence[int], logits: list[float], part: int, tick: int, bar: int) -> None:
-        """Add to the ``logits`` of the ``classes`` that may come next in a note's ``field`` at ``tick``, in ``bar``.
+    def lean(self, field: str, classes: Sequence[int], logits: list[float], part: int, tick: int, level: int) -> None:
+        """Add to the ``logits`` of the ``classes`` that may come next in a note's ``field`` at ``tick``.
 
-        ``part``: the one chosen, for the fields after it.
+        ``part``: the one chosen, for the fields after it. ``level``: how alike this is to be to what was there before.
         """
-        strength = self._strengths[bar]
+        strength = STRENGTHS[level]
         if strength and field == "advance":
             bonuses = self._pace.for_advances(classes)
         elif strength and field == "part":
@@ -91,15 +79,6 @@ class Leaning:
             return
         for index, bonus in enumerate(bonuses):
             logits[index] += strength * bonus
-
-    def lean_back(self, classes: Sequence[int], logits: list[float], looked: Sequence[int], bar: int) -> None:
-        """Where ``bar`` returns, add to the class of any field that its source held: one of ``looked``, by lags."""
-        back = self._backs[bar]
-        if back:
-            held = looked[self._sources[bar]]
-            place = bisect_left(classes, held)
-            if place < len(classes) and classes[place] == held:
-                logits[place] += back
 
     def heard(self, tick: int, part: int, pitch: int, duration: int, velocity: int) -> None:
         """Take note of a note."""

@@ -12,28 +12,27 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from composer.checkpoint import Checkpoint
 from composer.conditions import tempo_class
 from composer.errors import RefusedError
 from composer.habits import Habits, free_habits, heard_habits
-from composer.heard import Heard, arranged, draw_lineup, draw_stretch, facts_of
+from composer.heard import Heard, arranged, draw_lineup, draw_stretch, facts_of, forms_of_parts
 from composer.leaning import Row, tendencies_for
 from composer.request import HIGHEST_SEED, ComposeRequest, PartRequest, Sampling
 from composer.shapes import CONDITIONS, KEY_NOT_TOLD
 from midi_data.arrangement import NOT_TOLD, Levels
-from midi_data.events import encode, part_code
-from midi_data.form import draw_hidden
+from midi_data.events import encode, part_code, part_instrument
+from midi_data.form import level_of
 from midi_data.genres import GENRES
 from midi_data.keys import Key
 from midi_data.song import TICKS_PER_QUARTER, Meter, Song
 from midi_data.steps import steps_of
 from midi_data.tendencies import FULL
 
-HIDING = (0.2, 0.03, 0.0, 0.0)
-"""How often a pitched part cannot look back in a new, varied, nearly same, same bar. Training hides more than that: the
-network learns to invent there, and with little hidden a song still returns often enough."""
+HIDING = (0.7, 0.1, 0.0, 0.0)
+"""How often a pitched part that is new, varied, nearly the same, the same in a bar cannot look back there. What does
+not return is not offered: with little hidden, songs come back more than real pieces do."""
 _PLAN_STREAM = 1
 """Distinguishes the plan's random numbers from the notes'."""
 
@@ -44,9 +43,10 @@ _GENRES = {genre.name: genre for genre in GENRES}
 class Plan:
     """Everything a song is conditioned on. ``labels``: each condition's rows and weights. ``primer``: forced events.
 
-    ``form`` (bars): ``midi_data.form`` classes; ``hidden`` (bars): parts that cannot look back in each bar; ``levels``
-    (bars, parts of the band): ``midi_data.arrangement``; ``tendencies``, ``pace`` as in ``composer.leaning``;
-    ``temperature``, ``returns``: the genres' own (``composer.checkpoint.Header``), beside ``randomness``.
+    ``form``, ``far`` (bars), ``part_forms`` (bars, parts of the band): as in ``midi_data.form``; ``hidden`` (bars):
+    parts that cannot look back in each bar; ``levels`` (bars, parts of the band): ``midi_data.arrangement``;
+    ``tendencies``, ``pace`` as in ``composer.leaning``; ``temperature``, ``returns``: the genres' own
+    (``composer.checkpoint.Header``), beside ``randomness``.
     """
 
     title: str
@@ -57,6 +57,8 @@ class Plan:
     bars: int
     band: tuple[int, ...]
     form: tuple[int, ...]
+    far: tuple[int, ...]
+    part_forms: Levels
     hidden: tuple[frozenset[int], ...]
     levels: Levels
     habits: Habits
@@ -89,7 +91,7 @@ def plan_song(request: ComposeRequest, checkpoint: Checkpoint, primer: Song | No
     heard = draw_stretch(checkpoint, chosen, bars, generator, core)
     band = asked or heard.band
     key_row, key = key_for(request, facts["key"], told=primer is None)
-    levels = arranged(heard, band)
+    levels, part_forms = arranged(heard, band), forms_of_parts(heard, band)
     labels = {
         "genre": tuple((rows[name], weight) for name, weight in request.genres.items()),
         "style": style_rows(request, checkpoint, facts["style"]),
@@ -106,7 +108,9 @@ def plan_song(request: ComposeRequest, checkpoint: Checkpoint, primer: Song | No
         bars=bars,
         band=band,
         form=tuple(heard.form.tolist()),
-        hidden=hidden_parts(draw_hidden(generator, heard.form, band, HIDING)),
+        far=tuple(heard.far.tolist()),
+        part_forms=part_forms,
+        hidden=hidden_parts(generator, part_forms, band),
         levels=np.full_like(levels, NOT_TOLD) if primer else levels,
         habits=free_habits(band) if primer else habits_for(heard, band, key),
         tendencies={} if primer else leaning_for(heard, band, key),
@@ -155,9 +159,13 @@ def moved_to(key: Key | None, heard: Heard) -> tuple[int, bool]:
     return semitones, told and bool(minor) == (key.mode == "minor")
 
 
-def hidden_parts(hidden: NDArray[np.bool_]) -> tuple[frozenset[int], ...]:
-    """The parts that cannot look back, bar by bar."""
-    return tuple(frozenset(np.flatnonzero(row).tolist()) for row in hidden)
+def hidden_parts(
+    generator: np.random.Generator, part_forms: Levels, band: tuple[int, ...]
+) -> tuple[frozenset[int], ...]:
+    """The pitched parts that cannot look back, bar by bar, drawn by their forms (bars, parts of the band)."""
+    pitched = np.array([not part_instrument(part)[1] for part in band])
+    gone = pitched & (generator.random(part_forms.shape) < np.asarray(HIDING)[level_of(part_forms.astype(np.int64))])
+    return tuple(frozenset(np.array(band)[row].tolist()) for row in gone)
 
 
 def genre_rows(request: ComposeRequest, checkpoint: Checkpoint) -> dict[str, int]:

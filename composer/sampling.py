@@ -41,7 +41,7 @@ class SamplingParameters:
         return replace(self, temperature=self.temperature * ratio)
 
 
-RETURNING = (1.05, 0.95, 0.8, 0.6)
+RETURNING = (1.05, 0.95, 0.75, 0.4)
 """Times the temperature in a new, a varied, a nearly same and a same bar: what returns is played with more care."""
 
 

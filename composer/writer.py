@@ -47,6 +47,7 @@ class SongWriter:
         forced: Sequence[Event] = (),
         levels: Levels | None = None,
         habits: Habits | None = None,
+        far: Sequence[int] | None = None,
     ) -> None:
         self.band = tuple(sorted(band))
         self.meter = meter
@@ -59,7 +60,7 @@ class SongWriter:
         told = np.zeros((bars, len(self.band)), dtype=np.uint8) if levels is None else levels
         resting = (told == RESTS).tolist()
         self._playing = [[part for part, rests in zip(self.band, row, strict=True) if not rests] for row in resting]
-        self._lookback = Lookback(self.bar_ticks[:-1])
+        self._lookback = Lookback(self.bar_ticks[:-1], far)
         self._forced = list(forced)[::-1]
         self._previous: Event = NOTHING
         self._matched = 0
@@ -68,7 +69,7 @@ class SongWriter:
         self._ends: dict[int, dict[int, int]] = {part: {} for part in self.band if not part_instrument(part)[1]}
         self._last: tuple[int, int] | None = None
         self._begun = False
-        self._next = [NOTHING_NEXT] * len(LAGS)
+        self.following = [NOTHING_NEXT] * len(LAGS)
         self._looks: list[Look] = []
         self.looked: list[int] = []
         self._written: list[_Written] = []
@@ -87,11 +88,9 @@ class SongWriter:
         lags were matched, as bits of one number.
         """
         if self._begun:
-            gone = self._hidden_at(self._tick)
-            seen = self._lookback.following(self._tick, self._last_key(0))
-            self._next = [NOTHING_NEXT if look[1] in gone else look for look in seen] if gone else seen
+            self.following = self._lookback.following(self._tick, self._last_key(0), self._hidden_at(self._tick))
         self._event = []
-        return [*self._previous, self.position, *chain.from_iterable(self._next), self._matched]
+        return [*self._previous, self.position, *chain.from_iterable(self.following), self._matched]
 
     @property
     def still(self) -> bool:
@@ -113,11 +112,10 @@ class SongWriter:
 
     def _seen(self, field: str) -> list[int]:
         if field == "advance":
-            return [look[0] for look in self._next]
+            return [look[0] for look in self.following]
         if field == "part":
-            gone = self._hidden_at(self.tick)
-            seen = self._lookback.part_at(self.tick, self._last_key(-1) if self.still else -1)
-            return [NONE["part"] if part in gone else part for part in seen] if gone else seen
+            last = self._last_key(-1) if self.still else -1
+            return self._lookback.part_at(self.tick, last, self._hidden_at(self.tick))
         if field == "pitch":
             self._look_at_notes(self._event[1])
         return [look[_NOTE_FIELDS[field]] for look in self._looks]

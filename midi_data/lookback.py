@@ -6,7 +6,7 @@ Same meaning, same values (a test holds them together); lists and bisection inst
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from midi_data.events import WAIT
 from midi_data.steps import LAGS, NONE, ONSET_SHIFT, PART_SHIFT
@@ -19,10 +19,12 @@ Look = tuple[int, int, int]
 
 
 class Lookback:
-    """What has been played so far, asked for by tick. ``first_ticks``: where each bar of the song begins."""
+    """What has been played so far, asked for by tick."""
 
-    def __init__(self, first_ticks: Sequence[int]) -> None:
+    def __init__(self, first_ticks: Sequence[int], far: Sequence[int] | None = None) -> None:
+        """``first_ticks``: where each bar begins; ``far``: how many bars its last look goes back (``LAGS[-1]``)."""
         self._first_ticks = list(first_ticks)
+        self._lags = [(*LAGS[:-1], last) for last in far or [LAGS[-1]] * len(self._first_ticks)]
         self._keys: list[int] = []
         self._rows: list[Look] = []  # onset, part, pitch
         self._at: dict[int, list[tuple[int, int, Look]]] = {}  # by onset: (low bits of the key, part, the note)
@@ -42,11 +44,16 @@ class Lookback:
         """Index of the bar that ``tick`` lies in."""
         return bisect_right(self._first_ticks, tick) - 1
 
-    def following(self, tick: int, last: int) -> list[Look]:
-        """Each lag's next (advance, part, pitch), standing at ``tick`` after ``last`` (low bits of a key)."""
+    def following(self, tick: int, last: int, passed: Collection[int] = ()) -> list[Look]:
+        """Each lag's next (advance, part, pitch), standing at ``tick`` after ``last`` (low bits of a key).
+
+        Notes of the parts ``passed`` are passed over.
+        """
         looks, keys, rows = [], self._keys, self._rows
         for moved in self._moved(tick):
             found = bisect_right(keys, (moved << ONSET_SHIFT) + last) if moved >= 0 else len(keys)
+            while found < len(keys) and rows[found][1] in passed:
+                found += 1
             if found == len(keys):
                 looks.append(NOTHING_NEXT)
             else:
@@ -54,13 +61,13 @@ class Lookback:
                 looks.append((min(onset - moved, WAIT), part, pitch))
         return looks
 
-    def part_at(self, tick: int, last: int) -> list[int]:
+    def part_at(self, tick: int, last: int, passed: Collection[int] = ()) -> list[int]:
         """Each lag's part at this tick of the bar; ``last`` is −1 unless the tick is that of the event before."""
         looks = []
         for moved in self._moved(tick):
             look = NO_PART
             for low, part, _ in self._at.get(moved, ()):
-                if low > last:
+                if low > last and part not in passed:
                     look = part
                     break
             looks.append(look)
@@ -86,6 +93,6 @@ class Lookback:
             return moved
         bar, starts = self.bar_of(tick), self._first_ticks
         into = tick - starts[bar]
-        moved = [into + starts[bar - lag] if bar >= lag else -1 for lag in LAGS]
+        moved = [into + starts[bar - lag] if bar >= lag else -1 for lag in self._lags[bar]]
         self._known = tick, moved
         return moved

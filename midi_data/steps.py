@@ -22,7 +22,7 @@ from midi_data.bars import BarGrid
 from midi_data.events import END, FIELDS, VOCABULARY, WAIT, WAIT_TICKS, EventSequence, Ints
 
 LAGS = (1, 2, 4, 8, 16)
-"""Bars looked back."""
+"""Bars looked back; the last look may be turned to a bar at any distance (``midi_data.form``)."""
 NONE = dict(VOCABULARY)
 """Class that stands for "nothing there", one past the real classes of a field."""
 
@@ -49,13 +49,17 @@ class Steps:
         return len(self.target)
 
 
-def steps_of(events: EventSequence) -> Steps:
-    """All steps of a song, the end event included."""
+def steps_of(events: EventSequence, far: Ints | None = None) -> Steps:
+    """All steps of a song, the end event included.
+
+    ``far`` (bars,): how many bars the last lag's look goes back (``midi_data.form``), instead of ``LAGS[-1]``.
+    """
     target, tick = _targets(events)
     grid = BarGrid.of(events.meters, events.end)
     keys = (events.onset << ONSET_SHIFT) + (events.part << PART_SHIFT) + events.pitch
     notes = _Notes(keys, np.column_stack([events.onset, events.part, events.pitch, events.duration, events.velocity]))
-    looks = [_look_back(target, tick, grid, lag, notes) for lag in LAGS]
+    lags = [np.full(len(grid), lag) for lag in LAGS[:-1]] + [np.full(len(grid), LAGS[-1]) if far is None else far]
+    looks = [_look_back(target, tick, grid, lag, notes) for lag in lags]
     following, part, note = (np.stack(column, axis=1) for column in zip(*looks, strict=True))
     note = np.concatenate([note, _own_last_note(target)[:, None]], axis=1)
     return Steps(target, tick, following, part, note)
@@ -98,7 +102,7 @@ class _Notes:
         return self.columns[np.minimum(found, len(self.keys) - 1)], found < played
 
 
-def _look_back(target: Ints, tick: Ints, grid: BarGrid, lag: int, notes: _Notes) -> tuple[Ints, Ints, Ints]:
+def _look_back(target: Ints, tick: Ints, grid: BarGrid, lag: Ints, notes: _Notes) -> tuple[Ints, Ints, Ints]:
     if not len(notes.keys):
         return _nothing(len(target))
     none_next = np.array([NONE["advance"], NONE["part"], NONE["pitch"]])
@@ -128,11 +132,12 @@ def _nothing(count: int) -> tuple[Ints, Ints, Ints]:
     return np.column_stack([advance, part, pitch]), part, np.column_stack([pitch, duration, velocity])
 
 
-def _bars_ago(tick: Ints, grid: BarGrid, lag: int) -> Ints:
-    """``tick`` moved ``lag`` bars back, at the same distance from its bar line; −1 before the song's beginning."""
+def _bars_ago(tick: Ints, grid: BarGrid, lag: Ints) -> Ints:
+    """``tick`` moved its bar's ``lag`` back, at the same distance from the bar line; −1 before the song's beginning."""
     bar = grid.bar_of(tick)
-    moved: Ints = tick - grid.first_tick[bar] + grid.first_tick[np.maximum(bar - lag, 0)]
-    return np.where(bar >= lag, moved, -1)
+    source = bar - lag[bar]
+    moved: Ints = tick - grid.first_tick[bar] + grid.first_tick[np.maximum(source, 0)]
+    return np.where(source >= 0, moved, -1)
 
 
 def _last_played(target: Ints) -> Ints:

@@ -15,13 +15,15 @@ from composer.network import Network
 from midi_data.arrangement import Levels, arrangement_of, habits_of
 from midi_data.bars import BarGrid
 from midi_data.events import PART_LIMIT, Ints
-from midi_data.form import form_of
+from midi_data.form import form_of, part_forms_of
 from midi_data.pieces import Piece, Shard
 from midi_data.tendencies import Tendencies, pace_of, tendencies_of
 from training.pieces import Names
 
 Held = list[tuple[Shard, Piece]]
-Tables = tuple[NDArray[np.int64], tuple[Ints, ...], tuple[Levels, ...], Ints, tuple[Tendencies, ...], Tendencies]
+PerPiece = tuple[Levels, ...]
+Heard = tuple[PerPiece, PerPiece, PerPiece, PerPiece, Ints, tuple[Tendencies, ...], Tendencies]
+Tables = tuple[NDArray[np.int64], *Heard]
 """Lineups, and what ``heard`` gives."""
 MOST_HEARD = 5_000
 """Pieces whose bands and forms a checkpoint remembers; songs need no more to choose from."""
@@ -92,18 +94,29 @@ def lineups(train: Held, names: Names) -> NDArray[np.int64]:
     return rows
 
 
-def heard(train: Held) -> tuple[tuple[Ints, ...], tuple[Levels, ...], Ints, tuple[Tendencies, ...], Tendencies]:
-    """The form, the arrangement, the habits, the tendencies and the pace of each training piece."""
-    forms, arrangements, habits, tendencies, paces = [], [], [], [], []
+def heard(train: Held) -> Heard:
+    """What ``Checkpoint`` remembers of each training piece beside its lineup, table by table."""
+    forms, fars, part_forms, arrangements, habits, tendencies, paces = [], [], [], [], [], [], []
     for shard, piece in train:
         events = shard.events(piece)
         grid = BarGrid.of(events.meters, events.end)
-        forms.append(form_of(events, grid))
+        form, far = form_of(events, grid)
+        forms.append(form.astype(np.uint8))
+        fars.append(far.astype(np.uint8))
+        part_forms.append(part_forms_of(events, grid, form, far).astype(np.uint8))
         arrangements.append(arrangement_of(events, grid))
         habits.append(habits_of(events))
         tendencies.append(tendencies_of(events))
         paces.append(pace_of(events))
-    return tuple(forms), tuple(arrangements), np.stack(habits), tuple(tendencies), np.stack(paces)
+    return (
+        tuple(forms),
+        tuple(fars),
+        tuple(part_forms),
+        tuple(arrangements),
+        np.stack(habits),
+        tuple(tendencies),
+        np.stack(paces),
+    )
 
 
 def _amounts(train: Held) -> dict[str, dict[str, float]]:

@@ -104,10 +104,10 @@ def _untold_parts(rng: np.random.Generator, parts: int, how: Augmentation) -> in
 
 def lane_piece(piece: Piece, events: EventSequence, names: Names, how: Variation) -> LanePiece:
     """``piece`` varied and laid out for the network."""
-    steps = steps_of(events)
     grid = BarGrid.of(events.meters, events.end)
+    form, far = form_of(events, grid)
+    steps = steps_of(events, None if "form" in how.untold else far)
     target, following, note = _varied(steps, how)
-    form = form_of(events, grid)
     part = steps.part
     if how.hiding_seed is not None:
         following, part, note = hide(

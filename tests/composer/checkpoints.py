@@ -9,6 +9,7 @@ from composer.checkpoint import LINEUP_COLUMNS, Checkpoint, header_for
 from composer.shapes import NetworkShape, expected_shapes
 from midi_data.arrangement import HABITS_WIDTH
 from midi_data.events import PART_LIMIT, part_code
+from midi_data.steps import LAGS
 from midi_data.tendencies import PACE_BINS, TENDENCIES_WIDTH
 
 GENRES = ("heavy-metal", "jazz")
@@ -52,6 +53,6 @@ def tiny_checkpoint(seed: int = 1, scale: float = 0.4) -> Checkpoint:
     levels = np.full((32, len(BAND)), 4, dtype=np.uint8)
     tendencies = rng.integers(0, 40, (2, len(BAND), TENDENCIES_WIDTH)).astype(np.uint8)
     paces = rng.integers(0, 40, (2, PACE_BINS)).astype(np.uint8)
-    return Checkpoint(
-        header, weights, lineups, (np.ones(32, dtype=np.int64),) * 2, (levels,) * 2, habits, tuple(tendencies), paces
-    )
+    forms, fars = np.ones(32, dtype=np.uint8), np.full(32, LAGS[-1], dtype=np.uint8)
+    told = (forms,) * 2, (fars,) * 2, (np.ones_like(levels),) * 2, (levels,) * 2
+    return Checkpoint(header, weights, lineups, *told, habits, tuple(tendencies), paces)

@@ -8,22 +8,29 @@ import pytest
 from composer.checkpoint import Checkpoint
 from composer.compose import Band
 from composer.habits import free_habits, heard_habits
-from composer.heard import Heard, arranged, draw_stretch
+from composer.heard import Heard, arranged, draw_stretch, forms_of_parts
 from composer.plan import plan_song
 from composer.request import ComposeRequest, KeyRequest, PartRequest
 from midi_data.arrangement import HABITS_WIDTH, NOT_TOLD, RESTS, arrangement_of
 from midi_data.bars import BarGrid
 from midi_data.events import encode, part_code
 from midi_data.form import NEW
+from midi_data.steps import LAGS
 from tests.composer.checkpoints import BAND, tiny_checkpoint
 
 DRUMS, GUITAR, BASS = BAND
 
 
-def checkpoint_with(levels: np.ndarray, form: np.ndarray | None = None) -> Checkpoint:
+def checkpoint_with(levels: np.ndarray, form: np.ndarray | None = None, far: int = LAGS[-1]) -> Checkpoint:
     base = tiny_checkpoint()
-    forms = (np.ones(len(levels), dtype=np.int64) if form is None else form,) * 2
-    return replace(base, arrangements=(levels.astype(np.uint8),) * 2, forms=forms)
+    form = np.ones(len(levels), dtype=np.int64) if form is None else form
+    of_parts = np.repeat(form[:, None], levels.shape[1], axis=1).astype(np.uint8)
+    told = {"arrangements": levels.astype(np.uint8), "forms": form.astype(np.uint8), "part_forms": of_parts}
+    return replace(
+        base,
+        **{name: (each,) * 2 for name, each in told.items()},
+        fars=(np.full(len(levels), far, dtype=np.uint8),) * 2,
+    )
 
 
 def intro_then_band(bars: int = 40) -> np.ndarray:
@@ -33,9 +40,14 @@ def intro_then_band(bars: int = 40) -> np.ndarray:
 
 
 def stretch(
-    levels: np.ndarray, bars: int, seed: int = 0, core: tuple[str, ...] = (), form: np.ndarray | None = None
+    levels: np.ndarray,
+    bars: int,
+    seed: int = 0,
+    core: tuple[str, ...] = (),
+    form: np.ndarray | None = None,
+    far: int = LAGS[-1],
 ) -> Heard:
-    return draw_stretch(checkpoint_with(levels, form), 0, bars, np.random.default_rng(seed), core)
+    return draw_stretch(checkpoint_with(levels, form, far), 0, bars, np.random.default_rng(seed), core)
 
 
 def test_a_stretch_begins_where_the_core_of_the_band_plays() -> None:
@@ -79,6 +91,24 @@ def test_a_bar_whose_source_lies_before_the_stretch_is_new() -> None:
     heard = stretch(np.full((40, 3), 4), 20, form=form)
     assert (heard.form[:16] == NEW).all()
     assert (heard.form[16:] == 16).all()
+    assert (heard.part_forms == heard.form[:, None]).all()
+
+
+def test_a_source_may_lie_at_any_distance() -> None:
+    form = np.full(40, 2 + 3 * 4 + 2)
+    heard = stretch(np.full((40, 3), 4), 20, form=form, far=12)
+    assert (heard.form[:12] == NEW).all()
+    assert (heard.form[12:] == 16).all()
+    assert (heard.far[12:] == 12).all()
+
+
+def test_a_part_that_is_not_told_of_takes_the_form_of_the_bar() -> None:
+    trumpet = part_code(56, is_drum=False)
+    heard = stretch(np.full((16, 3), 4), 16, form=np.array([NEW, *[4] * 15]))
+    own = replace(heard, part_forms=np.full_like(heard.part_forms, 3))
+    forms = forms_of_parts(own, tuple(sorted((DRUMS, trumpet))))
+    assert (forms[:, 1] == heard.form).all()
+    assert (forms[:, 0] == 3).all()
 
 
 def test_an_asked_part_that_the_piece_lacks_is_left_untold() -> None:

@@ -4,7 +4,6 @@ import numpy as np
 
 from composer.leaning import NOTES_BETWEEN_LOOKS, Leaning, Row, tendencies_for
 from midi_data.events import END, VOCABULARY, WAIT, part_code
-from midi_data.form import LEVELS, NEW
 from midi_data.tendencies import (
     COLUMNS,
     FULL,
@@ -20,8 +19,6 @@ from midi_data.tendencies import (
 
 BASS, DRUMS, PAD = part_code(33, is_drum=False), part_code(0, is_drum=True), part_code(89, is_drum=False)
 SHORT, LONG = 5, 20
-SAME = 2 + len(LEVELS) - 1
-FORM = (NEW, 2, SAME)
 NO_PACE = np.zeros(PACE_BINS)
 
 
@@ -35,10 +32,10 @@ def row(**shares: dict[int, float]) -> Row:
 
 
 def leaned(
-    leaning: Leaning, field: str, classes: list[int], tick: int = 0, part: int = BASS, bar: int = 0
+    leaning: Leaning, field: str, classes: list[int], tick: int = 0, part: int = BASS, level: int = 0
 ) -> list[float]:
     logits = [0.0] * len(classes)
-    leaning.lean(field, classes, logits, part, tick, bar)
+    leaning.lean(field, classes, logits, part, tick, level)
     return logits
 
 
@@ -48,19 +45,19 @@ def play(leaning: Leaning, count: int, *, pitch: int = 40, duration: int = SHORT
 
 
 def test_before_the_first_note_nothing_leans() -> None:
-    leaning = Leaning({BASS: row(duration={SHORT: 0.5, LONG: 0.5})}, NO_PACE, FORM)
+    leaning = Leaning({BASS: row(duration={SHORT: 0.5, LONG: 0.5})}, NO_PACE)
     assert leaned(leaning, "duration", [SHORT, LONG]) == [0, 0]
 
 
 def test_a_part_on_its_course_is_left_alone() -> None:
-    leaning = Leaning({BASS: row(duration={SHORT: 0.5, LONG: 0.5})}, NO_PACE, FORM)
+    leaning = Leaning({BASS: row(duration={SHORT: 0.5, LONG: 0.5})}, NO_PACE)
     for number in range(40):
         leaning.heard(number * 12, BASS, 40, SHORT if number % 2 else LONG, 8)
     assert np.allclose(leaned(leaning, "duration", [SHORT, LONG]), 0, atol=0.05)
 
 
 def test_a_part_that_has_strayed_leans_back_and_more_the_further_it_is() -> None:
-    leaning = Leaning({BASS: row(duration={SHORT: 0.5, LONG: 0.5})}, NO_PACE, FORM)
+    leaning = Leaning({BASS: row(duration={SHORT: 0.5, LONG: 0.5})}, NO_PACE)
     play(leaning, 2 * NOTES_BETWEEN_LOOKS)
     short, long = leaned(leaning, "duration", [SHORT, LONG])
     assert short < 0 < long
@@ -69,7 +66,7 @@ def test_a_part_that_has_strayed_leans_back_and_more_the_further_it_is() -> None
 
 
 def test_kinds_that_a_part_has_no_tendency_in_never_lean() -> None:
-    leaning = Leaning({BASS: row(duration={SHORT: 1.0})}, NO_PACE, FORM)
+    leaning = Leaning({BASS: row(duration={SHORT: 1.0})}, NO_PACE)
     play(leaning, 40)
     assert leaned(leaning, "velocity", list(range(16))) == [0] * 16
     assert leaned(leaning, "duration", [SHORT], part=PAD) == [0]
@@ -79,7 +76,7 @@ def test_pitches_lean_by_tone_register_and_step() -> None:
     tone, register = int(tone_bin(np.array(40))), int(register_bin(np.array(40)))
     up, same = int(step_bin(np.array(12))), int(step_bin(np.array(0)))
     tendency = row(tone={tone: 1.0}, register={register: 0.5, register + 2: 0.5}, step={up: 0.5, same: 0.5})
-    leaning = Leaning({BASS: tendency}, NO_PACE, FORM)
+    leaning = Leaning({BASS: tendency}, NO_PACE)
     play(leaning, 40)
     here, octave = leaned(leaning, "pitch", [40, 52], tick=1000)
     assert here < 0 < octave
@@ -90,7 +87,7 @@ def test_pitches_lean_by_tone_register_and_step() -> None:
 
 def test_a_part_that_plays_too_often_is_called_less() -> None:
     eighth, quarter = KINDS["gap"] // 2, KINDS["gap"] // 2 + 1
-    leaning = Leaning({BASS: row(gap={eighth: 0.1, quarter: 0.9})}, NO_PACE, FORM)
+    leaning = Leaning({BASS: row(gap={eighth: 0.1, quarter: 0.9})}, NO_PACE)
     gaps = {int(gap_bin(np.array(tick))): tick for tick in range(1, 100)}
     play(leaning, 40, every=gaps[eighth])
     last = 39 * gaps[eighth]
@@ -112,23 +109,23 @@ def test_tendencies_move_with_the_key_and_drums_stay() -> None:
 
 
 def test_every_pitch_and_every_step_has_a_bonus() -> None:
-    leaning = Leaning({BASS: row(tone={4: 1.0}, register={6: 1.0}, step={13: 1.0})}, NO_PACE, FORM)
+    leaning = Leaning({BASS: row(tone={4: 1.0}, register={6: 1.0}, step={13: 1.0})}, NO_PACE)
     for lowest in (0, 127):
         leaning.heard(0, BASS, lowest, SHORT, 8)
         assert np.isfinite(leaned(leaning, "pitch", list(range(VOCABULARY["pitch"])), tick=12)).all()
 
 
-def test_bars_that_return_lean_less_and_copies_not_at_all() -> None:
-    leaning = Leaning({BASS: row(duration={SHORT: 0.5, LONG: 0.5})}, NO_PACE, FORM)
+def test_what_returns_leans_less_and_copies_not_at_all() -> None:
+    leaning = Leaning({BASS: row(duration={SHORT: 0.5, LONG: 0.5})}, NO_PACE)
     play(leaning, 40)
-    new, varied, same = (leaned(leaning, "duration", [LONG], bar=bar)[0] for bar in range(3))
-    assert new > varied > same == 0
+    new, varied, nearly, same = (leaned(leaning, "duration", [LONG], level=level)[0] for level in range(4))
+    assert new > varied > nearly > same == 0
 
 
 def test_a_band_in_a_hurry_leans_to_longer_advances_and_its_end_does_not_lean() -> None:
     pace = NO_PACE.copy()
     pace[pace_bin(np.array([0, 6, 12]))] = 0.2, 0.4, 0.4
-    leaning = Leaning({}, pace, FORM)
+    leaning = Leaning({}, pace)
     assert leaned(leaning, "advance", [0, 6, 12, WAIT, END]) == [0] * 5
     play(leaning, 64, every=6)
     together, six, twelve, wait, end = leaned(leaning, "advance", [0, 6, 12, WAIT, END])
@@ -137,28 +134,6 @@ def test_a_band_in_a_hurry_leans_to_longer_advances_and_its_end_does_not_lean() 
 
 
 def test_without_a_pace_no_advance_leans() -> None:
-    leaning = Leaning({}, NO_PACE, FORM)
+    leaning = Leaning({}, NO_PACE)
     play(leaning, 64)
     assert leaned(leaning, "advance", [0, 12]) == [0, 0]
-
-
-def test_what_the_source_of_a_returning_bar_held_is_likelier_the_more_alike_the_bars_are() -> None:
-    leaning = Leaning({}, NO_PACE, FORM)
-    looked, allowed = [7, 3, 9], [2, 7, 9]
-
-    def leaned_back(bar: int) -> list[float]:
-        logits = [0.0] * len(allowed)
-        leaning.lean_back(allowed, logits, looked, bar)
-        return logits
-
-    new, varied, same = (leaned_back(bar) for bar in range(3))
-    assert new == [0, 0, 0]
-    assert 0 < varied[1] < same[1]
-    assert varied[0] == varied[2] == same[0] == same[2] == 0
-
-
-def test_what_may_not_come_next_is_not_returned_to() -> None:
-    leaning = Leaning({}, NO_PACE, FORM)
-    logits = [0.0, 0.0]
-    leaning.lean_back([2, 9], logits, [7, 9, 9], 1)
-    assert logits == [0, 0]

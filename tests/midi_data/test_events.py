@@ -1,5 +1,7 @@
 """Events and songs are inverses up to what quantisation says; the song's own arithmetic."""
 
+from dataclasses import replace
+
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -16,7 +18,7 @@ from midi_data.events import (
     part_name,
     quantised,
 )
-from midi_data.form import NEW, form_of
+from midi_data.form import NEW, NOT_TOLD, form_of, part_forms_of
 from midi_data.song import Meter, Note, Song, Tempo, Track
 from midi_data.steps import LAGS
 from tests.songs import riff
@@ -88,10 +90,35 @@ def test_a_repeated_bar_is_told_from_a_new_one() -> None:
     song = riff(bars=16)
     bass_only = Song((song.tracks[2],), song.tempos, song.meters, end=song.end)
     events = encode(bass_only)
-    form = form_of(events, BarGrid.of(events.meters, events.end))
+    form, _ = form_of(events, BarGrid.of(events.meters, events.end))
     four_bars_ago_the_same = 2 + 3 * LAGS.index(4) + 2
     assert form[0] == NEW
     assert set(form[4:].tolist()) == {four_bars_ago_the_same}
+
+
+def test_a_chorus_is_found_again_at_any_distance() -> None:
+    """Twelve bars that are all different, and again: no usual lag, so the last look is turned there."""
+    chorus = [Note(96 * bar + 24 * beat, 40 + bar + beat, 12, 80) for bar in range(12) for beat in range(4)]
+    again = [replace(note, onset=note.onset + 12 * 96) for note in chorus]
+    events = encode(Song((Track(30, False, tuple(chorus + again)),)))
+    form, far = form_of(events, BarGrid.of(events.meters, events.end))
+    the_same_from_there = 2 + 3 * (len(LAGS) - 1) + 2
+    assert set(form[12:].tolist()) == {the_same_from_there}
+    assert set(far[12:].tolist()) == {12}
+    assert set(far[:12].tolist()) == {LAGS[-1]}
+
+
+def test_parts_return_by_themselves() -> None:
+    drums = Track(0, True, tuple(Note(24 * beat, 36, 6, 90) for beat in range(32)))
+    tune = Track(30, False, tuple(Note(24 * beat, 40 + beat, 12, 80) for beat in range(24)))
+    events = encode(Song((drums, tune), end=8 * 96))
+    grid = BarGrid.of(events.meters, events.end)
+    forms = part_forms_of(events, grid, *form_of(events, grid))
+    (drums_at,) = (place for place, part in enumerate(events.band) if part_instrument(part)[1])
+    of_drums, of_tune = forms[:, drums_at].tolist(), forms[:, 1 - drums_at].tolist()
+    one_bar_ago_the_same = 4
+    assert of_drums == [NEW] + [one_bar_ago_the_same] * 7
+    assert of_tune == [NEW] * 6 + [NOT_TOLD] * 2
 
 
 def test_seconds_follow_the_tempo_map() -> None:

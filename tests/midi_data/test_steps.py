@@ -29,11 +29,13 @@ def songs(draw: st.DrawFn) -> Song:
 
 
 @settings(max_examples=60, deadline=None)
-@given(songs())
-def test_one_step_at_a_time_sees_what_the_arrays_hold(song: Song) -> None:
+@given(songs(), st.integers(0, 2**32))
+def test_one_step_at_a_time_sees_what_the_arrays_hold(song: Song, seed: int) -> None:
     events = encode(song)
-    steps = steps_of(events)
-    lookback = Lookback(BarGrid.of(events.meters, events.end).first_tick.tolist())
+    grid = BarGrid.of(events.meters, events.end)
+    far = np.random.default_rng(seed).integers(1, 30, len(grid))
+    steps = steps_of(events, far)
+    lookback = Lookback(grid.first_tick.tolist(), far.tolist())
     last = 0
     for index, (advance, part, pitch, duration, velocity) in enumerate(steps.target.tolist()):
         before, after = int(steps.tick[index]), int(steps.tick[index + 1])
@@ -55,6 +57,25 @@ def test_a_repeated_bar_is_announced_note_by_note() -> None:
     for index in range(5, 8):
         assert steps.next[index, lag_of_one_bar].tolist() == steps.target[index, :3].tolist()
         assert steps.note[index, lag_of_one_bar].tolist() == steps.target[index, 2:].tolist()
+
+
+def test_the_last_look_goes_as_far_back_as_it_is_told() -> None:
+    tune = [Note(96 * bar, 40 + bar, 6, 100) for bar in range(12)]
+    again = [replace(note, onset=note.onset + 12 * 96) for note in tune]
+    events = encode(Song((Track(30, False, tuple(tune + again)),)))
+    usual, far = steps_of(events), steps_of(events, np.full(24, 12))
+    assert far.note[12:24, len(LAGS) - 1, 0].tolist() == [40 + bar for bar in range(12)]
+    assert usual.note[12:16, len(LAGS) - 1, 0].tolist() == [NONE["pitch"]] * 4
+
+
+def test_notes_of_parts_that_are_passed_over_hide_none_behind_them() -> None:
+    lookback = Lookback([0, 96])
+    for part, tick in ((1, 0), (2, 0), (2, 24)):
+        lookback.play(tick, part, 60, 3, 8)
+    assert lookback.part_at(96, -1)[0] == 1
+    assert lookback.part_at(96, -1, {1})[0] == 2
+    assert lookback.following(96, 0, {1})[0] == (0, 2, 60)
+    assert lookback.following(96, (2 << PART_SHIFT) + 60, {2})[0] == NOTHING_NEXT
 
 
 def test_long_rests_are_waits_and_the_last_step_is_the_end() -> None:
