@@ -123,9 +123,11 @@ def evaluation_section() -> str:
         )
         for r in rows
     ]  # fmt: skip
+    counts = [r["songs"] for r in rows]
     return (
         "## Its songs beside real pieces\n\n"
-        f"`riffbird evaluate`, {first['songs']} songs a genre, seed {first['seed']}, randomness {first['randomness']}; "
+        f"`riffbird evaluate`, {min(counts)} to {max(counts)} songs a genre, seed {first['seed']}, "
+        f"randomness {first['randomness']}; "
         "[evaluation](evaluation.md) says what is measured, intervals are in "
         "`benchmarks/results/evaluation.json`. Statistics near enough: within 1.25 × the distance between two halves "
         "of the real pieces; beside it how many real training pieces reach in the songs' place. Marks: all statistics "
