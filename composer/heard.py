@@ -104,8 +104,8 @@ def draw_stretch(
     rows = _rows(len(levels) - first, bars) + first
     levels = levels[rows]
     heard = _who_plays(levels)
+    part_forms = _parts_within(checkpoint.part_forms[chosen][within][rows], far[rows])
     form, far = _within(form[rows], far[rows])
-    part_forms = checkpoint.part_forms[chosen][within][rows]
     band = tuple(parts[column] for column in heard)
     return Heard(
         facts_of(checkpoint.lineups[chosen]),
@@ -113,7 +113,7 @@ def draw_stretch(
         band,
         form,
         far,
-        _parts_within(part_forms[:, heard], far),
+        part_forms[:, heard],
         _filled(levels[:, heard]),
         checkpoint.habits[chosen],
         checkpoint.tendencies[chosen],

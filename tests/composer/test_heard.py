@@ -102,6 +102,13 @@ def test_a_source_may_lie_at_any_distance() -> None:
     assert (heard.far[12:] == 12).all()
 
 
+def test_a_part_whose_source_lies_before_the_stretch_is_new_and_takes_no_other() -> None:
+    form = np.full(40, 2 + 3 * 4 + 2)
+    heard = stretch(np.full((40, 3), 4), 20, form=form, far=18)
+    assert (heard.part_forms[:18] == NEW).all()
+    assert (heard.part_forms[18:] == 16).all()
+
+
 def test_a_part_that_is_not_told_of_takes_the_form_of_the_bar() -> None:
     trumpet = part_code(56, is_drum=False)
     heard = stretch(np.full((16, 3), 4), 16, form=np.array([NEW, *[4] * 15]))
