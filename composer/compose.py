@@ -111,7 +111,7 @@ class _Desk:
         self.plan = plan
         self._form_levels: list[int] = level_of(np.array(plan.form)).tolist()
         self._hows = [how.times(ratio) for ratio in RETURNING]
-        self._returned = Returned(plan.band, plan.part_forms, plan.levels, plan.returns)
+        self._returned = Returned(plan.band, plan.part_forms, plan.returns)
         self._leaning = Leaning(plan.tendencies, plan.pace)
         self._amounts = Amounts(plan.band, plan.levels, plan.meter.bar_ticks)
         self._spaces = spaces
@@ -156,12 +156,10 @@ class _Desk:
     def _lean_back(self, field: str, allowed: Classes, logits: list[float], bar: int) -> None:
         """Add to what the parts' sources held."""
         writer, returned = self.writer, self._returned
-        if field == "advance":
-            returned.lean_advance(allowed, logits, writer.following, bar)
-        elif field == "part":
+        if field == "part":
             self._amounts.lean(allowed, logits, writer.tick, bar)
             returned.lean_part(allowed, logits, writer.looked, bar)
-        else:
+        elif field != "advance":
             returned.lean_note(allowed, logits, writer.looked, bar, writer.part)
 
     def _field_logits(self, field: str, logits: list[float], allowed: Classes) -> list[float]:

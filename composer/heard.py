@@ -21,10 +21,10 @@ from midi_data.tendencies import Tendencies
 SHORTEST_LINEUP_BARS = 12
 """Lineups of jingles and fragments are passed by while there are longer ones."""
 PHRASE_BARS = 4
-"""A stretch begins where a phrase may begin."""
+"""A stretch begins where a phrase may begin: at a piece's beginning, in its middle, or so that it ends with it."""
 ENOUGH_CORE = 0.6
 """Share of a stretch's bars in which every core role plays."""
-FEWEST_NOTES_A_BAR = 0.2
+FEWEST_NOTES_A_BAR = 0.35
 """A part that would play less than this over the stretch stays at home: nobody comes along for one note."""
 _AGAIN_FROM = 8
 """Where a piece is too short it goes round again from this bar, counted from 0."""
@@ -96,7 +96,7 @@ def draw_stretch(
     within = slice(sounding[0], sounding[-1] + 1)
     levels = levels[within]
     form, far = (table[chosen][within].astype(np.int64) for table in (checkpoint.forms, checkpoint.fars))
-    starts = np.arange(0, max(len(levels) - bars, 0) + 1, PHRASE_BARS)
+    starts = _starts(max(len(levels) - bars, 0))
     playing = _core_playing(levels, parts, core)
     shares = np.array([playing[start : start + bars].mean() for start in starts])
     good = starts[shares >= min(ENOUGH_CORE, shares.max())]
@@ -119,6 +119,11 @@ def draw_stretch(
         checkpoint.tendencies[chosen],
         checkpoint.paces[chosen],
     )
+
+
+def _starts(last: int) -> Ints:
+    """The bars of 0 … ``last`` that a stretch may begin at, rising."""
+    return np.unique(np.array([0, last // 2, last]) // PHRASE_BARS * PHRASE_BARS)
 
 
 def _who_plays(levels: Levels) -> list[int]:

@@ -39,6 +39,8 @@ NOTES_BETWEEN_LOOKS = 4
 EVENTS_BETWEEN_LOOKS = 16
 STRENGTHS = (1.0, 0.6, 0.2, 0.0)
 """How strongly parts lean where they are new, varied, nearly the same, the same."""
+PACE_STRENGTH = 2.0
+"""How much more strongly the band's pace leans: what a network falls into is to play everything at once."""
 _ALL_PITCHES = np.arange(VOCABULARY["pitch"])
 _TONES, _REGISTERS = tone_bin(_ALL_PITCHES).tolist(), register_bin(_ALL_PITCHES).tolist()
 _STEPS = step_bin(np.append(_ALL_PITCHES, -_ALL_PITCHES[:0:-1])).tolist()
@@ -107,7 +109,7 @@ class _Pace:
         self._events += 1
         if self._events % EVENTS_BETWEEN_LOOKS == 0 and self._pace.any():
             so_far = (np.array(self._counts) + PRIOR * self._pace) / (self._events + PRIOR)
-            self._bonus = np.log((self._pace + FLOOR) / (so_far + FLOOR)).tolist()
+            self._bonus = (PACE_STRENGTH * np.log((self._pace + FLOOR) / (so_far + FLOOR))).tolist()
 
 
 class _Part:

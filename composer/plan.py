@@ -31,8 +31,8 @@ from midi_data.steps import steps_of
 from midi_data.tendencies import FULL
 
 HIDING = (0.7, 0.1, 0.0, 0.0)
-"""How often a pitched part that is new, varied, nearly the same, the same in a bar cannot look back there. What does
-not return is not offered: with little hidden, songs come back more than real pieces do."""
+"""How often a pitched part that is new, varied, nearly the same, the same in a bar is not shown the pitches it played:
+with few hidden, songs come back more than real pieces do. Where it played is always shown, since rhythm goes on."""
 _PLAN_STREAM = 1
 """Distinguishes the plan's random numbers from the notes'."""
 
@@ -44,7 +44,7 @@ class Plan:
     """Everything a song is conditioned on. ``labels``: each condition's rows and weights. ``primer``: forced events.
 
     ``form``, ``far`` (bars), ``part_forms`` (bars, parts of the band): as in ``midi_data.form``; ``hidden`` (bars):
-    parts that cannot look back in each bar; ``levels`` (bars, parts of the band): ``midi_data.arrangement``;
+    parts that are not shown their pitches in each bar; ``levels`` (bars, parts of the band): ``midi_data.arrangement``;
     ``tendencies``, ``pace`` as in ``composer.leaning``; ``temperature``, ``returns``: the genres' own
     (``composer.checkpoint.Header``), beside ``randomness``.
     """
@@ -162,7 +162,7 @@ def moved_to(key: Key | None, heard: Heard) -> tuple[int, bool]:
 def hidden_parts(
     generator: np.random.Generator, part_forms: Levels, band: tuple[int, ...]
 ) -> tuple[frozenset[int], ...]:
-    """The pitched parts that cannot look back, bar by bar, drawn by their forms (bars, parts of the band)."""
+    """The pitched parts not shown their pitches, bar by bar, drawn by their forms (bars, parts of the band)."""
     pitched = np.array([not part_instrument(part)[1] for part in band])
     gone = pitched & (generator.random(part_forms.shape) < np.asarray(HIDING)[level_of(part_forms.astype(np.int64))])
     return tuple(frozenset(np.array(band)[row].tolist()) for row in gone)

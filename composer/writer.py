@@ -16,7 +16,7 @@ from composer.habits import Habits, free_habits
 from midi_data.arrangement import RESTS, Levels
 from midi_data.bars import POSITION_CLASSES
 from midi_data.events import DURATIONS, END, FIELDS, VELOCITY_STEP, WAIT, WAIT_TICKS, part_instrument, part_name
-from midi_data.lookback import NOTHING_NEXT, NOTHING_NOTE, Look, Lookback
+from midi_data.lookback import NOTHING_NEXT, Look, Lookback
 from midi_data.song import Meter, Note, Song, Tempo, Track
 from midi_data.steps import LAGS, NONE, PART_SHIFT
 
@@ -88,7 +88,7 @@ class SongWriter:
         lags were matched, as bits of one number.
         """
         if self._begun:
-            self.following = self._lookback.following(self._tick, self._last_key(0), self._hidden_at(self._tick))
+            self.following = self._lookback.following(self._tick, self._last_key(0))
         self._event = []
         return [*self._previous, self.position, *chain.from_iterable(self.following), self._matched]
 
@@ -115,15 +115,16 @@ class SongWriter:
             return [look[0] for look in self.following]
         if field == "part":
             last = self._last_key(-1) if self.still else -1
-            return self._lookback.part_at(self.tick, last, self._hidden_at(self.tick))
+            return self._lookback.part_at(self.tick, last)
         if field == "pitch":
             self._look_at_notes(self._event[1])
         return [look[_NOTE_FIELDS[field]] for look in self._looks]
 
     def _look_at_notes(self, part: int) -> None:
         self._looks = self._lookback.note_at(self.tick, part, self._last_key(-1) if self.still else -1)
-        if part in self._hidden_at(self.tick):
-            self._looks[: len(LAGS)] = [NOTHING_NOTE] * len(LAGS)
+        if part in self._hidden[self.bar if self.tick == self._tick else self.bar_after]:
+            # Rhythm goes on where the harmony moves: what is new has other pitches, not other places.
+            self._looks[: len(LAGS)] = [(NONE["pitch"], long, loud) for _, long, loud in self._looks[: len(LAGS)]]
 
     def allowed(self, field: str) -> Classes:
         """The classes that may come next in this field, rising."""
@@ -187,10 +188,6 @@ class SongWriter:
             if ends and min(ends.values()) - tick <= LET_GO_TICKS:
                 self._ends[part] = {pitch: end for pitch, end in ends.items() if end - tick > LET_GO_TICKS}
         self.standing = Standing(before, self._last, self._note_bar, struck, self._ends)
-
-    def _hidden_at(self, tick: int) -> frozenset[int]:
-        """The parts that cannot look back in the bar of ``tick``."""
-        return self._hidden[self.bar if tick == self._tick else self.bar_after]
 
     def _last_key(self, nothing: int) -> int:
         return (self._last[0] << PART_SHIFT) + self._last[1] if self._last else nothing

@@ -6,7 +6,7 @@ Same meaning, same values (a test holds them together); lists and bisection inst
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 
 from midi_data.events import WAIT
 from midi_data.steps import LAGS, NONE, ONSET_SHIFT, PART_SHIFT
@@ -44,16 +44,11 @@ class Lookback:
         """Index of the bar that ``tick`` lies in."""
         return bisect_right(self._first_ticks, tick) - 1
 
-    def following(self, tick: int, last: int, passed: Collection[int] = ()) -> list[Look]:
-        """Each lag's next (advance, part, pitch), standing at ``tick`` after ``last`` (low bits of a key).
-
-        Notes of the parts ``passed`` are passed over.
-        """
+    def following(self, tick: int, last: int) -> list[Look]:
+        """Each lag's next (advance, part, pitch), standing at ``tick`` after ``last`` (low bits of a key)."""
         looks, keys, rows = [], self._keys, self._rows
         for moved in self._moved(tick):
             found = bisect_right(keys, (moved << ONSET_SHIFT) + last) if moved >= 0 else len(keys)
-            while found < len(keys) and rows[found][1] in passed:
-                found += 1
             if found == len(keys):
                 looks.append(NOTHING_NEXT)
             else:
@@ -61,13 +56,13 @@ class Lookback:
                 looks.append((min(onset - moved, WAIT), part, pitch))
         return looks
 
-    def part_at(self, tick: int, last: int, passed: Collection[int] = ()) -> list[int]:
+    def part_at(self, tick: int, last: int) -> list[int]:
         """Each lag's part at this tick of the bar; ``last`` is −1 unless the tick is that of the event before."""
         looks = []
         for moved in self._moved(tick):
             look = NO_PART
             for low, part, _ in self._at.get(moved, ()):
-                if low > last and part not in passed:
+                if low > last:
                     look = part
                     break
             looks.append(look)

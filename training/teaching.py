@@ -8,7 +8,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from composer.checkpoint import Checkpoint, load_checkpoint
+from composer.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from training.copying import CopyWatch
 from training.curves import Curves
 from training.devices import pick_device
@@ -21,6 +21,7 @@ from training.recipe import Recipe, Tuning
 from training.replay import Held, Replay, replay_of
 from training.report_page import write_report
 from training.splitting import notes_in
+from training.temperature import with_own_temperature
 
 if TYPE_CHECKING:
     from training.loop import Report
@@ -53,8 +54,22 @@ def teach(order: Order, recipe: Recipe, train: Held, valid: Held, data: Path, li
         raise TrainingError(
             f"{order.genre}: no validation kept what the base knew; try a lower learning_rate in a recipe of your own"
         )
-    listener.note(f"report: {write_report(training, load_checkpoint(best))}")
+    made = drawn_as_its_pieces(load_checkpoint(best), order.genre, train, listener)
+    save_checkpoint(made, best)
+    listener.note(f"report: {write_report(training, made)}")
     return best
+
+
+def drawn_as_its_pieces(made: Checkpoint, genre: str, train: Held, listener: Listener) -> Checkpoint:
+    """``made`` with the temperature at which songs of ``genre`` are as likely as the pieces it learned from."""
+    tried: list[str] = []
+    pieces = [shard.events(piece) for shard, piece in spread(train)]
+    warm = with_own_temperature(made, genre, pieces, lambda at, nats: tried.append(f"{nats:.3f} at {at:g}"))
+    if tried:
+        of_pieces, *of_songs = tried
+        told = f"nats a note of pieces learned from {of_pieces.split()[0]}, of songs {', '.join(of_songs)}"
+        listener.note(f"songs are drawn at temperature {warm.header.temperatures[genre]:g} ({told})")
+    return warm
 
 
 def lesson_for(

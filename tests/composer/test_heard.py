@@ -56,6 +56,13 @@ def test_a_stretch_begins_where_the_core_of_the_band_plays() -> None:
         assert (heard.levels > RESTS).all(axis=1).mean() >= 0.6
 
 
+def test_a_stretch_begins_with_the_piece_in_its_middle_or_so_that_it_ends_with_it() -> None:
+    levels = np.full((41, 3), 4)
+    levels[[0, 12, 24], 1] = 2, 3, 5
+    firsts = {int(stretch(levels, 16, seed).levels[0, 1]) for seed in range(40)}
+    assert firsts == {2, 3, 5}
+
+
 def test_parts_that_rest_throughout_are_not_in_the_band() -> None:
     levels = intro_then_band()
     levels[:, 2] = RESTS

@@ -4,9 +4,8 @@ import numpy as np
 import pytest
 
 from composer.returning import BACK, Returned
-from midi_data.events import END, part_code
+from midi_data.events import part_code
 from midi_data.form import LEVELS, NEW
-from midi_data.lookback import NOTHING_NEXT
 from midi_data.steps import LAGS, NONE
 
 ORGAN, BASS, DRUMS = part_code(16, is_drum=False), part_code(33, is_drum=False), part_code(0, is_drum=True)
@@ -20,17 +19,7 @@ def form(lag: int, level: int) -> int:
 
 
 def returned(*bars: tuple[int, int, int], returns: float = 1.0) -> Returned:
-    forms = np.array(bars, dtype=np.uint8)
-    return Returned(BAND, forms, np.full(forms.shape, 4, dtype=np.uint8), returns)
-
-
-def seen(**at: tuple[int, int]) -> list[tuple[int, int, int]]:
-    """What each lag announces: ``four=(advance, part)``."""
-    names = dict(zip(("one", "two", "four", "eight", "far"), range(len(LAGS)), strict=True))
-    looks = [NOTHING_NEXT] * len(LAGS)
-    for name, (advance, part) in at.items():
-        looks[names[name]] = (advance, part, 60)
-    return looks
+    return Returned(BAND, np.array(bars, dtype=np.uint8), returns)
 
 
 def shares(logits: list[float]) -> np.ndarray:
@@ -66,36 +55,9 @@ def test_a_part_that_returns_is_not_passed_over_and_leaves_room_to_the_new_befor
     assert drums < 0.001
 
 
-def test_a_part_that_returns_as_it_was_keeps_silent_where_it_was_silent() -> None:
-    own = returned((form(2, 1), form(4, 3), form(1, 2)))
-    logits = [0.0, 0.0, 0.0]
-    own.lean_part(BAND, logits, NOBODY, 0)
-    assert logits == [0, -BACK[3], -BACK[2]]
-
-
-def test_the_next_note_of_a_source_is_not_passed_over() -> None:
-    own = returned((form(4, 1), form(4, 3), form(1, 3)))
-    logits = [0.0, 0.0, 0.0, 0.0]
-    own.lean_advance([0, 6, 12, END], logits, seen(four=(12, BASS), one=(6, DRUMS)), 0)
-    together, six, twelve, end = shares(logits)
-    assert six > 0.9 > together > twelve
-    assert twelve == end
-
-
-def test_new_parts_may_come_before_it_by_their_share_of_the_notes() -> None:
-    def sooner(*forms: int) -> float:
-        logits = [0.0, 0.0]
-        returned(forms).lean_advance([6, 12], logits, seen(one=(12, DRUMS)), 0)
-        return float(shares(logits)[0])
-
-    all_return, one_returns = sooner(*[form(1, 3)] * 3), sooner(NEW, NEW, form(1, 3))
-    assert all_return < 0.05 < one_returns < 0.5
-
-
 def test_another_lag_than_the_source_of_a_part_says_nothing() -> None:
     own = returned((NEW, form(4, 1), NEW))
     logits = [0.0, 0.0]
-    own.lean_advance([6, 12], logits, seen(one=(12, BASS)), 0)
     own.lean_part((ORGAN, BASS), logits, [BASS, *NOBODY[1:]], 0)
     assert logits == [0, 0]
 

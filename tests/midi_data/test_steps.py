@@ -68,16 +68,6 @@ def test_the_last_look_goes_as_far_back_as_it_is_told() -> None:
     assert usual.note[12:16, len(LAGS) - 1, 0].tolist() == [NONE["pitch"]] * 4
 
 
-def test_notes_of_parts_that_are_passed_over_hide_none_behind_them() -> None:
-    lookback = Lookback([0, 96])
-    for part, tick in ((1, 0), (2, 0), (2, 24)):
-        lookback.play(tick, part, 60, 3, 8)
-    assert lookback.part_at(96, -1)[0] == 1
-    assert lookback.part_at(96, -1, {1})[0] == 2
-    assert lookback.following(96, 0, {1})[0] == (0, 2, 60)
-    assert lookback.following(96, (2 << PART_SHIFT) + 60, {2})[0] == NOTHING_NEXT
-
-
 def test_long_rests_are_waits_and_the_last_step_is_the_end() -> None:
     song = Song((Track(0, False, (Note(500, 60, 6, 100),)),))
     steps = steps_of(encode(song))
