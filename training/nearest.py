@@ -20,9 +20,9 @@ BARS = 12
 Each = TypeVar("Each")
 
 
-def spread(pieces: Sequence[Each]) -> list[Each]:
-    """``PIECES`` of ``pieces`` from first to last, all where there are no more."""
-    return [pieces[int(i)] for i in np.linspace(0, len(pieces) - 1, min(PIECES, len(pieces)))]
+def spread(pieces: Sequence[Each], count: int = PIECES) -> list[Each]:
+    """``count`` of ``pieces`` from first to last, all where there are no more."""
+    return [pieces[int(i)] for i in np.linspace(0, len(pieces) - 1, min(count, len(pieces)))]
 
 
 def nll_by_known_genre(base: Checkpoint, pieces: Sequence[EventSequence]) -> dict[str, float]:

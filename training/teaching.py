@@ -21,7 +21,7 @@ from training.recipe import Recipe, Tuning
 from training.replay import Held, Replay, replay_of
 from training.report_page import write_report
 from training.splitting import notes_in
-from training.temperature import with_own_temperature
+from training.temperature import PIECES, with_own_temperature
 
 if TYPE_CHECKING:
     from training.loop import Report
@@ -63,7 +63,7 @@ def teach(order: Order, recipe: Recipe, train: Held, valid: Held, data: Path, li
 def drawn_as_its_pieces(made: Checkpoint, genre: str, train: Held, listener: Listener) -> Checkpoint:
     """``made`` with the temperature at which songs of ``genre`` are as likely as the pieces it learned from."""
     tried: list[str] = []
-    pieces = [shard.events(piece) for shard, piece in spread(train)]
+    pieces = [shard.events(piece) for shard, piece in spread(train, PIECES)]
     warm = with_own_temperature(made, genre, pieces, lambda at, nats: tried.append(f"{nats:.3f} at {at:g}"))
     if tried:
         of_pieces, *of_songs = tried
