@@ -54,17 +54,17 @@ def teach(order: Order, recipe: Recipe, train: Held, valid: Held, data: Path, li
         raise TrainingError(
             f"{order.genre}: no validation kept what the base knew; try a lower learning_rate in a recipe of your own"
         )
-    made = drawn_as_its_pieces(load_checkpoint(best), order.genre, train, listener)
+    made = drawn_as_its_pieces(load_checkpoint(best), order.genre, train, tuning.sample_seconds, listener)
     save_checkpoint(made, best)
     listener.note(f"report: {write_report(training, made)}")
     return best
 
 
-def drawn_as_its_pieces(made: Checkpoint, genre: str, train: Held, listener: Listener) -> Checkpoint:
+def drawn_as_its_pieces(made: Checkpoint, genre: str, train: Held, seconds: float, listener: Listener) -> Checkpoint:
     """``made`` with the temperature at which songs of ``genre`` are as likely as the pieces it learned from."""
     tried: list[str] = []
     pieces = [shard.events(piece) for shard, piece in spread(train, PIECES)]
-    warm = with_own_temperature(made, genre, pieces, lambda at, nats: tried.append(f"{nats:.3f} at {at:g}"))
+    warm = with_own_temperature(made, genre, pieces, seconds, lambda at, nats: tried.append(f"{nats:.3f} at {at:g}"))
     if tried:
         of_pieces, *of_songs = tried
         told = f"nats a note of pieces learned from {of_pieces.split()[0]}, of songs {', '.join(of_songs)}"

@@ -26,7 +26,6 @@ TEMPERATURES = (0.5, 0.65, 0.8, 1.0)
 SONGS = 12
 PIECES = 40
 """Of so many pieces at most the median is taken: one strange piece in six moved it by a quarter."""
-SECONDS = 30.0
 BARS = 16
 FIRST_SEED = 1000
 """Other songs than those that a training lets one listen to."""
@@ -35,12 +34,12 @@ OnTried = Callable[[float, float], None]
 
 
 def with_own_temperature(
-    checkpoint: Checkpoint, genre: str, pieces: Sequence[EventSequence], on_tried: OnTried
+    checkpoint: Checkpoint, genre: str, pieces: Sequence[EventSequence], seconds: float, on_tried: OnTried
 ) -> Checkpoint:
     """``checkpoint`` with ``genre``'s temperature in its header, chosen beside ``pieces`` that it learned from.
 
-    ``on_tried`` hears each temperature tried and the songs' nats a note there; the pieces' own at temperature 0.
-    Unchanged where no piece sounds.
+    ``seconds``: of each song. ``on_tried`` hears each temperature tried and the songs' nats a note there; the pieces'
+    own at temperature 0. Unchanged where no piece sounds.
     """
     scorer = Scorer(checkpoint)
     excerpts = [each for piece in pieces for each in spread_excerpts(piece, BARS, 1) or [piece] if len(each)]
@@ -50,7 +49,7 @@ def with_own_temperature(
     on_tried(0.0, real)
     found = []
     for temperature in TEMPERATURES:
-        found.append(nats_a_note(scorer, genre, _songs(_drawn_at(checkpoint, genre, temperature), genre)))
+        found.append(nats_a_note(scorer, genre, _songs(_drawn_at(checkpoint, genre, temperature), genre, seconds)))
         on_tried(temperature, found[-1])
     return _drawn_at(checkpoint, genre, where_equal(TEMPERATURES, found, real))
 
@@ -70,9 +69,9 @@ def nats_a_note(scorer: Scorer, genre: str, excerpts: Sequence[EventSequence]) -
     return float(np.median(sums))
 
 
-def _songs(checkpoint: Checkpoint, genre: str) -> list[EventSequence]:
+def _songs(checkpoint: Checkpoint, genre: str, seconds: float) -> list[EventSequence]:
     requests = [
-        ComposeRequest(genres={genre: 1.0}, seed=FIRST_SEED + number, length_seconds=SECONDS) for number in range(SONGS)
+        ComposeRequest(genres={genre: 1.0}, seed=FIRST_SEED + number, length_seconds=seconds) for number in range(SONGS)
     ]
     songs = Band(checkpoint).compose([plan_song(request, checkpoint) for request in requests])
     return [events for song in songs if len(events := encode(song))]

@@ -34,7 +34,7 @@ def test_it_never_leaves_what_was_tried() -> None:
 def test_pieces_drawn_hotter_call_for_a_hotter_genre_and_no_weight_moves() -> None:
     checkpoint, found, tried = tiny_checkpoint(), [], []
     for temperature in (TEMPERATURES[0], TEMPERATURES[-1]):
-        made = with_own_temperature(checkpoint, "jazz", songs_at(temperature), lambda *told: tried.append(told))
+        made = with_own_temperature(checkpoint, "jazz", songs_at(temperature), 30, lambda *told: tried.append(told))
         found.append(made.header.temperatures["jazz"])
         assert all(np.array_equal(weight, made.weights[name]) for name, weight in checkpoint.weights.items())
     assert found[0] < found[1]
@@ -43,4 +43,4 @@ def test_pieces_drawn_hotter_call_for_a_hotter_genre_and_no_weight_moves() -> No
 
 def test_a_genre_without_a_sounding_piece_stays_as_it_was() -> None:
     checkpoint = tiny_checkpoint()
-    assert with_own_temperature(checkpoint, "jazz", [], lambda *_: None) is checkpoint
+    assert with_own_temperature(checkpoint, "jazz", [], 30, lambda *_: None) is checkpoint
