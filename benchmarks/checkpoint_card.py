@@ -26,7 +26,7 @@ It learned from {notes:.1f} million notes (a piece that came up twice counts twi
 CPU cores, by the recipe `training/recipes/{recipe}.toml`, in eight legs that [experiments.md](experiments.md) tells.
 Made again in one with
 
-    riffbird train --midi CORPORA --recipe training/recipes/{recipe}.toml --minutes 350
+    riffbird train --midi CORPORA --recipe training/recipes/{recipe}.toml --minutes 420
     python benchmarks/calibrate.py CORPUS data/checkpoints/{recipe}.safetensors {file}
 
 (The shipped temperatures and weights of returning were settled by hand after that: [experiments](experiments.md).)

@@ -65,7 +65,7 @@ def drawn_as_its_pieces(made: Checkpoint, genre: str, train: Held, seconds: floa
     tried: list[str] = []
     pieces = [shard.events(piece) for shard, piece in spread(train, PIECES)]
     warm = with_own_temperature(made, genre, pieces, seconds, lambda at, nats: tried.append(f"{nats:.3f} at {at:g}"))
-    if tried:
+    if warm is not made:
         of_pieces, *of_songs = tried
         told = f"nats a note of pieces learned from {of_pieces.split()[0]}, of songs {', '.join(of_songs)}"
         listener.note(f"songs are drawn at temperature {warm.header.temperatures[genre]:g} ({told})")

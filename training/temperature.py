@@ -39,7 +39,7 @@ def with_own_temperature(
     """``checkpoint`` with ``genre``'s temperature in its header, chosen beside ``pieces`` that it learned from.
 
     ``seconds``: of each song. ``on_tried`` hears each temperature tried and the songs' nats a note there; the pieces'
-    own at temperature 0. Unchanged where no piece sounds.
+    own at temperature 0. Unchanged where no piece sounds, or songs at fewer than two temperatures.
     """
     scorer = Scorer(checkpoint)
     excerpts = [each for piece in pieces for each in spread_excerpts(piece, BARS, 1) or [piece] if len(each)]
@@ -47,11 +47,15 @@ def with_own_temperature(
         return checkpoint
     real = nats_a_note(scorer, genre, excerpts)
     on_tried(0.0, real)
-    found = []
+    found = {}
     for temperature in TEMPERATURES:
-        found.append(nats_a_note(scorer, genre, _songs(_drawn_at(checkpoint, genre, temperature), genre, seconds)))
-        on_tried(temperature, found[-1])
-    return _drawn_at(checkpoint, genre, where_equal(TEMPERATURES, found, real))
+        songs = _songs(_drawn_at(checkpoint, genre, temperature), genre, seconds)
+        if songs:  # a genre that was hardly learned may compose silence
+            found[temperature] = nats_a_note(scorer, genre, songs)
+            on_tried(temperature, found[temperature])
+    if len(found) < 2:
+        return checkpoint
+    return _drawn_at(checkpoint, genre, where_equal(list(found), list(found.values()), real))
 
 
 def where_equal(temperatures: Sequence[float], nats: Sequence[float], real: float) -> float:

@@ -7,6 +7,7 @@ from composer.compose import Band
 from composer.plan import plan_song
 from composer.request import ComposeRequest
 from midi_data.events import EventSequence, encode
+from midi_data.song import Song
 from tests.composer.checkpoints import tiny_checkpoint
 from training.temperature import TEMPERATURES, where_equal, with_own_temperature
 
@@ -44,3 +45,9 @@ def test_pieces_drawn_hotter_call_for_a_hotter_genre_and_no_weight_moves() -> No
 def test_a_genre_without_a_sounding_piece_stays_as_it_was() -> None:
     checkpoint = tiny_checkpoint()
     assert with_own_temperature(checkpoint, "jazz", [], 30, lambda *_: None) is checkpoint
+
+
+def test_songs_that_are_silent_leave_the_genre_as_it_was(monkeypatch: pytest.MonkeyPatch) -> None:
+    checkpoint, pieces = tiny_checkpoint(), songs_at(0.8, 2)
+    monkeypatch.setattr(Band, "compose", lambda _band, plans: [Song(()) for _ in plans])
+    assert with_own_temperature(checkpoint, "jazz", pieces, 30, lambda *_: None) is checkpoint
