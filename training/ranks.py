@@ -16,6 +16,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
+from importlib import import_module
 
 import numpy as np
 import torch
@@ -122,11 +123,21 @@ def joined(name: DeviceName) -> Iterator[Ranks]:
         device = torch.device("cuda", local)
         torch.cuda.set_device(device)
     _end_with_parent()
+    _import_before_joining()
     dist.init_process_group("nccl" if device.type == "cuda" else "gloo", timeout=LONGEST_WAIT)
     try:
         yield Ranks(device, int(os.environ["RANK"]), count)
     finally:
         dist.destroy_process_group()
+
+
+def _import_before_joining() -> None:
+    """Import what optimizers import as they are made, and whose default arguments keep the group of the moment.
+
+    Its threads would live on after ``destroy_process_group``, and now and then end the process with an abort.
+    """
+    import_module("torch._dynamo")
+    import_module("torch.distributed.fsdp")
 
 
 def _end_with_parent() -> None:
