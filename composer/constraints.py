@@ -26,8 +26,6 @@ JUST_STRUCK_TICKS = 3
 LET_GO_TICKS = 2
 """A string that rings no longer than this may be struck again: hands let go a little late."""
 
-_SHORTER = [range(count) for count in range(len(DURATIONS) + 1)]
-
 
 class Standing(NamedTuple):
     """Where a song stands before its next event, or within it once the advance is chosen.
@@ -54,6 +52,7 @@ class Rules:
         self._bar_length = bar_ticks[1] - bar_ticks[0]
         self._grid = habits.grid.tolist()
         self._pitch: dict[int, list[int]] = {part: np.flatnonzero(habits.pitch[part]).tolist() for part in band}
+        self._duration: dict[int, list[int]] = {part: np.flatnonzero(habits.duration[part]).tolist() for part in band}
         self._velocity: dict[int, list[int]] = {part: np.flatnonzero(habits.velocity[part]).tolist() for part in band}
         self._voices = {part: usual_polyphony(*part_instrument(part)) for part in band}
         self._onward: dict[tuple[int, int, int], list[int]] = {}
@@ -111,9 +110,12 @@ class Rules:
         free = [pitch for pitch in allowed if pitch not in struck and pitch not in ringing]
         return free if chord else free or allowed
 
-    def durations(self, onset: int) -> Classes:
-        """Lengths that end with the song at the latest; the shortest is always allowed."""
-        return _SHORTER[max(bisect_right(DURATIONS, self.end - onset), 1)]
+    def durations(self, part: int, onset: int) -> Classes:
+        """The lengths a part uses that end with the song at the latest; its shortest is always allowed."""
+        allowed, left = self._duration[part], self.end - onset
+        if DURATIONS[allowed[-1]] <= left:
+            return allowed
+        return allowed[: max(bisect_right(allowed, bisect_right(DURATIONS, left) - 1), 1)]
 
     def velocities(self, part: int) -> Classes:
         """The velocities a part uses."""

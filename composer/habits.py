@@ -1,7 +1,8 @@
-"""What the parts of one song may use: pitches, velocities and divisions of the beat, as masks.
+"""What the parts of one song may use: pitches, lengths, velocities and divisions of the beat, as masks.
 
 A network that is drawn from goes astray a little at every step and then follows itself. Real pieces do not: a guitar
-keeps to its neck, a tune to its scale, a drummer to triplets or to sixteenths. Pure functions, no sampling.
+keeps to its neck, a tune to its scale, a drummer to the drums that stand there, to triplets or to sixteenths. Pure
+functions, no sampling.
 """
 
 from __future__ import annotations
@@ -16,17 +17,20 @@ from midi_data.arrangement import HABIT_COLUMNS
 from midi_data.events import VOCABULARY, Ints, part_instrument
 from midi_data.general_midi import playable_range
 from midi_data.song import TICKS_PER_QUARTER
+from midi_data.tendencies import COLUMNS, Tendencies, register_bin, tone_bin
 
 Mask = NDArray[np.bool_]
 QUIETEST_CLASS = 1
 """Velocity class 0 cannot be heard in a band."""
+_PITCHES = np.arange(VOCABULARY["pitch"])
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Habits:
-    """Masks: ``pitch`` (V_pitch,), ``velocity`` (V_velocity,) of each part; ``grid`` (24,) ticks into the quarter."""
+    """Masks: ``pitch``, ``duration``, ``velocity`` (V,) of each part; ``grid`` (24,) ticks into the quarter."""
 
     pitch: Mapping[int, Mask]
+    duration: Mapping[int, Mask]
     velocity: Mapping[int, Mask]
     grid: Mask
 
@@ -35,29 +39,42 @@ def free_habits(band: Sequence[int]) -> Habits:
     """Whatever the instruments can play."""
     return Habits(
         {part: _between(VOCABULARY["pitch"], *pitch_range(part)) for part in band},
+        {part: np.ones(VOCABULARY["duration"], dtype=np.bool_) for part in band},
         {part: _between(VOCABULARY["velocity"], QUIETEST_CLASS, VOCABULARY["velocity"] - 1) for part in band},
         np.ones(TICKS_PER_QUARTER, dtype=np.bool_),
     )
 
 
-def heard_habits(band: Sequence[int], heard: Sequence[int], row: Ints, semitones: int, *, in_scale: bool) -> Habits:
-    """The habits of a piece heard (``row`` as in ``midi_data.arrangement``) for the parts of ``band`` it has.
+def heard_habits(
+    band: Sequence[int], heard: Sequence[int], row: Ints, shares: Tendencies, semitones: int, *, in_scale: bool
+) -> Habits:
+    """The habits of a piece heard for the parts of ``band`` it has.
 
-    ``heard``: that piece's parts. Pitches move by ``semitones``; its scale binds only where ``in_scale``.
+    ``heard``: that piece's parts. ``row`` as in ``midi_data.arrangement``, ``shares`` as in ``midi_data.tendencies``:
+    a length, a velocity or a drum that a part never plays there is none of its habits. Pitches move by ``semitones``;
+    its scale binds only where ``in_scale``.
     """
     free = free_habits(band)
     scale = _scale(int(row[1]), semitones) if in_scale else np.ones(VOCABULARY["pitch"], dtype=np.bool_)
-    pitch, velocity = dict(free.pitch), dict(free.velocity)
+    pitch, duration, velocity = dict(free.pitch), dict(free.duration), dict(free.velocity)
     for part in set(band) & set(heard):
-        first = len(HABIT_COLUMNS) + 4 * list(heard).index(part)
+        place = list(heard).index(part)
+        first = len(HABIT_COLUMNS) + 4 * place
         low, high, quiet, loud = row[first : first + 4].tolist()
-        moved = 0 if part_instrument(part)[1] else semitones
+        is_drum = part_instrument(part)[1]
+        moved = 0 if is_drum else semitones
         pitch[part] = _narrowed(free.pitch[part], _between(VOCABULARY["pitch"], low + moved, high + moved))
         velocity[part] = _narrowed(free.velocity[part], _between(VOCABULARY["velocity"], quiet, loud))
+        used = {kind: shares[place, columns] > 0 for kind, columns in COLUMNS.items()}
+        velocity[part] = _narrowed(velocity[part], used["velocity"])
+        duration[part] = _narrowed(duration[part], used["duration"])
+        if is_drum:
+            kit = used["tone"][tone_bin(_PITCHES)] & used["register"][register_bin(_PITCHES)]
+            pitch[part] = _narrowed(pitch[part], kit)
     for part in band:
         if not part_instrument(part)[1]:
             pitch[part] = _narrowed(pitch[part], scale)
-    return Habits(pitch, velocity, _bits(int(row[0]), TICKS_PER_QUARTER))
+    return Habits(pitch, duration, velocity, _bits(int(row[0]), TICKS_PER_QUARTER))
 
 
 def pitch_range(part: int) -> tuple[int, int]:

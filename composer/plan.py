@@ -140,7 +140,7 @@ def meter_for(primer: Song | None, facts: dict[str, int]) -> Meter:
 def habits_for(heard: Heard, band: tuple[int, ...], key: Key | None) -> Habits:
     """The stretch's habits, moved to the asked ``key`` by at most six semitones."""
     semitones, same_mode = moved_to(key, heard)
-    return heard_habits(band, heard.parts, heard.habits, semitones, in_scale=same_mode)
+    return heard_habits(band, heard.parts, heard.habits, heard.tendencies, semitones, in_scale=same_mode)
 
 
 def leaning_for(heard: Heard, band: tuple[int, ...], key: Key | None) -> dict[int, Row]:

@@ -88,9 +88,14 @@ class SongWriter:
         lags were matched, as bits of one number.
         """
         if self._begun:
-            self.following = self._lookback.following(self._tick, self._last_key(0))
+            self.following = self._without_hidden(self._lookback.following(self._tick, self._last_key(0)))
         self._event = []
         return [*self._previous, self.position, *chain.from_iterable(self.following), self._matched]
+
+    def _without_hidden(self, looks: list[Look]) -> list[Look]:
+        """(advance, part, pitch) looks, without the pitches of the parts that are not shown theirs in this bar."""
+        hidden = self._hidden[self.bar]
+        return [(look[0], look[1], NONE["pitch"]) if look[1] in hidden else look for look in looks] if hidden else looks
 
     @property
     def still(self) -> bool:
@@ -135,7 +140,7 @@ class SongWriter:
         if field == "pitch":
             return self.rules.pitches(self.standing, self._event[1], still=self.still)
         if field == "duration":
-            return self.rules.durations(self.tick)
+            return self.rules.durations(self._event[1], self.tick)
         return self.rules.velocities(self._event[1])
 
     def forced(self, field: str) -> int | None:

@@ -31,7 +31,7 @@ FARTHEST = 64
 _WIDE = 1 << 44
 
 HIDING = (0.7, 0.2, 0.05, 0.02)
-"""How often, in training, a pitched part's lookback is hidden in a new, varied, nearly same, same bar."""
+"""How often, in training, a pitched part that is new, varied, nearly the same, the same is not shown its pitches."""
 
 
 def level_of(form: Ints) -> Ints:
@@ -44,14 +44,16 @@ def source_of(form: Ints) -> Ints:
     return np.maximum(form - 2, 0) // len(LEVELS)
 
 
-def draw_hidden(
-    rng: np.random.Generator, form: Ints, band: tuple[int, ...], rates: tuple[float, ...] = HIDING
-) -> NDArray[np.bool_]:
-    """(bars, part classes + none): in which bars a part cannot look back. Drums always can: they carry on."""
-    hidden = np.zeros((len(form), NONE["part"] + 1), dtype=np.bool_)
-    pitched = [part for part in band if not part_instrument(part)[1]]
-    share = np.asarray(rates)[level_of(form)]
-    hidden[:, pitched] = rng.random((len(form), len(pitched))) < share[:, None]
+def draw_hidden(rng: np.random.Generator, part_forms: Ints, band: tuple[int, ...]) -> NDArray[np.bool_]:
+    """(bars, part classes + none): in which bars a part is not shown the pitches it played.
+
+    By its own form (``part_forms``: bars, parts of ``band``). Where, how long and how loud it played is always shown,
+    since rhythm goes on; and drums are shown everything, since they carry on.
+    """
+    hidden = np.zeros((len(part_forms), NONE["part"] + 1), dtype=np.bool_)
+    pitched = np.array([not part_instrument(part)[1] for part in band], dtype=np.bool_)
+    drawn = rng.random(part_forms.shape) < np.asarray(HIDING)[level_of(part_forms)]
+    hidden[:, list(band)] = drawn & pitched
     return hidden
 
 

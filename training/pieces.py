@@ -12,7 +12,7 @@ from composer.shapes import CONDITIONS, KEY_NOT_TOLD
 from midi_data.arrangement import NOT_TOLD, Levels, arrangement_of
 from midi_data.bars import BarGrid
 from midi_data.events import FIELDS, VOCABULARY, WAIT, EventSequence, Ints
-from midi_data.form import draw_hidden, form_of
+from midi_data.form import draw_hidden, form_of, part_forms_of
 from midi_data.pieces import Piece
 from midi_data.steps import NONE, Steps, steps_of
 from training.recipe import Augmentation
@@ -48,7 +48,7 @@ class Variation:
     untold: tuple[str, ...] = ("style", "key", "density", "bars_left", "form", "arrangement")
     """The default tells genre, band, tempo and meter only: the terms on which pieces are scored."""
     hiding_seed: int | None = None
-    """Which parts' lookback is hidden in which bars; ``None`` hides nothing."""
+    """Which parts are not shown their pitches in which bars; ``None`` hides nothing."""
     untold_parts: int = 0
     """Bit mask over the band: parts whose place in the arrangement is left untold."""
 
@@ -108,19 +108,12 @@ def lane_piece(piece: Piece, events: EventSequence, names: Names, how: Variation
     form, far = form_of(events, grid)
     steps = steps_of(events, None if "form" in how.untold else far)
     target, following, note = _varied(steps, how)
-    part = steps.part
     if how.hiding_seed is not None:
-        following, part, note = hide(
-            draw_hidden(np.random.default_rng(how.hiding_seed), form, events.band),
-            grid,
-            steps.tick,
-            target,
-            following,
-            part,
-            note,
-        )
+        rng = np.random.default_rng(how.hiding_seed)
+        hidden = draw_hidden(rng, part_forms_of(events, grid, form, far), events.band)
+        following, note = hide(hidden, grid, steps.tick, target, following, note)
     previous = np.concatenate([[[VOCABULARY[f] for f in FIELDS]], target[:-1]])
-    matched = np.zeros(part.shape, dtype=np.float32)
+    matched = np.zeros(steps.part.shape, dtype=np.float32)
     matched[1:] = note[:-1, :-1, 0] == target[:-1, 2:3]
     matched[1:][target[:-1, 0] >= WAIT] = 0
     band = np.zeros(VOCABULARY["part"], dtype=np.bool_)
@@ -137,7 +130,7 @@ def lane_piece(piece: Piece, events: EventSequence, names: Names, how: Variation
         ),
         grid.position_of(steps.tick[1:]),
         following,
-        part,
+        steps.part,
         note,
         matched,
         target,
@@ -179,16 +172,14 @@ def _varied(steps: Steps, how: Variation) -> tuple[Ints, Ints, Ints]:
 
 
 def hide(
-    hidden: NDArray[np.bool_], grid: BarGrid, tick: Ints, target: Ints, following: Ints, part: Ints, note: Ints
-) -> tuple[Ints, Ints, Ints]:
-    """Looks with nothing where a part's lookback is hidden in the bar (``hidden``, bars × part classes + none)."""
+    hidden: NDArray[np.bool_], grid: BarGrid, tick: Ints, target: Ints, following: Ints, note: Ints
+) -> tuple[Ints, Ints]:
+    """``following`` and ``note`` without the pitches of parts ``hidden`` in their bar (bars, part classes + none)."""
     before, after = grid.bar_of(tick[:-1]), grid.bar_of(tick[1:])
-    gone = hidden[before[:, None], following[:, :, 1]]
-    following = np.where(gone[:, :, None], [NONE["advance"], NONE["part"], NONE["pitch"]], following)
-    part = np.where(hidden[after[:, None], part], NONE["part"], part)
-    own = hidden[after, target[:, 1]]
-    note[own, :-1] = [NONE["pitch"], NONE["duration"], NONE["velocity"]]
-    return following, part, note
+    following, note = following.copy(), note.copy()
+    following[hidden[before[:, None], following[:, :, 1]], 2] = NONE["pitch"]
+    note[hidden[after, target[:, 1]], :-1, 0] = NONE["pitch"]
+    return following, note
 
 
 def _labels(piece: Piece, events: EventSequence, names: Names, how: Variation) -> Ints:

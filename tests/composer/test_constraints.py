@@ -43,3 +43,16 @@ def test_where_all_pitches_ring_one_is_struck_again() -> None:
     rules = Rules((ORGAN,), free_habits((ORGAN,)), [0, BAR])
     everything = Standing(0, None, 0, {}, {ORGAN: range(128)})
     assert rules.pitches(everything, ORGAN, still=False) == rules.pitches(Standing(0, None, 0, {}), ORGAN, still=False)
+
+
+def test_lengths_are_those_a_part_uses_and_end_with_the_song() -> None:
+    habits = free_habits((DRUMS, ORGAN))
+    used = [DURATIONS.index(ticks) for ticks in (6, 12, 48)]
+    habits.duration[ORGAN][:] = False
+    habits.duration[ORGAN][used] = True
+    rules = Rules((DRUMS, ORGAN), habits, [0, BAR, 2 * BAR])
+    assert list(rules.durations(ORGAN, 0)) == used
+    assert list(rules.durations(ORGAN, 2 * BAR - 48)) == used
+    assert list(rules.durations(ORGAN, 2 * BAR - 47)) == used[:2]
+    assert list(rules.durations(ORGAN, 2 * BAR - 3)) == used[:1]  # what hangs over is cut at the end
+    assert [DURATIONS[each] for each in rules.durations(DRUMS, 2 * BAR - 3)] == [1, 2, 3]

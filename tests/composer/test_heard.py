@@ -16,6 +16,7 @@ from midi_data.bars import BarGrid
 from midi_data.events import encode, part_code
 from midi_data.form import NEW
 from midi_data.steps import LAGS
+from midi_data.tendencies import COLUMNS, TENDENCIES_WIDTH, register_bin, tone_bin
 from tests.composer.checkpoints import BAND, tiny_checkpoint
 
 DRUMS, GUITAR, BASS = BAND
@@ -154,10 +155,13 @@ def habits_row(low: int, high: int, grid: int, scale: int) -> np.ndarray:
     return row
 
 
+NO_SHARES = np.zeros((len(BAND), TENDENCIES_WIDTH), dtype=np.uint8)
+
+
 def test_habits_bind_pitch_velocity_and_grid_and_move_with_the_key() -> None:
     c_major = sum(1 << tone for tone in (0, 2, 4, 5, 7, 9, 11))
     row = habits_row(48, 72, 0b1000001000001000001, c_major)
-    habits = heard_habits(BAND, BAND, row, 2, in_scale=True)
+    habits = heard_habits(BAND, BAND, row, NO_SHARES, 2, in_scale=True)
     pitches = np.flatnonzero(habits.pitch[GUITAR])
     assert {pitch % 12 for pitch in pitches.tolist()} == {2, 4, 6, 7, 9, 11, 1}
     assert (pitches.min(), pitches.max()) == (50, 74)
@@ -166,9 +170,25 @@ def test_habits_bind_pitch_velocity_and_grid_and_move_with_the_key() -> None:
     assert np.flatnonzero(habits.pitch[DRUMS]).tolist() == list(range(128 + 36, 128 + 43))
 
 
+def test_a_part_keeps_to_the_lengths_the_velocities_and_the_drums_it_uses() -> None:
+    shares = NO_SHARES.copy()
+    drums, guitar = shares[BAND.index(DRUMS)], shares[BAND.index(GUITAR)]
+    guitar[COLUMNS["duration"]][[5, 10]] = 200, 1
+    guitar[COLUMNS["velocity"]][[4, 8]] = 100, 155
+    kick, snare = tone_bin(np.array([128 + 36, 128 + 38]))
+    drums[COLUMNS["tone"]][[kick, snare]] = 100
+    drums[COLUMNS["register"]][register_bin(np.array([128 + 36, 128 + 38]))] = 100
+    habits = heard_habits(BAND, BAND, habits_row(48, 72, 1, 0xFFF), shares, 0, in_scale=True)
+    assert np.flatnonzero(habits.duration[GUITAR]).tolist() == [5, 10]
+    assert np.flatnonzero(habits.velocity[GUITAR]).tolist() == [4, 8]
+    assert habits.duration[BASS].all()
+    # The kit's voices in the registers where they were struck, from 36 to 42 as the row says: no toms, no hi-hat.
+    assert (np.flatnonzero(habits.pitch[DRUMS]) - 128).tolist() == [36, 37, 38, 39, 40]
+
+
 def test_habits_that_leave_nothing_do_not_bind() -> None:
     row = habits_row(120, 127, 1, 0)
-    habits = heard_habits(BAND, BAND, row, 0, in_scale=True)
+    habits = heard_habits(BAND, BAND, row, NO_SHARES, 0, in_scale=True)
     free = free_habits(BAND)
     assert np.array_equal(habits.pitch[BASS], free.pitch[BASS])
 
