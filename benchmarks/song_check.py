@@ -19,7 +19,7 @@ from typing import Any
 from composer.compose import Band
 from composer.heard import plays_role
 from composer.perform import band_for
-from composer.plan import cores, plan_song
+from composer.plan import core_of, plan_song
 from composer.request import ComposeRequest
 from midi_data.bars import BarGrid
 from midi_data.events import encode, part_code
@@ -76,7 +76,7 @@ def empty_bars(song: Song) -> int:
 def silent_cores(song: Song, genre: str) -> int:
     """Core roles of the genre that sound in fewer than half of the bars."""
     silent = 0
-    for role in cores([genre]):
+    for role in core_of(genre):
         tracks = [t for t in song.tracks if plays_role(part_code(t.program, is_drum=t.is_drum), role)]
         bar = song.meters[0].bar_ticks
         playing = {note.onset // bar for track in tracks for note in track.notes}

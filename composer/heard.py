@@ -12,6 +12,7 @@ import numpy as np
 
 from composer.checkpoint import LINEUP_COLUMNS, Checkpoint
 from composer.errors import RefusedError
+from composer.shapes import KEY_NOT_TOLD
 from midi_data.arrangement import NOT_TOLD, RESTS, TYPICAL_NOTES, Levels
 from midi_data.events import Ints, part_instrument
 from midi_data.form import NEW, source_of
@@ -26,6 +27,7 @@ ENOUGH_CORE = 0.6
 """Share of a stretch's bars in which every core role plays."""
 FEWEST_NOTES_A_BAR = 0.35
 """A part that would play less than this over the stretch stays at home: nobody comes along for one note."""
+_TONICS = 12
 _AGAIN_FROM = 8
 """Where a piece is too short it goes round again from this bar, counted from 0."""
 _ROLES = {"bass": range(32, 40), "guitar": range(24, 32), "distorted guitar": range(29, 31)}
@@ -69,21 +71,40 @@ def facts_of(lineup: Ints) -> dict[str, int]:
 
 
 def draw_lineup(
-    lineups: Ints, rows: dict[str, int], asked: tuple[int, ...] | None, generator: np.random.Generator, core: list[str]
+    lineups: Ints,
+    genre: str,
+    row: int,
+    asked: tuple[int, ...] | None,
+    generator: np.random.Generator,
+    core: list[str],
+    mode: str | None = None,
 ) -> int:
-    """The row of a lineup of the asked genres: among those with the core roles, nearest to an asked band."""
-    mine = np.flatnonzero(np.isin(lineups[:, 0], list(rows.values())))
+    """A lineup's place: of those of ``genre`` (its ``row``) with the core roles the nearest to an asked band.
+
+    A piece in the ``mode`` (major, minor) of an asked key goes before others: only its scale can be moved to that key.
+    """
+    mine = np.flatnonzero(lineups[:, 0] == row)
     if not len(mine):
-        raise RefusedError("this checkpoint has no lineups of " + ", ".join(rows))
+        raise RefusedError(f"this checkpoint has no lineups of {genre}")
     long_enough = mine[lineups[mine, LINEUP_COLUMNS.index("bars")] >= SHORTEST_LINEUP_BARS]
     mine = long_enough if len(long_enough) else mine
     bands = {i: band_of_lineup(lineups[i]) for i in mine.tolist()}
     fitting = [i for i, band in bands.items() if all(any(plays_role(p, role) for p in band) for role in core)]
     fitting = fitting or list(bands)
+    if mode:
+        column = LINEUP_COLUMNS.index("key")
+        fitting = [i for i in fitting if mode_of_row(int(lineups[i, column])) == mode] or fitting
     if asked:
         likeness = [_likeness(set(bands[i]), set(asked)) for i in fitting]
         fitting = [i for i, alike in zip(fitting, likeness, strict=True) if alike == max(likeness)]
     return fitting[int(generator.integers(len(fitting)))]
+
+
+def mode_of_row(key: int) -> str | None:
+    """``major`` or ``minor``, by the row of the key condition; ``None`` where no key was heard."""
+    if not 0 < key < KEY_NOT_TOLD:
+        return None
+    return "minor" if key > _TONICS else "major"
 
 
 def draw_stretch(

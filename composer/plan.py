@@ -79,8 +79,10 @@ def plan_song(request: ComposeRequest, checkpoint: Checkpoint, primer: Song | No
     seed = request.seed if request.seed is not None else secrets.randbelow(HIGHEST_SEED + 1)
     generator = np.random.Generator(np.random.PCG64([seed, _PLAN_STREAM]))
     asked = primer_band(primer) if primer else band_of(request.band) if request.band else None
-    core = cores(request.genres)
-    chosen = draw_lineup(checkpoint.lineups, rows, asked, generator, core)
+    leading = leading_genre(request, generator)
+    core = core_of(leading)
+    mode = request.key.mode if request.key else None
+    chosen = draw_lineup(checkpoint.lineups, leading, rows[leading], asked, generator, core, mode)
     facts = facts_of(checkpoint.lineups[chosen])
     genre = max(request.genres, key=lambda name: request.genres[name])
     tempo = round(
@@ -184,9 +186,18 @@ def genre_label(request: ComposeRequest) -> str:
     return "+".join(f"{name}:{weight:.2g}" for name, weight in request.genres.items())
 
 
-def cores(genres: Sequence[str] | dict[str, float]) -> list[str]:
-    """The roles that the asked genres' bands do not go without."""
-    return sorted({role for name in genres if name in _GENRES for role in _GENRES[name].core})
+def leading_genre(request: ComposeRequest, generator: np.random.Generator) -> str:
+    """The genre whose piece lends the arrangement: of a blend, each as often as its weight says."""
+    names = list(request.genres)
+    if len(names) == 1:
+        return names[0]
+    weights = np.array([request.genres[name] for name in names])
+    return names[int(generator.choice(len(names), p=weights / weights.sum()))]
+
+
+def core_of(genre: str) -> list[str]:
+    """The roles that a genre's band does not go without."""
+    return sorted(_GENRES[genre].core) if genre in _GENRES else []
 
 
 def band_of(parts: Sequence[PartRequest]) -> tuple[int, ...]:

@@ -5,11 +5,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from composer.checkpoint import Checkpoint
+from composer.checkpoint import LINEUP_COLUMNS, Checkpoint
 from composer.compose import Band
 from composer.habits import free_habits, heard_habits
-from composer.heard import Heard, arranged, draw_stretch, forms_of_parts
-from composer.plan import plan_song
+from composer.heard import Heard, arranged, draw_lineup, draw_stretch, forms_of_parts
+from composer.plan import leading_genre, plan_song
 from composer.request import ComposeRequest, KeyRequest, PartRequest
 from midi_data.arrangement import HABITS_WIDTH, NOT_TOLD, RESTS, arrangement_of
 from midi_data.bars import BarGrid
@@ -205,3 +205,48 @@ def test_an_asked_band_and_key_still_give_a_whole_song() -> None:
     [song] = band.compose([plan_song(request, band.checkpoint)])
     bars = {note.onset // song.meters[0].bar_ticks for track in song.tracks for note in track.notes}
     assert bars == set(range(song.bar_count))
+
+
+def checkpoint_of_both(keys: dict[str, list[int]]) -> Checkpoint:
+    """A tiny checkpoint with pieces of each genre, in the keys told as rows of the key condition."""
+    base = checkpoint_with(np.full((40, 3), 4))
+    genres = list(base.header.genres)
+    lineups = np.concatenate([np.repeat(base.lineups[:1], len(rows), axis=0) for rows in keys.values()])
+    lineups[:, LINEUP_COLUMNS.index("genre")] = [genres.index(name) for name, rows in keys.items() for _ in rows]
+    lineups[:, LINEUP_COLUMNS.index("key")] = [row for rows in keys.values() for row in rows]
+    tables = ("arrangements", "forms", "part_forms", "fars", "tendencies")
+    of_all = {name: (getattr(base, name)[0],) * len(lineups) for name in tables}
+    each = {name: np.repeat(getattr(base, name)[:1], len(lineups), axis=0) for name in ("habits", "paces")}
+    return replace(base, lineups=lineups, **of_all, **each)
+
+
+def test_the_arrangement_of_a_blend_is_of_each_genre_as_often_as_its_weight_says() -> None:
+    checkpoint = checkpoint_of_both({"heavy-metal": [1, 1], "jazz": [1] * 20})
+    led = [
+        leading_genre(ComposeRequest(genres={"heavy-metal": 0.7, "jazz": 0.3}), np.random.default_rng(seed))
+        for seed in range(400)
+    ]
+    assert 0.63 < np.mean([name == "heavy-metal" for name in led]) < 0.77
+    for name, row in (("heavy-metal", 0), ("jazz", 1)):
+        drawn = {draw_lineup(checkpoint.lineups, name, row, None, np.random.default_rng(n), []) for n in range(40)}
+        assert {int(checkpoint.lineups[at, 0]) for at in drawn} == {row}
+
+
+def test_one_genre_needs_no_drawing() -> None:
+    generator = np.random.default_rng(1)
+    before = generator.bit_generator.state
+    assert leading_genre(ComposeRequest(genres={"jazz": 1.0}), generator) == "jazz"
+    assert generator.bit_generator.state == before
+
+
+def test_an_asked_key_takes_a_piece_of_its_mode_whose_scale_binds() -> None:
+    c_major, a_minor, unheard = 1, 1 + 12 + 9, 0
+    checkpoint = checkpoint_of_both({"jazz": [c_major, a_minor, unheard, c_major]})
+    jazz = list(checkpoint.header.genres).index("jazz")
+    for mode, places in (("minor", {1}), ("major", {0, 3})):
+        drawn = {
+            draw_lineup(checkpoint.lineups, "jazz", jazz, None, np.random.default_rng(n), [], mode) for n in range(40)
+        }
+        assert drawn == places
+    only_major = checkpoint_of_both({"jazz": [c_major]})
+    assert draw_lineup(only_major.lineups, "jazz", jazz, None, np.random.default_rng(0), [], "minor") == 0
