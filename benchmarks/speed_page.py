@@ -157,6 +157,8 @@ def growth_section(report: dict[str, Any]) -> str:
         table((said, "notes", "µs a note", "by processor time"), [_grown(point) for point in grown[name]])
         for name, said in GROWTH.items()
     ]
+    headings = ("genre", "notes/s of music", "µs a note", "x real time", "slowest – fastest")
+    parts.insert(0, table(headings, _genres(grown)))
     songs = [(name.removeprefix("batch_"), each) for name, each in figures.items() if name[6:].isdigit()]
     parts.append(table(("songs side by side", "notes/s", "by processor time"), [_beside(*each) for each in songs]))
     sound = [
@@ -169,6 +171,16 @@ def growth_section(report: dict[str, Any]) -> str:
 
 def _grown(point: dict[str, Any]) -> tuple[str, ...]:
     return f"{point['at']:g}", str(point["notes"]), number(point["note_us"]), number(point["note_us_cpu"])
+
+
+def _genres(grown: dict[str, Any]) -> Iterable[tuple[str, ...]]:
+    return (
+        (
+            point["at"], number(point["notes_a_second"]), number(point["note_us"]), number(point["real_time"]),
+            f"{number(point['real_time_low'])} – {number(point['real_time_high'])} ({point['songs']} songs)",
+        )
+        for point in grown["genre"]
+    )  # fmt: skip
 
 
 def _beside(count: str, figure: dict[str, Any]) -> tuple[str, ...]:

@@ -63,8 +63,12 @@ def show(report: dict[str, Any]) -> None:
     for by, points in report["growth"].items():
         say(f"\nby {by.replace('_', ' ')}")
         names = [name for name in points[0] if name != "at"]
-        table(("at", *names), [(f"{point['at']:g}", *(_number(point[name]) for name in names)) for point in points])
+        table(("at", *names), [(_at(point["at"]), *(_number(point[name]) for name in names)) for point in points])
     say(f"\n{report['seconds']:.0f} s of measuring")
+
+
+def _at(value: float | str) -> str:
+    return value if isinstance(value, str) else f"{value:g}"
 
 
 def _number(value: float | None) -> str:

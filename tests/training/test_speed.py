@@ -19,7 +19,7 @@ from midi_data.events import FIELDS, VOCABULARY  # noqa: E402
 from tests.composer.checkpoints import tiny_checkpoint, tiny_shape  # noqa: E402
 from training.errors import TrainingError  # noqa: E402
 from training.speed import benchmark  # noqa: E402
-from training.speed.composing import QUICK, batch_figures, bytes_a_step, growth, part_figures  # noqa: E402
+from training.speed.composing import QUICK, batch_figures, bytes_a_step, growth, part_figures, song_figures  # noqa: E402
 from training.speed.figures import TARGETS, Figure, Run, cost, not_measured, rate, ratio, times  # noqa: E402
 from training.speed.machine import describe, reading  # noqa: E402
 from training.speed.parts import GROUPS, Stopwatch, watched  # noqa: E402
@@ -119,7 +119,24 @@ def test_batches_and_growth_have_a_figure_for_every_point(band: Band) -> None:
     points = growth(band.checkpoint, band, QUICK)
     assert [point["at"] for point in points["parts"]] == list(QUICK.parts)
     assert [point["at"] for point in points["hidden"]] == list(QUICK.widths)
-    assert all(point["notes"] > 0 and point["note_us"] > 0 for each in points.values() for point in each)
+    assert all(point["note_us"] > 0 for each in points.values() for point in each)
+    assert all(point["notes"] > 0 for by in ("length_seconds", "parts", "hidden") for point in points[by])
+    assert [point["at"] for point in points["genre"]] == list(band.checkpoint.header.genres)
+    for point in points["genre"]:
+        assert point["real_time_low"] <= point["real_time"] <= point["real_time_high"]
+        # A song of so many notes a second, at so long a note.
+        assert point["real_time"] * point["note_us"] * point["notes_a_second"] == pytest.approx(1e6, rel=1e-6)
+
+
+def test_every_run_composes_another_song(band: Band) -> None:
+    extent = replace(QUICK, runs=2, song_seconds=12.0)
+    figures, song = song_figures(band, extent)
+    wanted = plans(band.checkpoint, 12.0, 2)
+    assert wanted[0] != wanted[1]
+    assert song == band.compose(wanted[:1])[0]
+    told = {figure.name: figure for figure in figures}
+    assert told["song"].runs == told["note"].runs == 2
+    assert (told["note"].value or 0) * (told["notes"].value or 0) == pytest.approx(1e6, rel=0.3)
 
 
 def test_a_widened_network_has_that_width_and_plays(band: Band) -> None:

@@ -6,6 +6,7 @@ Everything goes through ``composer.compose.Band``, which does the same for peopl
 from __future__ import annotations
 
 from dataclasses import dataclass
+from statistics import median
 from typing import Any
 
 import numpy as np
@@ -18,7 +19,7 @@ from composer.shapes import LOOKS, NetworkShape
 from midi_data.arrangement import LEVEL_CLASSES
 from midi_data.events import FIELDS, PART_LIMIT, VOCABULARY
 from midi_data.song import Song
-from training.speed.figures import Figure, cost, rate, ratio, spread, times
+from training.speed.figures import Figure, Runs, cost, rate, ratio, spread, times
 from training.speed.parts import GROUPS, Stopwatch, watched
 from training.speed.songs import plans, widened
 
@@ -45,16 +46,28 @@ QUICK = Extent(10.0, 10.0, 1, (1, 2), (10.0, 12.0), (1, 3), (16, 32))
 
 
 def song_figures(band: Band, extent: Extent) -> tuple[list[Figure], Song]:
-    """One note, one song, and a song's parts; and the song."""
-    [plan] = plans(band.checkpoint, extent.song_seconds)
-    [song] = band.compose([plan])
-    seconds = times(lambda: band.compose([plan]), extent.runs)
+    """One note, one song, and a song's parts; and the first song. Each run is another song: some have many notes."""
+    wanted = plans(band.checkpoint, extent.song_seconds, extent.runs)
+    [first] = band.compose(wanted[:1])
+    notes, lengths = composed(band, wanted)
+    song, told = f"a song of {extent.song_seconds:g} s composed", "another seed each run"
     figures = [
-        rate("notes", "notes a second", "notes/s", song.note_count, seconds, "all fields, sampling and rules included"),
-        cost("note", "one note", "µs", seconds, 1e6 / song.note_count),
-        rate("song", f"a song of {extent.song_seconds:g} s composed", "x real time", song.duration_seconds, seconds),
+        rate("notes", "notes a second", "notes/s", 1, notes, "all fields, sampling and rules included"),
+        cost("note", "one note", "µs", notes, 1e6),
+        rate("song", song, "x real time", 1, lengths, told),
     ]
-    return [*figures, *part_figures(band, plan, song.note_count, extent.runs)], song
+    return [*figures, *part_figures(band, wanted[0], first.note_count, extent.runs)], first
+
+
+def composed(band: Band, wanted: list[Plan]) -> tuple[Runs, Runs]:
+    """Seconds of work for each note, and for each second of music, of each song."""
+    notes, lengths = [], []
+    for plan in wanted:
+        songs: list[Song] = []
+        [run] = times(lambda plan=plan, songs=songs: songs.extend(band.compose([plan])), 1, warm_up=0)  # type: ignore[misc]
+        notes.append(run.shared(songs[0].note_count))
+        lengths.append(run.shared(songs[0].duration_seconds))
+    return notes, lengths
 
 
 def part_figures(band: Band, plan: Plan, notes: int, runs: int) -> list[Figure]:
@@ -126,9 +139,10 @@ def bytes_a_step(shape: NetworkShape) -> int:
 
 
 def growth(checkpoint: Checkpoint, band: Band, extent: Extent) -> dict[str, list[dict[str, Any]]]:
-    """How composing grows with a song's length, its parts and the network's width: notes and their cost."""
+    """How composing grows with genre, a song's length, its parts and the network's width: notes and their cost."""
     runs = max(1, extent.runs - 2)
     return {
+        "genre": [genre_point(band, genre, extent, runs) for genre in checkpoint.header.genres],
         "length_seconds": [_grown(band, plans(checkpoint, each), each, runs) for each in extent.lengths],
         "parts": [_grown(band, plans(checkpoint, extent.short_seconds, parts=n), n, runs) for n in extent.parts],
         "hidden": [
@@ -136,6 +150,18 @@ def growth(checkpoint: Checkpoint, band: Band, extent: Extent) -> dict[str, list
             for width in extent.widths
         ],
     }
+
+
+def genre_point(band: Band, genre: str, extent: Extent, runs: int) -> dict[str, Any]:
+    """``runs`` songs of ``genre``: notes and microseconds of the median song, and how far it is ahead of real time."""
+    wanted = plans(band.checkpoint, extent.song_seconds, runs, genre=genre)
+    by_note, by_second = composed(band, wanted)
+    note, song = cost("note", "", "µs", by_note, 1e6), rate("song", "", "x", 1, by_second)
+    notes = [second.clock / note.clock for note, second in zip(by_note, by_second, strict=True)]
+    return {
+        "at": genre, "notes_a_second": median(notes), "note_us": note.value, "note_us_cpu": note.cpu,
+        "real_time": song.value, "real_time_low": song.low, "real_time_high": song.high, "songs": runs,
+    }  # fmt: skip
 
 
 def _grown(band: Band, wanted: list[Plan], at: float, runs: int) -> dict[str, Any]:

@@ -16,6 +16,10 @@ class Run:
     clock: float
     cpu: float
 
+    def shared(self, among: float) -> Run:
+        """What each of ``among`` took."""
+        return Run(self.clock / max(among, 1e-9), self.cpu / max(among, 1e-9))
+
 
 Runs = list[Run]
 """Every run of the same work."""

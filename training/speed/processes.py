@@ -60,13 +60,17 @@ def _children() -> float:
 def process_figures(module: str, genre: str, length: float, checkpoint: Path | None, runs: int) -> list[Figure]:
     """A MIDI file from cold, and everything: ``module`` is the command's, as ``python -m`` takes it."""
     with tempfile.TemporaryDirectory(prefix="riffbird-speed-") as folder:
-        words = ["compose", "--genre", genre, "--tempo", f"{TEMPO_BPM:g}", "--seed", str(SEED)]
-        words += ["--length", f"{length:g}", "--out", folder]
+        words = ["compose", "--genre", genre, "--tempo", f"{TEMPO_BPM:g}", "--length", f"{length:g}", "--out", folder]
         words += ["--checkpoint", str(checkpoint)] if checkpoint else []
-        cold = [run_module(module, [*words, "--format", "mid"]) for _ in range(runs + 1)][1:]
         formats = [word for name in ("mid", "mp3", "png", "mp4") for word in ("--format", name)]
-        whole = [run_module(module, [*words, *formats]) for _ in range(max(1, runs // 2))]
-    told = f"riffbird compose, {length:g} s, a new process"
+
+        def run(number: int, *formats: str) -> Finished:
+            return run_module(module, [*words, *formats, "--seed", str(SEED + number)])
+
+        run(0, "--format", "mid")  # from now on the files lie in memory
+        cold = [run(number, "--format", "mid") for number in range(runs)]
+        whole = [run(number, *formats) for number in range(max(1, runs // 2))]
+    told = f"riffbird compose, {length:g} s, a new process, another seed each run"
     peaks = "of the process, all libraries included"
     return [
         cost("cold", "cold, to a MIDI file", "s", [each.run for each in cold], note=told),

@@ -18,9 +18,17 @@ PLAYERS = (0, 30, 33, 29, 27, 0, 48, 81, 25, 56, 65, 73, 40, 11, 16, 52)
 """Programs of a band of up to sixteen; the first plays the drums."""
 
 
-def plans(checkpoint: Checkpoint, seconds: float, songs: int = 1, parts: int | None = None) -> list[Plan]:
+def house_genre(checkpoint: Checkpoint) -> str:
+    """The genre that figures are of unless they say so."""
+    genres = checkpoint.header.genres
+    return HOUSE_GENRE if HOUSE_GENRE in genres else genres[0]
+
+
+def plans(
+    checkpoint: Checkpoint, seconds: float, songs: int = 1, parts: int | None = None, genre: str | None = None
+) -> list[Plan]:
     """``songs`` plans of ``seconds`` each, in the house genre; ``parts`` players instead of the genre's band."""
-    genre = HOUSE_GENRE if HOUSE_GENRE in checkpoint.header.genres else checkpoint.header.genres[0]
+    genre = genre or house_genre(checkpoint)
     band = tuple(PartRequest(program=p, is_drum=n == 0) for n, p in enumerate(PLAYERS[:parts])) if parts else None
     request = ComposeRequest(genres={genre: 1.0}, tempo_bpm=TEMPO_BPM, length_seconds=seconds, band=band)
     return [plan_song(request.model_copy(update={"seed": SEED + n}), checkpoint) for n in range(songs)]
