@@ -57,14 +57,14 @@ LIMITS = """\
 
 - It has no words, no melody it was asked for, no idea of a chorus that a listener would call one. The form of a song
   (which bars repeat which) is borrowed from a training piece.
-- Who plays when, and each part's range, scale, lengths, loudness, drums and beat divisions, are taken over from a training
-  piece; no notes are.
+- Who plays when, and each part's range, scale, lengths, loudness, drums and beat divisions, are taken over from a
+  training piece; no notes are.
 - Endings are on the bar line, seldom a cadence.
 - One meter and one tempo a song. No bends, no pedal, no volume changes.
-- A key asked for is a condition and a scale, not a rule: of 24 keys six to seven in ten are heard as asked in rock, folk and
-  classical, a quarter in pop (half with the relative key). The JSON says which key is heard.
-- A blend of genres interpolates conditions, and its arrangement is of the one or of the other: far-apart genres take turns
-  from song to song rather than mix.
+- A key asked for is a condition and a scale, not a rule: of 24 keys six to seven in ten are heard as asked in rock,
+  folk and classical, a quarter in pop (half with the relative key). The JSON says which key is heard.
+- A blend of genres interpolates conditions, and its arrangement is of the one or of the other: far-apart genres take
+  turns from song to song rather than mix.
 - An instrument asked for that the genre's corpus does not have may find little to play.
 - `game` is 180 unlike pieces that it has learned too well: held-out ones are much less likely than its own songs.
 - Nobody has listened to the corpora piece by piece; their defects are its defects.

@@ -55,7 +55,7 @@ class Rules:
         self._duration: dict[int, list[int]] = {part: np.flatnonzero(habits.duration[part]).tolist() for part in band}
         self._velocity: dict[int, list[int]] = {part: np.flatnonzero(habits.velocity[part]).tolist() for part in band}
         self._voices = {part: usual_polyphony(*part_instrument(part)) for part in band}
-        self._onward: dict[tuple[int, int, int], list[int]] = {}
+        self._onward: dict[tuple[int, int, int, bool, bool], list[int]] = {}
 
     def advances(self, standing: Standing, playing: Sequence[int]) -> Classes:
         """Advances that stay before the end, leave no bar empty, keep to the grid, and at 0 leave room for a note.
@@ -65,10 +65,27 @@ class Rules:
         tick, bars = standing.tick, self._bars
         # The next note falls into the last note's bar or the one after.
         limit = bars[min(standing.note_bar + 2, len(bars) - 1)]
-        allowed = self._later(tick, limit)
-        if tick < self.end and self.parts(standing, playing, still=True):
-            allowed = [0, *allowed]
-        return [*allowed, END] if self.may_end(standing) else allowed
+        still = tick < self.end and self._goes_on(standing, playing)
+        ending = self.may_end(standing)
+        # What is allowed depends on the places in bar and quarter only.
+        key = (tick % self._bar_length, tick % len(self._grid), limit - tick, still, ending)
+        known = self._onward.get(key)
+        if known is None:
+            known = self._onward[key] = [*[0] * still, *self._later(tick, limit), *[END] * ending]
+        return known
+
+    def _goes_on(self, standing: Standing, playing: Sequence[int]) -> bool:
+        """Whether a part may still play at the tick of the event before: whether ``parts`` would find one."""
+        if standing.last is None:
+            return bool(playing)
+        first, struck, voices = standing.last[0], standing.struck, self._voices
+        for part in reversed(playing):
+            if part <= first:
+                break
+            if part not in struck or len(struck[part]) < voices[part]:
+                return True
+        full = first in struck and len(struck[first]) >= voices[first]
+        return first in playing and not full and bool(self.pitches(standing, first, still=True))
 
     def may_end(self, standing: Standing) -> bool:
         """Whether the last bar has its note."""
@@ -76,14 +93,10 @@ class Rules:
 
     def _later(self, tick: int, limit: int) -> list[int]:
         """Advances above 0 to ticks on the grid, or where bars begin, that lie before ``limit``; the wait."""
-        # What is allowed depends on the places in bar and quarter only.
-        key = (tick % self._bar_length, tick % len(self._grid), limit - tick)
-        if key not in self._onward:
-            ahead = range(1, min(WAIT, limit - tick))
-            grid, size, length = self._grid, len(self._grid), self._bar_length
-            found = [n for n in ahead if grid[(tick + n) % size] or (tick + n) % length == 0]
-            self._onward[key] = [*found, WAIT] if tick + WAIT_TICKS < limit else found
-        return self._onward[key]
+        ahead = range(1, min(WAIT, limit - tick))
+        grid, size, length = self._grid, len(self._grid), self._bar_length
+        found = [n for n in ahead if grid[(tick + n) % size] or (tick + n) % length == 0]
+        return [*found, WAIT] if tick + WAIT_TICKS < limit else found
 
     def parts(self, standing: Standing, playing: Sequence[int], *, still: bool) -> Classes:
         """Of the parts ``playing`` those with a voice left; at the same tick only those later in the order."""

@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from midi_data.events import END, VOCABULARY, WAIT, WAIT_TICKS, part_instrument
+from midi_data.events import VOCABULARY, WAIT, WAIT_TICKS, part_instrument
 from midi_data.histograms import GAP_EDGES
 from midi_data.tendencies import (
     COLUMNS,
@@ -45,7 +45,8 @@ _ALL_PITCHES = np.arange(VOCABULARY["pitch"])
 _TONES, _REGISTERS = tone_bin(_ALL_PITCHES).tolist(), register_bin(_ALL_PITCHES).tolist()
 _STEPS = step_bin(np.append(_ALL_PITCHES, -_ALL_PITCHES[:0:-1])).tolist()
 """Bins of steps up, then from the end on (negative indices) of steps down."""
-_PACES: list[int] = pace_bin(np.append(np.arange(WAIT), WAIT_TICKS)).tolist()
+_PACES: list[int] = [*pace_bin(np.append(np.arange(WAIT), WAIT_TICKS)).tolist(), PACE_BINS]
+"""Of advances, the wait, and the end, whose bin is the one after the last."""
 _LONGEST_GAP = GAP_EDGES[-1]
 _GAPS: list[int] = gap_bin(np.arange(_LONGEST_GAP + 1)).tolist()
 _KIND_OF_COLUMN = np.repeat(np.arange(len(KINDS)), list(KINDS.values()))
@@ -79,8 +80,7 @@ class Leaning:
             bonuses = own.for_pitches(classes, tick) if field == "pitch" else own.for_classes(field, classes)
         else:
             return
-        for index, bonus in enumerate(bonuses):
-            logits[index] += strength * bonus
+        logits[:] = [logit + strength * bonus for logit, bonus in zip(logits, bonuses, strict=True)]
 
     def heard(self, tick: int, part: int, pitch: int, duration: int, velocity: int) -> None:
         """Take note of a note."""
@@ -95,12 +95,12 @@ class _Pace:
     def __init__(self, pace: Row) -> None:
         self._pace, self._counts = pace, [0] * PACE_BINS
         self._events, self._tick = 0, 0
-        self._bonus = [0.0] * PACE_BINS
+        self._bonus = [0.0] * (PACE_BINS + 1)
 
     def for_advances(self, classes: Sequence[int]) -> list[float]:
         """Of advances and the wait; the end does not lean."""
         bonus = self._bonus
-        return [bonus[_PACES[each]] if each != END else 0.0 for each in classes]
+        return [bonus[_PACES[each]] for each in classes]
 
     def hear(self, tick: int) -> None:
         """Count the advance to an event at ``tick``."""
@@ -109,7 +109,7 @@ class _Pace:
         self._events += 1
         if self._events % EVENTS_BETWEEN_LOOKS == 0 and self._pace.any():
             so_far = (np.array(self._counts) + PRIOR * self._pace) / (self._events + PRIOR)
-            self._bonus = (PACE_STRENGTH * np.log((self._pace + FLOOR) / (so_far + FLOOR))).tolist()
+            self._bonus = [*(PACE_STRENGTH * np.log((self._pace + FLOOR) / (so_far + FLOOR))).tolist(), 0.0]
 
 
 class _Part:

@@ -73,6 +73,7 @@ class SongWriter:
         self._looks: list[Look] = []
         self.looked: list[int] = []
         self._written: list[_Written] = []
+        self._let_go_at = -1
         self._stand(0, 0)
         self._event: list[int] = []
 
@@ -189,9 +190,13 @@ class SongWriter:
         for onset, part, pitch in self._recent:
             if tick - onset < JUST_STRUCK_TICKS:
                 struck.setdefault(part, set()).add(pitch)
-        for part, ends in self._ends.items():
+        # At a tick where this was done before, only the note just played may have to go.
+        again = tick == self._let_go_at and self._last
+        for part in (self._last[0],) if again and self._last else self._ends:
+            ends = self._ends.get(part)
             if ends and min(ends.values()) - tick <= LET_GO_TICKS:
                 self._ends[part] = {pitch: end for pitch, end in ends.items() if end - tick > LET_GO_TICKS}
+        self._let_go_at = tick
         self.standing = Standing(before, self._last, self._note_bar, struck, self._ends)
 
     def _last_key(self, nothing: int) -> int:
