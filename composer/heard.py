@@ -19,6 +19,8 @@ from midi_data.form import NEW, source_of
 from midi_data.steps import LAGS
 from midi_data.tendencies import Tendencies
 
+TONICS = 12
+"""Rows of the key condition: the major keys by tonic from 1 on, then the minor ones."""
 SHORTEST_LINEUP_BARS = 12
 """Lineups of jingles and fragments are passed by while there are longer ones."""
 PHRASE_BARS = 4
@@ -27,7 +29,6 @@ ENOUGH_CORE = 0.6
 """Share of a stretch's bars in which every core role plays."""
 FEWEST_NOTES_A_BAR = 0.35
 """A part that would play less than this over the stretch stays at home: nobody comes along for one note."""
-_TONICS = 12
 _AGAIN_FROM = 8
 """Where a piece is too short it goes round again from this bar, counted from 0."""
 _ROLES = {"bass": range(32, 40), "guitar": range(24, 32), "distorted guitar": range(29, 31)}
@@ -104,7 +105,7 @@ def mode_of_row(key: int) -> str | None:
     """``major`` or ``minor``, by the row of the key condition; ``None`` where no key was heard."""
     if not 0 < key < KEY_NOT_TOLD:
         return None
-    return "minor" if key > _TONICS else "major"
+    return "minor" if key > TONICS else "major"
 
 
 def draw_stretch(

@@ -17,7 +17,16 @@ from composer.checkpoint import Checkpoint
 from composer.conditions import tempo_class
 from composer.errors import RefusedError
 from composer.habits import Habits, free_habits, heard_habits
-from composer.heard import Heard, arranged, draw_lineup, draw_stretch, facts_of, forms_of_parts
+from composer.heard import (
+    TONICS,
+    Heard,
+    arranged,
+    draw_lineup,
+    draw_stretch,
+    facts_of,
+    forms_of_parts,
+    mode_of_row,
+)
 from composer.leaning import Row, tendencies_for
 from composer.request import HIGHEST_SEED, ComposeRequest, PartRequest, Sampling
 from composer.shapes import CONDITIONS, KEY_NOT_TOLD
@@ -155,10 +164,10 @@ def moved_to(key: Key | None, heard: Heard) -> tuple[int, bool]:
     """(semitones from the heard piece's key to the asked one, whether both have one mode); (0, true) if none is."""
     if key is None:
         return 0, True
-    told = 0 < heard.facts["key"] < KEY_NOT_TOLD
-    minor, tonic = divmod(heard.facts["key"] - 1, 12)
-    semitones = (key.tonic - tonic + 6) % 12 - 6 if told else 0
-    return semitones, told and bool(minor) == (key.mode == "minor")
+    row = heard.facts["key"]
+    mode = mode_of_row(row)
+    semitones = (key.tonic - (row - 1) % TONICS + 6) % TONICS - 6 if mode else 0
+    return semitones, mode == key.mode
 
 
 def hidden_parts(

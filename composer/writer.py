@@ -191,8 +191,7 @@ class SongWriter:
             if tick - onset < JUST_STRUCK_TICKS:
                 struck.setdefault(part, set()).add(pitch)
         # At a tick where this was done before, only the note just played may have to go.
-        again = tick == self._let_go_at and self._last
-        for part in (self._last[0],) if again and self._last else self._ends:
+        for part in (self._last[0],) if self._last and tick == self._let_go_at else self._ends:
             ends = self._ends.get(part)
             if ends and min(ends.values()) - tick <= LET_GO_TICKS:
                 self._ends[part] = {pitch: end for pitch, end in ends.items() if end - tick > LET_GO_TICKS}

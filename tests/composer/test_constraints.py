@@ -1,9 +1,12 @@
 """What may come next: a key that is held is not struck, a hand that is full finds no other key."""
 
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
 from composer.constraints import LET_GO_TICKS, Rules, Standing
 from composer.habits import free_habits
 from composer.writer import SongWriter
-from midi_data.events import DURATIONS, part_code
+from midi_data.events import DURATIONS, WAIT, part_code
 from midi_data.song import TICKS_PER_QUARTER, Meter
 
 ORGAN, DRUMS = part_code(16, is_drum=False), part_code(0, is_drum=True)
@@ -56,3 +59,30 @@ def test_lengths_are_those_a_part_uses_and_end_with_the_song() -> None:
     assert list(rules.durations(ORGAN, 2 * BAR - 47)) == used[:2]
     assert list(rules.durations(ORGAN, 2 * BAR - 3)) == used[:1]  # what hangs over is cut at the end
     assert [DURATIONS[each] for each in rules.durations(DRUMS, 2 * BAR - 3)] == [1, 2, 3]
+
+
+BASS = part_code(33, is_drum=False)
+BAND = tuple(sorted((DRUMS, ORGAN, BASS)))
+pitches = st.frozensets(st.integers(28, 67), max_size=12)
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    st.lists(st.sampled_from(BAND), unique=True).map(sorted),
+    st.none() | st.tuples(st.sampled_from(BAND), st.integers(28, 67) | st.just(127)),
+    st.dictionaries(st.sampled_from(BAND), pitches),
+    st.dictionaries(st.sampled_from((ORGAN, BASS)), pitches),
+)
+def test_an_event_may_stand_at_the_tick_of_the_one_before_where_a_part_may_play_there(
+    playing: list[int],
+    last: tuple[int, int] | None,
+    struck: dict[int, frozenset[int]],
+    ringing: dict[int, frozenset[int]],
+) -> None:
+    rules = Rules(BAND, free_habits(BAND), [0, BAR, 2 * BAR])
+    standing = Standing(BAR // 2, last, 0, struck, ringing)
+    found = list(rules.advances(standing, playing))
+    assert (0 in found) == bool(rules.parts(standing, playing, still=True))
+    assert found == sorted(found)
+    assert all(0 < each <= WAIT for each in found if each)
+    assert found == list(rules.advances(standing, playing))

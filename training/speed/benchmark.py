@@ -13,7 +13,7 @@ from composer.checkpoint import load_checkpoint
 from composer.compose import Band
 from training.speed import composing, machine, processes, rendering
 from training.speed.figures import Figure, by_name, not_measured, ratio
-from training.speed.songs import plans
+from training.speed.songs import house_genre, plans
 
 Tell = Callable[[str, float], None]
 """Hears what is measured next, and which share of the stages is done."""
@@ -128,7 +128,7 @@ class _Run:
         self.growth["sound_by_length_seconds"] = rendering.sound_growth(lengths, max(1, runs - 2))
 
     def _processes(self) -> None:
-        genre = plans(self.checkpoint, self.extent.short_seconds)[0].genre
+        genre = house_genre(self.checkpoint)
         order, extent = self.order, self.extent
         self._keep(rendering.warm_figure(genre, extent.song_seconds, order.checkpoint, extent.runs))
         figures = processes.process_figures(order.module, genre, extent.song_seconds, order.checkpoint, extent.runs)
