@@ -18,11 +18,11 @@ from safetensors.numpy import save_file
 
 from composer.errors import CheckpointError
 from composer.shapes import NetworkShape, expected_shapes
-from midi_data.arrangement import HABITS_WIDTH, LEVEL_CLASSES, Levels
+from midi_data.arrangement import HABIT_COLUMNS, HABITS_A_PART, HABITS_WIDTH, LEVEL_CLASSES, Levels
 from midi_data.events import FINGERPRINT, PART_LIMIT, Ints
 from midi_data.form import FORM_CLASSES
 from midi_data.steps import LAGS
-from midi_data.tendencies import PACE_BINS, TENDENCIES_WIDTH, Tendencies
+from midi_data.tendencies import COLUMNS, PACE_BINS, TENDENCIES_WIDTH, Tendencies
 
 FORMAT = "riffbird-checkpoint-2"
 FILE_SIZE_LIMIT = 512 * 2**20
@@ -90,7 +90,7 @@ class Checkpoint:
     """Weights by name (float32, named as in the torch module), the header, and what ``P`` pieces heard were like.
 
     ``lineups`` (P, 8 + 16); of each piece its ``forms``, ``fars`` (bars,), ``part_forms``, ``arrangements``
-    (bars, parts), ``habits`` (P, 66) and ``tendencies`` (parts, 127), ``paces`` (P, 21).
+    (bars, parts), ``habits`` (P, 82) and ``tendencies`` (parts, 255), ``paces`` (P, 21).
     """
 
     header: Header
@@ -143,10 +143,13 @@ def load_checkpoint(path: Path | None = None) -> Checkpoint:
     by_part = (path, lineups, forms)
     part_forms = _split_by_part(*by_part, PART_FORMS, tensors.pop(PART_FORMS, None), FORM_CLASSES)
     arrangements = _split_by_part(*by_part, ARRANGEMENTS, tensors.pop(ARRANGEMENTS, None), LEVEL_CLASSES)
-    habits = tensors.pop(HABITS, np.zeros((0, HABITS_WIDTH), dtype=np.int32)).astype(np.int64)
+    habits = _with_voices(tensors.pop(HABITS, np.zeros((0, HABITS_WIDTH), dtype=np.int32)).astype(np.int64))
     tendencies = _split_tendencies(path, tensors.pop(TENDENCIES, None), lineups)
     paces = tensors.pop(PACES, np.zeros((len(lineups), PACE_BINS), dtype=np.uint8))
     weights = {name: _finite(path, name, tensor) for name, tensor in tensors.items()}
+    for name, size in expected_shapes(NetworkShape(**header.shape.model_dump())).items():
+        if "tendencies" in name and not any("tendencies" in known for known in tensors):
+            weights[name] = np.zeros(size, dtype=np.float32)  # of older checkpoints: their networks were told none
     checkpoint = Checkpoint(
         header, weights, lineups, forms, fars, part_forms, arrangements, habits, tendencies, paces, path
     )
@@ -184,10 +187,21 @@ def _split_by_part(
     return tuple(piece.reshape(-1, count) for piece, count in zip(pieces, parts, strict=True))
 
 
+def _with_voices(habits: Ints) -> Ints:
+    """``habits`` of older checkpoints did not say how many notes a part holds at once: −1, as many as is usual."""
+    if habits.ndim != 2 or habits.shape[1] != len(HABIT_COLUMNS) + (HABITS_A_PART - 1) * PART_LIMIT:
+        return habits
+    parts = habits[:, len(HABIT_COLUMNS) :].reshape(-1, PART_LIMIT, HABITS_A_PART - 1)
+    parts = np.pad(parts, ((0, 0), (0, 0), (0, 1)), constant_values=-1)
+    return np.concatenate([habits[:, : len(HABIT_COLUMNS)], parts.reshape(len(habits), -1)], axis=1)
+
+
 def _split_tendencies(path: Path, rows: NDArray[Any] | None, lineups: Ints) -> tuple[Tendencies, ...]:
     parts = _part_counts(lineups)
     if rows is None:
         rows = np.zeros((sum(parts), TENDENCIES_WIDTH), dtype=np.uint8)
+    if rows.ndim == 2 and rows.shape[1] == COLUMNS["place"].start:  # of older checkpoints, which knew no places
+        rows = np.pad(rows, ((0, 0), (0, TENDENCIES_WIDTH - rows.shape[1])))
     if rows.shape != (sum(parts), TENDENCIES_WIDTH):
         raise CheckpointError(f"{path}: damaged checkpoint, its tendencies have shape {rows.shape}")
     return tuple(np.split(rows.astype(np.uint8), np.cumsum(parts)[:-1])) if parts else ()

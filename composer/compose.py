@@ -18,7 +18,8 @@ from composer.choosing import Space, choose
 from composer.conditions import bar_clock
 from composer.constraints import Classes
 from composer.engine import Engine, EngineState
-from composer.heads import Heads
+from composer.heads import Heads, PartOut
+from composer.inclined import Inclined, roots_of
 from composer.leaning import Leaning
 from composer.plan import Plan
 from composer.returning import Returned
@@ -54,8 +55,8 @@ class Band:
             return self._compose(plans, on_progress)
 
     def _compose(self, plans: Sequence[Plan], on_progress: OnProgress | None) -> list[Song]:
-        heads = Heads(self.engine, [part for plan in plans for part in plan.band])
-        desks = [self._desk(plan, heads.parts) for plan in plans]
+        heads = Heads(self.engine)
+        desks = [self._desk(plan, heads) for plan in plans]
         state = self.engine.start(len(desks))
         going = desks
         steps = 0
@@ -70,10 +71,13 @@ class Band:
                 on_progress(sum(desk.writer.progress for desk in desks) / len(desks))
         return [desk.writer.song(desk.plan.tempo_bpm, desk.plan.title) for desk in desks]
 
-    def _desk(self, plan: Plan, parts: Sequence[int]) -> _Desk:
-        conditions = self.engine.condition(plan.labels, plan.band) + self.engine.playing(plan.levels, plan.band)
-        told = conditions + self.engine.bar_gates(bar_clock(plan.meter, plan.bars, plan.form, plan.levels))
-        return _Desk(plan, self._how(plan.randomness, plan.temperature), self._spaces, told, parts)
+    def _desk(self, plan: Plan, heads: Heads) -> _Desk:
+        engine, roots = self.engine, roots_of(plan.tendencies, plan.band)
+        told = engine.condition(plan.labels, plan.band) + engine.playing(plan.levels, plan.band, roots)
+        told = told + engine.bar_gates(bar_clock(plan.meter, plan.bars, plan.form, plan.levels))
+        inclined = engine.inclined(roots)
+        out = heads.part_out(plan.band, inclined)
+        return _Desk(plan, self._how(plan.randomness, plan.temperature), self._spaces, told, inclined, out)
 
     def _step(self, desks: list[_Desk], heads: Heads, state: EngineState) -> EngineState:
         rows = np.array([desk.writer.inputs() for desk in desks])
@@ -82,7 +86,11 @@ class Band:
         state = self.engine.recur(rows, told, state)
         inner = heads.begin(state.hidden[-1])
         for field in FIELDS:
-            logits = heads.logits(field, inner, [desk.writer.looks(field) for desk in desks])
+            looks = [desk.writer.looks(field) for desk in desks]
+            if field == "part":
+                logits = heads.part_logits(inner, looks, [desk.part_out for desk in desks])
+            else:
+                logits = heads.logits(field, inner, looks)
             chosen = [desk.take(field, row) for desk, row in zip(desks, logits, strict=True)]
             if field == "advance" and any(desk.writer.event_complete for desk in desks):
                 on = [row for row, desk in enumerate(desks) if not desk.writer.event_complete]
@@ -91,6 +99,8 @@ class Band:
                 desks, chosen, inner = [desks[row] for row in on], [chosen[row] for row in on], inner[on]
             if field == "advance":
                 heads.move(inner, [desk.writer.position for desk in desks])
+            if field == "part":
+                heads.incline(inner, [desk.inclination for desk in desks])
             if field != FIELDS[-1]:
                 heads.add(inner, field, chosen)
         return state
@@ -105,9 +115,10 @@ class _Desk:
         how: SamplingParameters,
         spaces: Mapping[str, Space],
         told: NDArray[np.float32],
-        parts: Sequence[int],
+        inclined: Inclined,
+        part_out: PartOut,
     ) -> None:
-        """``told`` (bars, G) is added to the gates bar by bar; ``parts``: the classes of all bands of the batch."""
+        """``told`` (bars, G) is added to the gates bar by bar, and what is ``inclined`` after each part's notes."""
         self.plan = plan
         self._form_levels: list[int] = level_of(np.array(plan.form)).tolist()
         self._hows = [how.times(ratio) for ratio in RETURNING]
@@ -119,15 +130,26 @@ class _Desk:
             plan.band, plan.meter, plan.bars, plan.hidden, plan.primer, plan.levels, plan.habits, plan.far
         )
         self._generator = np.random.Generator(np.random.PCG64(plan.seed))
-        self._told = told[:, None]
-        self._place = {part: parts.index(part) for part in plan.band}
-        first = len(parts) + len(LAGS)  # the part's logits end with a bonus for each level
+        self.part_out = part_out
+        self._told, self._inclined = told[:, None], inclined
+        self._told_sums: dict[tuple[int, int], NDArray[np.float32]] = {}
+        self._place = {part: place for place, part in enumerate(plan.band)}
+        first = len(plan.band) + len(LAGS)  # the part's logits end with a bonus for each level
         self._levels = [{p: first + n for p, n in zip(plan.band, row, strict=True)} for row in plan.levels.tolist()]
 
     @property
     def told_now(self) -> NDArray[np.float32]:
-        """(1, G): what is told in the bar of the event before."""
-        row: NDArray[np.float32] = self._told[self.writer.bar]
+        """(1, G): what is told in the bar of the event before, after a note of its part."""
+        bar, slot = self.writer.bar, self._place.get(self.writer.part_before, -1) + 1
+        known = self._told_sums.get((bar, slot))
+        if known is None:
+            known = self._told_sums[bar, slot] = self._told[bar] + self._inclined.before[slot]
+        return known
+
+    @property
+    def inclination(self) -> NDArray[np.float32]:
+        """(3 W,): what the part just chosen tends to, for the heads that follow."""
+        row: NDArray[np.float32] = self._inclined.inner[self._place[self.writer.part] + 1]
         return row
 
     def take(self, field: str, logits: list[float]) -> int:

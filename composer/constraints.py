@@ -23,8 +23,6 @@ Classes = Sequence[int]
 
 JUST_STRUCK_TICKS = 3
 """A string that began to sound so shortly ago is not struck again, nor does a player find another hand."""
-LET_GO_TICKS = 2
-"""A string that rings no longer than this may be struck again: hands let go a little late."""
 
 
 class Standing(NamedTuple):
@@ -32,7 +30,7 @@ class Standing(NamedTuple):
 
     ``tick``: of the event before. ``last``: its (part, pitch), ``None`` at a fresh tick. ``note_bar``: bar of the last
     note (−1: none yet). ``struck``: pitches that each part has begun within ``JUST_STRUCK_TICKS`` of the present event;
-    ``ringing``: pitches of each pitched part that ring on for more than ``LET_GO_TICKS`` after it.
+    ``ringing``: pitches of each pitched part that ring on after it for more than ``arrangement.LET_GO_TICKS``.
     """
 
     tick: int
@@ -54,7 +52,7 @@ class Rules:
         self._pitch: dict[int, list[int]] = {part: np.flatnonzero(habits.pitch[part]).tolist() for part in band}
         self._duration: dict[int, list[int]] = {part: np.flatnonzero(habits.duration[part]).tolist() for part in band}
         self._velocity: dict[int, list[int]] = {part: np.flatnonzero(habits.velocity[part]).tolist() for part in band}
-        self._voices = {part: usual_polyphony(*part_instrument(part)) for part in band}
+        self._voices = dict(habits.voices)
         self._onward: dict[tuple[int, int, int, bool, bool], list[int]] = {}
 
     def advances(self, standing: Standing, playing: Sequence[int]) -> Classes:
@@ -78,14 +76,24 @@ class Rules:
         """Whether a part may still play at the tick of the event before: whether ``parts`` would find one."""
         if standing.last is None:
             return bool(playing)
-        first, struck, voices = standing.last[0], standing.struck, self._voices
+        first = standing.last[0]
         for part in reversed(playing):
             if part <= first:
                 break
-            if part not in struck or len(struck[part]) < voices[part]:
+            if self._has_voice(standing, part):
                 return True
-        full = first in struck and len(struck[first]) >= voices[first]
-        return first in playing and not full and bool(self.pitches(standing, first, still=True))
+        if first not in playing or not self._has_voice(standing, first):
+            return False
+        return bool(self.pitches(standing, first, still=True))
+
+    def _has_voice(self, standing: Standing, part: int) -> bool:
+        """Whether ``part`` has a hand free: what it holds, or has only just struck, is less than its voices."""
+        struck, ringing = standing.struck.get(part), standing.ringing.get(part)
+        if not struck and not ringing:
+            return True
+        if not struck or not ringing:
+            return len(struck or ringing or ()) < self._voices[part]
+        return len({*struck, *ringing}) < self._voices[part]
 
     def may_end(self, standing: Standing) -> bool:
         """Whether the last bar has its note."""
@@ -100,10 +108,7 @@ class Rules:
 
     def parts(self, standing: Standing, playing: Sequence[int], *, still: bool) -> Classes:
         """Of the parts ``playing`` those with a voice left; at the same tick only those later in the order."""
-        struck = standing.struck
-        allowed: Classes = playing
-        if struck:
-            allowed = [part for part in playing if part not in struck or len(struck[part]) < self._voices[part]]
+        allowed: Classes = [part for part in playing if self._has_voice(standing, part)]
         if not still or standing.last is None:
             return allowed or playing  # all hands are full: rather another voice than none
         first = standing.last[0]

@@ -13,7 +13,7 @@ Shape letters: B batch, K lags, V vocabulary, I input, H hidden, L layers, G = 4
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 
 from composer.checkpoint import Checkpoint
 from composer.grid import ACTIVATION_BITS, OUT_BITS, ROW_BITS, Curve, Floats, gelu, on_grid, sigmoid
+from composer.inclined import WEIGHTS, Inclined, incline
 from composer.shapes import CLOCK, CONDITIONS, LEVEL_WEIGHTS, LOOKS
 from composer.whole import REST, WHOLE, WholeProduct
 from midi_data.arrangement import Levels
@@ -184,10 +185,24 @@ class Engine:
                 vector = vector + share * table[row].astype(np.float64)
         return self._addend(self._wide("layers.0.weight_ih_l0") @ vector + self._bias(0))
 
-    def playing(self, levels: Levels, band: Sequence[int]) -> Floats:
-        """(bars, G): what an arrangement (bars, parts of the band) adds to the first layer's gates, bar by bar."""
-        parts = np.asarray(LEVEL_WEIGHTS)[levels] @ self._wide("tables.part.weight")[list(band)]
-        return self._addend(parts @ self._wide("playing_in.weight").T @ self._wide("layers.0.weight_ih_l0").T)
+    def playing(self, levels: Levels, band: Sequence[int], roots: NDArray[np.float64] | None = None) -> Floats:
+        """(bars, G): what an arrangement (bars, parts of the band) adds to the first layer's gates, bar by bar.
+
+        ``roots`` of the parts' tendencies as in ``composer.inclined``; without them none are told.
+        """
+        weights = np.asarray(LEVEL_WEIGHTS)[levels]
+        vector = weights @ self._wide("tables.part.weight")[list(band)] @ self._wide("playing_in.weight").T
+        if roots is not None:
+            vector = vector + weights @ roots[1:] @ self._wide("playing_tendencies_in.weight").T
+        return self._addend(vector @ self._wide("layers.0.weight_ih_l0").T)
+
+    def inclined(self, roots: NDArray[np.float64]) -> Inclined:
+        """What the ``roots`` (1 + parts of the band, W) of a song's tendencies add; see ``composer.inclined``."""
+        found = incline(roots, self._weights, self._addend)
+        if not self.exact:
+            return found
+        out, bias = on_grid(found.out, OUT_BITS), on_grid(found.bias, ROW_BITS)
+        return replace(found, out=out.astype(np.float64), bias=bias.astype(np.float64))
 
     def _wide(self, name: str) -> NDArray[np.float64]:
         """Weights in double precision: products round to the same grid point whatever the order of summation."""
@@ -321,7 +336,9 @@ def _in_words(rows: Floats) -> tuple[NDArray[np.int16], np.float32]:
 
 
 def _for_conditions(name: str) -> bool:
-    first = ("condition_tables.", "tables.part.", "band_in.", "playing_in.", "previous_in.", "layers.0.")
+    first = ("condition_tables.", "tables.part.", "band_in.", "playing_in.", "previous_in.", "layers.0.", *WEIGHTS)
+    if name.endswith("from_tendencies.weight"):
+        return True
     return name.startswith(first) and not name.endswith("weight_hh_l0")
 
 

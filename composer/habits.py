@@ -13,9 +13,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from midi_data.arrangement import HABIT_COLUMNS
+from midi_data.arrangement import HABIT_COLUMNS, HABITS_A_PART
 from midi_data.events import VOCABULARY, Ints, part_instrument
-from midi_data.general_midi import playable_range
+from midi_data.general_midi import playable_range, usual_polyphony
 from midi_data.song import TICKS_PER_QUARTER
 from midi_data.tendencies import COLUMNS, Tendencies, register_bin, tone_bin
 
@@ -27,11 +27,15 @@ _PITCHES = np.arange(VOCABULARY["pitch"])
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Habits:
-    """Masks: ``pitch``, ``duration``, ``velocity`` (V,) of each part; ``grid`` (24,) ticks into the quarter."""
+    """Masks: ``pitch``, ``duration``, ``velocity`` (V,) of each part; ``grid`` (24,) ticks into the quarter.
+
+    ``voices``: how many notes each part holds at once, at most.
+    """
 
     pitch: Mapping[int, Mask]
     duration: Mapping[int, Mask]
     velocity: Mapping[int, Mask]
+    voices: Mapping[int, int]
     grid: Mask
 
 
@@ -41,6 +45,7 @@ def free_habits(band: Sequence[int]) -> Habits:
         {part: _between(VOCABULARY["pitch"], *pitch_range(part)) for part in band},
         {part: np.ones(VOCABULARY["duration"], dtype=np.bool_) for part in band},
         {part: _between(VOCABULARY["velocity"], QUIETEST_CLASS, VOCABULARY["velocity"] - 1) for part in band},
+        {part: usual_polyphony(*part_instrument(part)) for part in band},
         np.ones(TICKS_PER_QUARTER, dtype=np.bool_),
     )
 
@@ -56,25 +61,27 @@ def heard_habits(
     """
     free = free_habits(band)
     scale = _scale(int(row[1]), semitones) if in_scale else np.ones(VOCABULARY["pitch"], dtype=np.bool_)
-    pitch, duration, velocity = dict(free.pitch), dict(free.duration), dict(free.velocity)
+    pitch, duration, velocity, voices = dict(free.pitch), dict(free.duration), dict(free.velocity), dict(free.voices)
     for part in set(band) & set(heard):
         place = list(heard).index(part)
-        first = len(HABIT_COLUMNS) + 4 * place
-        low, high, quiet, loud = row[first : first + 4].tolist()
+        first = len(HABIT_COLUMNS) + HABITS_A_PART * place
+        low, high, quiet, loud, held = row[first : first + HABITS_A_PART].tolist()
         is_drum = part_instrument(part)[1]
         moved = 0 if is_drum else semitones
         pitch[part] = _narrowed(free.pitch[part], _between(VOCABULARY["pitch"], low + moved, high + moved))
-        velocity[part] = _narrowed(free.velocity[part], _between(VOCABULARY["velocity"], quiet, loud))
+        velocity[part] = _between(VOCABULARY["velocity"], quiet, loud)
         used = {kind: shares[place, columns] > 0 for kind, columns in COLUMNS.items()}
         velocity[part] = _narrowed(velocity[part], used["velocity"])
         duration[part] = _narrowed(duration[part], used["duration"])
+        if held > 0 and not is_drum:
+            voices[part] = min(held, voices[part])
         if is_drum:
             kit = used["tone"][tone_bin(_PITCHES)] & used["register"][register_bin(_PITCHES)]
             pitch[part] = _narrowed(pitch[part], kit)
     for part in band:
         if not part_instrument(part)[1]:
             pitch[part] = _narrowed(pitch[part], scale)
-    return Habits(pitch, duration, velocity, _bits(int(row[0]), TICKS_PER_QUARTER))
+    return Habits(pitch, duration, velocity, voices, _bits(int(row[0]), TICKS_PER_QUARTER))
 
 
 def pitch_range(part: int) -> tuple[int, int]:

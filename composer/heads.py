@@ -1,7 +1,7 @@
 """The heads of ``composer.engine`` laid out for composing: what is chosen is added once, for all heads after it.
 
 The same numbers as ``Engine.logits``, for a batch whose fields are chosen one after the other. The part's head tells
-only the classes that somebody in the batch plays. Knows neither rules nor sampling.
+each song the classes of its own band only. Knows neither rules nor sampling.
 
 Shape letters: B batch, K looks, V classes told, W width of a head.
 """
@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from composer.engine import Engine
 from composer.grid import Floats
+from composer.inclined import Inclined
 from midi_data.events import FIELDS, VOCABULARY, Ints
 
 
@@ -32,11 +33,18 @@ class _Field:
     bias: Floats
 
 
-class Heads:
-    """The heads for songs whose bands play ``parts``. Holds nothing of a song."""
+@dataclass(frozen=True, slots=True)
+class PartOut:
+    """The part head's last product for one song's band: ``out`` (W, P + K + levels), ``bias``; see ``Heads.logits``."""
 
-    def __init__(self, engine: Engine, parts: Sequence[int]) -> None:
-        self.parts = sorted(set(parts))
+    out: NDArray[np.floating]
+    bias: NDArray[np.floating]
+
+
+class Heads:
+    """The heads of an engine. Holds nothing of a song."""
+
+    def __init__(self, engine: Engine) -> None:
         self._engine = engine
         self._fields = {field: self._laid_out(field) for field in FIELDS}
         self._position = self._later("position", 1, engine.shape.clock_classes["position"])
@@ -46,18 +54,24 @@ class Heads:
         at, width, head = FIELDS.index(field), self._engine.shape.head, self._engine.heads[field]
         count = self._engine.shape.looks(field)
         start = int(head.first[-count])
-        told = np.arange(head.out.shape[1])
-        if field == "part":
-            told = np.concatenate([self.parts, told[VOCABULARY["part"] :]])
         return _Field(
             slice(at * width, (at + 1) * width),
             slice((at + 1) * width, None),
             head.rows[start:],
             head.first[-count:] - start,
             self._later(field, at + 1, VOCABULARY[field] + 1),
-            np.ascontiguousarray(head.out[:, told]),
-            head.bias_out[told],
+            head.out,
+            head.bias_out,
         )
+
+    def part_out(self, band: Sequence[int], inclined: Inclined) -> PartOut:
+        """The part head for one song: its band's classes, inclined to what is told of each, then looks and levels."""
+        own = self._fields["part"]
+        out, bias = (
+            np.concatenate([whole[..., list(band)] + more, whole[..., VOCABULARY["part"] :]], axis=-1)
+            for whole, more in ((own.out, inclined.out), (own.bias, inclined.bias))
+        )
+        return PartOut(np.ascontiguousarray(out), bias)
 
     def _later(self, name: str, first: int, count: int) -> Floats:
         """(count, W × later heads): the rows of group ``name`` in each head from ``first`` on."""
@@ -83,16 +97,29 @@ class Heads:
         own = self._fields[field]
         _add_rows(inner[:, own.after], own.chosen, chosen)
 
+    def incline(self, inner: Floats, rows: Sequence[Floats]) -> None:
+        """Tell the heads of a note each song's row of what its chosen part tends to (``Inclined.inner``)."""
+        inner[:, self._fields["part"].after] += rows[0] if len(rows) == 1 else np.stack(rows)
+
     def logits(self, field: str, inner: Floats, looks: Sequence[Sequence[int]]) -> list[list[float]]:
-        """For each song V logits, then each look's bonus (K), then for the part each level's: not yet added up."""
+        """For each song V logits, then each look's bonus (K): not yet added up. Any field but the part."""
         own = self._fields[field]
+        out = self._active(own, inner, looks) @ own.out + own.bias
+        rows: list[list[float]] = out.tolist()
+        return rows
+
+    def part_logits(self, inner: Floats, looks: Sequence[Sequence[int]], outs: Sequence[PartOut]) -> list[list[float]]:
+        """The same of the part, by each song's own ``outs``: its band's logits, each look's bonus, each level's."""
+        active = self._active(self._fields["part"], inner, looks)
+        return [(row @ own.out + own.bias).tolist() for row, own in zip(active, outs, strict=True)]
+
+    def _active(self, own: _Field, inner: Floats, looks: Sequence[Sequence[int]]) -> NDArray[np.floating]:
+        """(B, W): what a head makes of all it sees."""
         index = np.array(looks)
         index += own.first
         total: Floats = np.add.reduce(own.looks.take(index, axis=0), axis=1)
         total += inner[:, own.place]
-        out = self._engine.activated(total) @ own.out + own.bias
-        rows: list[list[float]] = out.tolist()
-        return rows
+        return self._engine.activated(total)
 
 
 def _add_rows(inner: Floats, table: Floats, rows: Sequence[int]) -> None:

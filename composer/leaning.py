@@ -19,14 +19,13 @@ from midi_data.tendencies import (
     FULL,
     KINDS,
     PACE_BINS,
-    REGISTER_SEMITONES,
-    TENDENCIES_WIDTH,
     Tendencies,
     gap_bin,
     pace_bin,
     register_bin,
     step_bin,
     tone_bin,
+    transposed_tendencies,
 )
 
 Row = NDArray[np.float64]
@@ -49,8 +48,11 @@ _PACES: list[int] = [*pace_bin(np.append(np.arange(WAIT), WAIT_TICKS)).tolist(),
 """Of advances, the wait, and the end, whose bin is the one after the last."""
 _LONGEST_GAP = GAP_EDGES[-1]
 _GAPS: list[int] = gap_bin(np.arange(_LONGEST_GAP + 1)).tolist()
-_KIND_OF_COLUMN = np.repeat(np.arange(len(KINDS)), list(KINDS.values()))
-_FIRST: dict[str, int] = {kind: columns.start for kind, columns in COLUMNS.items()}
+_LEANT = {kind: columns for kind, columns in COLUMNS.items() if kind != "place"}
+"""Where in the bar notes fall is told to the network only: leaning to it was tried and gained nothing."""
+_WIDTH = max(columns.stop for columns in _LEANT.values())
+_KIND_OF_COLUMN = np.repeat(np.arange(len(_LEANT)), [KINDS[kind] for kind in _LEANT])
+_FIRST: dict[str, int] = {kind: columns.start for kind, columns in _LEANT.items()}
 _FIRST_COLUMNS = np.array(list(_FIRST.values()))
 
 
@@ -116,9 +118,9 @@ class _Part:
     """One part's counts so far, and the bonus of each bin that they lead to. Lists: a handful of bins are looked up."""
 
     def __init__(self, tendency: Row, *, is_drum: bool) -> None:
-        self._tendency, self._is_drum = tendency, is_drum
-        self._told = (np.add.reduceat(tendency, _FIRST_COLUMNS) > 0)[_KIND_OF_COLUMN]
-        self._counts = [0] * TENDENCIES_WIDTH
+        self._tendency, self._is_drum = tendency[:_WIDTH], is_drum
+        self._told = (np.add.reduceat(self._tendency, _FIRST_COLUMNS) > 0)[_KIND_OF_COLUMN]
+        self._counts = [0] * _WIDTH
         self._notes = 0
         self._onset = self._pitch = -1
         self._look()
@@ -163,7 +165,7 @@ class _Part:
         sums = np.add.reduceat(counts, _FIRST_COLUMNS)[_KIND_OF_COLUMN]
         so_far = (counts + PRIOR * self._tendency) / (sums + PRIOR)
         bonus: list[float] = np.where(self._told, np.log((self._tendency + FLOOR) / (so_far + FLOOR)), 0.0).tolist()
-        self._bonus: dict[str, list[float]] = {kind: bonus[columns] for kind, columns in COLUMNS.items()}
+        self._bonus: dict[str, list[float]] = {kind: bonus[columns] for kind, columns in _LEANT.items()}
 
 
 def tendencies_for(
@@ -174,11 +176,11 @@ def tendencies_for(
     ``heard``: that piece's parts, a row of ``rows`` each. Pitches move by ``semitones``; another mode frees tones.
     """
     found = {}
+    moved = transposed_tendencies(rows / FULL, heard, semitones)
     for part in set(band) & set(heard):
-        row = rows[list(heard).index(part)].astype(np.float64) / FULL
+        row = moved[list(heard).index(part)]
         if not part_instrument(part)[1]:
-            row[COLUMNS["tone"]] = np.roll(row[COLUMNS["tone"]], semitones) * same_mode
-            row[COLUMNS["register"]] = np.roll(row[COLUMNS["register"]], round(semitones / REGISTER_SEMITONES))
+            row[COLUMNS["tone"]] *= same_mode
         if row.any():
             found[part] = row
     return dict(sorted(found.items()))

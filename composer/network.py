@@ -19,6 +19,7 @@ from torch.nn import functional as F  # noqa: N812  the field's own name for it
 from composer.shapes import LEVEL_WEIGHTS, LOOKS, NetworkShape
 from midi_data.arrangement import LEVEL_CLASSES, RESTS
 from midi_data.events import FIELDS, VOCABULARY
+from midi_data.tendencies import TENDENCIES_WIDTH
 
 State = tuple[tuple[Tensor, Tensor], ...]
 """(hidden, cell) of each layer, each (1, B, H)."""
@@ -32,8 +33,9 @@ class StepInputs:
     ``position_after`` (T, B): position once the advance is chosen. ``next`` (T, B, K, 3), ``part`` (T, B, K),
     ``note`` (T, B, K + 1, 3): lookback as in ``midi_data.steps``. ``matched`` (T, B, K) 0/1: the event before was what
     that lag held. ``levels`` and ``levels_after`` (T, B, V_part): how much each part plays in the bar of the event
-    before, and in the bar once the advance is chosen (``midi_data.arrangement``). ``target`` (T, B, 5): the event
-    itself, which later heads are conditioned on.
+    before, and in the bar once the advance is chosen (``midi_data.arrangement``). ``slots`` (T, B, 2): rows of
+    ``Conditions.tendencies`` of the part that played before and of the one that plays; 0 for none.
+    ``target`` (T, B, 5): the event itself, which later heads are conditioned on.
     """
 
     previous: Tensor
@@ -45,6 +47,7 @@ class StepInputs:
     matched: Tensor
     levels: Tensor
     levels_after: Tensor
+    slots: Tensor
     target: Tensor
 
     def to(self, device: torch.device) -> StepInputs:
@@ -55,14 +58,20 @@ class StepInputs:
 
 @dataclass(frozen=True, slots=True)
 class Conditions:
-    """What a whole song is asked to be. ``labels`` (B, C): classes of ``shapes.CONDITIONS``. ``band`` (B, V_part)."""
+    """What a whole song is asked to be. ``labels`` (B, C): classes of ``shapes.CONDITIONS``. ``band`` (B, V_part).
+
+    ``tendencies`` (B, S, W): roots of the shares that each part of the band keeps to (``midi_data.tendencies``), row 0
+    of nobody; all 0 where nothing is told. ``parts`` (B, S): the part class of each row, ``V_part`` for none.
+    """
 
     labels: Tensor
     band: Tensor
+    tendencies: Tensor
+    parts: Tensor
 
     def to(self, device: torch.device) -> Conditions:
         """The same conditions on ``device``."""
-        return Conditions(self.labels.to(device), self.band.to(device))
+        return Conditions(*(getattr(self, name).to(device, non_blocking=True) for name in self.__slots__))
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +109,9 @@ class Network(nn.Module):
         self.band_in = nn.Linear(widths["part"], shape.inputs, bias=False)
         self.playing_in = nn.Linear(widths["part"], shape.inputs, bias=False)
         self.level = nn.Linear(shape.head, LEVEL_CLASSES, bias=False)
+        self.tendencies_in = nn.Linear(TENDENCIES_WIDTH, shape.inputs, bias=False)
+        self.playing_tendencies_in = nn.Linear(TENDENCIES_WIDTH, shape.inputs, bias=False)
+        self.part_tendencies = nn.Linear(TENDENCIES_WIDTH, shape.part, bias=False)
         self.register_buffer("_level_weights", torch.tensor(LEVEL_WEIGHTS), persistent=False)
         self.layers = nn.ModuleList(
             nn.LSTM(shape.inputs if layer == 0 else shape.hidden, shape.hidden) for layer in range(shape.layers)
@@ -133,6 +145,8 @@ class Network(nn.Module):
         seen = torch.cat(looks, dim=-1).flatten(-2)
         x = x + self.next_in(F.dropout(seen, self.dropouts.lookback, self.training))
         x = x + self.matched_in(inputs.matched) + self.playing_in(self._playing(inputs.levels))
+        x = x + of_slots(self.tendencies_in(conditions.tendencies), inputs.slots[..., 0])
+        x = x + self._playing_tendencies(inputs.levels, conditions)
         for i, table in enumerate(self.clock_tables.values()):
             x = x + table(inputs.clock[..., i])
         whole: Tensor = x + self.condition_vector(conditions)
@@ -150,6 +164,14 @@ class Network(nn.Module):
         weights = self._level_weights[levels.to(torch.int32)]
         playing: Tensor = weights @ cast("nn.Embedding", self.tables["part"]).weight[:-1]
         return playing
+
+    def _playing_tendencies(self, levels: Tensor, conditions: Conditions) -> Tensor:
+        """(T, B, I): the tendencies of the present bar's parts, each by how much it plays."""
+        rows = self._level_weights[levels.to(torch.int32)]
+        at = conditions.parts.clamp(max=levels.shape[-1] - 1).expand(len(levels), -1, -1)
+        told: Tensor = self.playing_tendencies_in(conditions.tendencies)
+        # Rows of nobody are 0, whatever weight they take.
+        return torch.einsum("tbs,bsi->tbi", rows.gather(-1, at).to(told.dtype), told)
 
     def _band_mean(self, band: Tensor) -> Tensor:
         table = cast("nn.Embedding", self.tables["part"]).weight
@@ -189,12 +211,21 @@ class Network(nn.Module):
         for i, field in enumerate(FIELDS):
             head, table = cast("Head", self.heads[field]), cast("nn.Embedding", self.tables[field])
             seen = looks[field].squeeze(-1)
-            inner = head.inner(hidden, [embedded[f] for f in FIELDS[:i]], position if i else None, seen, table)
+            told = head.tendencies(conditions, inputs.slots[..., 1])
+            inner = head.inner(hidden, [embedded[f] for f in FIELDS[:i]], position if i else None, seen, table, told)
             logits[field] = head(inner, seen, table)
             if field == "part":
-                logits[field] = self._arranged(logits[field], inner, inputs.levels_after)
+                inclined = self._inclined(logits[field], head.to_table(inner), conditions)
+                logits[field] = self._arranged(inclined, inner, inputs.levels_after)
         logits["part"] = logits["part"].masked_fill(~conditions.band, float("-inf"))
         return logits
+
+    def _inclined(self, logits: Tensor, wanted: Tensor, conditions: Conditions) -> Tensor:
+        """Part logits as if each part's row of the table had its tendencies added. ``wanted`` (T, B, E)."""
+        rows = self.part_tendencies(conditions.tendencies)
+        more = torch.einsum("tbe,bse->tbs", wanted, rows.to(wanted.dtype)).float()
+        at = conditions.parts.expand(len(logits), -1, -1)
+        return F.pad(logits, (0, 1)).scatter_add(-1, at, more)[..., :-1]
 
     def _arranged(self, logits: Tensor, inner: Tensor, levels: Tensor) -> Tensor:
         """Part logits with a learnt bonus by level; what rests in this bar cannot come."""
@@ -217,15 +248,29 @@ class Head(nn.Module):
         self.from_position = nn.Linear(shape.inputs, shape.head, bias=False) if before else None
         looks = shape.looks(field)
         self.from_looks = nn.Linear(looks * width, shape.head, bias=False)
+        of_a_part = field in LOOKS["note"]
+        self.from_tendencies = nn.Linear(TENDENCIES_WIDTH, shape.head, bias=False) if of_a_part else None
         self.to_table = nn.Linear(shape.head, width)
         self.copy = nn.Linear(shape.head, looks)
         self.bias = nn.Parameter(torch.zeros(VOCABULARY[field]))
 
+    def tendencies(self, conditions: Conditions, slots: Tensor) -> Tensor | None:
+        """(T, B, head): what the tendencies of the part that plays say, for the fields that follow it."""
+        return of_slots(self.from_tendencies(conditions.tendencies), slots) if self.from_tendencies else None
+
     def inner(
-        self, hidden: Tensor, chosen: Sequence[Tensor], position: Tensor | None, looks: Tensor, table: nn.Embedding
+        self,
+        hidden: Tensor,
+        chosen: Sequence[Tensor],
+        position: Tensor | None,
+        looks: Tensor,
+        table: nn.Embedding,
+        told: Tensor | None,
     ) -> Tensor:
         """(T, B, head) what the head makes of all it sees. ``looks`` (T, B, K) classes of this field at each lag."""
         x = self.from_hidden(hidden) + self.from_looks(table(looks).flatten(-2))
+        if told is not None:
+            x = x + told
         if self.from_chosen is not None and self.from_position is not None and position is not None:
             x = x + self.from_chosen(torch.cat(list(chosen), dim=-1)) + self.from_position(position)
         return F.gelu(x, approximate="tanh")
@@ -237,6 +282,11 @@ class Head(nn.Module):
         # A column for "nothing there" takes that bonus away with it.
         padded = F.pad(logits, (0, 1)).scatter_add(-1, looks, bonus)
         return padded[..., :-1]
+
+
+def of_slots(rows: Tensor, slots: Tensor) -> Tensor:
+    """(T, B, W): of each song's ``rows`` (B, S, W) those that ``slots`` (T, B) name."""
+    return rows[torch.arange(rows.shape[0], device=rows.device), slots]
 
 
 def field_nll(logits: Mapping[str, Tensor], target: Tensor) -> dict[str, Tensor]:
@@ -261,7 +311,10 @@ def _initialise(module: nn.Module) -> None:
     if isinstance(module, nn.Embedding):
         nn.init.normal_(module.weight, std=module.embedding_dim**-0.5)
     elif isinstance(module, Network):
-        nn.init.zeros_(module.level.weight)
+        for told in (module.level, module.tendencies_in, module.playing_tendencies_in, module.part_tendencies):
+            nn.init.zeros_(told.weight)
+    elif isinstance(module, Head) and module.from_tendencies:
+        nn.init.zeros_(module.from_tendencies.weight)
     elif isinstance(module, nn.LSTM):
         hidden, bias = module.hidden_size, cast("Tensor", module.bias_ih_l0)
         nn.init.orthogonal_(cast("Tensor", module.weight_hh_l0))

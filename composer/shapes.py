@@ -9,6 +9,7 @@ from midi_data.bars import METER_CLASSES, POSITION_CLASSES
 from midi_data.events import FIELDS, VOCABULARY
 from midi_data.form import FORM_CLASSES
 from midi_data.steps import LAGS
+from midi_data.tendencies import TENDENCIES_WIDTH
 
 PHASE_CLASSES = 16
 """Bar number modulo 16: phrases of 2, 4, 8 and 16 bars."""
@@ -88,6 +89,9 @@ def expected_shapes(shape: NetworkShape) -> dict[str, tuple[int, ...]]:
     shapes["band_in.weight"] = (shape.inputs, shape.part)
     shapes["playing_in.weight"] = (shape.inputs, shape.part)
     shapes["level.weight"] = (LEVEL_CLASSES, shape.head)
+    shapes["tendencies_in.weight"] = (shape.inputs, TENDENCIES_WIDTH)
+    shapes["playing_tendencies_in.weight"] = (shape.inputs, TENDENCIES_WIDTH)
+    shapes["part_tendencies.weight"] = (shape.part, TENDENCIES_WIDTH)
     for layer in range(shape.layers):
         gates, width = 4 * shape.hidden, shape.inputs if layer == 0 else shape.hidden
         shapes |= {
@@ -116,4 +120,6 @@ def _head_shapes(shape: NetworkShape, field: str) -> dict[str, tuple[int, ...]]:
     }
     if before:
         shapes |= {"from_chosen.weight": (shape.head, before), "from_position.weight": (shape.head, shape.inputs)}
+    if field in LOOKS["note"]:
+        shapes["from_tendencies.weight"] = (shape.head, TENDENCIES_WIDTH)
     return {f"heads.{field}.{name}": size for name, size in shapes.items()}

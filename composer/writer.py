@@ -11,9 +11,9 @@ from itertools import chain
 
 import numpy as np
 
-from composer.constraints import JUST_STRUCK_TICKS, LET_GO_TICKS, Classes, Rules, Standing, stolen
+from composer.constraints import JUST_STRUCK_TICKS, Classes, Rules, Standing, stolen
 from composer.habits import Habits, free_habits
-from midi_data.arrangement import RESTS, Levels
+from midi_data.arrangement import LET_GO_TICKS, RESTS, Levels
 from midi_data.bars import POSITION_CLASSES
 from midi_data.events import DURATIONS, END, FIELDS, VELOCITY_STEP, WAIT, WAIT_TICKS, part_instrument, part_name
 from midi_data.lookback import NOTHING_NEXT, Look, Lookback
@@ -161,6 +161,11 @@ class SongWriter:
                 self._wait()
             elif chosen:
                 self._stand(self._tick, self._tick + chosen)
+
+    @property
+    def part_before(self) -> int:
+        """The part of the event before; the class of nothing after a wait or at the beginning."""
+        return self._previous[1]
 
     @property
     def part(self) -> int:

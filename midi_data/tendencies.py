@@ -1,4 +1,4 @@
-"""How often the parts of a piece do what: lengths, loudness, melodic steps, gaps between onsets, tones, registers.
+"""How often the parts of a piece do what: lengths, loudness, steps, gaps between onsets, tones, registers, places.
 
 Shares of a part's own notes, a row of numbers each; no order, no melody can be read from them. Where a piece's habits
 (``midi_data.arrangement``) say whether, tendencies say how often. Knows notes; nothing of networks.
@@ -6,19 +6,23 @@ Shares of a part's own notes, a row of numbers each; no order, no melody can be 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
 
+from midi_data.bars import BarGrid
 from midi_data.events import DURATIONS, VOCABULARY, EventSequence, Ints, part_instrument
-from midi_data.histograms import DRUM_VOICES, GAP_EDGES, LARGEST_STEP
+from midi_data.histograms import DRUM_KINDS, DRUM_VOICES, GAP_EDGES, LARGEST_STEP, PATTERN_SLOTS
+from midi_data.metrics import GROOVE_TICKS
 
 Tendencies = NDArray[np.uint8]
 """(parts, ``TENDENCIES_WIDTH``) shares of 255, by the columns of ``COLUMNS``."""
 
 DRUM_PITCH = 128
 REGISTER_SEMITONES = 6
+_PLACES, _PLACE_TICKS = 32, 3
 KINDS = {
     "duration": len(DURATIONS),
     "velocity": VOCABULARY["velocity"],
@@ -26,8 +30,10 @@ KINDS = {
     "gap": len(GAP_EDGES) + 1,
     "tone": 12,
     "register": -(-DRUM_PITCH // REGISTER_SEMITONES),
+    "place": (len(DRUM_KINDS) + 1) * PATTERN_SLOTS,
 }
-"""What is counted, and its number of bins. ``tone``: pitch classes, of drums their voices (``DRUM_VOICES``)."""
+"""What is counted, and its number of bins. ``tone``: pitch classes, of drums their voices (``DRUM_VOICES``).
+``place``: where in the bar notes begin, in 32 bins; of drums by voice and sixteenth."""
 TENDENCIES_WIDTH = sum(KINDS.values())
 _EDGES = np.cumsum([0, *KINDS.values()]).tolist()
 COLUMNS = {kind: slice(*edges) for kind, edges in zip(KINDS, pairwise(_EDGES), strict=True)}
@@ -39,8 +45,10 @@ PACE_BINS = 2 + len(GAP_EDGES)
 def tendencies_of(events: EventSequence) -> Tendencies:
     """(parts of the band, ``TENDENCIES_WIDTH``); all 0 in a kind that a part has none of (one note makes no step)."""
     rows = np.zeros((len(events.band), TENDENCIES_WIDTH), dtype=np.uint8)
+    grid = BarGrid.of(events.meters, events.end)
+    position = events.onset - grid.first_tick[grid.bar_of(events.onset)]
     for row, part in zip(rows, events.band, strict=True):
-        for kind, bins in _bins(events, part).items():
+        for kind, bins in _bins(events, part, position).items():
             counts = np.bincount(bins, minlength=KINDS[kind])
             row[COLUMNS[kind]] = np.round(FULL * counts / max(counts.sum(), 1))
     return rows
@@ -80,7 +88,23 @@ def register_bin(pitch: Ints) -> Ints:
     return pitch % DRUM_PITCH // REGISTER_SEMITONES
 
 
-def _bins(events: EventSequence, part: int) -> dict[str, Ints]:
+def place_bin(position: Ints, pitch: Ints) -> Ints:
+    """Bins of ticks into the bar; bars above 4/4 go round again. Drums: voice by voice, to the nearest sixteenth."""
+    sixteenth = (position + GROOVE_TICKS // 2) // GROOVE_TICKS % PATTERN_SLOTS
+    of_drums = DRUM_VOICES[pitch % DRUM_PITCH] * PATTERN_SLOTS + sixteenth
+    return np.where(pitch < DRUM_PITCH, position // _PLACE_TICKS % _PLACES, of_drums)
+
+
+def transposed_tendencies(shares: NDArray[np.floating], parts: Sequence[int], semitones: int) -> NDArray[np.floating]:
+    """``shares`` (parts, W) of ``parts`` played so many semitones higher; drums stay as they are."""
+    moved = shares.copy()
+    pitched = [row for row, part in enumerate(parts) if not part_instrument(part)[1]]
+    for kind, bins in (("tone", semitones), ("register", round(semitones / REGISTER_SEMITONES))):
+        moved[pitched, COLUMNS[kind]] = np.roll(shares[pitched, COLUMNS[kind]], bins, axis=-1)
+    return moved
+
+
+def _bins(events: EventSequence, part: int, position: Ints) -> dict[str, Ints]:
     """The bin of everything that one part does, by kind."""
     own = events.part == part
     onset, pitch = events.onset[own], events.pitch[own]
@@ -94,4 +118,5 @@ def _bins(events: EventSequence, part: int) -> dict[str, Ints]:
         "gap": gap_bin(np.diff(onset[lowest])),
         "tone": tone_bin(pitch),
         "register": register_bin(pitch),
+        "place": place_bin(position[own], pitch),
     }

@@ -22,7 +22,7 @@ from training.ranks import share
 from training.recipe import Recipe
 
 IGNORED = -100
-_STEPPED = ("previous", "clock", "position_after", "next", "part", "note", "matched", "target")
+_STEPPED = ("previous", "clock", "position_after", "next", "part", "note", "matched", "slots", "target")
 
 Held = tuple[Shard, Piece]
 
@@ -142,7 +142,7 @@ def split(segment: Segment, count: int) -> list[Segment]:
 
 def _of_lanes(segment: Segment, lanes: slice) -> Segment:
     inputs = {each.name: getattr(segment.inputs, each.name)[:, lanes] for each in fields(StepInputs)}
-    conditions = Conditions(segment.conditions.labels[lanes], segment.conditions.band[lanes])
+    conditions = Conditions(**{each.name: getattr(segment.conditions, each.name)[lanes] for each in fields(Conditions)})
     target = segment.target[:, lanes]
     notes = int((target[..., 0] >= 0).sum())
     return Segment(StepInputs(**inputs), conditions, target, segment.fresh[lanes], notes)
@@ -163,8 +163,10 @@ def cut(pieces: list[tuple[LanePiece, int]], steps: int, fresh: list[bool]) -> S
     columns["target"] = np.maximum(columns["target"], 0)
     inputs = StepInputs(**{name: torch.from_numpy(column) for name, column in columns.items()})
     conditions = Conditions(
-        torch.from_numpy(np.stack([piece.labels for piece, _ in pieces])),
-        torch.from_numpy(np.stack([piece.band for piece, _ in pieces])),
+        **{
+            each.name: torch.from_numpy(np.stack([getattr(piece, each.name) for piece, _ in pieces]))
+            for each in fields(Conditions)
+        }
     )
     return Segment(inputs, conditions, target, torch.tensor(fresh), int((target[..., 0] >= 0).sum()))
 

@@ -11,14 +11,20 @@ from composer.conditions import clock, density_class, tempo_class
 from composer.shapes import CONDITIONS, KEY_NOT_TOLD
 from midi_data.arrangement import NOT_TOLD, Levels, arrangement_of
 from midi_data.bars import BarGrid
-from midi_data.events import FIELDS, VOCABULARY, WAIT, EventSequence, Ints
+from midi_data.events import FIELDS, PART_LIMIT, VOCABULARY, WAIT, EventSequence, Ints
+from midi_data.excerpts import excerpt
 from midi_data.form import draw_hidden, form_of, part_forms_of
 from midi_data.pieces import Piece
 from midi_data.steps import NONE, Steps, steps_of
+from midi_data.tendencies import COLUMNS, FULL, TENDENCIES_WIDTH, tendencies_of, transposed_tendencies
 from training.recipe import Augmentation
 
 DRUM_PITCH = 128
 _UNTOLD_PARTS = 0.4
+_NOBODY = VOCABULARY["part"]
+_TENDENCIES_STREAM = 1
+"""Distinguishes the random numbers of tendencies from those of hiding."""
+_FEWEST_BARS, _KIND_UNTOLD = 0.4, 0.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,12 +51,13 @@ class Variation:
     semitones: int = 0
     velocity: int = 0
     tempo: float = 1.0
-    untold: tuple[str, ...] = ("style", "key", "density", "bars_left", "form", "arrangement")
+    untold: tuple[str, ...] = ("style", "key", "density", "bars_left", "form", "arrangement", "tendencies")
     """The default tells genre, band, tempo and meter only: the terms on which pieces are scored."""
     hiding_seed: int | None = None
-    """Which parts are not shown their pitches in which bars; ``None`` hides nothing."""
+    """Which parts are not shown their pitches in which bars, and which bars' tendencies are told; ``None`` hides
+    nothing, and tells those of the whole piece."""
     untold_parts: int = 0
-    """Bit mask over the band: parts whose place in the arrangement is left untold."""
+    """Bit mask over the band: parts whose place in the arrangement, and whose tendencies, are left untold."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -58,6 +65,7 @@ class LanePiece:
     """A varied piece, ready to be cut into segments. Arrays over its ``S`` steps as in ``StepInputs``.
 
     ``levels`` (bars, V_part): the arrangement; ``bar`` and ``bar_after`` (S,) say which rows a step sees.
+    ``tendencies`` (slots, W), ``parts`` (slots,): as in ``Conditions``.
     """
 
     previous: Ints
@@ -67,12 +75,15 @@ class LanePiece:
     part: Ints
     note: Ints
     matched: NDArray[np.float32]
+    slots: Ints
     target: Ints
     bar: Ints
     bar_after: Ints
     levels: Levels
     labels: Ints
     band: NDArray[np.bool_]
+    tendencies: NDArray[np.float32]
+    parts: Ints
 
     def __len__(self) -> int:
         return len(self.target)
@@ -133,13 +144,52 @@ def lane_piece(piece: Piece, events: EventSequence, names: Names, how: Variation
         steps.part,
         note,
         matched,
+        np.column_stack([slots_of(previous[:, 1], events.band), slots_of(target[:, 1], events.band)]),
         target,
         grid.bar_of(steps.tick[:-1]),
         grid.bar_of(steps.tick[1:]),
         _spread(levels, events.band),
         _labels(piece, events, names, how),
         band,
+        told_tendencies(events, grid, how),
+        np.array([_NOBODY, *events.band, *[_NOBODY] * (PART_LIMIT - len(events.band))]),
     )
+
+
+def slots_of(parts: Ints, band: tuple[int, ...]) -> Ints:
+    """The row of ``Conditions.tendencies`` of each of ``parts``: 1 … for the parts of ``band``, 0 for nobody."""
+    slots = np.zeros(_NOBODY + 1, dtype=np.int64)
+    slots[list(band)] = np.arange(1, len(band) + 1)
+    return slots[parts]
+
+
+def told_tendencies(events: EventSequence, grid: BarGrid, how: Variation) -> NDArray[np.float32]:
+    """(1 + ``PART_LIMIT``, W): what is told of each part's tendencies, row 0 of nobody.
+
+    In training those of some of the bars only, and not every kind: a piece that is told in full is learnt by heart.
+    """
+    told = np.zeros((1 + PART_LIMIT, TENDENCIES_WIDTH), dtype=np.float32)
+    if "tendencies" in how.untold or not len(events):
+        return told
+    heard, missing = events, list[str]()
+    if how.hiding_seed is not None:
+        rng = np.random.default_rng([how.hiding_seed, _TENDENCIES_STREAM])
+        heard = some_bars(rng, events, grid)
+        missing = [kind for kind in COLUMNS if rng.random() < _KIND_UNTOLD]
+    rows = transposed_tendencies(tendencies_of(heard) / np.float32(FULL), heard.band, how.semitones)
+    for kind in missing:
+        rows[:, COLUMNS[kind]] = 0
+    for part, row in zip(heard.band, rows, strict=True):
+        place = events.band.index(part)
+        told[1 + place] = np.sqrt(row) * (not how.untold_parts >> place & 1)
+    return told
+
+
+def some_bars(rng: np.random.Generator, events: EventSequence, grid: BarGrid) -> EventSequence:
+    """Two fifths of the bars or more, one after the other, with a note at least."""
+    count = max(1, round(len(grid) * rng.uniform(_FEWEST_BARS, 1)))
+    some = excerpt(events, int(rng.integers(len(grid) - count + 1)), count)
+    return some if len(some) else events
 
 
 def told_levels(events: EventSequence, grid: BarGrid, how: Variation) -> Levels:

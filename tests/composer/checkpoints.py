@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from composer.checkpoint import LINEUP_COLUMNS, Checkpoint, header_for
 from composer.shapes import NetworkShape, expected_shapes
-from midi_data.arrangement import HABITS_WIDTH
+from midi_data.arrangement import HABITS_A_PART, HABITS_WIDTH
 from midi_data.events import PART_LIMIT, part_code
 from midi_data.steps import LAGS
 from midi_data.tendencies import PACE_BINS, TENDENCIES_WIDTH
@@ -49,7 +49,8 @@ def tiny_checkpoint(seed: int = 1, scale: float = 0.4) -> Checkpoint:
     habits = np.full((2, HABITS_WIDTH), -1)
     habits[:, :2] = (1 << 24) - 1, (1 << 12) - 1
     for index in range(len(BAND)):
-        habits[:, 2 + 4 * index : 6 + 4 * index] = (128 + 35, 128 + 59, 1, 15) if index == 0 else (20, 100, 1, 15)
+        own = (128 + 35, 128 + 59, 1, 15, 5) if index == 0 else (20, 100, 1, 15, 6)
+        habits[:, 2 + HABITS_A_PART * index :][:, :HABITS_A_PART] = own
     levels = np.full((32, len(BAND)), 4, dtype=np.uint8)
     tendencies = rng.integers(0, 40, (2, len(BAND), TENDENCIES_WIDTH)).astype(np.uint8)
     paces = rng.integers(0, 40, (2, PACE_BINS)).astype(np.uint8)

@@ -1,11 +1,14 @@
 """What may come next: a key that is held is not struck, a hand that is full finds no other key."""
 
+from dataclasses import replace
+
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from composer.constraints import LET_GO_TICKS, Rules, Standing
+from composer.constraints import Rules, Standing
 from composer.habits import free_habits
 from composer.writer import SongWriter
+from midi_data.arrangement import LET_GO_TICKS
 from midi_data.events import DURATIONS, WAIT, part_code
 from midi_data.song import TICKS_PER_QUARTER, Meter
 
@@ -86,3 +89,28 @@ def test_an_event_may_stand_at_the_tick_of_the_one_before_where_a_part_may_play_
     assert found == sorted(found)
     assert all(0 < each <= WAIT for each in found if each)
     assert found == list(rules.advances(standing, playing))
+
+
+def test_a_part_whose_hands_are_full_waits_until_it_lets_go() -> None:
+    habits = free_habits((DRUMS, ORGAN))
+    rules = Rules((DRUMS, ORGAN), replace(habits, voices={DRUMS: 5, ORGAN: 2}), [0, BAR])
+    one, two = ({ORGAN: {60: BAR, **more}} for more in ({}, {64: BAR}))
+    assert list(rules.parts(Standing(12, None, 0, {}, one), (DRUMS, ORGAN), still=False)) == [DRUMS, ORGAN]
+    assert list(rules.parts(Standing(12, None, 0, {}, two), (DRUMS, ORGAN), still=False)) == [DRUMS]
+    # What was struck just now and rings on is one note, not two.
+    assert list(rules.parts(Standing(12, None, 0, {ORGAN: {60}}, one), (DRUMS, ORGAN), still=False)) == [DRUMS, ORGAN]
+    assert list(rules.parts(Standing(12, None, 0, {ORGAN: {64}}, one), (DRUMS, ORGAN), still=False)) == [DRUMS]
+    # Where all hands are full, rather another voice than silence.
+    assert list(rules.parts(Standing(12, None, 0, {}, two), (ORGAN,), still=False)) == [ORGAN]
+
+
+def test_a_song_holds_no_more_notes_at_once_than_its_habits_say() -> None:
+    habits = free_habits((DRUMS, ORGAN))
+    writer = SongWriter((DRUMS, ORGAN), Meter(0, 4, 4), 2, habits=replace(habits, voices={DRUMS: 5, ORGAN: 1}))
+    writer.inputs()
+    for chosen in (0, ORGAN, 60, QUARTER, 8):
+        writer.choose(chosen)
+    for advance, allowed in ((TICKS_PER_QUARTER // 2, [DRUMS]), (TICKS_PER_QUARTER - LET_GO_TICKS, [DRUMS, ORGAN])):
+        writer.inputs()
+        writer.choose(advance)
+        assert list(writer.allowed("part")) == allowed

@@ -8,8 +8,10 @@ import pytest
 from composer.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from composer.engine import Engine, EngineState
 from composer.heads import Heads
+from composer.inclined import roots_of
 from composer.whole import REST
 from midi_data.events import FIELDS, VOCABULARY
+from midi_data.tendencies import TENDENCIES_WIDTH
 from tests.composer.checkpoints import BAND, tiny_checkpoint
 
 STEPS, LAGS = 40, 5
@@ -31,6 +33,7 @@ def random_inputs(rng: np.random.Generator) -> dict[str, np.ndarray]:
         "matched": rng.integers(0, 2, (STEPS, LAGS)),
         "levels": spread(rng.choice([0, 1, 2, 4, 7], (STEPS, len(BAND)))),
         "levels_after": spread(rng.choice([0, 2, 4, 7], (STEPS, len(BAND)))),
+        "slots": rng.integers(0, 1 + len(BAND), (STEPS, 2)),
         "target": target,
     }
 
@@ -67,7 +70,46 @@ def engine_logits(engine: Engine, inputs: dict[str, np.ndarray], batch: int = 1)
     return {field: np.stack(values) for field, values in logits.items()}
 
 
-def torch_logits(checkpoint: Checkpoint, inputs: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+def composed_logits(engine: Engine, inputs: dict[str, np.ndarray], roots: np.ndarray) -> list[np.ndarray]:
+    """What composing sees of each field: with the band's tendencies told, by the heads laid out for it."""
+    heads, inclined = Heads(engine), engine.inclined(roots)
+    out = heads.part_out(BAND, inclined)
+    condition = engine.condition([[(1, 1.0)], [(2, 1.0)], [(5, 1.0)], [(3, 1.0)], [(2, 1.0)]], BAND)
+    state, found = engine.start(1), [[] for _ in FIELDS]
+    looks = dict(zip(FIELDS[2:], np.moveaxis(inputs["note"], -1, 0), strict=True))
+    looks |= {"advance": inputs["next"][..., 0], "part": inputs["part"]}
+    for step in range(STEPS):
+        told = condition + engine.playing(inputs["levels"][step : step + 1, list(BAND)], BAND, roots)
+        told = told + inclined.before[inputs["slots"][step, :1]]
+        rows = engine.input_rows(*(inputs[name][step] for name in ("previous", "clock", "next", "matched")))
+        state = engine.recur(rows[None], told, state)
+        inner = heads.begin(state.hidden[-1])
+        for i, field in enumerate(FIELDS):
+            seen, chosen = looks[field][step].tolist(), int(inputs["target"][step, i])
+            if field == "part":
+                [row] = heads.part_logits(inner, [seen], [out])
+                heads.incline(inner, [inclined.inner[inputs["slots"][step, 1]]])
+            else:
+                [row] = heads.logits(field, inner, [seen])
+            classes = list(BAND) if field == "part" else list(range(VOCABULARY[field]))
+            found[i].append(summed(row, classes, seen, inputs["levels_after"][step, list(BAND)]))
+            heads.add(inner, field, [chosen])
+            if field == "advance":
+                heads.move(inner, [int(inputs["position_after"][step])])
+    return [np.array(rows) for rows in found]
+
+
+def summed(row: list[float], classes: list[int], seen: list[int], levels: np.ndarray) -> list[float]:
+    """The logits of ``classes``: what each look adds and, of parts, what each level adds, added up."""
+    looks, of_levels = row[len(classes) :], row[len(classes) + len(seen) :]
+    added = [sum(looks[lag] for lag, look in enumerate(seen) if look == each) for each in classes]
+    level = [of_levels[each] for each in levels.tolist()] if of_levels else [0.0] * len(classes)
+    return [sum(three) for three in zip(row, added, level, strict=False)]
+
+
+def torch_logits(
+    checkpoint: Checkpoint, inputs: dict[str, np.ndarray], roots: np.ndarray | None = None
+) -> dict[str, np.ndarray]:
     torch = pytest.importorskip("torch", reason="the torch module needs the train extra")
     from composer.network import Conditions, Network, StepInputs
 
@@ -78,7 +120,10 @@ def torch_logits(checkpoint: Checkpoint, inputs: dict[str, np.ndarray]) -> dict[
     band = torch.zeros(1, VOCABULARY["part"], dtype=torch.bool)
     band[0, list(BAND)] = True
     with torch.no_grad():
-        logits, _ = network(StepInputs(**tensors), Conditions(torch.tensor([[1, 2, 5, 3, 2]]), band), None)
+        roots = np.zeros((1 + len(BAND), TENDENCIES_WIDTH)) if roots is None else roots
+        told, parts = torch.from_numpy(roots[None]).float(), torch.tensor([[VOCABULARY["part"], *BAND]])
+        conditions = Conditions(torch.tensor([[1, 2, 5, 3, 2]]), band, told, parts)
+        logits, _ = network(StepInputs(**tensors), conditions, None)
     return {field: logits[field].numpy() for field in FIELDS}
 
 
@@ -89,6 +134,20 @@ def test_numpy_and_torch_agree_on_every_logit() -> None:
         known = np.isfinite(theirs[field])
         assert known.any()
         np.testing.assert_allclose(mine[field][known], theirs[field][known], atol=1e-4)
+
+
+def test_numpy_and_torch_agree_where_tendencies_are_told() -> None:
+    checkpoint, inputs = tiny_checkpoint(), random_inputs(np.random.default_rng(8))
+    shares = {part: np.random.default_rng(part).random(TENDENCIES_WIDTH) for part in BAND[1:]}
+    roots = roots_of(shares, BAND)
+    mine = composed_logits(Engine(checkpoint, exact=False), inputs, roots)
+    theirs, untold = torch_logits(checkpoint, inputs, roots), torch_logits(checkpoint, inputs)
+    for field, found in zip(FIELDS, mine, strict=True):
+        classes = list(BAND) if field == "part" else list(range(VOCABULARY[field]))
+        resting = np.isneginf(theirs[field][:, 0, classes])
+        wanted, without = (each[field][:, 0, classes][~resting] for each in (theirs, untold))
+        np.testing.assert_allclose(found[~resting], wanted, atol=1e-4)
+        assert np.abs(wanted - without).max() > 0.1
 
 
 def test_a_song_in_a_batch_has_the_same_bits_as_alone() -> None:
@@ -119,7 +178,8 @@ def test_rounding_to_grids_moves_logits_little() -> None:
 
 def test_the_heads_laid_out_for_composing_say_what_the_engine_says() -> None:
     engine, inputs = Engine(tiny_checkpoint()), random_inputs(np.random.default_rng(6))
-    heads, songs = Heads(engine, BAND), slice(0, 9)
+    heads, songs = Heads(engine), slice(0, 9)
+    out = heads.part_out(BAND, engine.inclined(roots_of({}, BAND)))
     looks = dict(zip(FIELDS[2:], np.moveaxis(inputs["note"], -1, 0), strict=True))
     looks |= {"advance": inputs["next"][..., 0], "part": inputs["part"]}
     hidden = np.random.default_rng(7).integers(1, 256, (9, engine.shape.hidden)).astype(np.uint8)
@@ -128,13 +188,13 @@ def test_the_heads_laid_out_for_composing_say_what_the_engine_says() -> None:
         seen, levels = looks[field][songs], inputs["levels_after"][songs] if field == "part" else None
         before = engine.before_heads(hidden)
         wanted = engine.logits(field, before, target[:, :i], after[:, None] if i else None, seen, levels)
-        for row, told in enumerate(np.array(heads.logits(field, inner, seen.tolist()))):
-            classes = sorted(BAND) if field == "part" else list(range(VOCABULARY[field]))
-            found = told[: len(classes)] + [
-                sum(told[len(classes) + lag] for lag, look in enumerate(seen[row]) if look == each) for each in classes
-            ]
-            if levels is not None:
-                found += told[len(classes) + LAGS + levels[row, classes]]
+        is_part = field == "part"
+        told = (
+            heads.part_logits(inner, seen.tolist(), [out] * 9) if is_part else heads.logits(field, inner, seen.tolist())
+        )
+        classes = list(BAND) if is_part else list(range(VOCABULARY[field]))
+        for row, logits in enumerate(told):
+            found = summed(logits, classes, seen[row].tolist(), inputs["levels_after"][row, list(BAND)])
             np.testing.assert_allclose(found, wanted[row, classes], atol=1e-5)
         heads.add(inner, field, target[:, i].tolist())
         if field == "advance":

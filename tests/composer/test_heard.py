@@ -150,8 +150,8 @@ def test_a_song_rests_where_its_arrangement_rests(seed: int) -> None:
 def habits_row(low: int, high: int, grid: int, scale: int) -> np.ndarray:
     row = np.full(HABITS_WIDTH, -1)
     row[:2] = grid, scale
-    row[2:6] = 128 + 36, 128 + 42, 3, 9
-    row[6:10] = row[10:14] = low, high, 3, 9
+    row[2:7] = 128 + 36, 128 + 42, 3, 9, 4
+    row[7:12] = row[12:17] = low, high, 3, 9, 1
     return row
 
 
@@ -250,3 +250,21 @@ def test_an_asked_key_takes_a_piece_of_its_mode_whose_scale_binds() -> None:
         assert drawn == places
     only_major = checkpoint_of_both({"jazz": [c_major]})
     assert draw_lineup(only_major.lineups, "jazz", jazz, None, np.random.default_rng(0), [], "minor") == 0
+
+
+def test_a_part_holds_as_many_notes_as_in_the_piece_and_no_more_than_its_instrument_can() -> None:
+    row = habits_row(48, 72, 1, 0xFFF)
+    row[11], row[16] = 3, 9  # the guitar's, the bass's
+    habits = heard_habits(BAND, BAND, row, NO_SHARES, 0, in_scale=True)
+    assert habits.voices == {**free_habits(BAND).voices, GUITAR: 3}
+    row[11] = -1  # not told by an older checkpoint
+    assert heard_habits(BAND, BAND, row, NO_SHARES, 0, in_scale=True).voices == free_habits(BAND).voices
+
+
+def test_the_quietest_velocity_is_a_habit_only_where_it_was_heard() -> None:
+    shares, row = NO_SHARES.copy(), habits_row(48, 72, 1, 0xFFF)
+    row[9] = 0  # the guitar's quietest
+    shares[BAND.index(GUITAR)][COLUMNS["velocity"]][[0, 9]] = 5, 250
+    habits = heard_habits(BAND, BAND, row, shares, 0, in_scale=True)
+    assert np.flatnonzero(habits.velocity[GUITAR]).tolist() == [0, 9]
+    assert not free_habits(BAND).velocity[GUITAR][0]

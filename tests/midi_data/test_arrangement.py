@@ -6,6 +6,7 @@ import numpy as np
 
 from midi_data.arrangement import (
     BUSY_CLASSES,
+    HABITS_A_PART,
     HABITS_WIDTH,
     LEVEL_CLASSES,
     NOT_TOLD,
@@ -57,8 +58,8 @@ def test_habits_are_ranges_scale_and_grid() -> None:
     assert row[0] == sum(1 << tick for tick in (0, 6, 12, 18))
     assert row[1] == 1 << 40 % 12 | 1 << 45 % 12
     assert row[2:4].tolist() == [128 + 36, 128 + 36]
-    assert row[6:10].tolist() == [40, 45, 60 // 8, 75 // 8]
-    assert (row[10:] == -1).all()
+    assert row[7:12].tolist() == [40, 45, 60 // 8, 75 // 8, 1]
+    assert (row[12:] == -1).all()
 
 
 def test_one_slip_among_hundreds_is_no_habit() -> None:
@@ -68,3 +69,23 @@ def test_one_slip_among_hundreds_is_no_habit() -> None:
     slipped = tuple(sorted([*long, Note(3 * BAR + 7, 38, 3, 90)]))
     whole = Song((replace(kick, notes=slipped),), plain.tempos, plain.meters, "", end=20 * BAR)
     assert habits_of(encode(whole))[0] == habits_of(encode(plain))[0]
+
+
+def voices_of(*notes: Note) -> int:
+    events = encode(Song((Track(16, is_drum=False, notes=tuple(sorted(notes))),), end=8 * BAR))
+    return int(habits_of(events)[2 + HABITS_A_PART - 1])
+
+
+def test_voices_are_the_notes_a_part_holds_at_once_but_for_hands_that_let_go_late() -> None:
+    assert voices_of(Note(0, 60, 24, 80), Note(24, 62, 24, 80)) == 1
+    assert voices_of(Note(0, 60, 24, 80), Note(22, 62, 24, 80)) == 1
+    assert voices_of(Note(0, 60, 24, 80), Note(20, 62, 24, 80)) == 2
+    assert voices_of(*(Note(0, pitch, 1, 80) for pitch in (60, 64, 67))) == 3
+    assert voices_of(Note(0, 48, 96, 80), *(Note(12 * n, 60 + n, 12, 80) for n in range(8))) == 2
+
+
+def test_one_full_hand_among_hundreds_is_no_habit() -> None:
+    tune = [Note(6 * n, 60 + n % 5, 6, 80) for n in range(120)]
+    assert voices_of(*tune) == 1
+    assert voices_of(*tune, Note(0, 80, 6, 80)) == 1
+    assert voices_of(*tune, *(Note(24 * n, 80, 6, 80) for n in range(8))) == 2

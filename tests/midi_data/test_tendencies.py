@@ -1,5 +1,7 @@
 """How often the parts of a piece do what."""
 
+from dataclasses import replace
+
 import numpy as np
 
 from midi_data.events import DURATIONS, EventSequence, encode
@@ -9,13 +11,16 @@ from midi_data.tendencies import (
     FULL,
     KINDS,
     PACE_BINS,
+    REGISTER_SEMITONES,
     TENDENCIES_WIDTH,
     gap_bin,
     pace_bin,
     pace_of,
+    place_bin,
     step_bin,
     tendencies_of,
     tone_bin,
+    transposed_tendencies,
 )
 
 BAR = 4 * TICKS_PER_QUARTER
@@ -74,3 +79,23 @@ def test_a_pace_is_how_the_band_moves_on() -> None:
     at_once, eighth = pace[pace_bin(np.array([0, 12]))] / FULL
     assert abs(at_once - 8 / 23) < 0.01
     assert abs(eighth - 15 / 23) < 0.01
+
+
+def test_places_are_of_the_bar_and_of_drums_voice_by_voice() -> None:
+    drums, bass = tendencies_of(events())
+    for beat in range(4):
+        assert abs(share(bass, "place", 8 * beat) - 0.25) < 0.01
+    kick, hat = (int(tone_bin(np.array(128 + key))) for key in (36, 42))
+    for sixteenth in (0, 4, 8, 12):
+        assert abs(share(drums, "place", 16 * kick + sixteenth) - 1 / 8) < 0.01
+        assert abs(share(drums, "place", 16 * hat + sixteenth + 2) - 1 / 8) < 0.01
+    # A stroke a little early belongs to the sixteenth after it.
+    assert int(place_bin(np.array(22), np.array(128 + 36))) == 16 * kick + 4
+
+
+def test_transposed_shares_are_those_of_the_transposed_piece_but_for_the_drums() -> None:
+    song = events()
+    up = replace(song, pitch=np.where(song.pitch < 128, song.pitch + REGISTER_SEMITONES, song.pitch))
+    moved = transposed_tendencies(tendencies_of(song).astype(np.float64), song.band, REGISTER_SEMITONES)
+    assert np.array_equal(moved, tendencies_of(up))
+    assert not np.array_equal(tendencies_of(song)[1], tendencies_of(up)[1])

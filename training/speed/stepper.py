@@ -18,7 +18,8 @@ from composer.checkpoint import Checkpoint
 from composer.network import Conditions, Network, State, StepInputs
 from composer.sampling import parameters_for
 from composer.shapes import CLOCK, CONDITIONS, LOOKS, NetworkShape
-from midi_data.events import FIELDS, VOCABULARY
+from midi_data.events import FIELDS, PART_LIMIT, VOCABULARY
+from midi_data.tendencies import TENDENCIES_WIDTH
 from training.speed.figures import Figure, Runs, not_measured, rate, times
 
 EAGER_STEPS = 60
@@ -34,7 +35,10 @@ class Stepper:
         self._inputs = _inputs(network.shape, batch).to(device)
         band = torch.zeros(batch, VOCABULARY["part"], dtype=torch.bool)
         band[:, :BAND_SIZE] = True
-        self._conditions = Conditions(torch.zeros(batch, len(CONDITIONS), dtype=torch.int64), band).to(device)
+        labels = torch.zeros(batch, len(CONDITIONS), dtype=torch.int64)
+        slots = 1 + PART_LIMIT
+        told, parts = torch.zeros(batch, slots, TENDENCIES_WIDTH), torch.full((batch, slots), VOCABULARY["part"])
+        self._conditions = Conditions(labels, band, told, parts).to(device)
         self._state: State | None = None
         self._temperature = parameters_for(0.5).temperature
 
@@ -62,7 +66,8 @@ def _inputs(shape: NetworkShape, batch: int) -> StepInputs:
     lags = len(shape.lags)
     tails = {
         "previous": (len(FIELDS),), "clock": (len(CLOCK),), "position_after": (), "next": (lags, len(LOOKS["next"])),
-        "part": (lags,), "note": (lags + 1, len(LOOKS["note"])), "matched": (lags,), "target": (len(FIELDS),),
+        "part": (lags,), "note": (lags + 1, len(LOOKS["note"])), "matched": (lags,), "slots": (2,),
+        "target": (len(FIELDS),),
     }  # fmt: skip
     wanted = [field.name for field in dataclasses.fields(StepInputs)]
     # What says something of every part of the band (its level in the bar) is as wide as there are parts.
