@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,7 +25,8 @@ from composer.leaning import Leaning
 from composer.plan import Plan
 from composer.returning import Returned
 from composer.sampling import RETURNING, SamplingParameters, parameters_for
-from composer.writer import SongWriter
+from composer.shares import Written, compose_shared
+from composer.writer import SongWriter, song_of
 from midi_data.arrangement import LEVEL_CLASSES
 from midi_data.events import FIELDS, VOCABULARY
 from midi_data.form import level_of
@@ -48,13 +50,23 @@ class Band:
         tables = {field: checkpoint.weights[f"tables.{field}.weight"] for field in FIELDS}
         self._spaces = {field: Space.of(table[:-1].astype(np.float64)) for field, table in tables.items()}
 
-    def compose(self, plans: Sequence[Plan], on_progress: OnProgress | None = None) -> list[Song]:
-        """The songs of ``plans``, in order. ``on_progress`` hears 0 … 1 of the whole batch."""
+    def compose(
+        self, plans: Sequence[Plan], on_progress: OnProgress | None = None, *, processes: int = 1
+    ) -> list[Song]:
+        """The songs of ``plans``, in order. ``on_progress`` hears 0 … 1 of the whole batch.
+
+        ``processes``: share them out among so many, where there are enough (``composer.shares``).
+        """
+        here = partial(self._compose, on_progress=on_progress)
         # A step's products are small: threads would wait for one another, for long where the machine is busy.
         with threadpool_limits(1, user_api="blas"):
-            return self._compose(plans, on_progress)
+            written = compose_shared(plans, processes, self._compose, here)
+        return [
+            song_of(notes, plan.band, plan.meter, plan.bars, plan.tempo_bpm, plan.title)
+            for notes, plan in zip(written, plans, strict=True)
+        ]
 
-    def _compose(self, plans: Sequence[Plan], on_progress: OnProgress | None) -> list[Song]:
+    def _compose(self, plans: Sequence[Plan], on_progress: OnProgress | None = None) -> list[Written]:
         heads = Heads(self.engine)
         desks = [self._desk(plan, heads) for plan in plans]
         state = self.engine.start(len(desks))
@@ -69,7 +81,7 @@ class Band:
             steps += 1
             if on_progress and steps % STEPS_BETWEEN_REPORTS == 0:
                 on_progress(sum(desk.writer.progress for desk in desks) / len(desks))
-        return [desk.writer.song(desk.plan.tempo_bpm, desk.plan.title) for desk in desks]
+        return [desk.writer.written for desk in desks]
 
     def _desk(self, plan: Plan, heads: Heads) -> _Desk:
         engine, roots = self.engine, roots_of(plan.tendencies, plan.band)

@@ -21,6 +21,7 @@ from composer.registry import own_checkpoint
 from composer.render import RenderedFiles, render
 from composer.rendition import PartFacts, Rendition, Timings
 from composer.request import ComposeRequest, Format
+from composer.shares import usual_processes
 from midi_data.events import encode
 from midi_data.heard_key import heard_key
 from midi_data.song import Song
@@ -94,7 +95,8 @@ def _composed(bands: Sequence[Band], plans: Sequence[Plan], progress: OnStage | 
             if progress:
                 progress("composing", (done + share * count) / len(plans))
 
-        songs |= zip(mine, band.compose([plans[number] for number in mine], tell), strict=True)
+        played = band.compose([plans[number] for number in mine], tell, processes=usual_processes())
+        songs |= zip(mine, played, strict=True)
     return [songs[number] for number in range(len(plans))]
 
 

@@ -6,10 +6,11 @@ Knows the grammar of events and the bar clock; the network's arithmetic and the 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from itertools import chain
+from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from composer.constraints import JUST_STRUCK_TICKS, Classes, Rules, Standing, stolen
 from composer.habits import Habits, free_habits
@@ -26,8 +27,7 @@ _NOTE_FIELDS = {"pitch": 0, "duration": 1, "velocity": 2}
 _BITS = [1 << lag for lag in range(len(LAGS))]
 
 
-@dataclass(slots=True)
-class _Written:
+class _Written(NamedTuple):
     onset: int
     part: int
     pitch: int
@@ -230,17 +230,23 @@ class SongWriter:
         if self._forced:
             self._forced.pop()
 
-    def song(self, tempo_bpm: float, title: str) -> Song:
-        """The song written, its notes cut where the same string is struck again or the part runs out of voices."""
-        notes: dict[int, list[Note]] = {part: [] for part in self.band}
-        for part in self.band:
-            notes[part] = played([w for w in self._written if w.part == part], part, self.end)
-        tracks = tuple(
-            Track(part_instrument(part)[0], part_instrument(part)[1], tuple(notes[part]), part_name(part, self.band))
-            for part in self.band
-            if notes[part]
-        )
-        return Song(tracks, (Tempo(0, tempo_bpm),), (self.meter,), title, end=self.end)
+    @property
+    def written(self) -> NDArray[np.int32]:
+        """(N, 5): onset, part, pitch, duration, velocity of the notes written so far, in order."""
+        return np.array(self._written, dtype=np.int32).reshape(-1, 5)
+
+
+def song_of(
+    written: NDArray[np.int32], band: Sequence[int], meter: Meter, bars: int, tempo_bpm: float, title: str
+) -> Song:
+    """The song written, its notes cut where the same string is struck again or the part runs out of voices."""
+    band, end = sorted(band), bars * meter.bar_ticks
+    events = [_Written(*row) for row in written.tolist()]
+    notes = {part: played([each for each in events if each.part == part], part, end) for part in band}
+    tracks = tuple(
+        Track(*part_instrument(part), tuple(notes[part]), part_name(part, band)) for part in band if notes[part]
+    )
+    return Song(tracks, (Tempo(0, tempo_bpm),), (meter,), title, end=end)
 
 
 def played(written: Sequence[_Written], part: int, end: int) -> list[Note]:

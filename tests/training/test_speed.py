@@ -1,6 +1,8 @@
 """What is measured is what is done, and a figure that cannot be taken says why. Tiny networks: no speeds are judged."""
 
 import json
+import subprocess
+import sys
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -12,6 +14,7 @@ from typer.testing import CliRunner
 torch = pytest.importorskip("torch")
 
 from bot.cli.benchmark import app  # noqa: E402
+from composer import shares  # noqa: E402
 from composer.checkpoint import save_checkpoint  # noqa: E402
 from composer.compose import Band  # noqa: E402
 from composer.engine import Engine  # noqa: E402
@@ -111,6 +114,22 @@ def test_a_function_within_another_counts_once() -> None:
     watch.around("outer", inner)()
     assert watch.seconds["inner"] == 0.0
     assert watch.seconds["outer"] > 0.0
+
+
+def test_a_batch_is_measured_as_a_worker_composes_it_and_in_one_process(
+    band: Band, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OMP_NUM_THREADS", "2")
+    monkeypatch.setattr(shares, "_may_fork", lambda: True)
+    figures = {figure.name: figure for figure in batch_figures(band, replace(QUICK, batches=(1, 4)))}
+    assert (figures["batch_4"].note, figures["batch_4_one_process"].note) == ("in 2 processes", "in one process")
+    assert figures["batch_1"].note == "in one process"
+
+
+def test_the_work_of_processes_that_were_started_counts() -> None:
+    busy = "import time\nwhile time.process_time() < 0.3: pass"
+    [run] = times(lambda: subprocess.run([sys.executable, "-c", busy], check=True), 1, warm_up=0)
+    assert run.cpu >= 0.3
 
 
 def test_batches_and_growth_have_a_figure_for_every_point(band: Band) -> None:

@@ -6,6 +6,7 @@ Everything goes through ``composer.compose.Band``, which does the same for peopl
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from statistics import median
 from typing import Any
 
@@ -16,6 +17,7 @@ from composer.checkpoint import Checkpoint
 from composer.compose import Band
 from composer.plan import Plan
 from composer.shapes import LOOKS, NetworkShape
+from composer.shares import shared_out, usual_processes
 from midi_data.arrangement import LEVEL_CLASSES
 from midi_data.events import FIELDS, PART_LIMIT, VOCABULARY
 from midi_data.song import Song
@@ -89,15 +91,22 @@ def part_figures(band: Band, plan: Plan, notes: int, runs: int) -> list[Figure]:
 
 
 def batch_figures(band: Band, extent: Extent) -> list[Figure]:
-    """Notes a second of several songs side by side, and against one song."""
+    """Notes a second of several songs side by side as a worker composes them, in one process, and against one song."""
     figures = []
+    cores = usual_processes()
     for batch in extent.batches:
         wanted = plans(band.checkpoint, extent.short_seconds, batch)
         notes = sum(song.note_count for song in band.compose(wanted))
-        seconds = times(lambda wanted=wanted: band.compose(wanted), extent.runs, warm_up=0)  # type: ignore[misc]
-        figures.append(rate(f"batch_{batch}", f"{batch} songs side by side", "notes/s", notes, seconds))
+        for processes in sorted({1, len(shared_out(wanted, cores))}, reverse=True):
+            work = partial(band.compose, wanted, processes=processes)
+            alone = "_one_process" * (processes == 1 and len(shared_out(wanted, cores)) > 1)
+            told = f"in {processes} processes" if processes > 1 else "in one process"
+            seconds = times(work, extent.runs, warm_up=0)
+            figures.append(
+                rate(f"batch_{batch}{alone}", f"{batch} songs side by side", "notes/s", notes, seconds, told)
+            )
     against = [
-        ratio(f"{each.name}_against_{extent.batches[0]}", f"  {each.label}, against 1", each, figures[0])
+        ratio(f"{each.name}_against_{extent.batches[0]}", f"  {each.label}, against 1", each, figures[0], each.note)
         for each in figures[1:]
     ]
     return [*figures, *against]
