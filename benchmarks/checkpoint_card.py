@@ -23,7 +23,7 @@ INTRODUCTION = """\
 
 `composer/checkpoints/{file}`: {megabytes:.1f} MB in half precision, {parameters:.1f} million parameters.
 It learned from {notes:.1f} million notes (a piece that came up twice counts twice, transposed anew each time) on two
-CPU cores, by the recipe `training/recipes/{recipe}.toml`, in nine legs that [experiments.md](experiments.md) tells.
+CPU cores, by the recipe `training/recipes/{recipe}.toml`, in ten legs that [experiments.md](experiments.md) tells.
 Made again in one with
 
     riffbird train --midi CORPORA --recipe training/recipes/{recipe}.toml --minutes 480

@@ -1,6 +1,7 @@
 """A genre more for a finished checkpoint: it is learned, the others stay, and all of it is told. Tiny networks."""
 
 import math
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -133,7 +134,8 @@ def test_each_validation_leaves_a_song_a_picture_and_a_curve_and_the_end_a_page(
     page = (folder / "report.html").read_text(encoding="utf-8")
     for words in ("Nats a note", "CC0-1.0", "velocity", "Distance to the corpus", "seed 1000", "data:image/png;base64"):
         assert words in page
-    assert "http" not in page.replace("http-equiv", "")
+    told = re.sub(r"base64,[\w+/=]+", "", page)  # a picture's bytes spell anything now and then
+    assert "http" not in told.replace("http-equiv", "")
     heard = listener.reports[-1].heard
     assert heard.midi.exists()
     assert heard.picture.exists()
@@ -164,7 +166,7 @@ def test_old_genres_are_held_within_the_limit_however_fast_the_new_one_is_learne
     made = load_checkpoint(run_training(replace(order, updates=24), listener))
     changes = [report.old_change for report in listener.reports if isinstance(report, TuningReport)]
     assert made.header.recipe["old_genres_change"] <= 0.022
-    assert max(changes) > 0  # it did move
+    assert max(abs(change) for change in changes) > 0.01  # it did move, for the better or the worse
     assert not weights_near(base, made, "layers.0.weight_hh_l0")
     assert weights_near(base, made, "condition_tables.genre.weight")
     assert set(made.header.valid) == {"dub"}  # what was not measured is not told
