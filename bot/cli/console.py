@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import json
 import sys
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from rich.progress import Progress
+
+SECONDS_BETWEEN_DRAWINGS = 0.1
 
 
 def say(text: str = "") -> None:
@@ -46,13 +49,26 @@ def format_cell(cell: object) -> str:
 
 @contextmanager
 def progress_bar() -> Iterator[Progress | None]:
-    """A progress display on stderr where that is a terminal, else nothing."""
+    """A progress display on stderr where that is a terminal, else nothing.
+
+    It is drawn when it is told something, not by a thread of its own: a process with threads is not forked, and songs
+    are composed by forked processes (``composer.shares``).
+    """
     if not sys.stderr.isatty():
         yield None
         return
     from rich.console import Console
-    from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+    from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
+
+    class Drawn(Progress):
+        drawn = 0.0
+
+        def update(self, task_id: TaskID, **told: Any) -> None:
+            due = time.monotonic() - self.drawn > SECONDS_BETWEEN_DRAWINGS
+            super().update(task_id, refresh=due, **told)
+            if due:
+                self.drawn = time.monotonic()
 
     columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[note]}"), TimeRemainingColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+    with Drawn(*columns, console=Console(stderr=True), transient=True, auto_refresh=False) as bar:
         yield bar
