@@ -73,13 +73,13 @@ each on a quiet machine). What 50 MB less at the peak of a command came from: th
 songs are rendered.
 
 Telling each part's tendencies to the network came after that: a row more to add a step and a product a note, by
-estimate 20 µs. A batch is shared out among as many processes as there are cores since then (`composer/shares.py`): of 16 songs a
-note every 222 µs instead of every 378, in one run.
+estimate 20 µs. A batch is shared out among as many processes as there are cores since then (`composer/shares.py`): of
+16 songs a note every 222 µs instead of every 378, in one run.
 
 Machines are shared. The figures above are of one run. Three runs in one evening, of the checkpoint and the code before,
 met 9, 4 and 5 of 12 marks: a note 464, 521 and 677 µs, a song of 45 s 86, 71 and 48 × real time, against nn.LSTM 16.7,
-9.7 and 11.8 × (which itself ran 129, 199 and 125 notes a second), synthesis 92, 72 and 80 ×, video 19.2, 13.8 and 13.9 ×,
-a warm request 4.4, 5.5 and 5.7 s, cold 1.3, 1.3 and 1.9 s, batch of 16 in one process 1.61, 1.58 and 1.85 ×.
+9.7 and 11.8 × (which itself ran 129, 199 and 125 notes a second), synthesis 92, 72 and 80 ×, video 19.2, 13.8 and
+13.9 ×, a warm request 4.4, 5.5 and 5.7 s, cold 1.3, 1.3 and 1.9 s, batch of 16 in one process 1.61, 1.58 and 1.85 ×.
 """
 
 LOST = """\
