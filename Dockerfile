@@ -2,8 +2,10 @@
 FROM python:3.12-slim AS build
 ARG EXTRAS=serve,bot,matrix,fast
 WORKDIR /src
+# The inner loop of composing is compiled.
+RUN apt-get update && apt-get install --yes --no-install-recommends gcc libc6-dev && rm -rf /var/lib/apt/lists/*
 RUN python -m venv /opt/riffbird
-COPY pyproject.toml README.md ./
+COPY pyproject.toml setup.py README.md ./
 COPY bot bot
 COPY composer composer
 COPY midi_data midi_data

@@ -8,17 +8,21 @@ TWEET := Dancing robots /compose /g heavy-metal /t 160 /r 0.2
 
 .PHONY: song serve test test-slow check clean
 
-$(VENV)/core: pyproject.toml
+# Compiled into the package where a C compiler is at hand (setup.py).
+INNER_LOOP := $(patsubst %,composer/%.py,amounts choosing constraints desk leaning returning writer) midi_data/lookback.py
+
+$(VENV)/core: pyproject.toml setup.py $(INNER_LOOP)
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --editable '.[fast]'
 	touch $@
 
-$(VENV)/serve: $(VENV)/core
-	$(BIN)/python -m pip install --quiet --editable '.[serve,fast]'
+# What core has compiled stays as it is.
+$(VENV)/serve: pyproject.toml | $(VENV)/core
+	RIFFBIRD_COMPILED=0 $(BIN)/python -m pip install --quiet --editable '.[serve,fast]'
 	touch $@
 
-$(VENV)/dev: $(VENV)/core
-	$(BIN)/python -m pip install --quiet --editable '.[dev]'
+$(VENV)/dev: pyproject.toml | $(VENV)/core
+	RIFFBIRD_COMPILED=0 $(BIN)/python -m pip install --quiet --editable '.[dev]'
 	touch $@
 
 song: $(VENV)/core

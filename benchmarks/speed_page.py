@@ -31,7 +31,10 @@ python benchmarks/speed_page.py --measure    # all of it, and this page written 
 Every figure is the median of five runs after a warm-up, with the lowest and the highest beside it. Beside the clock's
 figure stands the same *by processor time*: on a machine that others use too, the clock tells how many they are.
 
-`pip install 'riffbird[fast]'` (onnxruntime) halves a note's time; the songs are the same without it. Torch
+`pip install 'riffbird[fast]'` (onnxruntime) halves a note's time; the songs are the same without it. Where a C compiler
+and Python's headers are at hand, installing compiles the inner loop too (mypyc, `setup.py`: rules, choices, lookback
+and writing, plain typed Python all of it). A source that was changed since is imported as it is, and all others with it
+(`midi_data/compiled.py`); `RIFFBIRD_COMPILED=0` does the same. Torch
 (`pip install 'riffbird[train]'`) is needed for the network's own module beside ours, `transformers`
 (`pip install 'riffbird[benchmark]'`) for the transformer; without them those rows say so.
 """

@@ -2,3 +2,5 @@
 
 Knows neither Redis nor tweets nor accounts.
 """
+
+import midi_data  # noqa: F401  it says whether compiled modules of this package may be used

@@ -28,10 +28,11 @@ class Amounts:
         before = np.concatenate([np.zeros((1, len(band))), notes.cumsum(axis=0)])
         self._bar_ticks = bar_ticks
         self._own = {part: place for place, part in enumerate(band) if told[place]}
-        self._before, self._notes = before.tolist(), notes.tolist()
+        self._before: list[list[float]] = before.tolist()
+        self._notes: list[list[float]] = notes.tolist()
         self._played = [0] * len(band)
 
-    def lean(self, classes: Sequence[int], logits: list[float], tick: int, bar: int) -> None:
+    def lean(self, classes: list[int], logits: list[float], tick: int, bar: int) -> None:
         """Add to the ``logits`` of the parts that may play at ``tick``, in ``bar``."""
         into = (tick % self._bar_ticks) / self._bar_ticks
         before, notes = self._before[bar], self._notes[bar]

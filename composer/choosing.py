@@ -7,7 +7,6 @@ functions of ``composer.sampling``.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -31,8 +30,8 @@ class Space:
 
 
 def choose(
-    logits: Sequence[float],
-    classes: Sequence[int],
+    logits: list[float],
+    classes: list[int],
     how: SamplingParameters,
     sampling: Sampling,
     generator: np.random.Generator,
@@ -41,8 +40,9 @@ def choose(
     """One of ``classes``, whose ``logits`` are as many, in the space asked for. Raises ``ValueError`` for none."""
     if not classes:
         raise ValueError("at least one class is allowed")
-    top, cooling, exp = max(logits), 1.0 / how.temperature, math.exp
-    weights = [exp((logit - top) * cooling) for logit in logits]
+    top: float = max(logits)
+    cooling = 1.0 / how.temperature
+    weights = [math.exp((logit - top) * cooling) for logit in logits]
     kept = _nucleus(weights, how.kept) if how.truncation == "top_p" else _truncated(weights, how)
     drawn = _draw(weights, kept, generator.random())
     reach = how.tau * space.distance
@@ -58,7 +58,7 @@ def _nucleus(weights: list[float], share: float) -> list[int]:
     """Places of the likeliest weights that together reach ``share`` of all, rising (``sampling.top_p``)."""
     if share >= 1:
         return [i for i, weight in enumerate(weights) if weight > 0]
-    total = sum(weights)
+    total: float = sum(weights, 0.0)
     wanted, reached = share * total, 0.0
     if wanted <= 1:  # the likeliest, whose weight is 1, is enough
         return [weights.index(1.0)]
@@ -87,7 +87,7 @@ def _draw(weights: list[float], kept: list[int], uniform: float) -> int:
     """One place of ``kept`` by a number in [0, 1) (``sampling.draw``)."""
     if len(kept) == 1:
         return kept[0]
-    left = uniform * sum([weights[i] for i in kept])
+    left: float = uniform * sum([weights[i] for i in kept], 0.0)
     for i in kept:
         left -= weights[i]
         if left < 0:

@@ -10,7 +10,6 @@ import math
 from bisect import bisect_right
 from collections.abc import Collection, Mapping, Sequence
 from types import MappingProxyType
-from typing import NamedTuple
 
 import numpy as np
 
@@ -18,14 +17,14 @@ from composer.habits import Habits
 from midi_data.events import DURATIONS, END, WAIT, WAIT_TICKS, part_instrument
 from midi_data.general_midi import usual_polyphony
 
-Classes = Sequence[int]
+Classes = list[int]
 """The classes that may come next, rising."""
 
 JUST_STRUCK_TICKS = 3
 """A string that began to sound so shortly ago is not struck again, nor does a player find another hand."""
 
 
-class Standing(NamedTuple):
+class Standing:
     """Where a song stands before its next event, or within it once the advance is chosen.
 
     ``tick``: of the event before. ``last``: its (part, pitch), ``None`` at a fresh tick. ``note_bar``: bar of the last
@@ -33,11 +32,19 @@ class Standing(NamedTuple):
     ``ringing``: pitches of each pitched part that ring on after it for more than ``arrangement.LET_GO_TICKS``.
     """
 
-    tick: int
-    last: tuple[int, int] | None
-    note_bar: int
-    struck: Mapping[int, Collection[int]]
-    ringing: Mapping[int, Collection[int]] = MappingProxyType({})
+    def __init__(
+        self,
+        tick: int,
+        last: tuple[int, int] | None,
+        note_bar: int,
+        struck: Mapping[int, Collection[int]],
+        ringing: Mapping[int, Collection[int]] = MappingProxyType({}),
+    ) -> None:
+        self.tick = tick
+        self.last = last
+        self.note_bar = note_bar
+        self.struck = struck
+        self.ringing = ringing
 
 
 class Rules:
@@ -48,14 +55,14 @@ class Rules:
         self.end = bar_ticks[-1]
         self._bars = list(bar_ticks)
         self._bar_length = bar_ticks[1] - bar_ticks[0]
-        self._grid = habits.grid.tolist()
+        self._grid: list[bool] = habits.grid.tolist()
         self._pitch: dict[int, list[int]] = {part: np.flatnonzero(habits.pitch[part]).tolist() for part in band}
         self._duration: dict[int, list[int]] = {part: np.flatnonzero(habits.duration[part]).tolist() for part in band}
         self._velocity: dict[int, list[int]] = {part: np.flatnonzero(habits.velocity[part]).tolist() for part in band}
         self._voices = dict(habits.voices)
         self._onward: dict[tuple[int, int, int, bool, bool], list[int]] = {}
 
-    def advances(self, standing: Standing, playing: Sequence[int]) -> Classes:
+    def advances(self, standing: Standing, playing: list[int]) -> Classes:
         """Advances that stay before the end, leave no bar empty, keep to the grid, and at 0 leave room for a note.
 
         ``playing``: the parts of the band that do not rest in the bar of ``standing``, rising.
@@ -72,7 +79,7 @@ class Rules:
             known = self._onward[key] = [*[0] * still, *self._later(tick, limit), *[END] * ending]
         return known
 
-    def _goes_on(self, standing: Standing, playing: Sequence[int]) -> bool:
+    def _goes_on(self, standing: Standing, playing: list[int]) -> bool:
         """Whether a part may still play at the tick of the event before: whether ``parts`` would find one."""
         if standing.last is None:
             return bool(playing)
@@ -106,9 +113,9 @@ class Rules:
         found = [n for n in ahead if grid[(tick + n) % size] or (tick + n) % length == 0]
         return [*found, WAIT] if tick + WAIT_TICKS < limit else found
 
-    def parts(self, standing: Standing, playing: Sequence[int], *, still: bool) -> Classes:
+    def parts(self, standing: Standing, playing: list[int], *, still: bool) -> Classes:
         """Of the parts ``playing`` those with a voice left; at the same tick only those later in the order."""
-        allowed: Classes = [part for part in playing if self._has_voice(standing, part)]
+        allowed = [part for part in playing if self._has_voice(standing, part)]
         if not still or standing.last is None:
             return allowed or playing  # all hands are full: rather another voice than none
         first = standing.last[0]
@@ -145,8 +152,9 @@ class Rules:
         if first > WAIT or not self.may_end(standing):
             return
         beyond = logits[first : END + 1]
-        top = max(beyond)
-        logits[END] = top + math.log(sum([math.exp(each - top) for each in beyond]))
+        top: float = max(beyond)
+        together: float = sum([math.exp(each - top) for each in beyond], 0.0)
+        logits[END] = top + math.log(together)
 
 
 def stolen(sounding: Mapping[int, tuple[int, int]], part: int, onset: int) -> list[int]:

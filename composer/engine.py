@@ -20,10 +20,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from composer.checkpoint import Checkpoint
-from composer.grid import ACTIVATION_BITS, OUT_BITS, ROW_BITS, Curve, Floats, gelu, on_grid, sigmoid
+from composer.curves import ExactCurves, PlainCurves
+from composer.grid import OUT_BITS, ROW_BITS, Floats, on_grid
 from composer.inclined import WEIGHTS, Inclined, incline
 from composer.shapes import CLOCK, CONDITIONS, LEVEL_WEIGHTS, LOOKS
-from composer.whole import REST, WHOLE, WholeProduct
+from composer.whole import REST, WholeProduct
 from midi_data.arrangement import Levels
 from midi_data.events import FIELDS, VOCABULARY, Ints
 
@@ -49,12 +50,13 @@ class Engine:
         self.shape = checkpoint.shape
         self.exact = exact
         self._weights = checkpoint.weights | self._reordered(checkpoint.weights)
-        self._curves = _curves(exact=exact)
+        self._curves = ExactCurves() if exact else PlainCurves()
         rows, self._input_first = self._pack_inputs()
         self._input_rows: NDArray[Any]
         self._input_rows, self._row_step = _in_words(rows) if exact else (rows, np.float32(1))
-        self._recurrent = [self._product(self._recurrent_weights(layer)) for layer in range(self.shape.layers)]
-        self._layer_bias = [self._addend(self._bias(layer)) for layer in range(self.shape.layers)]
+        layers, unit = range(self.shape.layers), self._curves.unit
+        self._recurrent = [self._product(self._recurrent_weights(layer), unit) for layer in layers]
+        self._layer_bias = [self._gates(self._bias(layer)) for layer in layers]
         self._heads_in = self._product(np.concatenate([self._weights[f"heads.{f}.from_hidden.weight"] for f in FIELDS]))
         self.heads = {field: self._pack_head(field) for field in FIELDS}
         self.row_starts = self._row_starts()
@@ -71,12 +73,16 @@ class Engine:
             found[name] = np.concatenate([first, second, output, candidate])
         return found
 
-    def _product(self, weights: Floats) -> Product:
-        """The product of activations (B, in) with a weight matrix (out, in)."""
-        return WholeProduct(weights) if self.exact else _PlainProduct(weights)
+    def _product(self, weights: Floats, unit: float = 1.0) -> Product:
+        """The product of activations (B, in) with a weight matrix (out, in), ``unit`` times as large."""
+        return WholeProduct(weights, unit) if self.exact else _PlainProduct(weights)
 
     def _addend(self, rows: NDArray[np.floating]) -> Floats:
         return np.ascontiguousarray(on_grid(rows, ROW_BITS) if self.exact else rows, dtype=np.float32)
+
+    def _gates(self, rows: NDArray[np.floating]) -> Floats:
+        """What is added before the gates, in the unit that their curves take."""
+        return self._addend(rows) * np.float32(self._curves.unit)
 
     def _bias(self, layer: int) -> Floats:
         bias: Floats = self._weights[f"layers.{layer}.bias_ih_l0"] + self._weights[f"layers.{layer}.bias_hh_l0"]
@@ -112,7 +118,7 @@ class Engine:
         groups["matched"] = np.stack([np.zeros_like(matched), matched], axis=1).reshape(-1, matched.shape[1])
         groups["matches"] = np.zeros((1 << len(self.shape.lags), matched.shape[1]), dtype=np.float32)
         first = dict(zip(groups, np.cumsum([0, *(len(g) for g in groups.values())]).tolist(), strict=False))
-        rows = self._addend(np.concatenate(list(groups.values())) @ weights["layers.0.weight_ih_l0"].T)
+        rows = self._gates(np.concatenate(list(groups.values())) @ weights["layers.0.weight_ih_l0"].T)
         for lag in range(len(self.shape.lags)):  # every combination of matched lags as one row: its bits say which
             own = np.arange(1 << len(self.shape.lags)) >> lag & 1
             rows[first["matches"] :] += rows[first["matched"] + 2 * lag + own]
@@ -183,7 +189,7 @@ class Engine:
             table = self._weights[f"condition_tables.{name}.weight"]
             for row, share in rows:
                 vector = vector + share * table[row].astype(np.float64)
-        return self._addend(self._wide("layers.0.weight_ih_l0") @ vector + self._bias(0))
+        return self._gates(self._wide("layers.0.weight_ih_l0") @ vector + self._bias(0))
 
     def playing(self, levels: Levels, band: Sequence[int], roots: NDArray[np.float64] | None = None) -> Floats:
         """(bars, G): what an arrangement (bars, parts of the band) adds to the first layer's gates, bar by bar.
@@ -194,11 +200,11 @@ class Engine:
         vector = weights @ self._wide("tables.part.weight")[list(band)] @ self._wide("playing_in.weight").T
         if roots is not None:
             vector = vector + weights @ roots[1:] @ self._wide("playing_tendencies_in.weight").T
-        return self._addend(vector @ self._wide("layers.0.weight_ih_l0").T)
+        return self._gates(vector @ self._wide("layers.0.weight_ih_l0").T)
 
     def inclined(self, roots: NDArray[np.float64]) -> Inclined:
         """What the ``roots`` (1 + parts of the band, W) of a song's tendencies add; see ``composer.inclined``."""
-        found = incline(roots, self._weights, self._addend)
+        found = incline(roots, self._weights, self._gates, self._addend)
         if not self.exact:
             return found
         out, bias = on_grid(found.out, OUT_BITS), on_grid(found.bias, ROW_BITS)
@@ -343,52 +349,3 @@ def _for_conditions(name: str) -> bool:
 
 
 Product = Callable[[Hidden], Floats]
-
-
-class _PlainCurves:
-    """The functions themselves, in float32."""
-
-    def gates(self, gates: Floats) -> tuple[Floats, Floats]:
-        """The three gates that open, and the candidate."""
-        three = 3 * gates.shape[-1] // 4
-        return _single(sigmoid, gates[..., :three]), np.tanh(gates[..., three:])
-
-    def cell(self, cell: Floats) -> Floats:
-        """What the cell shows."""
-        return np.tanh(cell)
-
-    def gelu(self, inner: Floats) -> Floats:
-        """A head's curve."""
-        return _single(gelu, inner)
-
-
-def _single(function: Callable[[NDArray[np.float64]], NDArray[np.float64]], values: Floats) -> Floats:
-    return np.asarray(function(values.astype(np.float64)), dtype=np.float32)
-
-
-class _ExactCurves:
-    """The same from tables; ``cell`` in steps of 1 / 127."""
-
-    def __init__(self) -> None:
-        self._sigmoid, self._tanh = Curve(sigmoid, 15), Curve(np.tanh, 15)
-        self._shown, self._gelu = (
-            Curve(lambda values: WHOLE * np.tanh(values), 8),
-            Curve(gelu, ACTIVATION_BITS, np.float64),
-        )
-
-    def gates(self, gates: Floats) -> tuple[Floats, Floats]:
-        """The three gates that open, and the candidate."""
-        three, index = 3 * gates.shape[-1] // 4, Curve.index(gates)
-        return self._sigmoid.at(index[..., :three]), self._tanh.at(index[..., three:])
-
-    def cell(self, cell: Floats) -> Floats:
-        """What the cell shows."""
-        return self._shown(cell)
-
-    def gelu(self, inner: Floats) -> NDArray[np.floating]:
-        """A head's curve."""
-        return self._gelu(inner)
-
-
-def _curves(*, exact: bool) -> _PlainCurves | _ExactCurves:
-    return _ExactCurves() if exact else _PlainCurves()

@@ -26,9 +26,10 @@ OUT_BITS = 16
 """Weights after a head's curve are multiples of 2⁻¹⁶; their products with activations are added up in double precision:
 thousands of them fit."""
 
+TABLE_STEPS = 512
+"""Steps of a curve's table for each whole number."""
 _TABLE_REACH = 16
-_TABLE_STEP_BITS = 9
-_TABLE_HALF = _TABLE_REACH << _TABLE_STEP_BITS
+_TABLE_HALF = _TABLE_REACH * TABLE_STEPS
 
 
 def on_grid(values: NDArray[np.floating], bits: int) -> Floats:
@@ -48,25 +49,26 @@ class Curve:
         function: Callable[[NDArray[np.float64]], NDArray[np.float64]],
         bits: int,
         precision: type[np.floating] = np.float32,
+        *,
+        times: int = 1,
     ) -> None:
-        points = np.arange(-_TABLE_HALF, _TABLE_HALF) / 2.0**_TABLE_STEP_BITS
-        self._table: NDArray[Any] = on_grid(function(points).astype(np.float32), bits).astype(precision)
+        """Values are rounded to multiples of 2^−``bits``, then taken ``times``, a power of two."""
+        points = np.arange(-_TABLE_HALF, _TABLE_HALF) / TABLE_STEPS
+        self._table: NDArray[Any] = (on_grid(function(points).astype(np.float32), bits) * times).astype(precision)
 
     @staticmethod
-    def index(values: Floats) -> NDArray[np.intp]:
-        """Where ``values`` stand in any curve's table, rounded to its step."""
-        steps = values * np.float32(1 << _TABLE_STEP_BITS)
-        steps += _TABLE_HALF + 0.5
-        return steps.astype(np.intp)
+    def place(steps: Floats) -> NDArray[np.intp]:
+        """Where values, given in the table's ``steps``, stand in any curve's table."""
+        return (steps + np.float32(_TABLE_HALF + 0.5)).astype(np.intp)
 
-    def at(self, index: NDArray[np.intp]) -> NDArray[Any]:
-        """The table's value at each ``index``."""
-        found: NDArray[Any] = self._table.take(index, mode="clip")
+    def at(self, place: NDArray[np.intp]) -> NDArray[Any]:
+        """The table's value at each ``place``."""
+        found: NDArray[Any] = self._table.take(place, mode="clip")
         return found
 
     def __call__(self, values: Floats) -> NDArray[Any]:
         """The curve at each of ``values``."""
-        return self.at(self.index(values))
+        return self.at(self.place(values * np.float32(TABLE_STEPS)))
 
 
 def sigmoid(values: NDArray[np.float64]) -> NDArray[np.float64]:

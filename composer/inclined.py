@@ -45,8 +45,10 @@ def roots_of(tendencies: Mapping[int, Wide], band: Sequence[int]) -> Wide:
     return roots
 
 
-def incline(roots: Wide, weights: Mapping[str, Floats], addend: Callable[[Wide], Floats]) -> Inclined:
-    """``roots`` (1 + P, W) through the ``weights``; ``addend`` puts what is only added on its grid."""
+def incline(
+    roots: Wide, weights: Mapping[str, Floats], gates: Callable[[Wide], Floats], addend: Callable[[Wide], Floats]
+) -> Inclined:
+    """``roots`` (1 + P, W) through the ``weights``; ``gates`` and ``addend`` put what is only added on their grids."""
 
     def wide(name: str) -> Wide:
         return weights[name].astype(np.float64)
@@ -55,7 +57,7 @@ def incline(roots: Wide, weights: Mapping[str, Floats], addend: Callable[[Wide],
     parts = roots[1:] @ wide("part_tendencies.weight").T  # (P, E)
     to_table = wide("heads.part.to_table.weight")
     return Inclined(
-        addend(roots @ wide("tendencies_in.weight").T @ wide("layers.0.weight_ih_l0").T),
+        gates(roots @ wide("tendencies_in.weight").T @ wide("layers.0.weight_ih_l0").T),
         addend(roots @ heads.T),
         (parts @ to_table).T,
         parts @ wide("heads.part.to_table.bias"),

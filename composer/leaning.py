@@ -7,6 +7,7 @@ tendency, and the log of their ratio is added to the logits. On course that is 0
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -41,19 +42,16 @@ STRENGTHS = (1.0, 0.6, 0.2, 0.0)
 PACE_STRENGTH = 2.0
 """How much more strongly the band's pace leans: what a network falls into is to play everything at once."""
 _ALL_PITCHES = np.arange(VOCABULARY["pitch"])
-_TONES, _REGISTERS = tone_bin(_ALL_PITCHES).tolist(), register_bin(_ALL_PITCHES).tolist()
-_STEPS = step_bin(np.append(_ALL_PITCHES, -_ALL_PITCHES[:0:-1])).tolist()
+_TONES: list[int] = tone_bin(_ALL_PITCHES).tolist()
+_REGISTERS: list[int] = register_bin(_ALL_PITCHES).tolist()
+_STEPS: list[int] = step_bin(np.append(_ALL_PITCHES, -_ALL_PITCHES[:0:-1])).tolist()
 """Bins of steps up, then from the end on (negative indices) of steps down."""
 _PACES: list[int] = [*pace_bin(np.append(np.arange(WAIT), WAIT_TICKS)).tolist(), PACE_BINS]
 """Of advances, the wait, and the end, whose bin is the one after the last."""
 _LONGEST_GAP = GAP_EDGES[-1]
 _GAPS: list[int] = gap_bin(np.arange(_LONGEST_GAP + 1)).tolist()
-_LEANT = {kind: columns for kind, columns in COLUMNS.items() if kind != "place"}
+_LEANT = [kind for kind in KINDS if kind != "place"]
 """Where in the bar notes fall is told to the network only: leaning to it was tried and gained nothing."""
-_WIDTH = max(columns.stop for columns in _LEANT.values())
-_KIND_OF_COLUMN = np.repeat(np.arange(len(_LEANT)), [KINDS[kind] for kind in _LEANT])
-_FIRST: dict[str, int] = {kind: columns.start for kind, columns in _LEANT.items()}
-_FIRST_COLUMNS = np.array(list(_FIRST.values()))
 
 
 class Leaning:
@@ -67,22 +65,25 @@ class Leaning:
         self._pace = _Pace(pace)
         self._parts = {part: _Part(row, is_drum=part_instrument(part)[1]) for part, row in tendencies.items()}
 
-    def lean(self, field: str, classes: Sequence[int], logits: list[float], part: int, tick: int, level: int) -> None:
+    def lean(self, field: str, classes: list[int], logits: list[float], part: int, tick: int, level: int) -> None:
         """Add to the ``logits`` of the ``classes`` that may come next in a note's ``field`` at ``tick``.
 
         ``part``: the one chosen, for the fields after it. ``level``: how alike this is to be to what was there before.
         """
         strength = STRENGTHS[level]
-        if strength and field == "advance":
+        if strength == 0:
+            return
+        if field == "advance":
             bonuses = self._pace.for_advances(classes)
-        elif strength and field == "part":
+        elif field == "part":
             bonuses = [self._parts[each].for_onset(tick) if each in self._parts else 0.0 for each in classes]
-        elif strength and part in self._parts:
+        elif part in self._parts:
             own = self._parts[part]
             bonuses = own.for_pitches(classes, tick) if field == "pitch" else own.for_classes(field, classes)
         else:
             return
-        logits[:] = [logit + strength * bonus for logit, bonus in zip(logits, bonuses, strict=True)]
+        for index, bonus in enumerate(bonuses):
+            logits[index] += strength * bonus
 
     def heard(self, tick: int, part: int, pitch: int, duration: int, velocity: int) -> None:
         """Take note of a note."""
@@ -95,11 +96,12 @@ class _Pace:
     """How the band has moved on so far, and the bonus of each bin that it leads to."""
 
     def __init__(self, pace: Row) -> None:
-        self._pace, self._counts = pace, [0] * PACE_BINS
-        self._events, self._tick = 0, 0
+        self._pace: list[float] = pace.tolist()
+        self._counts = [0] * PACE_BINS
+        self._events = self._tick = 0
         self._bonus = [0.0] * (PACE_BINS + 1)
 
-    def for_advances(self, classes: Sequence[int]) -> list[float]:
+    def for_advances(self, classes: list[int]) -> list[float]:
         """Of advances and the wait; the end does not lean."""
         bonus = self._bonus
         return [bonus[_PACES[each]] for each in classes]
@@ -109,21 +111,20 @@ class _Pace:
         self._counts[_PACES[min(tick - self._tick, WAIT)]] += 1
         self._tick = tick
         self._events += 1
-        if self._events % EVENTS_BETWEEN_LOOKS == 0 and self._pace.any():
-            so_far = (np.array(self._counts) + PRIOR * self._pace) / (self._events + PRIOR)
-            self._bonus = [*(PACE_STRENGTH * np.log((self._pace + FLOOR) / (so_far + FLOOR))).tolist(), 0.0]
+        if self._events % EVENTS_BETWEEN_LOOKS == 0:
+            self._bonus = [*bonuses(self._pace, self._counts, PACE_STRENGTH), 0.0]
 
 
 class _Part:
     """One part's counts so far, and the bonus of each bin that they lead to. Lists: a handful of bins are looked up."""
 
     def __init__(self, tendency: Row, *, is_drum: bool) -> None:
-        self._tendency, self._is_drum = tendency[:_WIDTH], is_drum
-        self._told = (np.add.reduceat(self._tendency, _FIRST_COLUMNS) > 0)[_KIND_OF_COLUMN]
-        self._counts = [0] * _WIDTH
+        self._is_drum = is_drum
+        self._tendency: dict[str, list[float]] = {kind: tendency[COLUMNS[kind]].tolist() for kind in _LEANT}
+        self._counts: dict[str, list[int]] = {kind: [0] * KINDS[kind] for kind in _LEANT}
+        self._bonus: dict[str, list[float]] = {kind: [0.0] * KINDS[kind] for kind in _LEANT}
         self._notes = 0
         self._onset = self._pitch = -1
-        self._look()
 
     def for_onset(self, tick: int) -> float:
         """The bonus of an onset of this part at ``tick``, by the gap it would make."""
@@ -131,7 +132,7 @@ class _Part:
             return 0.0
         return self._bonus["gap"][_GAPS[min(tick - self._onset, _LONGEST_GAP)]]
 
-    def for_pitches(self, pitches: Sequence[int], tick: int) -> list[float]:
+    def for_pitches(self, pitches: list[int], tick: int) -> list[float]:
         """By tone and register; for the lowest note of an onset also by the step from the onset before."""
         tones, registers = self._bonus["tone"], self._bonus["register"]
         if self._is_drum or self._onset < 0 or self._onset == tick:
@@ -139,7 +140,7 @@ class _Part:
         steps, before = self._bonus["step"], self._pitch
         return [tones[_TONES[p]] + registers[_REGISTERS[p]] + steps[_STEPS[p - before]] for p in pitches]
 
-    def for_classes(self, field: str, classes: Sequence[int]) -> list[float]:
+    def for_classes(self, field: str, classes: list[int]) -> list[float]:
         """Of lengths and velocities."""
         bonus = self._bonus[field]
         return [bonus[each] for each in classes]
@@ -147,25 +148,31 @@ class _Part:
     def hear(self, tick: int, pitch: int, duration: int, velocity: int) -> None:
         """Count a note; the lowest of an onset also makes a step and a gap."""
         counts = self._counts
-        counts[_FIRST["duration"] + duration] += 1
-        counts[_FIRST["velocity"] + velocity] += 1
-        counts[_FIRST["tone"] + _TONES[pitch]] += 1
-        counts[_FIRST["register"] + _REGISTERS[pitch]] += 1
+        counts["duration"][duration] += 1
+        counts["velocity"][velocity] += 1
+        counts["tone"][_TONES[pitch]] += 1
+        counts["register"][_REGISTERS[pitch]] += 1
         if tick != self._onset:
             if self._onset >= 0:
-                counts[_FIRST["gap"] + _GAPS[min(tick - self._onset, _LONGEST_GAP)]] += 1
-                counts[_FIRST["step"] + _STEPS[pitch - self._pitch]] += not self._is_drum
+                counts["gap"][_GAPS[min(tick - self._onset, _LONGEST_GAP)]] += 1
+                if not self._is_drum:
+                    counts["step"][_STEPS[pitch - self._pitch]] += 1
             self._onset, self._pitch = tick, pitch
         self._notes += 1
         if self._notes % NOTES_BETWEEN_LOOKS == 0:
-            self._look()
+            self._bonus = {kind: bonuses(self._tendency[kind], counts[kind], 1.0) for kind in _LEANT}
 
-    def _look(self) -> None:
-        counts = np.array(self._counts)
-        sums = np.add.reduceat(counts, _FIRST_COLUMNS)[_KIND_OF_COLUMN]
-        so_far = (counts + PRIOR * self._tendency) / (sums + PRIOR)
-        bonus: list[float] = np.where(self._told, np.log((self._tendency + FLOOR) / (so_far + FLOOR)), 0.0).tolist()
-        self._bonus: dict[str, list[float]] = {kind: bonus[columns] for kind, columns in _LEANT.items()}
+
+def bonuses(wanted: list[float], counts: list[int], strength: float) -> list[float]:
+    """Of each bin: the log of its share ``wanted`` over that of ``counts`` so far; 0 where nothing is wanted."""
+    if not any(wanted):
+        return [0.0] * len(wanted)
+    prior, floor, heard = PRIOR, FLOOR, sum(counts) + PRIOR
+    found = []
+    for share, count in zip(wanted, counts, strict=True):
+        so_far = (count + prior * share) / heard
+        found.append(strength * math.log((share + floor) / (so_far + floor)))
+    return found
 
 
 def tendencies_for(

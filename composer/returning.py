@@ -27,23 +27,22 @@ class Returned:
         """``part_forms`` (bars, parts of ``band``): ``midi_data.form``. ``returns``: times ``BACK``."""
         forms = part_forms.astype(np.int64)
         rows = zip(level_of(forms).tolist(), source_of(forms).tolist(), strict=True)
-        self._bars = [dict(zip(band, zip(levels, lags, strict=True), strict=True)) for levels, lags in rows]
+        self._bars: list[dict[int, tuple[int, int]]] = [
+            dict(zip(band, zip(levels, lags, strict=True), strict=True)) for levels, lags in rows
+        ]
         self._backs = [returns * back for back in BACK]
 
     def level(self, bar: int, part: int) -> int:
         """How alike ``part`` is in ``bar`` to what it played before: 0 new … 3 the same."""
-        level: int = self._bars[bar][part][0]
-        return level
+        return self._bars[bar][part][0]
 
-    def lean_note(
-        self, classes: Sequence[int], logits: list[float], looked: Sequence[int], bar: int, part: int
-    ) -> None:
+    def lean_note(self, classes: list[int], logits: list[float], looked: list[int], bar: int, part: int) -> None:
         """Add to the class of a note's field that the source of ``part`` held: one of ``looked``, by lags."""
         level, lag = self._bars[bar][part]
         if level:
             _add(classes, logits, looked[lag], self._backs[level])
 
-    def lean_part(self, classes: Sequence[int], logits: list[float], looked: Sequence[int], bar: int) -> None:
+    def lean_part(self, classes: list[int], logits: list[float], looked: list[int], bar: int) -> None:
         """Add to each part that plays at this place in its own source."""
         parts = self._bars[bar]
         for place in range(len(classes) - 1, -1, -1):
@@ -53,7 +52,7 @@ class Returned:
                 _hold(logits, place, self._backs[level])
 
 
-def _add(classes: Sequence[int], logits: list[float], held: int, bonus: float) -> None:
+def _add(classes: list[int], logits: list[float], held: int, bonus: float) -> None:
     place = bisect_left(classes, held)
     if place < len(classes) and classes[place] == held:
         logits[place] += bonus
@@ -61,11 +60,12 @@ def _add(classes: Sequence[int], logits: list[float], held: int, bonus: float) -
 
 def _hold(logits: list[float], place: int, bonus: float) -> None:
     """Add to the class at ``place`` at the cost of those after it only, which would pass it over."""
-    top = max(logits[place:])
+    top: float = max(logits[place:])
     weights = [math.exp(logit - top) for logit in logits[place:]]
-    before = sum(weights)
+    before: float = sum(weights, 0.0)
     weights[0] *= math.exp(bonus)
-    less = math.log(before / sum(weights))
+    after: float = sum(weights, 0.0)
+    less = math.log(before / after)
     for later in range(place, len(logits)):
         logits[later] += less
     logits[place] += bonus

@@ -28,15 +28,18 @@ _OUTPUTS = ["out"]
 class WholeProduct:
     """``weights`` (out, in), each row in its own steps, for activations in [−1, 1] given as bytes around ``REST``."""
 
-    def __init__(self, weights: Floats, *, runtime: bool = True) -> None:
-        """``runtime``: whether onnxruntime is used where it is installed and its sums are exact."""
+    def __init__(self, weights: Floats, unit: float = 1.0, *, runtime: bool = True) -> None:
+        """``unit``: what a product of 1 is given as, a power of two.
+
+        ``runtime``: whether onnxruntime is used where it is installed and its sums are exact.
+        """
         # A row's step is so large that its sums stay exact in float32 too, rounding included.
         room = 2.0**EXACT_BITS - REST * weights.shape[1]
         sizes = np.abs(weights)
         step = np.maximum(sizes.max(axis=1) / WHOLE, REST * sizes.sum(axis=1, dtype=np.float64) / room)
         step = np.maximum(step, 1e-12).astype(np.float32)
         self.whole = np.ascontiguousarray(np.rint(weights / step[:, None]).astype(np.int8).T)
-        self._scale = step / np.float32(WHOLE)
+        self._scale = np.float32(unit) * (step / np.float32(WHOLE))
         self._session: Any = None
         self._floats = self.whole.astype(np.float32)
         if runtime and find_spec("onnxruntime"):

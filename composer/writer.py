@@ -24,7 +24,6 @@ from midi_data.steps import LAGS, NONE, PART_SHIFT
 NOTHING = tuple(NONE[field] for field in FIELDS)
 Event = tuple[int, ...]
 _NOTE_FIELDS = {"pitch": 0, "duration": 1, "velocity": 2}
-_BITS = [1 << lag for lag in range(len(LAGS))]
 
 
 class _Written(NamedTuple):
@@ -58,21 +57,21 @@ class SongWriter:
         self._hidden = hidden or [frozenset()] * bars
         self.rules = Rules(self.band, habits or free_habits(self.band), self.bar_ticks)
         told = np.zeros((bars, len(self.band)), dtype=np.uint8) if levels is None else levels
-        resting = (told == RESTS).tolist()
+        resting: list[list[bool]] = (told == RESTS).tolist()
         self._playing = [[part for part, rests in zip(self.band, row, strict=True) if not rests] for row in resting]
         self._lookback = Lookback(self.bar_ticks[:-1], far)
-        self._forced = list(forced)[::-1]
+        self._forced: list[Event] = list(forced)[::-1]
         self._previous: Event = NOTHING
         self._matched = 0
-        self._note_bar = -1
+        self._note_bar = self._tick = self.tick = self.bar = self.bar_after = -1
         self._recent: list[tuple[int, int, int]] = []
         self._ends: dict[int, dict[int, int]] = {part: {} for part in self.band if not part_instrument(part)[1]}
         self._last: tuple[int, int] | None = None
         self._begun = False
-        self.following = [NOTHING_NEXT] * len(LAGS)
+        self.following: list[Look] = [NOTHING_NEXT] * len(LAGS)
         self._looks: list[Look] = []
         self.looked: list[int] = []
-        self._written: list[_Written] = []
+        self._written: list[Event] = []  # onset, part, pitch, duration, velocity
         self._let_go_at = -1
         self._stand(0, 0)
         self._event: list[int] = []
@@ -221,8 +220,11 @@ class SongWriter:
         if part in self._ends:
             self._ends[part][pitch] = onset + DURATIONS[duration]
         self._lookback.play(onset, part, pitch, duration, velocity)
-        self._written.append(_Written(onset, part, pitch, duration, velocity))
-        self._matched = sum(bit for bit, look in zip(_BITS, self._looks, strict=False) if look[0] == pitch)
+        self._written.append((onset, part, pitch, duration, velocity))
+        self._matched = 0
+        for lag, look in enumerate(self._looks[: len(LAGS)]):
+            if look[0] == pitch:
+                self._matched += 1 << lag
         self._previous = tuple(self._event)
         self._last, self._begun = (part, pitch), True
         self._note_bar = onset // self._bar_length

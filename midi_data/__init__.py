@@ -2,3 +2,7 @@
 
 Knows no networks, neural or social.
 """
+
+from midi_data.compiled import use_sources_where_changed
+
+use_sources_where_changed()

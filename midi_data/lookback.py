@@ -16,6 +16,7 @@ NOTHING_NOTE = (NONE["pitch"], NONE["duration"], NONE["velocity"])
 NO_PART = NONE["part"]
 
 Look = tuple[int, int, int]
+_NO_NOTES: list[tuple[int, int, Look]] = []
 
 
 class Lookback:
@@ -24,7 +25,7 @@ class Lookback:
     def __init__(self, first_ticks: Sequence[int], far: Sequence[int] | None = None) -> None:
         """``first_ticks``: where each bar begins; ``far``: how many bars its last look goes back (``LAGS[-1]``)."""
         self._first_ticks = list(first_ticks)
-        self._lags = [(*LAGS[:-1], last) for last in far or [LAGS[-1]] * len(self._first_ticks)]
+        self._lags = [[*LAGS[:-1], last] for last in far or [LAGS[-1]] * len(self._first_ticks)]
         self._keys: list[int] = []
         self._rows: list[Look] = []  # onset, part, pitch
         self._at: dict[int, list[tuple[int, int, Look]]] = {}  # by onset: (low bits of the key, part, the note)
@@ -46,7 +47,8 @@ class Lookback:
 
     def following(self, tick: int, last: int) -> list[Look]:
         """Each lag's next (advance, part, pitch), standing at ``tick`` after ``last`` (low bits of a key)."""
-        looks, keys, rows = [], self._keys, self._rows
+        looks: list[Look] = []
+        keys, rows = self._keys, self._rows
         for moved in self._moved(tick):
             found = bisect_right(keys, (moved << ONSET_SHIFT) + last) if moved >= 0 else len(keys)
             if found == len(keys):
@@ -58,10 +60,10 @@ class Lookback:
 
     def part_at(self, tick: int, last: int) -> list[int]:
         """Each lag's part at this tick of the bar; ``last`` is −1 unless the tick is that of the event before."""
-        looks = []
+        looks: list[int] = []
         for moved in self._moved(tick):
             look = NO_PART
-            for low, part, _ in self._at.get(moved, ()):
+            for low, part, _ in self._at.get(moved, _NO_NOTES):
                 if low > last:
                     look = part
                     break
@@ -70,10 +72,10 @@ class Lookback:
 
     def note_at(self, tick: int, part: int, last: int) -> list[Look]:
         """Each lag's (pitch, duration, velocity) of ``part`` at this tick of the bar; then its own last note's."""
-        looks = []
+        looks: list[Look] = []
         for moved in self._moved(tick):
             look = NOTHING_NOTE
-            for low, played, note in self._at.get(moved, ()):
+            for low, played, note in self._at.get(moved, _NO_NOTES):
                 if played == part and low > last:
                     look = note
                     break

@@ -9,7 +9,7 @@ from midi_data.arrangement import NOT_TOLD, RESTS, TYPICAL_NOTES
 from midi_data.events import part_code
 
 BASS, DRUMS = part_code(33, is_drum=False), part_code(0, is_drum=True)
-BAND = (BASS, DRUMS)
+BAND = [BASS, DRUMS]
 BAR = 96
 FIVE_NOTES = 4
 

@@ -95,13 +95,13 @@ def test_a_part_whose_hands_are_full_waits_until_it_lets_go() -> None:
     habits = free_habits((DRUMS, ORGAN))
     rules = Rules((DRUMS, ORGAN), replace(habits, voices={DRUMS: 5, ORGAN: 2}), [0, BAR])
     one, two = ({ORGAN: {60: BAR, **more}} for more in ({}, {64: BAR}))
-    assert list(rules.parts(Standing(12, None, 0, {}, one), (DRUMS, ORGAN), still=False)) == [DRUMS, ORGAN]
-    assert list(rules.parts(Standing(12, None, 0, {}, two), (DRUMS, ORGAN), still=False)) == [DRUMS]
+    assert list(rules.parts(Standing(12, None, 0, {}, one), [DRUMS, ORGAN], still=False)) == [DRUMS, ORGAN]
+    assert list(rules.parts(Standing(12, None, 0, {}, two), [DRUMS, ORGAN], still=False)) == [DRUMS]
     # What was struck just now and rings on is one note, not two.
-    assert list(rules.parts(Standing(12, None, 0, {ORGAN: {60}}, one), (DRUMS, ORGAN), still=False)) == [DRUMS, ORGAN]
-    assert list(rules.parts(Standing(12, None, 0, {ORGAN: {64}}, one), (DRUMS, ORGAN), still=False)) == [DRUMS]
+    assert list(rules.parts(Standing(12, None, 0, {ORGAN: {60}}, one), [DRUMS, ORGAN], still=False)) == [DRUMS, ORGAN]
+    assert list(rules.parts(Standing(12, None, 0, {ORGAN: {64}}, one), [DRUMS, ORGAN], still=False)) == [DRUMS]
     # Where all hands are full, rather another voice than silence.
-    assert list(rules.parts(Standing(12, None, 0, {}, two), (ORGAN,), still=False)) == [ORGAN]
+    assert list(rules.parts(Standing(12, None, 0, {}, two), [ORGAN], still=False)) == [ORGAN]
 
 
 def test_a_song_holds_no_more_notes_at_once_than_its_habits_say() -> None:

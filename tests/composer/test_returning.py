@@ -9,7 +9,7 @@ from midi_data.form import LEVELS, NEW
 from midi_data.steps import LAGS, NONE
 
 ORGAN, BASS, DRUMS = part_code(16, is_drum=False), part_code(33, is_drum=False), part_code(0, is_drum=True)
-BAND = (ORGAN, BASS, DRUMS)
+BAND = [ORGAN, BASS, DRUMS]
 NOBODY = [NONE["part"]] * len(LAGS)
 
 
@@ -58,7 +58,7 @@ def test_a_part_that_returns_is_not_passed_over_and_leaves_room_to_the_new_befor
 def test_another_lag_than_the_source_of_a_part_says_nothing() -> None:
     own = returned((NEW, form(4, 1), NEW))
     logits = [0.0, 0.0]
-    own.lean_part((ORGAN, BASS), logits, [BASS, *NOBODY[1:]], 0)
+    own.lean_part([ORGAN, BASS], logits, [BASS, *NOBODY[1:]], 0)
     assert logits == [0, 0]
 
 

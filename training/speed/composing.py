@@ -26,7 +26,7 @@ from training.speed.parts import GROUPS, Stopwatch, watched
 from training.speed.songs import plans, widened
 
 BATCHES = (1, 4, 16, 64)
-PARTS = {"engine": "the engine's step"} | {name: name for name in (*GROUPS, "rest")}
+PARTS = {"engine": "the engine's step", **{name: name for name in (*GROUPS, "rest")}, "choosing": "rules and choosing"}
 """Part of a note's time → what it is called; the engine's step is recurrent and heads."""
 
 

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from threadpoolctl import threadpool_limits
 
+from midi_data.compiled import is_compiled
 from training.speed.figures import Figure, rate, times
 
 READ_BYTES = 256 * 2**20
@@ -19,13 +20,14 @@ LIBRARIES = ("numpy", "scipy", "onnxruntime", "av", "torch", "transformers")
 
 
 def describe() -> dict[str, Any]:
-    """Processor, cores, load (how many others want them), versions; JSON-ready."""
+    """Processor, cores, load (how many others want them), versions, whether composing is compiled; JSON-ready."""
     return {
         "cpu": _processor(),
         "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
         "load_before": round(os.getloadavg()[0], 2) if hasattr(os, "getloadavg") else None,
         "system": f"{platform.system()} {platform.machine()}",
         "python": platform.python_version(),
+        "compiled": is_compiled(),
         "libraries": {name: found for name in LIBRARIES if (found := _version(name))},
     }
 

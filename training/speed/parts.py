@@ -13,13 +13,11 @@ from typing import Any
 import composer.compose
 from composer.engine import Engine
 from composer.heads import Heads
-from composer.writer import SongWriter
 
 GROUPS: dict[str, tuple[Any, tuple[str, ...]]] = {
     "recurrent": (Engine, ("recur",)),
-    "heads": (Heads, ("begin", "move", "add", "logits")),
-    "sampling": (composer.compose, ("choose",)),
-    "writer": (SongWriter, ("inputs", "looks", "allowed", "forced", "choose", "song")),
+    "heads": (Heads, ("begin", "move", "add", "incline", "logits", "part_logits")),
+    "choosing": (composer.compose, ("inputs_of", "looks_of", "chosen_by")),
 }
 """Part → where its functions are, and which. A function inside another one's time counts once, for the outer."""
 

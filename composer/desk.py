@@ -1,0 +1,123 @@
+"""One song of a batch: its plan, its writer and its generator; each logits in, the class chosen out.
+
+Compiled where a compiler was at hand (``midi_data.compiled``): this is asked five times a note.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+from numpy.typing import NDArray
+
+from composer.amounts import Amounts
+from composer.choosing import Space, choose
+from composer.constraints import Classes
+from composer.heads import PartOut
+from composer.inclined import Inclined
+from composer.leaning import Leaning
+from composer.plan import Plan
+from composer.returning import Returned
+from composer.sampling import RETURNING, SamplingParameters
+from composer.writer import SongWriter
+from midi_data.events import FIELDS, VOCABULARY
+from midi_data.form import level_of
+from midi_data.steps import LAGS
+
+
+class Desk:
+    """See the module's docstring."""
+
+    def __init__(
+        self,
+        plan: Plan,
+        how: SamplingParameters,
+        spaces: Mapping[str, Space],
+        told: NDArray[np.float32],
+        inclined: Inclined,
+        part_out: PartOut,
+    ) -> None:
+        """``told`` (bars, G) is added to the gates bar by bar, and what is ``inclined`` after each part's notes."""
+        self.plan = plan
+        self._form_levels: list[int] = level_of(np.array(plan.form)).tolist()
+        self._hows = [how.times(ratio) for ratio in RETURNING]
+        self._returned = Returned(plan.band, plan.part_forms, plan.returns)
+        self._leaning = Leaning(plan.tendencies, plan.pace)
+        self._amounts = Amounts(plan.band, plan.levels, plan.meter.bar_ticks)
+        self._spaces = spaces
+        self.writer = SongWriter(
+            plan.band, plan.meter, plan.bars, plan.hidden, plan.primer, plan.levels, plan.habits, plan.far
+        )
+        self._generator = np.random.Generator(np.random.PCG64(plan.seed))
+        self.part_out = part_out
+        self._told, self._inclined = told[:, None], inclined
+        self._told_sums: dict[tuple[int, int], NDArray[np.float32]] = {}
+        self._place = {part: place for place, part in enumerate(plan.band)}
+        first = len(plan.band) + len(LAGS)  # the part's logits end with a bonus for each level
+        self._levels = [{p: first + n for p, n in zip(plan.band, row, strict=True)} for row in plan.levels.tolist()]
+
+    @property
+    def told_now(self) -> NDArray[np.float32]:
+        """(1, G): what is told in the bar of the event before, after a note of its part."""
+        bar, slot = self.writer.bar, self._place.get(self.writer.part_before, -1) + 1
+        known = self._told_sums.get((bar, slot))
+        if known is None:
+            known = self._told_sums[bar, slot] = self._told[bar] + self._inclined.before[slot]
+        return known
+
+    @property
+    def inclination(self) -> NDArray[np.float32]:
+        """(3 W,): what the part just chosen tends to, for the heads that follow."""
+        row: NDArray[np.float32] = self._inclined.inner[self._place[self.writer.part] + 1]
+        return row
+
+    def take(self, field: str, logits: list[float]) -> int:
+        """Choose the class of ``field`` and tell it: the primer's while there is one, else a drawn one.
+
+        ``logits`` as in ``Heads.logits``; what the looks add is added here.
+        """
+        writer = self.writer
+        chosen = writer.forced(field)
+        if chosen is None:
+            allowed = writer.allowed(field)
+            own = self._part_logits(logits, allowed) if field == "part" else self._field_logits(field, logits, allowed)
+            bar = writer.bar_after
+            level = self._form_levels[bar] if writer.part < 0 else self._returned.level(bar, writer.part)
+            self._leaning.lean(field, allowed, own, writer.part, writer.tick, level)
+            self._lean_back(field, allowed, own, bar)
+            how = self._hows[level]
+            chosen = choose(own, allowed, how, self.plan.sampling, self._generator, self._spaces[field])
+        writer.choose(chosen)
+        played = writer.note_played if field == FIELDS[-1] else None
+        if played:
+            self._leaning.heard(*played)
+            self._amounts.heard(played[1])
+        return chosen
+
+    def _lean_back(self, field: str, allowed: Classes, logits: list[float], bar: int) -> None:
+        """Add to what the parts' sources held."""
+        writer, returned = self.writer, self._returned
+        if field == "part":
+            self._amounts.lean(allowed, logits, writer.tick, bar)
+            returned.lean_part(allowed, logits, writer.looked, bar)
+        elif field != "advance":
+            returned.lean_note(allowed, logits, writer.looked, bar, writer.part)
+
+    def _field_logits(self, field: str, logits: list[float], allowed: Classes) -> list[float]:
+        """The logits of the classes ``allowed``, each lag's bonus added to the class it held."""
+        classes = VOCABULARY[field]
+        for lag, look in enumerate(self.writer.looked):
+            if look != classes:
+                logits[look] += logits[classes + lag]
+        if field == "advance":
+            self.writer.rules.fold_end(logits, self.writer.standing)
+        return [logits[each] for each in allowed]
+
+    def _part_logits(self, logits: list[float], allowed: Classes) -> list[float]:
+        """The same for the part, its level's bonus added."""
+        place, level = self._place, self._levels[self.writer.bar_after]
+        first = len(place)
+        for lag, look in enumerate(self.writer.looked):
+            if look in place:
+                logits[place[look]] += logits[first + lag]
+        return [logits[place[part]] + logits[level[part]] for part in allowed]
