@@ -147,9 +147,7 @@ def load_checkpoint(path: Path | None = None) -> Checkpoint:
     tendencies = _split_tendencies(path, tensors.pop(TENDENCIES, None), lineups)
     paces = tensors.pop(PACES, np.zeros((len(lineups), PACE_BINS), dtype=np.uint8))
     weights = {name: _finite(path, name, tensor) for name, tensor in tensors.items()}
-    for name, size in expected_shapes(NetworkShape(**header.shape.model_dump())).items():
-        if "tendencies" in name and not any("tendencies" in known for known in tensors):
-            weights[name] = np.zeros(size, dtype=np.float32)  # of older checkpoints: their networks were told none
+    weights |= _untold_tendencies(weights, NetworkShape(**header.shape.model_dump()))
     checkpoint = Checkpoint(
         header, weights, lineups, forms, fars, part_forms, arrangements, habits, tendencies, paces, path
     )
@@ -205,6 +203,15 @@ def _split_tendencies(path: Path, rows: NDArray[Any] | None, lineups: Ints) -> t
     if rows.shape != (sum(parts), TENDENCIES_WIDTH):
         raise CheckpointError(f"{path}: damaged checkpoint, its tendencies have shape {rows.shape}")
     return tuple(np.split(rows.astype(np.uint8), np.cumsum(parts)[:-1])) if parts else ()
+
+
+def _untold_tendencies(weights: dict[str, NDArray[np.float32]], shape: NetworkShape) -> dict[str, NDArray[np.float32]]:
+    """Zeros for the weights that older checkpoints lack: their networks were told no tendencies."""
+    if any("tendencies" in name for name in weights):
+        return {}
+    return {
+        name: np.zeros(size, dtype=np.float32) for name, size in expected_shapes(shape).items() if "tendencies" in name
+    }
 
 
 def _part_counts(lineups: Ints) -> list[int]:

@@ -144,9 +144,10 @@ class Network(nn.Module):
         looks = [self.tables[f](inputs.next[..., i]) for i, f in enumerate(LOOKS["next"])]  # each (T, B, K, E_f)
         seen = torch.cat(looks, dim=-1).flatten(-2)
         x = x + self.next_in(F.dropout(seen, self.dropouts.lookback, self.training))
-        x = x + self.matched_in(inputs.matched) + self.playing_in(self._playing(inputs.levels))
+        much = self._level_weights[inputs.levels.to(torch.int32)]  # (T, B, V_part)
+        x = x + self.matched_in(inputs.matched) + self.playing_in(self._playing(much))
         x = x + of_slots(self.tendencies_in(conditions.tendencies), inputs.slots[..., 0])
-        x = x + self._playing_tendencies(inputs.levels, conditions)
+        x = x + self._playing_tendencies(much, conditions)
         for i, table in enumerate(self.clock_tables.values()):
             x = x + table(inputs.clock[..., i])
         whole: Tensor = x + self.condition_vector(conditions)
@@ -159,19 +160,17 @@ class Network(nn.Module):
             vector = vector + table(conditions.labels[:, i])
         return vector
 
-    def _playing(self, levels: Tensor) -> Tensor:
-        """(T, B, E): the parts of the present bar, each by how much it plays."""
-        weights = self._level_weights[levels.to(torch.int32)]
-        playing: Tensor = weights @ cast("nn.Embedding", self.tables["part"]).weight[:-1]
+    def _playing(self, much: Tensor) -> Tensor:
+        """(T, B, E): the parts of the present bar, each by how ``much`` it plays."""
+        playing: Tensor = much @ cast("nn.Embedding", self.tables["part"]).weight[:-1]
         return playing
 
-    def _playing_tendencies(self, levels: Tensor, conditions: Conditions) -> Tensor:
-        """(T, B, I): the tendencies of the present bar's parts, each by how much it plays."""
-        rows = self._level_weights[levels.to(torch.int32)]
-        at = conditions.parts.clamp(max=levels.shape[-1] - 1).expand(len(levels), -1, -1)
+    def _playing_tendencies(self, much: Tensor, conditions: Conditions) -> Tensor:
+        """(T, B, I): the tendencies of the present bar's parts, each by how ``much`` it plays."""
+        at = conditions.parts.clamp(max=much.shape[-1] - 1).expand(len(much), -1, -1)
         told: Tensor = self.playing_tendencies_in(conditions.tendencies)
         # Rows of nobody are 0, whatever weight they take.
-        return torch.einsum("tbs,bsi->tbi", rows.gather(-1, at).to(told.dtype), told)
+        return torch.einsum("tbs,bsi->tbi", much.gather(-1, at).to(told.dtype), told)
 
     def _band_mean(self, band: Tensor) -> Tensor:
         table = cast("nn.Embedding", self.tables["part"]).weight

@@ -32,26 +32,32 @@ logger = logging.getLogger(__name__)
 Written = NDArray[np.int32]
 """(N, 5) columns onset, part, pitch, duration, velocity of one song, as it was written."""
 Compose = Callable[[Sequence[Plan]], list[Written]]
+STEP_NOTES = 3.0
+"""What a step costs besides its notes, in notes: as many steps are made as the longest song of a share has notes."""
 FEWEST_SONGS = 4
 """Two songs side by side in one process cost little more than one: fewer than four are not shared out."""
 
 
 def usual_processes() -> int:
-    """One a core that this process may use; where ``OMP_NUM_THREADS`` says how many those are, so many."""
+    """One a core that this process may use; where ``OMP_NUM_THREADS`` says that fewer are wanted, so many."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 1
     told = os.environ.get("OMP_NUM_THREADS", "")
-    if told.isdecimal() and int(told):
-        return int(told)
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 1
+    return min(int(told), cores) if told.isdecimal() and int(told) else cores
 
 
 def shared_out(plans: Sequence[Plan], processes: int) -> list[list[int]]:
-    """Which plans each process composes: about as many notes each; one share where sharing is of no use."""
+    """Which plans each process composes: about as much work each; one share where sharing is of no use."""
     if not _may_fork() or len(plans) < FEWEST_SONGS:
         processes = 1
     shares: list[list[int]] = [[] for _ in range(min(processes, len(plans)))]
     notes = [float(TYPICAL_NOTES[plan.levels].sum()) + plan.bars for plan in plans]
+
+    def work(share: list[int]) -> float:
+        own = [notes[each] for each in share]
+        return STEP_NOTES * max(own) + sum(own)
+
     for number in sorted(range(len(plans)), key=lambda each: -notes[each]):
-        min(shares, key=lambda share: sum(notes[each] for each in share)).append(number)
+        min(shares, key=lambda share: work([*share, number])).append(number)
     return [sorted(share) for share in shares]
 
 
@@ -96,14 +102,15 @@ def _at_work(plans: Sequence[Plan], shares: list[list[int]], compose: Compose) -
                 warnings.simplefilter("ignore", DeprecationWarning)
                 process.start()
             working.callback(process.join)
-            working.callback(process.terminate)
+            working.callback(process.kill)
             theirs.close()  # so that the process's end is heard here
             connections.append(mine)
         yield connections
 
 
 def _work(connection: Connection, plans: Sequence[Plan], compose: Compose) -> None:
-    signal.signal(signal.SIGTERM, signal.SIG_DFL)  # not what the process it was forked from does then
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the process it was forked from hears it and ends this one
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)  # not what that process does then
     for written in compose(plans):
         connection.send_bytes(written.tobytes())  # bytes: nothing that is received is trusted to be code
 

@@ -111,7 +111,9 @@ def test_progress_is_told_by_the_share_that_is_composed_here(band: Band) -> None
 
 
 def test_processes_are_as_many_as_the_environment_says(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("OMP_NUM_THREADS", "3")
-    assert usual_processes() == 3
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _pid: {0, 1, 2, 3}, raising=False)
+    for told, count in (("3", 3), ("9", 4), ("0", 4), ("many", 4)):
+        monkeypatch.setenv("OMP_NUM_THREADS", told)
+        assert usual_processes() == count
     monkeypatch.delenv("OMP_NUM_THREADS")
-    assert usual_processes() >= 1
+    assert usual_processes() == 4

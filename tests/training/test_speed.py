@@ -119,7 +119,7 @@ def test_a_function_within_another_counts_once() -> None:
 def test_a_batch_is_measured_as_a_worker_composes_it_and_in_one_process(
     band: Band, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("OMP_NUM_THREADS", "2")
+    monkeypatch.setattr("training.speed.composing.usual_processes", lambda: 2)
     monkeypatch.setattr(shares, "_may_fork", lambda: True)
     figures = {figure.name: figure for figure in batch_figures(band, replace(QUICK, batches=(1, 4)))}
     assert (figures["batch_4"].note, figures["batch_4_one_process"].note) == ("in 2 processes", "in one process")
