@@ -29,6 +29,8 @@ from midi_data.song import Song
 OnProgress = Callable[[float], None]
 How = Callable[[float, float], SamplingParameters]
 STEPS_BETWEEN_REPORTS = 50
+OWN = ("part", "pitch")
+"""Fields of which each song, or each of its parts, has a few classes only."""
 
 
 class Band:
@@ -81,8 +83,7 @@ class Band:
         told = engine.condition(plan.labels, plan.band) + engine.playing(plan.levels, plan.band, roots)
         told = told + engine.bar_gates(bar_clock(plan.meter, plan.bars, plan.form, plan.levels))
         inclined = engine.inclined(roots)
-        out = heads.part_out(plan.band, inclined)
-        return Desk(plan, self._how(plan.randomness, plan.temperature), self._spaces, told, inclined, out)
+        return Desk(plan, self._how(plan.randomness, plan.temperature), self._spaces, told, inclined, heads)
 
     def _step(self, desks: list[Desk], heads: Heads, state: EngineState) -> EngineState:
         rows = np.array(inputs_of(desks))
@@ -92,8 +93,8 @@ class Band:
         inner = heads.begin(state.hidden[-1])
         for field in FIELDS:
             looks = looks_of(desks, field)
-            if field == "part":
-                logits = heads.part_logits(inner, looks, [desk.part_out for desk in desks])
+            if field in OWN:
+                logits = heads.own_logits(field, inner, looks, [desk.out(field) for desk in desks])
             else:
                 logits = heads.logits(field, inner, looks)
             chosen = chosen_by(desks, field, logits)

@@ -123,6 +123,10 @@ class Rules:
             first += 1
         return [part for part in allowed if part >= first]
 
+    def pitches_of(self, part: int) -> Classes:
+        """All that a part may play anywhere in the song."""
+        return self._pitch[part]
+
     def pitches(self, standing: Standing, part: int, *, still: bool) -> Classes:
         """The pitches a part uses and does not hold; above the note before when it goes on at the same tick."""
         allowed = self._pitch[part]

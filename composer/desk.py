@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from composer.amounts import Amounts
 from composer.choosing import Space, choose
 from composer.constraints import Classes
-from composer.heads import PartOut
+from composer.heads import Heads, OwnOut
 from composer.inclined import Inclined
 from composer.leaning import Leaning
 from composer.plan import Plan
@@ -35,7 +35,7 @@ class Desk:
         spaces: Mapping[str, Space],
         told: NDArray[np.float32],
         inclined: Inclined,
-        part_out: PartOut,
+        heads: Heads,
     ) -> None:
         """``told`` (bars, G) is added to the gates bar by bar, and what is ``inclined`` after each part's notes."""
         self.plan = plan
@@ -49,7 +49,10 @@ class Desk:
             plan.band, plan.meter, plan.bars, plan.hidden, plan.primer, plan.levels, plan.habits, plan.far
         )
         self._generator = np.random.Generator(np.random.PCG64(plan.seed))
-        self.part_out = part_out
+        self._part_out = heads.part_out(plan.band, inclined)
+        pitches = {part: self.writer.rules.pitches_of(part) for part in plan.band}
+        self._pitch_outs = {part: heads.own_out("pitch", own) for part, own in pitches.items()}
+        self._pitch_places = {part: _places(own) for part, own in pitches.items()}
         self._told, self._inclined = told[:, None], inclined
         self._told_sums: dict[tuple[int, int], NDArray[np.float32]] = {}
         self._place = {part: place for place, part in enumerate(plan.band)}
@@ -71,6 +74,10 @@ class Desk:
         row: NDArray[np.float32] = self._inclined.inner[self._place[self.writer.part] + 1]
         return row
 
+    def out(self, field: str) -> OwnOut:
+        """The head of ``field`` for this song's band, or for the pitches of the part just chosen."""
+        return self._part_out if field == "part" else self._pitch_outs[self.writer.part]
+
     def take(self, field: str, logits: list[float]) -> int:
         """Choose the class of ``field`` and tell it: the primer's while there is one, else a drawn one.
 
@@ -80,7 +87,7 @@ class Desk:
         chosen = writer.forced(field)
         if chosen is None:
             allowed = writer.allowed(field)
-            own = self._part_logits(logits, allowed) if field == "part" else self._field_logits(field, logits, allowed)
+            own = self._logits(field, logits, allowed)
             bar = writer.bar_after
             level = self._form_levels[bar] if writer.part < 0 else self._returned.level(bar, writer.part)
             self._leaning.lean(field, allowed, own, writer.part, writer.tick, level)
@@ -90,8 +97,9 @@ class Desk:
         writer.choose(chosen)
         played = writer.note_played if field == FIELDS[-1] else None
         if played:
-            self._leaning.heard(*played)
-            self._amounts.heard(played[1])
+            tick, part, pitch, duration, velocity = played
+            self._leaning.heard(tick, part, pitch, duration, velocity)
+            self._amounts.heard(part)
         return chosen
 
     def _lean_back(self, field: str, allowed: Classes, logits: list[float], bar: int) -> None:
@@ -103,8 +111,15 @@ class Desk:
         elif field != "advance":
             returned.lean_note(allowed, logits, writer.looked, bar, writer.part)
 
-    def _field_logits(self, field: str, logits: list[float], allowed: Classes) -> list[float]:
-        """The logits of the classes ``allowed``, each lag's bonus added to the class it held."""
+    def _logits(self, field: str, logits: list[float], allowed: Classes) -> list[float]:
+        """The logits of the classes ``allowed``, with what looks add, of parts what levels add."""
+        if field == "pitch":
+            return self._own(logits, self._pitch_places[self.writer.part], allowed)
+        if field == "part":
+            own, level = self._own(logits, self._place, allowed), self._levels[self.writer.bar_after]
+            for index, part in enumerate(allowed):
+                own[index] += logits[level[part]]
+            return own
         classes = VOCABULARY[field]
         for lag, look in enumerate(self.writer.looked):
             if look != classes:
@@ -113,11 +128,14 @@ class Desk:
             self.writer.rules.fold_end(logits, self.writer.standing)
         return [logits[each] for each in allowed]
 
-    def _part_logits(self, logits: list[float], allowed: Classes) -> list[float]:
-        """The same for the part, its level's bonus added."""
-        place, level = self._place, self._levels[self.writer.bar_after]
+    def _own(self, logits: list[float], place: dict[int, int], allowed: Classes) -> list[float]:
+        """The same where only some classes have logits, each at its ``place``."""
         first = len(place)
         for lag, look in enumerate(self.writer.looked):
             if look in place:
                 logits[place[look]] += logits[first + lag]
-        return [logits[place[part]] + logits[level[part]] for part in allowed]
+        return [logits[place[each]] for each in allowed]
+
+
+def _places(classes: Classes) -> dict[int, int]:
+    return {each: place for place, each in enumerate(classes)}

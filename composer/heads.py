@@ -1,7 +1,7 @@
 """The heads of ``composer.engine`` laid out for composing: what is chosen is added once, for all heads after it.
 
-The same numbers as ``Engine.logits``, for a batch whose fields are chosen one after the other. The part's head tells
-each song the classes of its own band only. Knows neither rules nor sampling.
+The same numbers as ``Engine.logits``, for a batch whose fields are chosen one after the other. Where a song has a
+few parts only, and a part a few pitches, the last product is of those. Knows neither rules nor sampling.
 
 Shape letters: B batch, K looks, V classes told, W width of a head.
 """
@@ -34,8 +34,11 @@ class _Field:
 
 
 @dataclass(frozen=True, slots=True)
-class PartOut:
-    """The part head's last product for one song's band: ``out`` (W, P + K + levels), ``bias``; see ``Heads.logits``."""
+class OwnOut:
+    """A head's last product for a few classes of its own: ``out`` (W, V + K), ``bias``; see ``Heads.logits``.
+
+    Of the part's head V is the band, and the levels come after the looks.
+    """
 
     out: NDArray[np.floating]
     bias: NDArray[np.floating]
@@ -64,14 +67,20 @@ class Heads:
             head.bias_out,
         )
 
-    def part_out(self, band: Sequence[int], inclined: Inclined) -> PartOut:
+    def own_out(self, field: str, classes: Sequence[int]) -> OwnOut:
+        """A head for the ``classes`` that may come at all, then looks."""
+        own = self._fields[field]
+        columns = [*classes, *range(VOCABULARY[field], own.out.shape[-1])]
+        return OwnOut(np.ascontiguousarray(own.out[:, columns]), own.bias[columns])
+
+    def part_out(self, band: Sequence[int], inclined: Inclined) -> OwnOut:
         """The part head for one song: its band's classes, inclined to what is told of each, then looks and levels."""
         own = self._fields["part"]
         out, bias = (
             np.concatenate([whole[..., list(band)] + more, whole[..., VOCABULARY["part"] :]], axis=-1)
             for whole, more in ((own.out, inclined.out), (own.bias, inclined.bias))
         )
-        return PartOut(np.ascontiguousarray(out), bias)
+        return OwnOut(np.ascontiguousarray(out), bias)
 
     def _later(self, name: str, first: int, count: int) -> Floats:
         """(count, W × later heads): the rows of group ``name`` in each head from ``first`` on."""
@@ -108,9 +117,11 @@ class Heads:
         rows: list[list[float]] = out.tolist()
         return rows
 
-    def part_logits(self, inner: Floats, looks: Sequence[Sequence[int]], outs: Sequence[PartOut]) -> list[list[float]]:
-        """The same of the part, by each song's own ``outs``: its band's logits, each look's bonus, each level's."""
-        active = self._active(self._fields["part"], inner, looks)
+    def own_logits(
+        self, field: str, inner: Floats, looks: Sequence[Sequence[int]], outs: Sequence[OwnOut]
+    ) -> list[list[float]]:
+        """The same by each song's own ``outs``: its classes' logits, each look's bonus, of parts each level's."""
+        active = self._active(self._fields[field], inner, looks)
         return [(row @ own.out + own.bias).tolist() for row, own in zip(active, outs, strict=True)]
 
     def _active(self, own: _Field, inner: Floats, looks: Sequence[Sequence[int]]) -> NDArray[np.floating]:

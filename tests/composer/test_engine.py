@@ -87,7 +87,7 @@ def composed_logits(engine: Engine, inputs: dict[str, np.ndarray], roots: np.nda
         for i, field in enumerate(FIELDS):
             seen, chosen = looks[field][step].tolist(), int(inputs["target"][step, i])
             if field == "part":
-                [row] = heads.part_logits(inner, [seen], [out])
+                [row] = heads.own_logits("part", inner, [seen], [out])
                 heads.incline(inner, [inclined.inner[inputs["slots"][step, 1]]])
             else:
                 [row] = heads.logits(field, inner, [seen])
@@ -190,7 +190,9 @@ def test_the_heads_laid_out_for_composing_say_what_the_engine_says() -> None:
         wanted = engine.logits(field, before, target[:, :i], after[:, None] if i else None, seen, levels)
         is_part = field == "part"
         told = (
-            heads.part_logits(inner, seen.tolist(), [out] * 9) if is_part else heads.logits(field, inner, seen.tolist())
+            heads.own_logits(field, inner, seen.tolist(), [out] * 9)
+            if is_part
+            else heads.logits(field, inner, seen.tolist())
         )
         classes = list(BAND) if is_part else list(range(VOCABULARY[field]))
         for row, logits in enumerate(told):
@@ -219,3 +221,15 @@ def test_a_checkpoint_survives_the_disk(tmp_path: Path) -> None:
     assert back.header == checkpoint.header
     assert np.array_equal(back.lineups, checkpoint.lineups)
     assert all(np.array_equal(back.weights[name], weight) for name, weight in checkpoint.weights.items())
+
+
+def test_a_part_is_told_the_same_of_its_pitches_as_all_pitches_are() -> None:
+    engine = Engine(tiny_checkpoint())
+    heads, generator = Heads(engine), np.random.default_rng(4)
+    inner = heads.begin(generator.integers(0, 255, (3, engine.shape.hidden)).astype(np.uint8))
+    looks = generator.integers(0, VOCABULARY["pitch"] + 1, (3, engine.shape.looks("pitch"))).tolist()
+    own = [[36, 40, 43, 200], [128 + 36], list(range(60, 72))]
+    whole = heads.logits("pitch", inner, looks)
+    few = heads.own_logits("pitch", inner, looks, [heads.own_out("pitch", pitches) for pitches in own])
+    for row, pitches, mine in zip(whole, own, few, strict=True):
+        assert mine == [row[pitch] for pitch in pitches] + row[VOCABULARY["pitch"] :]

@@ -26,6 +26,8 @@ from training.speed.parts import GROUPS, Stopwatch, watched
 from training.speed.songs import plans, widened
 
 BATCHES = (1, 4, 16, 64)
+PITCHES_A_PART = 19
+"""About as many pitches, or drums, a part of a song may play: the mean of the shipped network's plans."""
 PARTS = {"engine": "the engine's step", **{name: name for name in (*GROUPS, "rest")}, "choosing": "rules and choosing"}
 """Part of a note's time → what it is called; the engine's step is recurrent and heads."""
 
@@ -134,14 +136,15 @@ def bytes_a_step(shape: NetworkShape) -> int:
     """Bytes of weights that one note needs, as ``composer.engine`` and ``composer.heads`` have them.
 
     Large products in one byte a weight, the inputs' rows in two, a bar's and the heads' in four, the last product of a
-    head in eight, the part's for ``PART_LIMIT`` classes.
+    head in eight: the part's for ``PART_LIMIT`` classes, the pitch's for ``PITCHES_A_PART``.
     """
+    own = {"part": PART_LIMIT + LEVEL_CLASSES, "pitch": PITCHES_A_PART}
     gates, lags, last = 4 * shape.hidden, len(shape.lags), len(FIELDS) - 1
     products = gates * shape.hidden * (2 * shape.layers - 1) + len(FIELDS) * shape.head * shape.hidden
     inputs = gates * (len(FIELDS) + lags * len(LOOKS["next"]) + 2)  # position and matches
     rows, out = gates, 0
     for index, field in enumerate(FIELDS):
-        classes = PART_LIMIT + LEVEL_CLASSES if field == "part" else VOCABULARY[field]
+        classes = own.get(field, VOCABULARY[field])
         out += shape.head * (classes + shape.looks(field))
         rows += shape.head * (shape.looks(field) + last - index + (last if index == 0 else 0))
     return products + 2 * inputs + 4 * rows + 8 * out

@@ -16,7 +16,7 @@ from composer.heads import Heads
 
 GROUPS: dict[str, tuple[Any, tuple[str, ...]]] = {
     "recurrent": (Engine, ("recur",)),
-    "heads": (Heads, ("begin", "move", "add", "incline", "logits", "part_logits")),
+    "heads": (Heads, ("begin", "move", "add", "incline", "logits", "own_logits")),
     "choosing": (composer.compose, ("inputs_of", "looks_of", "chosen_by")),
 }
 """Part → where its functions are, and which. A function inside another one's time counts once, for the outer."""
