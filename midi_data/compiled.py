@@ -11,7 +11,6 @@ import json
 import os
 import sys
 from collections.abc import Mapping, Sequence
-from importlib.abc import MetaPathFinder
 from importlib.machinery import ModuleSpec
 from importlib.util import spec_from_file_location
 from pathlib import Path
@@ -32,8 +31,8 @@ def changed_sources(noted: Mapping[str, str], root: Path = ROOT) -> list[str]:
     return [name for name, before in noted.items() if hashlib.sha256((root / name).read_bytes()).hexdigest() != before]
 
 
-class SourcesFirst(MetaPathFinder):
-    """Imports some modules from their sources, whatever lies beside them."""
+class SourcesFirst:
+    """A meta path finder: imports some modules from their sources, whatever lies beside them."""
 
     def __init__(self, sources: Mapping[str, Path]) -> None:
         """``sources``: module → its source."""
