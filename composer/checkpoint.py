@@ -22,7 +22,7 @@ from midi_data.arrangement import HABIT_COLUMNS, HABITS_A_PART, HABITS_WIDTH, LE
 from midi_data.events import FINGERPRINT, PART_LIMIT, Ints
 from midi_data.form import FORM_CLASSES
 from midi_data.steps import LAGS
-from midi_data.tendencies import OLDER_WIDTHS, PACE_BINS, TENDENCIES_WIDTH, Tendencies
+from midi_data.tendencies import COLUMNS, PACE_BINS, TENDENCIES_WIDTH, Tendencies
 
 FORMAT = "riffbird-checkpoint-2"
 FILE_SIZE_LIMIT = 512 * 2**20
@@ -198,25 +198,20 @@ def _split_tendencies(path: Path, rows: NDArray[Any] | None, lineups: Ints) -> t
     parts = _part_counts(lineups)
     if rows is None:
         rows = np.zeros((sum(parts), TENDENCIES_WIDTH), dtype=np.uint8)
-    if rows.ndim == 2 and rows.shape[1] in OLDER_WIDTHS:
-        rows = _widened(rows)
+    if rows.ndim == 2 and rows.shape[1] == COLUMNS["place"].start:  # of older checkpoints, which knew no places
+        rows = np.pad(rows, ((0, 0), (0, TENDENCIES_WIDTH - rows.shape[1])))
     if rows.shape != (sum(parts), TENDENCIES_WIDTH):
         raise CheckpointError(f"{path}: damaged checkpoint, its tendencies have shape {rows.shape}")
     return tuple(np.split(rows.astype(np.uint8), np.cumsum(parts)[:-1])) if parts else ()
 
 
 def _untold_tendencies(weights: dict[str, NDArray[np.float32]], shape: NetworkShape) -> dict[str, NDArray[np.float32]]:
-    """What older checkpoints lack: their networks were told no tendencies, or fewer kinds of them."""
-    mine = {name: size for name, size in expected_shapes(shape).items() if "tendencies" in name}
-    if not any(name in weights for name in mine):
-        return {name: np.zeros(size, dtype=np.float32) for name, size in mine.items()}
-    narrow = [name for name in mine if name in weights and weights[name].shape[-1] in OLDER_WIDTHS]
-    return {name: _widened(weights[name]) for name in narrow}
-
-
-def _widened(rows: NDArray[Any]) -> NDArray[Any]:
-    """``rows`` of fewer kinds of tendencies, the others 0."""
-    return np.pad(rows, ((0, 0), (0, TENDENCIES_WIDTH - rows.shape[1])))
+    """Zeros for the weights that older checkpoints lack: their networks were told no tendencies."""
+    if any("tendencies" in name for name in weights):
+        return {}
+    return {
+        name: np.zeros(size, dtype=np.float32) for name, size in expected_shapes(shape).items() if "tendencies" in name
+    }
 
 
 def _part_counts(lineups: Ints) -> list[int]:

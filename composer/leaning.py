@@ -50,9 +50,8 @@ _PACES: list[int] = [*pace_bin(np.append(np.arange(WAIT), WAIT_TICKS)).tolist(),
 """Of advances, the wait, and the end, whose bin is the one after the last."""
 _LONGEST_GAP = GAP_EDGES[-1]
 _GAPS: list[int] = gap_bin(np.arange(_LONGEST_GAP + 1)).tolist()
-_LEANT = [kind for kind in KINDS if kind not in ("place", "top", "chord")]
-"""Where in the bar notes fall is told to the network only: leaning to it was tried and gained nothing. So are the steps
-of top lines, and chords: which note of an onset is its last nobody knows before the next is chosen."""
+_LEANT = [kind for kind in KINDS if kind != "place"]
+"""Where in the bar notes fall is told to the network only: leaning to it was tried and gained nothing."""
 
 
 class Leaning:

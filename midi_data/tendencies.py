@@ -1,4 +1,4 @@
-"""How often the parts of a piece do what: lengths, loudness, steps, gaps, tones, registers, places, chords.
+"""How often the parts of a piece do what: lengths, loudness, steps, gaps between onsets, tones, registers, places.
 
 Shares of a part's own notes, a row of numbers each; no order, no melody can be read from them. Where a piece's habits
 (``midi_data.arrangement``) say whether, tendencies say how often. Knows notes; nothing of networks.
@@ -23,7 +23,6 @@ Tendencies = NDArray[np.uint8]
 DRUM_PITCH = 128
 REGISTER_SEMITONES = 6
 _PLACES, _PLACE_TICKS = 32, 3
-_LARGEST_CHORD = 6
 KINDS = {
     "duration": len(DURATIONS),
     "velocity": VOCABULARY["velocity"],
@@ -32,17 +31,12 @@ KINDS = {
     "tone": 12,
     "register": -(-DRUM_PITCH // REGISTER_SEMITONES),
     "place": (len(DRUM_KINDS) + 1) * PATTERN_SLOTS,
-    "top": 2 * LARGEST_STEP + 1,
-    "chord": _LARGEST_CHORD,
 }
-"""What is counted, and its number of bins. ``step``: from lowest note to lowest note, ``top``: from highest to highest.
-``tone``: pitch classes, of drums their voices (``DRUM_VOICES``). ``place``: where in the bar notes begin, in 32 bins;
-of drums by voice and sixteenth. ``chord``: notes struck at once."""
+"""What is counted, and its number of bins. ``tone``: pitch classes, of drums their voices (``DRUM_VOICES``).
+``place``: where in the bar notes begin, in 32 bins; of drums by voice and sixteenth."""
 TENDENCIES_WIDTH = sum(KINDS.values())
 _EDGES = np.cumsum([0, *KINDS.values()]).tolist()
 COLUMNS = {kind: slice(*edges) for kind, edges in zip(KINDS, pairwise(_EDGES), strict=True)}
-OLDER_WIDTHS = (COLUMNS["place"].start, COLUMNS["top"].start)
-"""How wide rows were before places, and before top lines and chords, were counted."""
 FULL = 255
 PACE_BINS = 2 + len(GAP_EDGES)
 """Of a pace: events at the tick of the one before, then the bins of ``gap``."""
@@ -116,7 +110,6 @@ def _bins(events: EventSequence, part: int, position: Ints) -> dict[str, Ints]:
     onset, pitch = events.onset[own], events.pitch[own]
     # Events are sorted: the first of an onset is the lowest, and the first that is chosen.
     lowest = np.append([True], onset[1:] != onset[:-1])
-    highest = np.append(lowest[1:], True)
     is_drum = part_instrument(part)[1]
     return {
         "duration": events.duration[own],
@@ -126,6 +119,4 @@ def _bins(events: EventSequence, part: int, position: Ints) -> dict[str, Ints]:
         "tone": tone_bin(pitch),
         "register": register_bin(pitch),
         "place": place_bin(position[own], pitch),
-        "top": step_bin(np.diff(pitch[highest])) if not is_drum else pitch[:0],
-        "chord": np.minimum(np.diff(np.flatnonzero(np.append(lowest, True))), _LARGEST_CHORD) - 1,
     }

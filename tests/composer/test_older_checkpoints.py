@@ -32,27 +32,6 @@ def rewritten(folder: Path, drop: tuple[str, ...] = ()) -> Path:
     return old
 
 
-def narrower(folder: Path) -> Path:
-    """A checkpoint as it was before top lines and chords were counted."""
-    new, old = folder / "new.safetensors", folder / "old.safetensors"
-    save_checkpoint(tiny_checkpoint(), new)
-    with safe_open(new, framework="numpy") as file:
-        tensors, facts = {name: file.get_tensor(name) for name in file.keys()}, file.metadata()  # noqa: SIM118
-    for name in [TENDENCIES, *(name for name in tensors if any(part in name for part in WEIGHTS))]:
-        tensors[name] = np.ascontiguousarray(tensors[name][:, : COLUMNS["top"].start])
-    save_file(tensors, old, metadata=facts)
-    return old
-
-
-def test_a_checkpoint_of_fewer_kinds_of_tendencies_is_told_none_of_the_others(tmp_path: Path) -> None:
-    checkpoint, before = load_checkpoint(narrower(tmp_path)), tiny_checkpoint()
-    for rows in (checkpoint.weights["heads.pitch.from_tendencies.weight"], checkpoint.tendencies[0]):
-        assert not rows[:, COLUMNS["top"].start :].any()
-    assert np.array_equal(checkpoint.tendencies[0][:, COLUMNS["place"]], before.tendencies[0][:, COLUMNS["place"]])
-    assert checkpoint.weights["tendencies_in.weight"].shape == before.weights["tendencies_in.weight"].shape
-    Band(checkpoint)
-
-
 WEIGHTS = ("tendencies_in", "part_tendencies", "from_tendencies")
 
 

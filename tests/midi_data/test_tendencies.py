@@ -72,22 +72,6 @@ def test_one_note_makes_no_step_and_no_gap() -> None:
     assert row[COLUMNS["tone"]].any()
 
 
-def test_top_lines_and_chords_are_told_apart_from_the_lowest_notes() -> None:
-    pedal = [Note(step * 24, 48, 24, 80) for step in range(4)]
-    tune = [Note(step * 24, 72 + 2 * step, 24, 80) for step in range(3)]
-    piano = Track(0, is_drum=False, notes=tuple(sorted(pedal + tune)))
-    kit = Track(
-        0, is_drum=True, notes=(Note(0, 36, 3, 90), Note(0, 42, 3, 90), Note(0, 49, 3, 90), Note(24, 42, 3, 90))
-    )
-    drums, hands = tendencies_of(encode(Song((kit, piano), (Tempo(0, 120.0),), (Meter(0, 4, 4),), "", end=BAR)))
-    assert share(hands, "step", int(step_bin(np.array(0)))) == 1
-    assert abs(share(hands, "top", int(step_bin(np.array(2)))) - 2 / 3) < 0.01
-    assert abs(share(hands, "top", int(step_bin(np.array(-28)))) - 1 / 3) < 0.01
-    assert [round(share(hands, "chord", size), 2) for size in range(2)] == [0.25, 0.75]
-    assert [round(share(drums, "chord", size), 1) for size in range(3)] == [0.5, 0, 0.5]
-    assert not drums[COLUMNS["top"]].any()
-
-
 def test_a_pace_is_how_the_band_moves_on() -> None:
     pace = pace_of(events())
     assert pace.shape == (PACE_BINS,)
