@@ -81,17 +81,21 @@ estimate 20 µs. A batch is shared out among as many processes as there are core
 Then the inner loop was compiled, with no byte of a song changed: rules, choices, lookback and writing take 78 µs of a
 note where they took some 170. Gates are given in the steps of their curves' tables, and the pitch head's last product
 is of the pitches that a part may play (19 of 256, on the mean). A note 488 → 408 µs, a song of 45 s 71 → 84 × real
-time, 16 songs in one process 378 → 266 µs a note (medians of one run each).
+time, 16 songs in one process 378 → 266 µs a note (medians of one run each, on about as quiet a machine).
 
 A step costs about 260 µs and 130 more for each song in it (lowest tenth, two cores with nobody beside us). So 16 songs
 that all play cost 145 µs a note in one process, 2.7 times less than one song alone; but of the 16 songs measured above
 the longest has nine times the notes of the shortest and plays alone in the end. Shares are made by that cost: the long
 song goes with fewer others (1.05 → .67 s for the 16, in one run).
 
-Machines are shared. The figures above are of one run. Three runs in one evening, of the checkpoint and the code before,
-met 9, 4 and 5 of 12 marks: a note 464, 521 and 677 µs, a song of 45 s 86, 71 and 48 × real time, against nn.LSTM 16.7,
-9.7 and 11.8 × (which itself ran 129, 199 and 125 notes a second), synthesis 92, 72 and 80 ×, video 19.2, 13.8 and
-13.9 ×, a warm request 4.4, 5.5 and 5.7 s, cold 1.3, 1.3 and 1.9 s, batch of 16 in one process 1.61, 1.58 and 1.85 ×.
+Machines are shared. The figures above are of the middle one of three runs of this code within seventy minutes, which
+met 10, 7 and 5 of 12 marks: a note 408, 432 and 515 µs (2.91, 2.53 and 3.62 × reading its weights), a song of 45 s 84,
+79 and 73 × real time, against nn.LSTM 15.9, 15.4 and 16.7 × (which itself ran 154, 150 and 116 notes a second), 16
+songs 2.62, 1.79 and 2.50 × in two processes and 1.58, 1.79 and 2.18 × in one, synthesis 83, 80 and 69 ×, video 16.5,
+12.8 and 13.8 ×, a warm request 3.6, 5.6 and 5.6 s, cold 1.5, 2.0 and 1.7 s; rendering had not changed. Of the code
+before, three runs in one evening met 9, 4 and 5. In turns, four times each, the same five songs took 628 µs a note
+before the inner loop was compiled and 493 after it, 16 songs in one process 359 and 253 (medians, processor time, a
+busy machine).
 """
 
 LOST = """\
