@@ -9,7 +9,7 @@ TWEET := Dancing robots /compose /g heavy-metal /t 160 /r 0.2
 .PHONY: song serve test test-slow check clean
 
 # Compiled into the package where a C compiler is at hand (setup.py).
-INNER_LOOP := $(patsubst %,composer/%.py,amounts choosing constraints desk leaning returning writer) midi_data/lookback.py
+INNER_LOOP := $(shell sed -n 's/^    "\(.*\.py\)",$$/\1/p' setup.py)
 
 $(VENV)/core: pyproject.toml setup.py $(INNER_LOOP)
 	$(PYTHON) -m venv $(VENV)

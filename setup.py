@@ -21,6 +21,7 @@ INNER_LOOP = [
     "composer/writer.py",
     "midi_data/lookback.py",
 ]
+NOTE = Path("midi_data/compiled.json")
 BUILDING = {"bdist_wheel", "build", "build_ext", "editable_wheel", "install"}
 """Commands that build; the others ask for names and versions only."""
 
@@ -31,6 +32,9 @@ def compiled() -> list[Extension]:
         return []
     from mypyc.build import mypycify
 
+    # Should this fail, what was compiled from earlier sources must not pass for what was compiled from these.
+    for left in [NOTE, *(old for name in INNER_LOOP for old in Path(name).parent.glob("*.so"))]:
+        left.unlink(missing_ok=True)
     # What is not installed where this is built is of any type there; house rules are checked elsewhere.
     options = ["--config-file=", "--cache-dir=build/mypy", "--ignore-missing-imports", "--follow-imports=silent"]
     how = {"group_name": "midi_data.inner_loop", "opt_level": "2", "debug_level": "0"}
@@ -42,7 +46,7 @@ def compiled() -> list[Extension]:
     for extension in extensions:
         extension.optional = True
     sources = {name: hashlib.sha256(Path(name).read_bytes()).hexdigest() for name in INNER_LOOP}
-    Path("midi_data/compiled.json").write_text(json.dumps(sources, indent=1))
+    NOTE.write_text(json.dumps(sources, indent=1))
     return extensions
 
 

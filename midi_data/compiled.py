@@ -27,8 +27,12 @@ def noted_sources() -> dict[str, str]:
 
 
 def changed_sources(noted: Mapping[str, str], root: Path = ROOT) -> list[str]:
-    """The ``noted`` sources that are not what they were."""
-    return [name for name, before in noted.items() if hashlib.sha256((root / name).read_bytes()).hexdigest() != before]
+    """The ``noted`` sources that are not what they were, or not there any more."""
+    return [name for name, before in noted.items() if _digest(root / name) != before]
+
+
+def _digest(source: Path) -> str | None:
+    return hashlib.sha256(source.read_bytes()).hexdigest() if source.exists() else None
 
 
 class SourcesFirst:

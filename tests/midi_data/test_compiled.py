@@ -39,6 +39,8 @@ def test_a_source_that_is_not_what_it_was_is_told(tmp_path: Path) -> None:
     assert changed_sources(noted, tmp_path) == []
     (tmp_path / "other.py").write_text("a = 2\n")
     assert changed_sources(noted, tmp_path) == ["other.py"]
+    (tmp_path / "same.py").unlink()
+    assert changed_sources(noted, tmp_path) == ["same.py", "other.py"]
 
 
 @needs_compiled
