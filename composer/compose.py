@@ -1,13 +1,14 @@
-"""From plans to songs: step, constrain, sample, until every song of a batch has ended.
+"""From plans to songs: step, constrain, sample, several songs side by side, until all have ended.
 
 Each song has its own generator and is the same bit for bit whatever else is in the batch.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from functools import partial
+from itertools import count
 
 import numpy as np
 from threadpoolctl import threadpool_limits
@@ -21,7 +22,7 @@ from composer.heads import Heads
 from composer.inclined import roots_of
 from composer.plan import Plan
 from composer.sampling import SamplingParameters, parameters_for
-from composer.shares import Written, compose_shared
+from composer.shares import Share, Written, compose_shared
 from composer.writer import song_of
 from midi_data.events import FIELDS
 from midi_data.song import Song
@@ -29,6 +30,8 @@ from midi_data.song import Song
 OnProgress = Callable[[float], None]
 How = Callable[[float, float], SamplingParameters]
 STEPS_BETWEEN_REPORTS = 50
+AT_ONCE = 16
+"""More songs side by side gain nothing more a note, and hold memory."""
 OWN = ("part", "pitch")
 """Fields of which each song, or each of its parts, has a few classes only."""
 
@@ -46,37 +49,51 @@ class Band:
         self._spaces = {field: Space.of(table[:-1].astype(np.float64)) for field, table in tables.items()}
 
     def compose(
-        self, plans: Sequence[Plan], on_progress: OnProgress | None = None, *, processes: int = 1
+        self,
+        plans: Sequence[Plan],
+        on_progress: OnProgress | None = None,
+        *,
+        processes: int = 1,
+        at_once: int = AT_ONCE,
     ) -> list[Song]:
-        """The songs of ``plans``, in order. ``on_progress`` hears 0 … 1 of the whole batch.
+        """The songs of ``plans``, in order. ``on_progress`` hears 0 … 1 of the whole batch, never falling.
 
-        ``processes``: share them out among so many, where there are enough (``composer.shares``).
+        ``at_once``: so many songs are going side by side; whenever one ends, the next begins. ``processes``: share
+        them out among so many, where there are enough (``composer.shares``).
         """
-        here = partial(self._compose, on_progress=on_progress)
+        elsewhere, here = partial(self._compose, plans), partial(self._compose, plans, on_progress=on_progress)
         # A step's products are small: threads would wait for one another, for long where the machine is busy.
         with threadpool_limits(1, user_api="blas"):
-            written = compose_shared(plans, processes, self._compose, here)
+            written = compose_shared(plans, processes, at_once, elsewhere, here)
         return [
             song_of(notes, plan.band, plan.meter, plan.bars, plan.tempo_bpm, plan.title)
             for notes, plan in zip(written, plans, strict=True)
         ]
 
-    def _compose(self, plans: Sequence[Plan], on_progress: OnProgress | None = None) -> list[Written]:
+    def _compose(
+        self, plans: Sequence[Plan], share: Share, on_progress: OnProgress | None = None
+    ) -> Iterator[tuple[int, Written]]:
+        """The number and the notes of each song of a share as it ends."""
         heads = Heads(self.engine)
-        desks = [self._desk(plan, heads) for plan in plans]
-        state = self.engine.start(len(desks))
-        going = desks
-        steps = 0
-        while going:
-            state = self._step(going, heads, state)
-            if any(desk.writer.finished for desk in going):
-                kept = [row for row, desk in enumerate(going) if not desk.writer.finished]
-                going = [going[row] for row in kept]
-                state = EngineState(state.hidden[:, kept], state.cell[:, kept])
-            steps += 1
-            if on_progress and steps % STEPS_BETWEEN_REPORTS == 0:
-                on_progress(sum(desk.writer.progress for desk in desks) / len(desks))
-        return [desk.writer.written for desk in desks]
+        going = {number: self._desk(plans[number], heads) for number in share.first}
+        state = self.engine.start(len(going))
+        shown = 0.0
+        for step in count(1):
+            if not going:
+                return
+            state = self._step(list(going.values()), heads, state)
+            ended = {row: number for row, (number, desk) in enumerate(going.items()) if desk.writer.finished}
+            if ended:
+                state = state.without(ended)
+            for number in ended.values():
+                yield number, going.pop(number).writer.written
+                following = share.waiting.take()
+                if following is not None:
+                    going[following] = self._desk(plans[following], heads)
+                    state = state.beside(self.engine.start(1))
+            if on_progress and (ended or step % STEPS_BETWEEN_REPORTS == 0):
+                shown = max(shown, share.done(sum(1 - desk.writer.progress for desk in going.values())))
+                on_progress(shown)
 
     def _desk(self, plan: Plan, heads: Heads) -> Desk:
         engine, roots = self.engine, roots_of(plan.tendencies, plan.band)

@@ -12,7 +12,7 @@ Shape letters: B batch, K lags, V vocabulary, I input, H hidden, L layers, G = 4
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -42,6 +42,17 @@ class EngineState:
     hidden: Hidden
     cell: Floats
 
+    def without(self, rows: Collection[int]) -> EngineState:
+        """The state of all songs but those in ``rows``."""
+        kept = [row for row in range(self.hidden.shape[1]) if row not in rows]
+        return EngineState(self.hidden[:, kept], self.cell[:, kept])
+
+    def beside(self, other: EngineState) -> EngineState:
+        """The state of these songs, then of those of ``other``."""
+        return EngineState(
+            np.concatenate([self.hidden, other.hidden], axis=1), np.concatenate([self.cell, other.cell], axis=1)
+        )
+
 
 class Engine:
     """Packed weights and the functions of one step. Holds no state of any song; one engine serves all."""
@@ -49,7 +60,7 @@ class Engine:
     def __init__(self, checkpoint: Checkpoint, *, exact: bool = True) -> None:
         self.shape = checkpoint.shape
         self.exact = exact
-        self._weights = checkpoint.weights | self._reordered(checkpoint.weights)
+        self._weights: dict[str, NDArray[Any]] = checkpoint.weights | self._reordered(checkpoint.weights)
         self._curves = ExactCurves() if exact else PlainCurves()
         rows, self._input_first = self._pack_inputs()
         self._input_rows: NDArray[Any]
@@ -60,8 +71,10 @@ class Engine:
         self._heads_in = self._product(np.concatenate([self._weights[f"heads.{f}.from_hidden.weight"] for f in FIELDS]))
         self.heads = {field: self._pack_head(field) for field in FIELDS}
         self.row_starts = self._row_starts()
-        # What conditions are made of is all that is needed from here on.
-        self._weights = {name: weight for name, weight in self._weights.items() if _for_conditions(name)}
+        self._first_bias = self._bias(0)
+        # What conditions are made of is all that is needed from here on, in double precision: products round to the
+        # same grid point whatever the order of summation.
+        self._weights = {n: weight.astype(np.float64) for n, weight in self._weights.items() if _for_conditions(n)}
 
     # -- packing ---------------------------------------------------------------------------------------------------
 
@@ -183,13 +196,13 @@ class Engine:
 
         ``labels``: for each of ``CONDITIONS`` its rows with weights (several for a blend). ``band``: part classes.
         """
-        parts = self._wide("tables.part.weight")[list(band)].sum(axis=0) / np.sqrt(max(len(band), 1))
-        vector = self._wide("band_in.weight") @ parts + self._weights["previous_in.bias"]
+        parts = self._weights["tables.part.weight"][list(band)].sum(axis=0) / np.sqrt(max(len(band), 1))
+        vector = self._weights["band_in.weight"] @ parts + self._weights["previous_in.bias"]
         for name, rows in zip(CONDITIONS, labels, strict=True):
             table = self._weights[f"condition_tables.{name}.weight"]
             for row, share in rows:
-                vector = vector + share * table[row].astype(np.float64)
-        return self._gates(self._wide("layers.0.weight_ih_l0") @ vector + self._bias(0))
+                vector = vector + share * table[row]
+        return self._gates(self._weights["layers.0.weight_ih_l0"] @ vector + self._first_bias)
 
     def playing(self, levels: Levels, band: Sequence[int], roots: NDArray[np.float64] | None = None) -> Floats:
         """(bars, G): what an arrangement (bars, parts of the band) adds to the first layer's gates, bar by bar.
@@ -197,10 +210,10 @@ class Engine:
         ``roots`` of the parts' tendencies as in ``composer.inclined``; without them none are told.
         """
         weights = np.asarray(LEVEL_WEIGHTS)[levels]
-        vector = weights @ self._wide("tables.part.weight")[list(band)] @ self._wide("playing_in.weight").T
+        vector = weights @ self._weights["tables.part.weight"][list(band)] @ self._weights["playing_in.weight"].T
         if roots is not None:
-            vector = vector + weights @ roots[1:] @ self._wide("playing_tendencies_in.weight").T
-        return self._gates(vector @ self._wide("layers.0.weight_ih_l0").T)
+            vector = vector + weights @ roots[1:] @ self._weights["playing_tendencies_in.weight"].T
+        return self._gates(vector @ self._weights["layers.0.weight_ih_l0"].T)
 
     def inclined(self, roots: NDArray[np.float64]) -> Inclined:
         """What the ``roots`` (1 + parts of the band, W) of a song's tendencies add; see ``composer.inclined``."""
@@ -209,10 +222,6 @@ class Engine:
             return found
         out, bias = on_grid(found.out, OUT_BITS), on_grid(found.bias, ROW_BITS)
         return replace(found, out=out.astype(np.float64), bias=bias.astype(np.float64))
-
-    def _wide(self, name: str) -> NDArray[np.float64]:
-        """Weights in double precision: products round to the same grid point whatever the order of summation."""
-        return self._weights[name].astype(np.float64)
 
     def input_rows(self, previous: Ints, clock: Ints, following: Ints, matched: Ints) -> Ints:
         """Row numbers (…, 5 + 7 + 3 K + K) of a step's inputs: classes as in ``composer.network.StepInputs``."""

@@ -46,19 +46,15 @@ def roots_of(tendencies: Mapping[int, Wide], band: Sequence[int]) -> Wide:
 
 
 def incline(
-    roots: Wide, weights: Mapping[str, Floats], gates: Callable[[Wide], Floats], addend: Callable[[Wide], Floats]
+    roots: Wide, weights: Mapping[str, Wide], gates: Callable[[Wide], Floats], addend: Callable[[Wide], Floats]
 ) -> Inclined:
     """``roots`` (1 + P, W) through the ``weights``; ``gates`` and ``addend`` put what is only added on their grids."""
-
-    def wide(name: str) -> Wide:
-        return weights[name].astype(np.float64)
-
-    heads = np.concatenate([wide(f"heads.{field}.from_tendencies.weight") for field in LOOKS["note"]])
-    parts = roots[1:] @ wide("part_tendencies.weight").T  # (P, E)
-    to_table = wide("heads.part.to_table.weight")
+    heads = np.concatenate([weights[f"heads.{field}.from_tendencies.weight"] for field in LOOKS["note"]])
+    parts = roots[1:] @ weights["part_tendencies.weight"].T  # (P, E)
+    to_table = weights["heads.part.to_table.weight"]
     return Inclined(
-        gates(roots @ wide("tendencies_in.weight").T @ wide("layers.0.weight_ih_l0").T),
+        gates(roots @ weights["tendencies_in.weight"].T @ weights["layers.0.weight_ih_l0"].T),
         addend(roots @ heads.T),
         (parts @ to_table).T,
-        parts @ wide("heads.part.to_table.bias"),
+        parts @ weights["heads.part.to_table.bias"],
     )

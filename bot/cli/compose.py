@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 FORMATS = ("mid", "wav", "mp3", "ogg", "png", "mp4")
 DEFAULT_FORMATS = ("mid", "mp3", "png")
 MOST_SONGS = 1000
-BATCH = 16
-"""Songs composed side by side; more would only hold memory."""
+BATCH = 64
+"""Songs composed before the first of them is rendered; more would only be waited for."""
 
 
 def compose(

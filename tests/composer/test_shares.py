@@ -1,18 +1,31 @@
-"""A batch shared out among processes is the same songs, and none is lost when a process ends early."""
+"""Songs side by side, in one process or several, are as they are alone; none is lost when a process ends early."""
 
 import multiprocessing
 import os
 import signal
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
+import numpy as np
 import pytest
 
 from composer import shares
 from composer.compose import Band
+from composer.desk import Desk
+from composer.engine import EngineState
+from composer.heads import Heads
 from composer.plan import Plan, plan_song
 from composer.request import ComposeRequest
-from composer.shares import FEWEST_SONGS, Written, compose_shared, shared_out, usual_processes
+from composer.shares import (
+    FEWEST_SONGS,
+    MOST_WAITING,
+    Share,
+    Waiting,
+    Written,
+    compose_shared,
+    shared_out,
+    usual_processes,
+)
 from tests.composer.checkpoints import tiny_checkpoint
 
 
@@ -44,19 +57,68 @@ def test_songs_are_the_same_whoever_composes_them(band: Band) -> None:
 
 
 @pytest.mark.usefixtures("forking")
-def test_the_share_of_a_process_that_is_killed_is_composed_here(
+def test_songs_are_the_same_however_many_are_going_and_wait(band: Band) -> None:
+    wanted = plans(band, 11)
+    alone = [band.compose([plan])[0] for plan in wanted]
+    for processes, at_once in ((1, 1), (1, 3), (1, 10), (2, 4), (3, 7), (2, 100)):
+        assert band.compose(wanted, processes=processes, at_once=at_once) == alone
+
+
+def test_no_more_songs_than_asked_for_are_going_and_one_follows_as_soon_as_one_ends(
+    band: Band, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    going: list[int] = []
+    step = Band._step
+
+    def watched(self: Band, desks: list[Desk], heads: Heads, state: EngineState) -> EngineState:
+        going.append(len(desks))
+        return step(self, desks, heads, state)
+
+    monkeypatch.setattr(Band, "_step", watched)
+    songs = band.compose(plans(band, 9), at_once=3)
+    assert len(songs) == 9
+    assert going == sorted(going, reverse=True)  # three until none waits, then fewer and fewer
+    assert going[0] == 3
+    assert going.count(3) > len(going) / 2
+
+
+def test_every_waiting_song_is_taken_once_by_whoever_asks() -> None:
+    waiting = Waiting(range(2000))
+    reading, writing = os.pipe()
+    child = os.fork()
+    if child == 0:
+        os.write(writing, np.array([*iter(waiting.take, None)], dtype=np.uint16).tobytes())
+        os._exit(0)
+    os.close(writing)
+    taken = [*iter(waiting.take, None)]
+    with os.fdopen(reading, "rb") as pipe:
+        others = np.frombuffer(pipe.read(), dtype=np.uint16).tolist()
+    os.waitpid(child, 0)
+    waiting.close()
+    assert sorted([*taken, *others]) == list(range(2000))
+    assert waiting.left == 0
+
+
+def test_more_songs_than_may_wait_are_refused() -> None:
+    with pytest.raises(ValueError, match=f"at most {MOST_WAITING} songs wait, not {MOST_WAITING + 1}"):
+        Waiting(range(MOST_WAITING + 1))
+
+
+@pytest.mark.usefixtures("forking")
+def test_the_songs_of_a_process_that_is_killed_are_composed_here(
     band: Band, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    wanted, here = plans(band, 6), os.getpid()
+    wanted, here = plans(band, 9), os.getpid()
     alone, compose = band.compose(wanted), band._compose
 
-    def killed_elsewhere(asked: Sequence[Plan], **_: object) -> list[Written]:
+    def killed_elsewhere(asked: Sequence[Plan], share: Share, **_: object) -> Iterator[tuple[int, Written]]:
         if os.getpid() != here:
+            share.waiting.take()  # one that waits goes with it
             os.kill(os.getpid(), signal.SIGKILL)
-        return compose(asked)
+        return compose(asked, share)
 
     monkeypatch.setattr(band, "_compose", killed_elsewhere)
-    assert band.compose(wanted, processes=2) == alone
+    assert band.compose(wanted, processes=2, at_once=6) == alone
     assert "ended early" in caplog.text
 
 
@@ -64,15 +126,15 @@ def test_the_share_of_a_process_that_is_killed_is_composed_here(
 def test_what_goes_wrong_here_ends_the_others(band: Band) -> None:
     wanted, here = plans(band, 4), os.getpid()
 
-    def never(_: Sequence[Plan]) -> list[Written]:
+    def never(_: Share) -> Iterator[tuple[int, Written]]:
         threading.Event().wait()
         raise AssertionError
 
-    def broken(_: Sequence[Plan]) -> list[Written]:
+    def broken(_: Share) -> Iterator[tuple[int, Written]]:
         raise RuntimeError("no")
 
     with pytest.raises(RuntimeError, match="no"):
-        compose_shared(wanted, 2, never, broken)
+        compose_shared(wanted, 2, 16, never, broken)
     assert os.getpid() == here
     assert not multiprocessing.active_children()
 
@@ -80,16 +142,29 @@ def test_what_goes_wrong_here_ends_the_others(band: Band) -> None:
 @pytest.mark.usefixtures("forking")
 def test_shares_have_about_as_many_notes_each(band: Band) -> None:
     wanted = plans(band, 12)
-    told = shared_out(wanted, 3)
+    told, waiting = shared_out(wanted, 3, 16)
+    assert not waiting
     assert sorted(number for share in told for number in share) == list(range(12))
     bars = [sum(wanted[number].bars for number in share) for share in told]
     assert max(bars) < 1.5 * min(bars)
 
 
 @pytest.mark.usefixtures("forking")
+def test_the_longest_songs_begin_and_the_others_wait(band: Band) -> None:
+    wanted = plans(band, 12)
+    told, waiting = shared_out(wanted, 2, 8)
+    first = [number for share in told for number in share]
+    assert sorted([*first, *waiting]) == list(range(12))
+    assert len(first) == 8
+    assert np.mean([wanted[number].bars for number in first]) > np.mean([wanted[number].bars for number in waiting])
+
+
+@pytest.mark.usefixtures("forking")
 def test_few_songs_are_not_shared_out(band: Band) -> None:
-    assert shared_out(plans(band, FEWEST_SONGS - 1), 8) == [list(range(FEWEST_SONGS - 1))]
-    assert shared_out([], 8) == []
+    few = list(range(FEWEST_SONGS - 1))
+    assert sorted(shared_out(plans(band, len(few)), 8, 16)[0][0]) == few
+    assert len(shared_out(plans(band, 8), 8, len(few))[0]) == 1
+    assert shared_out([], 8, 16) == ([[]], [])
 
 
 def test_a_process_with_threads_is_not_forked(band: Band) -> None:
@@ -97,17 +172,20 @@ def test_a_process_with_threads_is_not_forked(band: Band) -> None:
     other = threading.Thread(target=done.wait)
     other.start()
     try:
-        assert len(shared_out(plans(band, 8), 2)) == 1
+        assert len(shared_out(plans(band, 8), 2, 16)[0]) == 1
     finally:
         done.set()
         other.join()
 
 
-def test_progress_is_told_by_the_share_that_is_composed_here(band: Band) -> None:
-    heard: list[float] = []
-    band.compose(plans(band, 5), heard.append, processes=2)
-    assert heard == sorted(heard)
-    assert all(0 <= share <= 1 for share in heard)
+def test_progress_never_falls_and_ends_whole(band: Band) -> None:
+    for count, at_once in ((5, 16), (9, 2)):
+        heard: list[float] = []
+        band.compose(plans(band, count), heard.append, processes=2, at_once=at_once)
+        assert heard == sorted(heard)
+        assert all(0 <= share <= 1 for share in heard)
+        assert len(set(heard)) > 1
+        assert heard[-1] == 1
 
 
 def test_processes_are_as_many_as_the_environment_says(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -121,9 +121,11 @@ def test_a_batch_is_measured_as_a_worker_composes_it_and_in_one_process(
 ) -> None:
     monkeypatch.setattr("training.speed.composing.usual_processes", lambda: 2)
     monkeypatch.setattr(shares, "_may_fork", lambda: True)
-    figures = {figure.name: figure for figure in batch_figures(band, replace(QUICK, batches=(1, 4)))}
-    assert (figures["batch_4"].note, figures["batch_4_one_process"].note) == ("in 2 processes", "in one process")
-    assert figures["batch_1"].note == "in one process"
+    figures = {figure.name: figure.note for figure in batch_figures(band, replace(QUICK, batches=(1, 4, 5)))}
+    assert figures["batch_1"] == figures["batch_4_one_process"] == "in one process, 5 songs"
+    assert figures["batch_4"] == figures["batch_5"] == "in 2 processes, 5 songs"
+    assert figures["batch_4_none_waiting"] == "in 2 processes, 4 songs"
+    assert not {"batch_1_none_waiting", "batch_5_none_waiting"} & set(figures)
 
 
 def test_the_work_of_processes_that_were_started_counts() -> None:

@@ -39,13 +39,14 @@ class Extent:
     song_seconds: float = 45.0
     short_seconds: float = 10.0
     runs: int = 5
+    batch_runs: int = 3
     batches: tuple[int, ...] = BATCHES
     lengths: tuple[float, ...] = (10.0, 45.0, 140.0)
     parts: tuple[int, ...] = (1, 4, 8, 16)
     widths: tuple[int, ...] = (256, 512, 1024)
 
 
-QUICK = Extent(10.0, 10.0, 1, (1, 2), (10.0, 12.0), (1, 3), (16, 32))
+QUICK = Extent(10.0, 10.0, 1, 1, (1, 2), (10.0, 12.0), (1, 3), (16, 32))
 """To see that everything runs; its figures say little."""
 
 
@@ -93,25 +94,59 @@ def part_figures(band: Band, plan: Plan, notes: int, runs: int) -> list[Figure]:
 
 
 def batch_figures(band: Band, extent: Extent) -> list[Figure]:
-    """Notes a second of several songs side by side as a worker composes them, in one process, and against one song."""
-    figures = []
-    cores = usual_processes()
-    for batch in extent.batches:
-        wanted = plans(band.checkpoint, extent.short_seconds, batch)
-        notes = sum(song.note_count for song in band.compose(wanted))
-        for processes in sorted({1, len(shared_out(wanted, cores))}, reverse=True):
-            work = partial(band.compose, wanted, processes=processes)
-            alone = "_one_process" * (processes == 1 and len(shared_out(wanted, cores)) > 1)
-            told = f"in {processes} processes" if processes > 1 else "in one process"
-            seconds = times(work, extent.runs, warm_up=0)
-            figures.append(
-                rate(f"batch_{batch}{alone}", f"{batch} songs side by side", "notes/s", notes, seconds, told)
-            )
+    """Notes a second of the same songs, so many of them side by side: whenever one ends, the next begins.
+
+    As the command line composes them, in one process, and with none waiting; and against one song at a time. Every run
+    takes all in turn: what else the machine does meanwhile is shared by all.
+    """
+    largest = max(extent.batches)
+    wanted = plans(band.checkpoint, extent.short_seconds, largest)
+    lengths = [song.note_count for song in band.compose(wanted)]
+    ways = [way for batch in extent.batches for way in _ways(wanted, batch)]
+    taken: list[Runs] = [[] for _ in ways]
+    for _ in range(extent.batch_runs):
+        for way, runs in zip(ways, taken, strict=True):
+            work = partial(band.compose, wanted[: way.songs], processes=way.processes, at_once=way.at_once)
+            runs.extend(times(work, 1, warm_up=0))
+    figures = [
+        rate(way.name, way.label, "notes/s", sum(lengths[: way.songs]), runs, way.told)
+        for way, runs in zip(ways, taken, strict=True)
+    ]
     against = [
-        ratio(f"{each.name}_against_{extent.batches[0]}", f"  {each.label}, against 1", each, figures[0], each.note)
+        ratio(f"{each.name}_against_{extent.batches[0]}", f"  {each.label}, against one", each, figures[0], each.note)
         for each in figures[1:]
     ]
     return [*figures, *against]
+
+
+@dataclass(frozen=True, slots=True)
+class _Way:
+    """``songs``, ``at_once`` of them going, in so many ``processes``."""
+
+    name: str
+    songs: int
+    at_once: int
+    processes: int
+
+    @property
+    def label(self) -> str:
+        return f"{self.at_once} songs side by side" if self.at_once > 1 else "one song at a time"
+
+    @property
+    def told(self) -> str:
+        processes = f"in {self.processes} processes" if self.processes > 1 else "in one process"
+        return f"{processes}, {self.songs} songs"
+
+
+def _ways(wanted: list[Plan], batch: int) -> list[_Way]:
+    """How ``batch`` of the songs ``wanted`` are composed side by side."""
+    processes = len(shared_out(wanted, usual_processes(), batch)[0])
+    ways = [_Way(f"batch_{batch}", len(wanted), batch, processes)]
+    if processes > 1:
+        ways.append(_Way(f"batch_{batch}_one_process", len(wanted), batch, 1))
+    if 1 < batch < len(wanted):
+        ways.append(_Way(f"batch_{batch}_none_waiting", batch, batch, processes))
+    return ways
 
 
 def reading_figures(shape: NetworkShape, memory: Figure, note: Figure, runs: int) -> list[Figure]:
