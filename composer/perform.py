@@ -5,6 +5,7 @@ Which network plays is settled anew for each request: the house's, or that of a 
 
 from __future__ import annotations
 
+import hashlib
 import re
 import time
 import unicodedata
@@ -41,9 +42,25 @@ def perform(
     checkpoint: Path | None = None,
     primer: Song | None = None,
     progress: OnStage | None = None,
+    song: Song | None = None,
 ) -> Rendition:
-    """Compose and render one song into ``folder``. Raises ``RefusedError`` for what the asker can mend."""
-    return perform_all([request], folder, formats, checkpoint=checkpoint, primer=primer, progress=progress)[0]
+    """Compose and render one song into ``folder``. Raises ``RefusedError`` for what the asker can mend.
+
+    ``song``: what ``compose_together`` made of the same request, which is rendered only.
+    """
+    songs = None if song is None else [song]
+    return perform_all(
+        [request], folder, formats, checkpoint=checkpoint, primer=primer, progress=progress, songs=songs
+    )[0]
+
+
+def compose_together(
+    requests: Sequence[ComposeRequest], *, checkpoint: Path | None = None, progress: OnStage | None = None
+) -> list[Song]:
+    """The songs of ``requests``, which have seeds, side by side; for ``perform``. Raises ``RefusedError``."""
+    bands = [band_for(checkpoint_for(request, checkpoint)) for request in requests]
+    plans = [plan_song(request, band.checkpoint) for request, band in zip(requests, bands, strict=True)]
+    return _composed(bands, plans, progress)
 
 
 def perform_all(
@@ -55,17 +72,19 @@ def perform_all(
     primer: Song | None = None,
     progress: OnStage | None = None,
     last: bool = False,
+    songs: Sequence[Song] | None = None,
 ) -> list[Rendition]:
     """As ``perform`` for several songs, those of one band composed as one batch: each is what it is alone.
 
-    ``last``: this process composes no more, so its networks are let go before the songs are rendered (50 MB each).
+    ``songs``, if they are composed already. ``last``: this process composes no more, so its networks are let go before
+    the songs are rendered (50 MB each).
     """
     begun = time.perf_counter()
     check_folder(folder)
     bands = [band_for(checkpoint_for(request, checkpoint)) for request in requests]
     loaded = time.perf_counter()
     plans = [plan_song(request, band.checkpoint, primer) for request, band in zip(requests, bands, strict=True)]
-    songs = _composed(bands, plans, progress)
+    songs = songs or _composed(bands, plans, progress)
     labels = [band.checkpoint.label for band in bands]
     if last:
         bands.clear()
@@ -112,6 +131,19 @@ def checkpoint_for(request: ComposeRequest, checkpoint: Path | None = None) -> P
     if not playing and len(own) > 1:
         raise RefusedError(f"{' and '.join(own)} were taught apart: a blend takes one genre of your own at most.")
     return playing[0] if playing else next(iter(own.values()))
+
+
+def played_by(request: ComposeRequest, checkpoint: Path | None = None) -> str:
+    """What tells the network that plays ``request`` from all others: its file's SHA-256. Raises ``RefusedError``."""
+    path = (checkpoint_for(request, checkpoint) or shipped_checkpoint()).resolve()
+    stat = path.stat()
+    return _digest(path, stat.st_mtime_ns, stat.st_size, stat.st_ino)
+
+
+@lru_cache(maxsize=4 * BANDS_KEPT)
+def _digest(path: Path, _changed: int, _size: int, _file: int) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _genres_of(checkpoint: Path) -> set[str]:

@@ -15,7 +15,9 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 from redis.retry import Retry as ConnectionRetry
 from rq import Queue
+from rq.timeouts import JobTimeoutException
 
+from composer.errors import RenderError
 from worker.media import Media
 from worker.settings import Settings
 from worker.songs import SongBook
@@ -28,6 +30,8 @@ SERIALIZER = "json"
 """JSON on queue and worker: a pickle would let whoever writes to Redis run code in the workers."""
 QUEUE_GONE = (RedisConnectionError, RedisTimeoutError)
 """What calls raise while the server cannot be reached."""
+PASSING_FAULTS = (OSError, MemoryError, RenderError, JobTimeoutException, *QUEUE_GONE)
+"""Faults of the moment: a full disk, a lost server, a machine under load."""
 
 
 @dataclass(frozen=True)

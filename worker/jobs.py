@@ -11,16 +11,18 @@ import tempfile
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
+from functools import partial
 from importlib import import_module
 from pathlib import Path
 from typing import Any, cast
 
 from rq import get_current_job
 from rq.job import Job
-from rq.timeouts import JobTimeoutException
 
-from composer.errors import CheckpointError, RefusedError, RenderError
+from composer.errors import CheckpointError, RefusedError
 from composer.rendition import Rendition
+from worker.ahead import song_of
+from worker.connection import PASSING_FAULTS
 from worker.context import CURRENT_QUEUES
 from worker.notes import write_notes
 from worker.orders import Order
@@ -29,9 +31,6 @@ from worker.queues import QUEUE_GONE, Queues
 from worker.settings import Settings
 
 logger = logging.getLogger(__name__)
-
-PASSING_FAULTS = (OSError, MemoryError, RenderError, JobTimeoutException, *QUEUE_GONE)
-"""Faults of the moment: a full disk, a lost server, a machine under load."""
 
 Outcome = dict[str, Any]
 Performer = Callable[..., Rendition]
@@ -75,13 +74,25 @@ def _play(queues: Queues, job: Job, order: Order) -> None:
     progress("composing", 0.0)  # a first attempt may have left more behind
     settings.scratch_dir.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=settings.scratch_dir, ignore_cleanup_errors=True) as scratch:
-        folder = Path(scratch)
-        rendition = load_performer(settings)(
+        folder, perform = Path(scratch), load_performer(settings)
+        song = song_of(queues, job, order, progress)
+        if song is not None:
+            perform = partial(perform, song=song)
+        composed = time.monotonic() - begun if song else 0.0
+        rendition = perform(
             order.request, folder, order.formats_with_midi(), checkpoint=settings.checkpoint, progress=progress
         )
+        rendition = _after(composed, rendition)
         write_notes(rendition.files["mid"], folder / "notes.json")
         queues.songs.write(job.id, order, rendition, folder / "notes.json")
     _measure(queues, job, rendition, time.monotonic() - begun)
+
+
+def _after(seconds: float, rendition: Rendition) -> Rendition:
+    """``rendition``, which was composed in ``seconds`` before it was performed."""
+    told = rendition.timings_seconds
+    timings = told.model_copy(update={"compose": told.compose + seconds, "total": told.total + seconds})
+    return rendition.model_copy(update={"timings_seconds": timings})
 
 
 def _measure(queues: Queues, job: Job, rendition: Rendition, seconds: float) -> None:

@@ -37,6 +37,9 @@ class Settings(BaseSettings):
     retry_delays_seconds: tuple[Annotated[int, Field(ge=0)], ...] = Field(
         default=(1, 10), max_length=10, description="one retry after each of these"
     )
+    compose_ahead: int = Field(
+        default=7, ge=0, le=63, description="so many songs that wait are composed beside the one in hand"
+    )
     heartbeat_seconds: float = Field(default=1.0, gt=0, description="a worker says this often that it lives")
     heartbeat_ttl_seconds: int = Field(default=6, ge=2, description="a worker silent for this long counts as dead")
     stop_grace_seconds: float = Field(default=30.0, ge=0, description="a stopping worker may finish its song in this")
