@@ -22,6 +22,7 @@ from composer.heads import Heads
 from composer.inclined import roots_of
 from composer.plan import Plan
 from composer.sampling import SamplingParameters, parameters_for
+from composer.shapes import LOOKS
 from composer.shares import Share, Written, compose_shared
 from composer.writer import song_of
 from midi_data.events import FIELDS
@@ -110,10 +111,13 @@ class Band:
         inner = heads.begin(state.hidden[-1])
         for field in FIELDS:
             looks = looks_of(desks, field)
+            if field == LOOKS["note"][0]:
+                notes = heads.look_at_notes(note_looks_of(desks))
+            seen = notes[:, LOOKS["note"].index(field)] if field in LOOKS["note"] else heads.look(field, looks)
             if field in OWN:
-                logits = heads.own_logits(field, inner, looks, [desk.out(field) for desk in desks])
+                logits = heads.own_logits(field, inner, seen, [desk.out(field) for desk in desks])
             else:
-                logits = heads.logits(field, inner, looks)
+                logits = heads.logits(field, inner, seen)
             chosen = chosen_by(desks, field, logits)
             if field == "advance" and any(desk.writer.event_complete for desk in desks):
                 on = [row for row, desk in enumerate(desks) if not desk.writer.event_complete]
@@ -137,6 +141,11 @@ def inputs_of(desks: Sequence[Desk]) -> list[list[int]]:
 def looks_of(desks: Sequence[Desk], field: str) -> list[list[int]]:
     """What each song looks back to in ``field``."""
     return [desk.writer.looks(field) for desk in desks]
+
+
+def note_looks_of(desks: Sequence[Desk]) -> list[list[int]]:
+    """What each song looks back to in all fields of a note, once ``pitch`` was looked at."""
+    return [desk.writer.note_looks for desk in desks]
 
 
 def chosen_by(desks: Sequence[Desk], field: str, logits: Sequence[list[float]]) -> list[int]:

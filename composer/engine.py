@@ -70,6 +70,7 @@ class Engine:
         self._layer_bias = [self._gates(self._bias(layer)) for layer in layers]
         self._heads_in = self._product(np.concatenate([self._weights[f"heads.{f}.from_hidden.weight"] for f in FIELDS]))
         self.heads = {field: self._pack_head(field) for field in FIELDS}
+        self._heads_bias = np.concatenate([self.heads[field].bias_in for field in FIELDS])
         self.row_starts = self._row_starts()
         self._first_bias = self._bias(0)
         # What conditions are made of is all that is needed from here on, in double precision: products round to the
@@ -253,11 +254,10 @@ class Engine:
         hidden, cell = np.empty_like(state.hidden), np.empty_like(state.cell)
         for layer, product in enumerate(self._recurrent):
             if layer == 0:
-                total = product(state.hidden[0])
-                total += gates
+                total = product(state.hidden[0], gates)
             else:
-                total = product(np.concatenate([hidden[layer - 1], state.hidden[layer]], axis=-1))
-                total += self._layer_bias[layer]
+                both = np.concatenate([hidden[layer - 1], state.hidden[layer]], axis=-1)
+                total = product(both, self._layer_bias[layer])
             self._cell(total, state.cell[layer], hidden[layer], cell[layer])
         return EngineState(hidden, cell)
 
@@ -275,8 +275,8 @@ class Engine:
         np.copyto(hidden, shown, casting="unsafe")
 
     def before_heads(self, hidden: Hidden) -> Floats:
-        """(B, 5, head): what the last layer's hidden gives each head."""
-        products = self._heads_in(hidden.reshape(-1, hidden.shape[-1]))
+        """(B, 5, head): what the last layer's hidden gives each head, its bias included."""
+        products = self._heads_in(hidden.reshape(-1, hidden.shape[-1]), self._heads_bias)
         return products.reshape(*hidden.shape[:-1], len(FIELDS), self.shape.head)
 
     def logits(
@@ -290,7 +290,7 @@ class Engine:
         """
         head = self.heads[field]
         index = np.concatenate([chosen, looks] if position is None else [chosen, position, looks], axis=-1) + head.first
-        inner = before[..., FIELDS.index(field), :] + head.bias_in + head.rows.take(index, axis=0).sum(axis=-2)
+        inner = before[..., FIELDS.index(field), :] + head.rows.take(index, axis=0).sum(axis=-2)
         out = self.activated(inner) @ head.out + head.bias_out
         logits = head.with_copies(out[..., : head.classes + looks.shape[-1]], looks)
         if levels is None:
@@ -333,9 +333,10 @@ class _PlainProduct:
     def __init__(self, weights: Floats) -> None:
         self._packed = np.ascontiguousarray(weights.T)
 
-    def __call__(self, left: Hidden) -> Floats:
-        """(B, out): the products of activations (B, in)."""
+    def __call__(self, left: Hidden, plus: Floats) -> Floats:
+        """(B, out): the products of activations (B, in), and ``plus``."""
         products: Floats = left @ self._packed
+        products += plus
         return products
 
 
@@ -357,4 +358,4 @@ def _for_conditions(name: str) -> bool:
     return name.startswith(first) and not name.endswith("weight_hh_l0")
 
 
-Product = Callable[[Hidden], Floats]
+Product = Callable[[Hidden, Floats], Floats]

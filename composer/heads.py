@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from composer.engine import Engine
 from composer.grid import Floats
 from composer.inclined import Inclined
+from composer.shapes import LOOKS
 from midi_data.events import FIELDS, VOCABULARY, Ints
 
 
@@ -50,8 +51,8 @@ class Heads:
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
         self._fields = {field: self._laid_out(field) for field in FIELDS}
+        self._note_looks, self._note_first = self._notes_laid_out()
         self._position = self._later("position", 1, engine.shape.clock_classes["position"])
-        self._bias = np.concatenate([engine.heads[field].bias_in for field in FIELDS])
 
     def _laid_out(self, field: str) -> _Field:
         at, width, head = FIELDS.index(field), self._engine.shape.head, self._engine.heads[field]
@@ -66,6 +67,13 @@ class Heads:
             head.out,
             head.bias_out,
         )
+
+    def _notes_laid_out(self) -> tuple[Floats, Ints]:
+        """Rows of all looks of a note's fields, and where each look's begin, in the order of ``look_at_notes``."""
+        own = [self._fields[field] for field in LOOKS["note"]]
+        before = np.cumsum([0, *(len(each.looks) for each in own)])[:-1]
+        first = [each.first + start for each, start in zip(own, before, strict=True)]
+        return np.concatenate([each.looks for each in own]), np.stack(first, axis=-1).reshape(-1)
 
     def own_out(self, field: str, classes: Sequence[int]) -> OwnOut:
         """A head for the ``classes`` that may come at all, then looks."""
@@ -93,9 +101,7 @@ class Heads:
 
     def begin(self, hidden: Floats) -> Floats:
         """(B, 5 W): what the last layer's hidden (B, H) gives the heads; ``add`` and ``logits`` take it from there."""
-        before = self._engine.before_heads(hidden).reshape(len(hidden), -1)
-        before += self._bias
-        return before
+        return self._engine.before_heads(hidden).reshape(len(hidden), -1)
 
     def move(self, inner: Floats, positions: Sequence[int]) -> None:
         """Tell all heads but the advance's each song's position in the bar after the advance."""
@@ -110,27 +116,42 @@ class Heads:
         """Tell the heads of a note each song's row of what its chosen part tends to (``Inclined.inner``)."""
         inner[:, self._fields["part"].after] += rows[0] if len(rows) == 1 else np.stack(rows)
 
-    def logits(self, field: str, inner: Floats, looks: Sequence[Sequence[int]]) -> list[list[float]]:
-        """For each song V logits, then each look's bonus (K): not yet added up. Any field but the part."""
+    def look(self, field: str, looks: Sequence[Sequence[int]]) -> Floats:
+        """(B, W): what each song's ``looks`` back (K) give the head of ``field``."""
         own = self._fields[field]
-        out = self._active(own, inner, looks) @ own.out + own.bias
+        return _summed(own.looks, own.first, looks, 1)[:, 0]
+
+    def look_at_notes(self, looks: Sequence[Sequence[int]]) -> Floats:
+        """(B, 3, W): the same for pitch, duration and velocity at once; ``looks`` (3 K) lag by lag."""
+        return _summed(self._note_looks, self._note_first, looks, len(LOOKS["note"]))
+
+    def logits(self, field: str, inner: Floats, seen: Floats) -> list[list[float]]:
+        """For each song V logits, then each look's bonus (K): not yet added up. Any field but the part.
+
+        ``seen`` (B, W) from the looks back.
+        """
+        own = self._fields[field]
+        out = self._active(own, inner, seen) @ own.out + own.bias
         rows: list[list[float]] = out.tolist()
         return rows
 
-    def own_logits(
-        self, field: str, inner: Floats, looks: Sequence[Sequence[int]], outs: Sequence[OwnOut]
-    ) -> list[list[float]]:
+    def own_logits(self, field: str, inner: Floats, seen: Floats, outs: Sequence[OwnOut]) -> list[list[float]]:
         """The same by each song's own ``outs``: its classes' logits, each look's bonus, of parts each level's."""
-        active = self._active(self._fields[field], inner, looks)
+        active = self._active(self._fields[field], inner, seen)
         return [(row @ own.out + own.bias).tolist() for row, own in zip(active, outs, strict=True)]
 
-    def _active(self, own: _Field, inner: Floats, looks: Sequence[Sequence[int]]) -> NDArray[np.floating]:
+    def _active(self, own: _Field, inner: Floats, seen: Floats) -> NDArray[np.floating]:
         """(B, W): what a head makes of all it sees."""
-        index = np.array(looks)
-        index += own.first
-        total: Floats = np.add.reduce(own.looks.take(index, axis=0), axis=1)
-        total += inner[:, own.place]
-        return self._engine.activated(total)
+        return self._engine.activated(seen + inner[:, own.place])
+
+
+def _summed(table: Floats, first: Ints, looks: Sequence[Sequence[int]], fields: int) -> Floats:
+    """(B, fields, W): for each field the sum of the rows of ``table`` that its looks name."""
+    index = np.array(looks)
+    index += first
+    rows = table.take(index, axis=0)
+    total: Floats = np.add.reduce(rows.reshape(len(rows), -1, fields, rows.shape[-1]), axis=1)
+    return total
 
 
 def _add_rows(inner: Floats, table: Floats, rows: Sequence[int]) -> None:

@@ -1,7 +1,8 @@
 """One integer matrix product as an ONNX model, in the bytes that a runtime reads; no library is needed to write it.
 
-The message and field numbers are those of ``onnx.proto`` (ONNX 1.17), the encoding that of protocol buffers. Knows one
-model only: ``out`` (B, N) int32 = (``left`` (B, K) uint8 − ``rest``) · ``right`` (K, N) int8, for any B.
+The message and field numbers are those of ``onnx.proto`` (ONNX 1.17), the encoding that of protocol buffers; the
+operator is onnxruntime's own. Knows one model only: ``out`` (B, N) float32 = ``scale`` (N,) float32 times the whole
+numbers (``left`` (B, K) uint8 − ``rest``) · ``right`` (K, N) int8, for any B.
 """
 
 from __future__ import annotations
@@ -11,18 +12,23 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-_UINT8, _INT8, _INT32 = 2, 3, 6
-_IR_VERSION, _OPERATOR_SET = 8, 13
+_FLOAT, _UINT8, _INT8 = 1, 2, 3
+_IR_VERSION, _OPERATOR_SET, _RUNTIME_SET = 8, 13, 1
+_RUNTIME = "com.microsoft"
 
 
-def product_model(right: NDArray[np.int8], rest: int) -> bytes:
+def product_model(right: NDArray[np.int8], rest: int, scale: NDArray[np.float32]) -> bytes:
     """The model's bytes; ``rest`` is what stands for 0 in ``left``."""
     inner, outer = right.shape
-    node = b"".join(_text(1, name) for name in ("left", "right", "rest")) + _text(2, "out") + _text(4, "MatMulInteger")
-    tensors = _tensor("right", _INT8, right) + _tensor("rest", _UINT8, np.array(rest, dtype=np.uint8))
-    outside = _message(11, _value("left", _UINT8, inner)) + _message(12, _value("out", _INT32, outer))
+    names = b"".join(_text(1, name) for name in ("left", "right", "one", "scale", "rest"))
+    node = names + _text(2, "out") + _text(4, "MatMulIntegerToFloat") + _text(7, _RUNTIME)
+    one, zero = np.array(1, dtype=np.float32), np.array(rest, dtype=np.uint8)
+    tensors = _tensor("right", _INT8, right) + _tensor("rest", _UINT8, zero)
+    tensors += _tensor("one", _FLOAT, one) + _tensor("scale", _FLOAT, scale)
+    outside = _message(11, _value("left", _UINT8, inner)) + _message(12, _value("out", _FLOAT, outer))
     graph = _message(1, node) + _text(2, "product") + tensors + outside
-    return _number(1, _IR_VERSION) + _message(7, graph) + _message(8, _number(2, _OPERATOR_SET))
+    sets = _message(8, _number(2, _OPERATOR_SET)) + _message(8, _text(1, _RUNTIME) + _number(2, _RUNTIME_SET))
+    return _number(1, _IR_VERSION) + _message(7, graph) + sets
 
 
 def _tensor(name: str, kind: int, values: NDArray[np.generic]) -> bytes:

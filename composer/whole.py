@@ -22,6 +22,8 @@ REST = 128
 """The byte that stands for an activation of 0."""
 WHOLE = 127
 """So many steps make an activation of 1."""
+MOST_BOUND = 8
+"""Numbers of songs side by side for which a product keeps places."""
 _OUTPUTS = ["out"]
 
 
@@ -40,35 +42,64 @@ class WholeProduct:
         step = np.maximum(step, 1e-12).astype(np.float32)
         self.whole = np.ascontiguousarray(np.rint(weights / step[:, None]).astype(np.int8).T)
         self._scale = np.float32(unit) * (step / np.float32(WHOLE))
+        self._bound: dict[int, _Bound] = {}
         self._session: Any = None
         self._floats = self.whole.astype(np.float32)
         if runtime and find_spec("onnxruntime"):
-            self._use(open_session(product_model(self.whole, REST)))
+            self._use(open_session(product_model(self.whole, REST, self._scale)))
 
     @property
     def by_runtime(self) -> bool:
         """Whether onnxruntime makes the sums."""
         return self._session is not None
 
-    def __call__(self, left: Bytes) -> Floats:
-        """(B, out): the products of activations (B, in)."""
-        sums = self._sums(left)
-        sums *= self._scale
-        return sums
-
-    def _sums(self, left: Bytes) -> Floats:
+    def __call__(self, left: Bytes, plus: Floats) -> Floats:
+        """(B, out): the products of activations (B, in), and ``plus``."""
         if self._session is None:
-            return (left.astype(np.float32) - REST) @ self._floats
-        sums: Floats = self._session.run(_OUTPUTS, {"left": left})[0].astype(np.float32)
-        return sums
+            products = (left.astype(np.float32) - REST) @ self._floats
+            products *= self._scale
+        else:
+            products = self._by_runtime(left)
+        return products + plus
+
+    def _by_runtime(self, left: Bytes) -> Floats:
+        """The products, in a place that the next call for as many songs writes over."""
+        bound = self._bound.get(len(left))
+        if bound is None:
+            if len(self._bound) == MOST_BOUND:
+                self._bound.clear()
+            bound = self._bound[len(left)] = _Bound(self._session, len(left), left.shape[1], len(self._scale))
+        return bound.products(left)
 
     def _use(self, session: Any) -> None:
         """Leave the sums to the runtime, if its are exact: some processors' byte products overflow at large bytes."""
-        count = len(self.whole)
+        count, none = len(self.whole), np.zeros(1, dtype=np.float32)
         scattered = np.arange(count) * 89 % (2 * WHOLE + 1) - WHOLE
         left = (np.stack([np.full(count, WHOLE), np.full(count, -WHOLE), scattered]) + REST).astype(np.uint8)
-        if np.array_equal(session.run(_OUTPUTS, {"left": left})[0], self._sums(left)):
+        if np.array_equal(session.run(_OUTPUTS, {"left": left})[0], self(left, none)):
             self._session, self._floats = session, self._floats[:0]  # one copy of the weights is enough
+
+
+class _Bound:
+    """A runtime's session with places of its own for what goes in and comes out: a call is 4 µs cheaper."""
+
+    def __init__(self, session: Any, batch: int, inner: int, outer: int) -> None:
+        from onnxruntime import OrtValue
+
+        self._left = np.empty((batch, inner), dtype=np.uint8)
+        self._out = np.empty((batch, outer), dtype=np.float32)
+        self._binding = session.io_binding()
+        # The runtime reads and writes these arrays where they lie.
+        self._places = OrtValue.ortvalue_from_numpy(self._left), OrtValue.ortvalue_from_numpy(self._out)
+        self._binding.bind_ortvalue_input("left", self._places[0])
+        self._binding.bind_ortvalue_output("out", self._places[1])
+        self._run = session.run_with_iobinding
+
+    def products(self, left: Bytes) -> Floats:
+        """(B, out), written over by the next call."""
+        self._left[:] = left
+        self._run(self._binding)
+        return self._out
 
 
 def open_session(model: bytes) -> Any:

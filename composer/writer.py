@@ -115,6 +115,11 @@ class SongWriter:
         self.looked = self._seen(field)
         return self.looked
 
+    @property
+    def note_looks(self) -> list[int]:
+        """What each lag held of pitch, duration and velocity, one lag after the other; once ``pitch`` was looked at."""
+        return list(chain.from_iterable(self._looks))
+
     def _seen(self, field: str) -> list[int]:
         if field == "advance":
             return [look[0] for look in self.following]

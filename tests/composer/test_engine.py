@@ -9,6 +9,7 @@ from composer.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from composer.engine import Engine, EngineState
 from composer.heads import Heads
 from composer.inclined import roots_of
+from composer.shapes import LOOKS
 from composer.whole import REST
 from midi_data.events import FIELDS, VOCABULARY
 from midi_data.tendencies import TENDENCIES_WIDTH
@@ -86,17 +87,25 @@ def composed_logits(engine: Engine, inputs: dict[str, np.ndarray], roots: np.nda
         inner = heads.begin(state.hidden[-1])
         for i, field in enumerate(FIELDS):
             seen, chosen = looks[field][step].tolist(), int(inputs["target"][step, i])
+            given = seen_by(heads, field, [seen], inputs["note"][step : step + 1])
             if field == "part":
-                [row] = heads.own_logits("part", inner, [seen], [out])
+                [row] = heads.own_logits("part", inner, given, [out])
                 heads.incline(inner, [inclined.inner[inputs["slots"][step, 1]]])
             else:
-                [row] = heads.logits(field, inner, [seen])
+                [row] = heads.logits(field, inner, given)
             classes = list(BAND) if field == "part" else list(range(VOCABULARY[field]))
             found[i].append(summed(row, classes, seen, inputs["levels_after"][step, list(BAND)]))
             heads.add(inner, field, [chosen])
             if field == "advance":
                 heads.move(inner, [int(inputs["position_after"][step])])
     return [np.array(rows) for rows in found]
+
+
+def seen_by(heads: Heads, field: str, looks: list[list[int]], notes: np.ndarray) -> np.ndarray:
+    """What the looks back give a head: those of a note's fields at once, from ``notes`` (B, K, 3)."""
+    if field in LOOKS["note"]:
+        return heads.look_at_notes(notes.reshape(len(notes), -1).tolist())[:, LOOKS["note"].index(field)]
+    return heads.look(field, looks)
 
 
 def summed(row: list[float], classes: list[int], seen: list[int], levels: np.ndarray) -> list[float]:
@@ -189,11 +198,8 @@ def test_the_heads_laid_out_for_composing_say_what_the_engine_says() -> None:
         before = engine.before_heads(hidden)
         wanted = engine.logits(field, before, target[:, :i], after[:, None] if i else None, seen, levels)
         is_part = field == "part"
-        told = (
-            heads.own_logits(field, inner, seen.tolist(), [out] * 9)
-            if is_part
-            else heads.logits(field, inner, seen.tolist())
-        )
+        given = seen_by(heads, field, seen.tolist(), inputs["note"][songs])
+        told = heads.own_logits(field, inner, given, [out] * 9) if is_part else heads.logits(field, inner, given)
         classes = list(BAND) if is_part else list(range(VOCABULARY[field]))
         for row, logits in enumerate(told):
             found = summed(logits, classes, seen[row].tolist(), inputs["levels_after"][row, list(BAND)])
@@ -229,7 +235,8 @@ def test_a_part_is_told_the_same_of_its_pitches_as_all_pitches_are() -> None:
     inner = heads.begin(generator.integers(0, 255, (3, engine.shape.hidden)).astype(np.uint8))
     looks = generator.integers(0, VOCABULARY["pitch"] + 1, (3, engine.shape.looks("pitch"))).tolist()
     own = [[36, 40, 43, 200], [128 + 36], list(range(60, 72))]
-    whole = heads.logits("pitch", inner, looks)
-    few = heads.own_logits("pitch", inner, looks, [heads.own_out("pitch", pitches) for pitches in own])
+    seen = heads.look("pitch", looks)
+    whole = heads.logits("pitch", inner, seen)
+    few = heads.own_logits("pitch", inner, seen, [heads.own_out("pitch", pitches) for pitches in own])
     for row, pitches, mine in zip(whole, own, few, strict=True):
         assert mine == [row[pitch] for pitch in pitches] + row[VOCABULARY["pitch"] :]

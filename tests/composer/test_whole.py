@@ -6,9 +6,10 @@ import pytest
 from composer.engine import Engine
 from composer.grid import EXACT_BITS
 from composer.onnx_model import product_model
-from composer.whole import REST, WHOLE, WholeProduct
+from composer.whole import MOST_BOUND, REST, WHOLE, WholeProduct
 from tests.composer.checkpoints import tiny_checkpoint
 
+NONE = np.zeros(1, dtype=np.float32)
 SHAPES = [(8, 3), (96, 24), (2048, 1024), (64, 5000)]
 
 
@@ -24,7 +25,7 @@ def some_bytes(batch: int, inner: int) -> np.ndarray:
 def test_a_product_is_near_the_real_one(shape: tuple[int, int]) -> None:
     weights, left = some_weights(*shape), some_bytes(3, shape[1])
     wanted = ((left.astype(np.float64) - REST) / WHOLE) @ weights.T
-    found = WholeProduct(weights, runtime=False)(left)
+    found = WholeProduct(weights, runtime=False)(left, NONE)
     assert np.abs(found - wanted).max() < 0.02 * np.abs(weights).max() * np.sqrt(shape[1])
 
 
@@ -36,19 +37,34 @@ def test_the_runtime_gives_the_same_bits_as_numpy(shape: tuple[int, int]) -> Non
     mine, its = WholeProduct(weights, runtime=False), WholeProduct(weights)
     assert its.by_runtime
     assert not mine.by_runtime
-    assert np.array_equal(mine(left), its(left))
-    assert np.array_equal(its(left[2:3])[0], its(left)[2])
+    plus = np.random.default_rng(3).standard_normal((7, shape[0])).astype(np.float32)
+    found = its(left, plus)
+    assert np.array_equal(mine(left, plus), found)
+    for row in range(7):
+        assert np.array_equal(its(left[row : row + 1], plus[row])[0], found[row])
+    its(left[::-1], plus)
+    assert np.array_equal(mine(left, plus), found)  # what was given stays as it is when more is asked
 
 
-def test_a_runtime_whose_sums_overflow_is_not_used(monkeypatch: pytest.MonkeyPatch) -> None:
-    class Overflowing:
+def test_places_are_kept_for_a_few_numbers_of_songs_only() -> None:
+    pytest.importorskip("onnxruntime", reason="the fast extra")
+    mine, its = WholeProduct(some_weights(8, 3), runtime=False), WholeProduct(some_weights(8, 3))
+    for batch in [*range(1, 3 * MOST_BOUND), 1, 2]:
+        left = some_bytes(batch, 3)
+        assert np.array_equal(mine(left, NONE), its(left, NONE))
+    assert len(its._bound) <= MOST_BOUND
+
+
+@pytest.mark.parametrize(("largest", "used"), [(2**15, False), (2**31, True)])
+def test_a_runtime_whose_sums_overflow_is_not_used(largest: int, used: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Runtime:
         def run(self, _names: object, inputs: dict[str, np.ndarray]) -> list[np.ndarray]:
             sums = (inputs["left"].astype(np.int64) - REST) @ np.ones((16, 4), dtype=np.int64) * WHOLE
-            return [np.minimum(sums, 2**15)]
+            return [np.minimum(sums, largest).astype(np.float32) * (np.float32(1 / WHOLE) / np.float32(WHOLE))]
 
-    monkeypatch.setattr("composer.whole.open_session", lambda _model: Overflowing())
+    monkeypatch.setattr("composer.whole.open_session", lambda _model: Runtime())
     pytest.importorskip("onnxruntime", reason="the fast extra")
-    assert not WholeProduct(np.ones((4, 16), dtype=np.float32)).by_runtime
+    assert WholeProduct(np.ones((4, 16), dtype=np.float32)).by_runtime is used
 
 
 def test_without_the_runtime_numpy_makes_them(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -59,7 +75,7 @@ def test_without_the_runtime_numpy_makes_them(monkeypatch: pytest.MonkeyPatch) -
 def test_no_sum_can_leave_the_exact_range_of_single_precision() -> None:
     weights = np.ones((2, 5000), dtype=np.float32)  # every weight is its row's largest
     product = WholeProduct(weights, runtime=False)
-    loudest = product(np.full((1, 5000), REST + WHOLE, dtype=np.uint8))
+    loudest = product(np.full((1, 5000), REST + WHOLE, dtype=np.uint8), NONE)
     assert np.abs(product.whole).sum(axis=0).max() * REST < 2**EXACT_BITS
     assert loudest == pytest.approx(5000, rel=0.01)
 
@@ -72,10 +88,10 @@ def test_an_engine_holds_its_large_weights_in_whole_numbers() -> None:
 
 def test_a_model_is_read_as_what_was_written() -> None:
     onnxruntime = pytest.importorskip("onnxruntime", reason="the fast extra")
-    right = np.arange(-6, 6, dtype=np.int8).reshape(4, 3)
-    session = onnxruntime.InferenceSession(product_model(right, 128), providers=["CPUExecutionProvider"])
+    right, scale = np.arange(-6, 6, dtype=np.int8).reshape(4, 3), np.array([1, 0.5, 3], dtype=np.float32)
+    session = onnxruntime.InferenceSession(product_model(right, 128, scale), providers=["CPUExecutionProvider"])
     [given], [told] = session.get_inputs(), session.get_outputs()
     assert (given.name, given.type, given.shape) == ("left", "tensor(uint8)", ["B", 4])
-    assert (told.name, told.type, told.shape) == ("out", "tensor(int32)", ["B", 3])
+    assert (told.name, told.type, told.shape) == ("out", "tensor(float)", ["B", 3])
     left = np.array([[128, 129, 130, 0]], dtype=np.uint8)
-    assert session.run(None, {"left": left})[0].tolist() == ((left.astype(int) - 128) @ right).tolist()
+    assert session.run(None, {"left": left})[0].tolist() == ((left.astype(int) - 128) @ right * scale).tolist()

@@ -16,8 +16,8 @@ from composer.heads import Heads
 
 GROUPS: dict[str, tuple[Any, tuple[str, ...]]] = {
     "recurrent": (Engine, ("recur",)),
-    "heads": (Heads, ("begin", "move", "add", "incline", "logits", "own_logits")),
-    "choosing": (composer.compose, ("inputs_of", "looks_of", "chosen_by")),
+    "heads": (Heads, ("begin", "move", "add", "incline", "look", "look_at_notes", "logits", "own_logits")),
+    "choosing": (composer.compose, ("inputs_of", "looks_of", "note_looks_of", "chosen_by")),
 }
 """Part → where its functions are, and which. A function inside another one's time counts once, for the outer."""
 
