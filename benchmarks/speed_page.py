@@ -83,19 +83,24 @@ note where they took some 170. Gates are given in the steps of their curves' tab
 is of the pitches that a part may play (19 of 256, on the mean). A note 488 → 408 µs, a song of 45 s 71 → 84 × real
 time, 16 songs in one process 378 → 266 µs a note (medians of one run each, on about as quiet a machine).
 
-A step costs about 260 µs and 130 more for each song in it (lowest tenth, two cores with nobody beside us). So 16 songs
-that all play cost 145 µs a note in one process, 2.7 times less than one song alone; but of the 16 songs measured above
-the longest has nine times the notes of the shortest and plays alone in the end. Shares are made by that cost: the long
-song goes with fewer others (1.05 → .67 s for the 16, in one run).
+Products are made into places that were bound ahead and come out in float32 (onnxruntime's MatMulIntegerToFloat), and
+what a note's three fields look back to is added up at once: again the same bytes. In turns, ten times each, processor
+time, the fastest of ten: a note 384 → 368 µs, eight songs in one process 236 → 214 µs a note.
 
-Machines are shared. The figures above are of the middle one of three runs of this code within seventy minutes, which
-met 10, 7 and 5 of 12 marks: a note 408, 432 and 515 µs (2.91, 2.53 and 3.62 × reading its weights), a song of 45 s 84,
-79 and 73 × real time, against nn.LSTM 15.9, 15.4 and 16.7 × (which itself ran 154, 150 and 116 notes a second), 16
-songs 2.62, 1.79 and 2.50 × in two processes and 1.58, 1.79 and 2.18 × in one, synthesis 83, 80 and 69 ×, video 16.5,
-12.8 and 13.8 ×, a warm request 3.6, 5.6 and 5.6 s, cold 1.5, 2.0 and 1.7 s; rendering had not changed. Of the code
-before, three runs in one evening met 9, 4 and 5. In turns, four times each, the same five songs took 628 µs a note
-before the inner loop was compiled and 493 after it, 16 songs in one process 359 and 253 (medians, processor time, a
-busy machine).
+A step costs about 260 µs and 130 more for each song in it (lowest tenth, two cores with nobody beside us); from twelve
+songs on it is 170 more. Songs have unlike lengths: of 16 the longest had nine times the notes of the shortest and
+played alone in the end, which left 1.8 to 2.9 of the 4 times that were wanted. So whenever a song ends, the next that
+waits takes its place, in whichever process (`composer/shares.py`); rows of as many songs as go at once have none waiting.
+
+Machines are shared. The figures above are of the middle one of three runs of this code within sixteen minutes, which
+met 5, 6 and 5 of 12 marks: a note 573, 526 and 576 µs (4.03, 3.77 and 3.89 × reading its weights), a song of 45 s 62,
+75 and 61 × real time, against nn.LSTM 13.5, 12.5 and 14.4 × (which itself ran 129, 152 and 121 notes a second), 16
+songs 3.21, 3.60 and 3.39 × one at a time in two processes (2.80, 2.60 and 3.00 with none waiting), synthesis 66, 73
+and 69 ×, video 13.1, 14.7 and 11.6 ×, a warm request 5.6, 4.8 and 7.0 s, cold 1.8, 1.4 and 1.9 s. It was a busy hour:
+in turns with it the code of before took 528, 574 and 563 µs a note where this one took 413, 528 and 540. Two hours
+earlier on the same machine a note of the code before took 465 µs, and 64 songs, 16 at a time, 4.13 and 4.25 × one at
+a time. On other days the code before met 10, 7 and 5 marks: a note 408, 432 and 515 µs, 2.91, 2.53 and 3.62 ×
+reading, a song 84, 79 and 73 ×, nn.LSTM 15.9, 15.4 and 16.7 ×.
 """
 
 LOST = """\
