@@ -90,7 +90,7 @@ time, the fastest of ten: a note 384 → 368 µs, eight songs in one process 236
 A step costs about 260 µs and 130 more for each song in it (lowest tenth, two cores with nobody beside us); from twelve
 songs on it is 170 more. Songs have unlike lengths: of 16 the longest had nine times the notes of the shortest and
 played alone in the end, which left 1.8 to 2.9 of the 4 times that were wanted. So whenever a song ends, the next that
-waits takes its place, in whichever process (`composer/shares.py`); rows of as many songs as go at once have none waiting.
+waits takes its place, in whichever process (`composer/shares.py`); in rows of as many songs as go at once none waits.
 
 Machines are shared. The figures above are of the middle one of three runs of this code within sixteen minutes, which
 met 5, 6 and 5 of 12 marks: a note 573, 526 and 576 µs (4.03, 3.77 and 3.89 × reading its weights), a song of 45 s 62,
