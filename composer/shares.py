@@ -8,6 +8,7 @@ forked safely there is one. Knows plans and notes; not how a song is composed.
 
 from __future__ import annotations
 
+import ctypes
 import logging
 import os
 import signal
@@ -38,6 +39,8 @@ STEP_NOTES = 3.0
 """What a step costs besides its notes, in notes: as many steps are made as the longest song of a share has notes."""
 FEWEST_SONGS = 4
 """Two songs side by side in one process cost little more than one: fewer than four are not shared out."""
+_PR_SET_PDEATHSIG = 1
+"""Of prctl(2)."""
 NUMBER_BYTES = 2
 MOST_WAITING = 8192
 """So many numbers every system's pipes hold (16 KB)."""
@@ -156,7 +159,7 @@ def _at_work(shares: Sequence[Share], compose: Compose) -> Iterator[list[Connect
         for share in shares:
             mine, theirs = context.Pipe(duplex=False)
             working.callback(mine.close)
-            process = context.Process(target=_work, args=(theirs, share, compose), daemon=True)
+            process = context.Process(target=_work, args=(theirs, share, compose, os.getpid()), daemon=True)
             with warnings.catch_warnings():
                 # Later Pythons warn of threads of libraries too: those of products, which are not used here.
                 warnings.simplefilter("ignore", DeprecationWarning)
@@ -168,12 +171,20 @@ def _at_work(shares: Sequence[Share], compose: Compose) -> Iterator[list[Connect
         yield connections
 
 
-def _work(connection: Connection, share: Share, compose: Compose) -> None:
+def _work(connection: Connection, share: Share, compose: Compose, parent: int) -> None:
+    _end_with(parent)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the process it was forked from hears it and ends this one
     signal.signal(signal.SIGTERM, signal.SIG_DFL)  # not what that process does then
     # Sent at the end: until it is read, a pipe holds a few songs only.
     for number, written in list(compose(share)):
         connection.send_bytes(np.array([number], dtype=np.int32).tobytes() + written.tobytes())
+
+
+def _end_with(parent: int) -> None:
+    """Nobody is left behind by a ``parent`` that is killed: its pipes would stay open, as if it lived."""
+    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+    if os.getppid() != parent:  # it ended before this was asked
+        os._exit(1)
 
 
 def _received(connection: Connection) -> Iterator[tuple[int, Written]]:

@@ -140,6 +140,27 @@ def test_what_goes_wrong_here_ends_the_others(band: Band) -> None:
 
 
 @pytest.mark.usefixtures("forking")
+def test_nobody_is_left_behind_by_a_process_that_is_killed(band: Band) -> None:
+    wanted = plans(band, 4)
+    reading, writing = os.pipe()  # open for as long as anybody who composes lives
+
+    def begun(_: Share) -> Iterator[tuple[int, Written]]:
+        os.write(writing, b"begun")
+        threading.Event().wait()
+        raise AssertionError
+
+    composing = os.fork()
+    if composing == 0:
+        compose_shared(wanted, 2, 16, begun, begun)
+    os.close(writing)
+    with os.fdopen(reading, "rb") as pipe:
+        assert pipe.read(10) == b"begunbegun"
+        os.kill(composing, signal.SIGKILL)
+        os.waitpid(composing, 0)
+        assert pipe.read() == b""
+
+
+@pytest.mark.usefixtures("forking")
 def test_shares_have_about_as_many_notes_each(band: Band) -> None:
     wanted = plans(band, 12)
     told, waiting = shared_out(wanted, 3, 16)
