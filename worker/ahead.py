@@ -11,7 +11,9 @@ import logging
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
+from pydantic import ValidationError
 from redis import Redis
+from rq.exceptions import DeserializationError
 from rq.job import Job
 
 from composer.errors import CheckpointError, RefusedError
@@ -78,13 +80,22 @@ def _begun(queues: Queues, place: str) -> dict[str, Order]:
         return {}
     waiting = queues.compose_queue.get_job_ids(workers - 1, ours)
     jobs = Job.fetch_many(waiting, connection=queues.connection, serializer=SERIALIZER)
-    orders = {place + job.id: Order.model_validate(job.kwargs["order"]) for job in jobs if job is not None}
+    orders = {place + job.id: _order_of(job) for job in jobs if job is not None}
     return {
         key: order
         for key, order in orders.items()
-        if _place_of(order, queues.settings.checkpoint) == place
+        if order is not None
+        and _place_of(order, queues.settings.checkpoint) == place
         and queues.connection.set(key, UNDER_WAY, nx=True, ex=UNDER_WAY_SECONDS)
     }
+
+
+def _order_of(job: Job) -> Order | None:
+    """The order of a job; ``None`` for one that cannot be read, which shows in its own turn."""
+    try:
+        return Order.model_validate(job.kwargs["order"])
+    except (DeserializationError, KeyError, ValidationError):
+        return None
 
 
 def _place_of(order: Order, checkpoint: Path | None) -> str:
@@ -107,6 +118,8 @@ def _composed(queues: Queues, order: Order, beside: dict[str, Order], progress: 
         song, *others = compose_together(requests, checkpoint=queues.settings.checkpoint, progress=progress)
     except PASSING_FAULTS:
         raise
+    except RefusedError:  # in people's words, which are not logged; told to its asker in its turn
+        return None
     except Exception:
         # Whichever of them it is, it shows when that one is composed alone.
         logger.warning("songs could not be composed side by side; each is composed by itself", exc_info=True)

@@ -1,5 +1,7 @@
 """Products in eight bits: near the real ones, and the same bits whoever makes them, in a batch or alone."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -55,14 +57,41 @@ def test_places_are_kept_for_a_few_numbers_of_songs_only() -> None:
     assert len(its._bound) <= MOST_BOUND
 
 
-@pytest.mark.parametrize(("largest", "used"), [(2**15, False), (2**31, True)])
-def test_a_runtime_whose_sums_overflow_is_not_used(largest: int, used: bool, monkeypatch: pytest.MonkeyPatch) -> None:
-    class Runtime:
-        def run(self, _names: object, inputs: dict[str, np.ndarray]) -> list[np.ndarray]:
-            sums = (inputs["left"].astype(np.int64) - REST) @ np.ones((16, 4), dtype=np.int64) * WHOLE
-            return [np.minimum(sums, largest).astype(np.float32) * (np.float32(1 / WHOLE) / np.float32(WHOLE))]
+class Runtime:
+    """Products with weights of 1, sums up to ``largest``; ``copying``: it keeps what was bound, not where it lay."""
 
-    monkeypatch.setattr("composer.whole.open_session", lambda _model: Runtime())
+    def __init__(self, largest: int, *, copying: bool) -> None:
+        self.largest, self.copying = largest, copying
+        self.places: dict[str, Any] = {}
+
+    def io_binding(self) -> Any:
+        return self
+
+    def bind_ortvalue_input(self, name: str, value: Any) -> None:
+        self.places[name] = value
+
+    bind_ortvalue_output = bind_ortvalue_input
+
+    def run_with_iobinding(self, _binding: object) -> None:
+        left = self.places.setdefault("kept", self.places["left"].numpy().copy())
+        left = left if self.copying else self.places["left"].numpy()
+        sums = (left.astype(np.int64) - REST) @ np.ones((16, 4), dtype=np.int64) * WHOLE
+        scale = np.float32(1 / WHOLE) / np.float32(WHOLE)
+        self.places["out"].update_inplace(np.minimum(sums, self.largest).astype(np.float32) * scale)
+
+
+@pytest.mark.parametrize(
+    ("runtime", "used"),
+    [
+        (Runtime(2**15, copying=False), False),
+        (Runtime(2**31, copying=True), False),
+        (Runtime(2**31, copying=False), True),
+    ],
+)
+def test_a_runtime_whose_sums_overflow_or_whose_places_are_copies_is_not_used(
+    runtime: Runtime, used: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("composer.whole.open_session", lambda _model: runtime)
     pytest.importorskip("onnxruntime", reason="the fast extra")
     assert WholeProduct(np.ones((4, 16), dtype=np.float32)).by_runtime is used
 

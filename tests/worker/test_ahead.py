@@ -6,7 +6,9 @@ from typing import Any
 
 import pytest
 
+from composer import perform
 from composer.compose import Band
+from composer.errors import RefusedError
 from composer.perform import played_by
 from composer.plan import Plan
 from composer.request import ComposeRequest
@@ -16,6 +18,7 @@ from worker.ahead import KEY, UNDER_WAY
 from worker.processes import WarmWorker
 from worker.queues import Queues, look_up, submit
 from worker.settings import DEFAULT_PERFORMER
+from worker.submission import COMPOSE_JOB
 
 GENRE = "jazz"
 
@@ -155,6 +158,38 @@ def test_a_request_that_is_refused_hinders_no_other(queues: Queues, house: Path,
     songs(band, "a", "b")
     assert look_up(band, "unknown").status == "refused"
     assert sum(batches) == 2
+
+
+@pytest.mark.parametrize("data", [{"order": {"tempo": "of another version"}}, {}])
+def test_an_order_that_cannot_be_read_hinders_no_other(
+    queues: Queues, house: Path, batches: list[int], data: dict[str, Any]
+) -> None:
+    band = playing(queues, house)
+    ask(band, "a")
+    queues.compose_queue.enqueue_call(COMPOSE_JOB, kwargs=data, job_id="odd")
+    ask(band, "b")
+    work(band)
+    songs(band, "a", "b")
+    assert batches == [2]
+
+
+def test_a_neighbour_that_is_refused_only_when_it_is_planned_is_not_logged(
+    queues: Queues, house: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    plan_song = perform.plan_song
+
+    def picky(request: ComposeRequest, *more: Any) -> Plan:
+        if request.title == "secret":
+            raise RefusedError(f"no song is called {request.title!r}")
+        return plan_song(request, *more)
+
+    monkeypatch.setattr(perform, "plan_song", picky)
+    band = playing(queues, house)
+    ask(band, "a", "secret", "b")
+    work(band)
+    songs(band, "a", "b")
+    assert look_up(band, "secret").status == "refused"
+    assert "no song is called" not in caplog.text
 
 
 def test_a_song_with_a_bug_costs_only_itself(
