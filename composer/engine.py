@@ -60,7 +60,13 @@ class Engine:
     def __init__(self, checkpoint: Checkpoint, *, exact: bool = True) -> None:
         self.shape = checkpoint.shape
         self.exact = exact
-        self._weights: dict[str, NDArray[Any]] = checkpoint.weights | self._reordered(checkpoint.weights)
+        weights = checkpoint.weights | self._reordered(checkpoint.weights)
+        # Folded in float64 before rounding to the grid: in float32, BLAS kernels round some entries differently.
+        self._weights: dict[str, NDArray[Any]] = (
+            {name: weight.astype(np.float64) if _is_folded(name) else weight for name, weight in weights.items()}
+            if exact
+            else weights
+        )
         self._curves = ExactCurves() if exact else PlainCurves()
         rows, self._input_first = self._pack_inputs()
         self._input_rows: NDArray[Any]
@@ -131,8 +137,12 @@ class Engine:
         # An even row of zeros and an odd one of the weight: a flag picks one.
         groups["matched"] = np.stack([np.zeros_like(matched), matched], axis=1).reshape(-1, matched.shape[1])
         groups["matches"] = np.zeros((1 << len(self.shape.lags), matched.shape[1]), dtype=np.float32)
-        first = dict(zip(groups, np.cumsum([0, *(len(g) for g in groups.values())]).tolist(), strict=False))
-        rows = self._gates(np.concatenate(list(groups.values())) @ weights["layers.0.weight_ih_l0"].T)
+        counts = [len(group) for group in groups.values()]
+        first = dict(zip(groups, np.cumsum([0, *counts]).tolist(), strict=False))
+        to_gates = weights["layers.0.weight_ih_l0"].T
+        rows = np.empty((sum(counts), to_gates.shape[1]), dtype=np.float32)
+        for name, group in groups.items():
+            rows[first[name] : first[name] + len(group)] = self._gates(group @ to_gates)
         for lag in range(len(self.shape.lags)):  # every combination of matched lags as one row: its bits say which
             own = np.arange(1 << len(self.shape.lags)) >> lag & 1
             rows[first["matches"] :] += rows[first["matched"] + 2 * lag + own]
@@ -349,6 +359,13 @@ def _in_words(rows: Floats) -> tuple[NDArray[np.int16], np.float32]:
     step = np.float32(2.0 ** np.ceil(np.log2(largest / np.iinfo(np.int16).max)))
     rows /= step
     return np.rint(rows, out=rows).astype(np.int16), step
+
+
+def _is_folded(name: str) -> bool:
+    """Whether a weight enters a table of rows; the others are quantized element by element."""
+    if name.startswith("layers."):
+        return name.startswith("layers.0.weight_ih")
+    return not name.endswith("from_hidden.weight")
 
 
 def _for_conditions(name: str) -> bool:
