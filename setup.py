@@ -19,7 +19,7 @@ INNER_LOOP = [
     "composer/leaning.py",
     "composer/returning.py",
     "composer/writer.py",
-    "midi_data/lookback.py",
+    "midi_data/events/incremental_features.py",
 ]
 NOTE = Path("midi_data/compiled.json")
 BUILDING = {"bdist_wheel", "build", "build_ext", "editable_wheel", "install"}

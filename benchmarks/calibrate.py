@@ -14,8 +14,8 @@ from dataclasses import asdict
 from pathlib import Path
 
 from composer.checkpoint import load_checkpoint, save_checkpoint
+from midi_data.corpus.dataset import open_shards
 from midi_data.genres import GENRES
-from midi_data.pieces import open_shards
 from training.evaluation.calibration import Tried, calibrated
 
 

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from composer.checkpoint import Header, load_checkpoint, shipped_checkpoint
-from midi_data.events import FIELDS
+from midi_data.events.encoding import FIELDS
 
 RESULTS = Path(__file__).parent / "results"
 

@@ -21,11 +21,11 @@ from composer.checkpoint import load_checkpoint
 from composer.compose import Band
 from composer.plan import band_of, plan_song
 from composer.request import ComposeRequest, KeyRequest, PartRequest
-from midi_data.events import decode, encode
-from midi_data.excerpts import excerpt, spread_excerpts
-from midi_data.heard_key import heard_key
+from midi_data.analysis.excerpts import excerpt, spread_excerpts
+from midi_data.analysis.key_estimation import heard_key
+from midi_data.corpus.dataset import Shard, all_pieces, open_shards
+from midi_data.events.encoding import decode, encode
 from midi_data.keys import Key
-from midi_data.pieces import Shard, all_pieces, open_shards
 from midi_data.song import Song
 from training.evaluation.control import bar_seconds, training_excerpts
 from training.evaluation.features import measure

@@ -19,9 +19,9 @@ import numpy as np
 
 from composer.checkpoint import load_checkpoint
 from composer.score import Scorer
-from midi_data.events import EventSequence
+from midi_data.corpus.dataset import all_pieces, open_shards
+from midi_data.events.encoding import EventSequence
 from midi_data.genres import GENRES
-from midi_data.pieces import all_pieces, open_shards
 
 
 def beginning(events: EventSequence, notes: int) -> EventSequence:

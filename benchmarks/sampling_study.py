@@ -23,8 +23,8 @@ from composer.compose import Band
 from composer.request import Sampling
 from composer.sampling import SamplingParameters, parameters_for
 from composer.score import Scorer
+from midi_data.corpus.dataset import open_shards
 from midi_data.genres import GENRES
-from midi_data.pieces import open_shards
 from training.evaluation.evaluate import discriminators
 from training.evaluation.features import measure
 from training.evaluation.novelty_check import novelty_report, training_grams

@@ -21,14 +21,14 @@ from composer.heard import plays_role
 from composer.perform import band_for
 from composer.plan import core_of, plan_song
 from composer.request import ComposeRequest
+from midi_data.analysis.repetition import likenesses
 from midi_data.bars import BarGrid
-from midi_data.events import encode, part_code
-from midi_data.form import likenesses
+from midi_data.events.encoding import encode, part_code
+from midi_data.events.features import LAGS
 from midi_data.general_midi import playable_range
 from midi_data.genres import GENRES
-from midi_data.midi_file import read_midi, write_midi
+from midi_data.io.midi_file import read_midi, write_midi
 from midi_data.song import Song
-from midi_data.steps import LAGS
 
 
 def compose(band: Band, genre: str, count: int, seed: int, length: float) -> list[Song]:

@@ -2,7 +2,7 @@
 
 What a part has played so far is held against what its levels told up to here, with ``PRIOR`` notes of each before the
 first; the log of their ratio is added where a part is chosen. Slow on purpose: within a bar music is not an even flow.
-Knows levels (``midi_data.arrangement``) and counts; nothing of pitches.
+Knows levels (``midi_data.analysis.activity``) and counts; nothing of pitches.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from midi_data.arrangement import NOT_TOLD, TYPICAL_NOTES, Levels
+from midi_data.analysis.activity import NOT_TOLD, TYPICAL_NOTES, Levels
 
 PRIOR = 3.0
 STRENGTH = 3.0

@@ -25,7 +25,7 @@ from composer.sampling import SamplingParameters, parameters_for
 from composer.shapes import LOOKS
 from composer.shares import Share, Written, compose_shared
 from composer.writer import song_of
-from midi_data.events import FIELDS
+from midi_data.events.encoding import FIELDS
 from midi_data.song import Song
 
 OnProgress = Callable[[float], None]

@@ -8,9 +8,9 @@ from collections.abc import Sequence
 import numpy as np
 
 from composer.shapes import BARS_LEFT_EDGES, DENSITY_CLASSES, PHASE_CLASSES, TEMPO_CLASSES
-from midi_data.arrangement import Levels, busy_classes
+from midi_data.analysis.activity import Levels, busy_classes
 from midi_data.bars import BarGrid
-from midi_data.events import Ints
+from midi_data.events.encoding import Ints
 from midi_data.song import TICKS_PER_QUARTER, Meter
 
 SLOWEST_BPM = 40.0
@@ -34,7 +34,7 @@ def clock(
 ) -> Ints:
     """(N, 7) classes of ``shapes.CLOCK`` at each tick.
 
-    ``form`` (bars,) as in ``midi_data.form`` and ``levels`` (bars, parts) as in ``midi_data.arrangement``, if told.
+    ``form`` (bars,) as in ``midi_data.analysis.repetition`` and ``levels`` (bars, parts) as in ``midi_data.analysis.activity``, if told.
     """
     bar = grid.bar_of(ticks)
     busy = busy_classes(levels) if levels is not None else np.zeros(len(grid), dtype=np.int64)

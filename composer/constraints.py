@@ -14,7 +14,7 @@ from types import MappingProxyType
 import numpy as np
 
 from composer.habits import Habits
-from midi_data.events import DURATIONS, END, WAIT, WAIT_TICKS, part_instrument
+from midi_data.events.encoding import DURATIONS, END, WAIT, WAIT_TICKS, part_instrument
 from midi_data.general_midi import usual_polyphony
 
 Classes = list[int]

@@ -20,9 +20,9 @@ from composer.plan import Plan
 from composer.returning import Returned
 from composer.sampling import RETURNING, SamplingParameters
 from composer.writer import SongWriter
-from midi_data.events import FIELDS, VOCABULARY
-from midi_data.form import level_of
-from midi_data.steps import LAGS
+from midi_data.analysis.repetition import level_of
+from midi_data.events.encoding import FIELDS, VOCABULARY
+from midi_data.events.features import LAGS
 
 
 class Desk:

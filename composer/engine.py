@@ -25,8 +25,8 @@ from composer.grid import OUT_BITS, ROW_BITS, Floats, on_grid
 from composer.inclined import WEIGHTS, Inclined, incline
 from composer.shapes import CLOCK, CONDITIONS, LEVEL_WEIGHTS, LOOKS
 from composer.whole import REST, WholeProduct
-from midi_data.arrangement import Levels
-from midi_data.events import FIELDS, VOCABULARY, Ints
+from midi_data.analysis.activity import Levels
+from midi_data.events.encoding import FIELDS, VOCABULARY, Ints
 
 Hidden = NDArray[Any]
 """(B, H) activations: float32, in an exact engine bytes around ``REST``."""

@@ -13,11 +13,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from midi_data.arrangement import HABIT_COLUMNS, HABITS_A_PART
-from midi_data.events import VOCABULARY, Ints, part_instrument
+from midi_data.analysis.activity import HABIT_COLUMNS, HABITS_A_PART
+from midi_data.analysis.attribute_histograms import COLUMNS, Tendencies, register_bin, tone_bin
+from midi_data.events.encoding import VOCABULARY, Ints, part_instrument
 from midi_data.general_midi import playable_range, usual_polyphony
 from midi_data.song import TICKS_PER_QUARTER
-from midi_data.tendencies import COLUMNS, Tendencies, register_bin, tone_bin
 
 Mask = NDArray[np.bool_]
 QUIETEST_CLASS = 1
@@ -55,7 +55,7 @@ def heard_habits(
 ) -> Habits:
     """The habits of a piece heard for the parts of ``band`` it has.
 
-    ``heard``: that piece's parts. ``row`` as in ``midi_data.arrangement``, ``shares`` as in ``midi_data.tendencies``:
+    ``heard``: that piece's parts. ``row`` as in ``midi_data.analysis.activity``, ``shares`` as in ``midi_data.analysis.attribute_histograms``:
     a length, a velocity or a drum that a part never plays there is none of its habits. Pitches move by ``semitones``;
     its scale binds only where ``in_scale``.
     """

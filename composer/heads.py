@@ -18,7 +18,7 @@ from composer.engine import Engine
 from composer.grid import Floats
 from composer.inclined import Inclined
 from composer.shapes import LOOKS
-from midi_data.events import FIELDS, VOCABULARY, Ints
+from midi_data.events.encoding import FIELDS, VOCABULARY, Ints
 
 
 @dataclass(frozen=True, slots=True)

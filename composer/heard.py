@@ -13,11 +13,11 @@ import numpy as np
 from composer.checkpoint import LINEUP_COLUMNS, Checkpoint
 from composer.errors import RefusedError
 from composer.shapes import KEY_NOT_TOLD
-from midi_data.arrangement import NOT_TOLD, RESTS, TYPICAL_NOTES, Levels
-from midi_data.events import Ints, part_instrument
-from midi_data.form import NEW, source_of
-from midi_data.steps import LAGS
-from midi_data.tendencies import Tendencies
+from midi_data.analysis.activity import NOT_TOLD, RESTS, TYPICAL_NOTES, Levels
+from midi_data.analysis.attribute_histograms import Tendencies
+from midi_data.analysis.repetition import NEW, source_of
+from midi_data.events.encoding import Ints, part_instrument
+from midi_data.events.features import LAGS
 
 TONICS = 12
 """Rows of the key condition: the major keys by tonic from 1 on, then the minor ones."""
@@ -38,7 +38,7 @@ _ROLES = {"bass": range(32, 40), "guitar": range(24, 32), "distorted guitar": ra
 class Heard:
     """A stretch of a piece. ``facts``: its lineup's columns. ``part_forms``, ``levels`` (bars, parts of ``band``).
 
-    ``form``, ``far`` (bars,): as in ``midi_data.form``.
+    ``form``, ``far`` (bars,): as in ``midi_data.analysis.repetition``.
 
     ``habits``: the piece's row; ``pace``: the band's; ``tendencies``: a row a part; ``parts``: those that both tell of.
     """

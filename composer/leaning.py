@@ -13,9 +13,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from midi_data.events import VOCABULARY, WAIT, WAIT_TICKS, part_instrument
-from midi_data.histograms import GAP_EDGES
-from midi_data.tendencies import (
+from midi_data.analysis.attribute_histograms import (
     COLUMNS,
     FULL,
     KINDS,
@@ -28,6 +26,8 @@ from midi_data.tendencies import (
     tone_bin,
     transposed_tendencies,
 )
+from midi_data.analysis.histograms import GAP_EDGES
+from midi_data.events.encoding import VOCABULARY, WAIT, WAIT_TICKS, part_instrument
 
 Row = NDArray[np.float64]
 

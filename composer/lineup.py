@@ -12,7 +12,7 @@ from collections.abc import Collection
 import numpy as np
 
 from composer.checkpoint import LINEUP_COLUMNS
-from midi_data.events import VOCABULARY, Ints
+from midi_data.events.encoding import VOCABULARY, Ints
 
 HEARD_SHARE = 0.5
 

@@ -23,8 +23,8 @@ from composer.render import RenderedFiles, render
 from composer.rendition import PartFacts, Rendition, Timings
 from composer.request import ComposeRequest, Format
 from composer.shares import usual_processes
-from midi_data.events import encode
-from midi_data.heard_key import heard_key
+from midi_data.analysis.key_estimation import heard_key
+from midi_data.events.encoding import encode
 from midi_data.song import Song
 
 Stage = Literal["composing", "rendering"]

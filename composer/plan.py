@@ -30,14 +30,14 @@ from composer.heard import (
 from composer.leaning import Row, tendencies_for
 from composer.request import HIGHEST_SEED, ComposeRequest, PartRequest, Sampling
 from composer.shapes import CONDITIONS, KEY_NOT_TOLD
-from midi_data.arrangement import NOT_TOLD, Levels
-from midi_data.events import encode, part_code, part_instrument
-from midi_data.form import level_of
+from midi_data.analysis.activity import NOT_TOLD, Levels
+from midi_data.analysis.attribute_histograms import FULL
+from midi_data.analysis.repetition import level_of
+from midi_data.events.encoding import encode, part_code, part_instrument
+from midi_data.events.features import steps_of
 from midi_data.genres import GENRES
 from midi_data.keys import Key
 from midi_data.song import TICKS_PER_QUARTER, Meter, Song
-from midi_data.steps import steps_of
-from midi_data.tendencies import FULL
 
 HIDING = (0.7, 0.1, 0.0, 0.0)
 """How often a pitched part that is new, varied, nearly the same, the same in a bar is not shown the pitches it played:
@@ -52,8 +52,8 @@ _GENRES = {genre.name: genre for genre in GENRES}
 class Plan:
     """Everything a song is conditioned on. ``labels``: each condition's rows and weights. ``primer``: forced events.
 
-    ``form``, ``far`` (bars), ``part_forms`` (bars, parts of the band): as in ``midi_data.form``; ``hidden`` (bars):
-    parts that are not shown their pitches in each bar; ``levels`` (bars, parts of the band): ``midi_data.arrangement``;
+    ``form``, ``far`` (bars), ``part_forms`` (bars, parts of the band): as in ``midi_data.analysis.repetition``; ``hidden`` (bars):
+    parts that are not shown their pitches in each bar; ``levels`` (bars, parts of the band): ``midi_data.analysis.activity``;
     ``tendencies``, ``pace`` as in ``composer.leaning``; ``temperature``, ``returns``: the genres' own
     (``composer.checkpoint.Header``), beside ``randomness``.
     """

@@ -155,7 +155,7 @@ class _Job:
         return sound
 
     def _mid(self) -> None:
-        from midi_data.midi_file import write_midi
+        from midi_data.io.midi_file import write_midi
 
         write_midi(self.song, self.workshop / "mid")
 

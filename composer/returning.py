@@ -1,6 +1,6 @@
 """What returns in each part of a song is asked for: where the part's source played, and what it played there.
 
-Every part has a form of its own (``midi_data.form``): the drums may return as they were beneath a new tune. Knows forms
+Every part has a form of its own (``midi_data.analysis.repetition``): the drums may return as they were beneath a new tune. Knows forms
 and lookback; nothing of tendencies or of how classes are drawn.
 """
 
@@ -12,8 +12,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from midi_data.arrangement import Levels
-from midi_data.form import level_of, source_of
+from midi_data.analysis.activity import Levels
+from midi_data.analysis.repetition import level_of, source_of
 
 BACK = (0.0, 1.5, 3.5, 8.0)
 """Added to what the source held in a new, a varied, a nearly same and a same bar. Without it varied bars of songs were
@@ -24,7 +24,7 @@ class Returned:
     """What returns in each part of a song, from which of ``LAGS``, and how strongly it is asked for."""
 
     def __init__(self, band: Sequence[int], part_forms: Levels, returns: float = 1.0) -> None:
-        """``part_forms`` (bars, parts of ``band``): ``midi_data.form``. ``returns``: times ``BACK``."""
+        """``part_forms`` (bars, parts of ``band``): ``midi_data.analysis.repetition``. ``returns``: times ``BACK``."""
         forms = part_forms.astype(np.int64)
         rows = zip(level_of(forms).tolist(), source_of(forms).tolist(), strict=True)
         self._bars: list[dict[int, tuple[int, int]]] = [

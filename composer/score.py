@@ -19,9 +19,9 @@ from composer.errors import RefusedError
 from composer.lineup import band_nll
 from composer.shapes import CONDITIONS, KEY_NOT_TOLD
 from midi_data.bars import BarGrid
-from midi_data.events import FIELDS, VOCABULARY, WAIT, EventSequence, Ints, encode
+from midi_data.events.encoding import FIELDS, VOCABULARY, WAIT, EventSequence, Ints, encode
+from midi_data.events.features import Steps, steps_of
 from midi_data.song import Song
-from midi_data.steps import Steps, steps_of
 
 CHUNK = 256
 """Steps laid out at a time: memory stays small however long the song."""

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from midi_data.arrangement import BUSY_CLASSES, LEVEL_CLASSES
+from midi_data.analysis.activity import BUSY_CLASSES, LEVEL_CLASSES
+from midi_data.analysis.attribute_histograms import TENDENCIES_WIDTH
+from midi_data.analysis.repetition import FORM_CLASSES
 from midi_data.bars import METER_CLASSES, POSITION_CLASSES
-from midi_data.events import FIELDS, VOCABULARY
-from midi_data.form import FORM_CLASSES
-from midi_data.steps import LAGS
-from midi_data.tendencies import TENDENCIES_WIDTH
+from midi_data.events.encoding import FIELDS, VOCABULARY
+from midi_data.events.features import LAGS
 
 PHASE_CLASSES = 16
 """Bar number modulo 16: phrases of 2, 4, 8 and 16 bars."""
@@ -24,10 +24,10 @@ CLOCK = ("position", "meter", "phase", "bars_left", "form", "busy", "busy_next")
 CONDITIONS = ("genre", "style", "tempo", "key", "density")
 
 LEVEL_WEIGHTS = (0.0, 0.0, 0.4, 0.55, 0.7, 0.8, 0.9, 1.0)
-"""How much a part of each level (``midi_data.arrangement``) counts among those that play in a bar."""
+"""How much a part of each level (``midi_data.analysis.activity``) counts among those that play in a bar."""
 
 LOOKS = {"next": ("advance", "part", "pitch"), "note": ("pitch", "duration", "velocity")}
-"""Fields of each look back, in the order of ``midi_data.steps``."""
+"""Fields of each look back, in the order of ``midi_data.events.features``."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,7 +24,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from composer.plan import Plan
-from midi_data.arrangement import TYPICAL_NOTES
+from midi_data.analysis.activity import TYPICAL_NOTES
 
 if TYPE_CHECKING:
     from multiprocessing.connection import Connection

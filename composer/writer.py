@@ -14,12 +14,21 @@ from numpy.typing import NDArray
 
 from composer.constraints import JUST_STRUCK_TICKS, Classes, Rules, Standing, stolen
 from composer.habits import Habits, free_habits
-from midi_data.arrangement import LET_GO_TICKS, RESTS, Levels
+from midi_data.analysis.activity import LET_GO_TICKS, RESTS, Levels
 from midi_data.bars import POSITION_CLASSES
-from midi_data.events import DURATIONS, END, FIELDS, VELOCITY_STEP, WAIT, WAIT_TICKS, part_instrument, part_name
-from midi_data.lookback import NOTHING_NEXT, Look, Lookback
+from midi_data.events.encoding import (
+    DURATIONS,
+    END,
+    FIELDS,
+    VELOCITY_STEP,
+    WAIT,
+    WAIT_TICKS,
+    part_instrument,
+    part_name,
+)
+from midi_data.events.features import LAGS, NONE, PART_SHIFT
+from midi_data.events.incremental_features import NOTHING_NEXT, Look, Lookback
 from midi_data.song import Meter, Note, Song, Tempo, Track
-from midi_data.steps import LAGS, NONE, PART_SHIFT
 
 NOTHING = tuple(NONE[field] for field in FIELDS)
 Event = tuple[int, ...]

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from midi_data.events import Ints
+from midi_data.events.encoding import Ints
 from midi_data.song import TICKS_PER_QUARTER, Meter
 
 METERS = (

@@ -63,6 +63,6 @@ def use_sources_where_changed() -> None:
 
 def is_compiled() -> bool:
     """Whether composing runs compiled."""
-    from midi_data import lookback
+    from midi_data.events import incremental_features
 
-    return not str(lookback.__file__).endswith(".py")
+    return not str(incremental_features.__file__).endswith(".py")

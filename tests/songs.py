@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from midi_data.midi_file import ending_on_bar, write_midi
+from midi_data.io.midi_file import ending_on_bar, write_midi
 from midi_data.song import Meter, Note, Song, Tempo, Track
 
 

@@ -12,7 +12,7 @@ from composer.compose import Band
 from composer.perform import band_for
 from composer.plan import plan_song
 from composer.request import ComposeRequest
-from midi_data.midi_file import midi_bytes
+from midi_data.io.midi_file import midi_bytes
 from midi_data.song import Song
 
 ROOT = Path(__file__).parents[1]

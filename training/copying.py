@@ -1,6 +1,6 @@
 """Whether a training begins to recite: how much of composed songs stands note for note in the training pieces.
 
-Knows pieces and songs as events; what an n-gram is says ``midi_data.novelty``.
+Knows pieces and songs as events; what an n-gram is says ``midi_data.analysis.novelty``.
 """
 
 from __future__ import annotations
@@ -11,8 +11,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from midi_data.events import EventSequence
-from midi_data.novelty import Grams, copy_rate, grams
+from midi_data.analysis.novelty import Grams, copy_rate, grams
+from midi_data.events.encoding import EventSequence
 
 Named = Iterable[tuple[str, EventSequence]]
 

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from composer.network import Conditions, State, StepInputs
-from midi_data.events import FIELDS, VOCABULARY
+from midi_data.events.encoding import FIELDS, VOCABULARY
 from training.lanes import Segment
 
 _LOWEST_LOGIT = -1e4

@@ -12,12 +12,12 @@ from numpy.typing import NDArray
 from composer.checkpoint import LINEUP_COLUMNS, Checkpoint, header_for
 from composer.conditions import density_class
 from composer.network import Network
-from midi_data.arrangement import Levels, arrangement_of, habits_of
+from midi_data.analysis.activity import Levels, arrangement_of, habits_of
+from midi_data.analysis.attribute_histograms import Tendencies, pace_of, tendencies_of
+from midi_data.analysis.repetition import form_of, part_forms_of
 from midi_data.bars import BarGrid
-from midi_data.events import PART_LIMIT, Ints
-from midi_data.form import form_of, part_forms_of
-from midi_data.pieces import Piece, Shard
-from midi_data.tendencies import Tendencies, pace_of, tendencies_of
+from midi_data.corpus.dataset import Piece, Shard
+from midi_data.events.encoding import PART_LIMIT, Ints
 from training.pieces import Names
 
 Held = list[tuple[Shard, Piece]]

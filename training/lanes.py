@@ -15,8 +15,8 @@ import numpy as np
 import torch
 
 from composer.network import Conditions, StepInputs
-from midi_data.pieces import Piece, Shard
-from midi_data.steps import step_count
+from midi_data.corpus.dataset import Piece, Shard
+from midi_data.events.features import step_count
 from training.pieces import LanePiece, Names, Variation, draw_variation, lane_piece
 from training.ranks import share
 from training.recipe import Recipe

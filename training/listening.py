@@ -11,8 +11,8 @@ from composer.compose import Band
 from composer.picture import write_picture
 from composer.plan import plan_song
 from composer.request import ComposeRequest
-from midi_data.events import EventSequence, encode
-from midi_data.midi_file import write_midi
+from midi_data.events.encoding import EventSequence, encode
+from midi_data.io.midi_file import write_midi
 from midi_data.song import Song
 from training.copying import CopyWatch, NearestPiece
 

@@ -21,7 +21,7 @@ import torch
 from composer.checkpoint import Checkpoint, save_checkpoint
 from composer.network import Dropouts, Network, State, field_nll
 from composer.shapes import NetworkShape
-from midi_data.pieces import Piece, Shard
+from midi_data.corpus.dataset import Piece, Shard
 from training.ceiling import BareLstm
 from training.devices import in_bf16, precision
 from training.errors import TrainingError

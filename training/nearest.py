@@ -10,8 +10,8 @@ from threadpoolctl import threadpool_limits
 
 from composer.checkpoint import Checkpoint
 from composer.score import Scorer
-from midi_data.events import EventSequence
-from midi_data.excerpts import spread_excerpts
+from midi_data.analysis.excerpts import spread_excerpts
+from midi_data.events.encoding import EventSequence
 
 PIECES = 6
 BARS = 12

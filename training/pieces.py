@@ -9,14 +9,20 @@ from numpy.typing import NDArray
 
 from composer.conditions import clock, density_class, tempo_class
 from composer.shapes import CONDITIONS, KEY_NOT_TOLD
-from midi_data.arrangement import NOT_TOLD, Levels, arrangement_of
+from midi_data.analysis.activity import NOT_TOLD, Levels, arrangement_of
+from midi_data.analysis.attribute_histograms import (
+    COLUMNS,
+    FULL,
+    TENDENCIES_WIDTH,
+    tendencies_of,
+    transposed_tendencies,
+)
+from midi_data.analysis.excerpts import excerpt
+from midi_data.analysis.repetition import draw_hidden, form_of, part_forms_of
 from midi_data.bars import BarGrid
-from midi_data.events import FIELDS, PART_LIMIT, VOCABULARY, WAIT, EventSequence, Ints
-from midi_data.excerpts import excerpt
-from midi_data.form import draw_hidden, form_of, part_forms_of
-from midi_data.pieces import Piece
-from midi_data.steps import NONE, Steps, steps_of
-from midi_data.tendencies import COLUMNS, FULL, TENDENCIES_WIDTH, tendencies_of, transposed_tendencies
+from midi_data.corpus.dataset import Piece
+from midi_data.events.encoding import FIELDS, PART_LIMIT, VOCABULARY, WAIT, EventSequence, Ints
+from midi_data.events.features import NONE, Steps, steps_of
 from training.recipe import Augmentation
 
 DRUM_PITCH = 128

@@ -18,10 +18,10 @@ from composer.compose import Band
 from composer.plan import Plan, plan_song
 from composer.request import ComposeRequest
 from composer.shapes import CONDITIONS
-from midi_data.events import encode
-from midi_data.heard_key import heard_key, key_class
-from midi_data.midi_file import read_midi, write_midi
-from midi_data.pieces import Piece, Shard
+from midi_data.analysis.key_estimation import heard_key, key_class
+from midi_data.corpus.dataset import Piece, Shard
+from midi_data.events.encoding import encode
+from midi_data.io.midi_file import read_midi, write_midi
 from midi_data.song import Song
 from training.recipe import Tuning
 

@@ -14,8 +14,8 @@ from typing import Any
 import numpy as np
 
 from composer.checkpoint import Checkpoint
-from midi_data.events import FIELDS, EventSequence, encode
-from midi_data.excerpts import excerpt, sounding_bars, spread_excerpts
+from midi_data.analysis.excerpts import excerpt, sounding_bars, spread_excerpts
+from midi_data.events.encoding import FIELDS, EventSequence, encode
 from training.curves import CURVES_FILE
 from training.evaluation.distances import Comparison, compare, jensen_shannon, wasserstein
 from training.evaluation.features import measure

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from composer.shapes import CONDITIONS
-from midi_data.events import FIELDS
+from midi_data.events.encoding import FIELDS
 
 _DECAY = 0.98
 

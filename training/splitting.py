@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import replace
 
-from midi_data.pieces import Piece, Shard
+from midi_data.corpus.dataset import Piece, Shard
 
 Held = list[tuple[Shard, Piece]]
 

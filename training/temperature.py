@@ -19,8 +19,8 @@ from composer.compose import Band
 from composer.plan import plan_song
 from composer.request import ComposeRequest
 from composer.score import Scorer
-from midi_data.events import EventSequence, encode
-from midi_data.excerpts import spread_excerpts
+from midi_data.analysis.excerpts import spread_excerpts
+from midi_data.events.encoding import EventSequence, encode
 
 TEMPERATURES = (0.5, 0.65, 0.8, 1.0)
 SONGS = 12

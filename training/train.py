@@ -19,9 +19,9 @@ import torch
 from composer.checkpoint import load_checkpoint
 from composer.errors import RefusedError
 from composer.registry import add, check_name, check_spelling, own_checkpoint
+from midi_data.corpus.dataset import Piece, Shard, all_pieces, open_shard, open_shards
+from midi_data.corpus.prepare import prepare
 from midi_data.genres import genre_by_name, plain_name
-from midi_data.pieces import Piece, Shard, all_pieces, open_shard, open_shards
-from midi_data.prepare import prepare
 from training.devices import DeviceName
 from training.errors import TrainingError
 from training.events_log import EventsLog

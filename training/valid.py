@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 import torch
 
 from composer.network import Network, State, field_nll
-from midi_data.events import FIELDS
-from midi_data.pieces import Piece, Shard
+from midi_data.corpus.dataset import Piece, Shard
+from midi_data.events.encoding import FIELDS
 from training.devices import precision
 from training.lanes import cut
 from training.pieces import LanePiece, Names, Variation, lane_piece

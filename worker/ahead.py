@@ -60,7 +60,7 @@ def _taken(connection: Redis, key: str) -> Song | None:
         midi = cast("bytes | None", pipe.execute()[0])
     if not midi:
         return None
-    from midi_data.midi_file import song_from_bytes
+    from midi_data.io.midi_file import song_from_bytes
 
     try:
         return song_from_bytes(midi, source="a song composed ahead")
@@ -111,7 +111,7 @@ def _place_of(order: Order, checkpoint: Path | None) -> str:
 def _composed(queues: Queues, order: Order, beside: dict[str, Order], progress: OnStage) -> Song | None:
     """The song of ``order``; those ``beside`` it are left for whoever takes their jobs."""
     from composer.perform import compose_together
-    from midi_data.midi_file import midi_bytes
+    from midi_data.io.midi_file import midi_bytes
 
     requests = [order.request, *(each.request for each in beside.values())]
     try:

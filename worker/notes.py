@@ -16,7 +16,7 @@ def write_notes(midi_path: Path, path: Path) -> None:
 
     A note is ``[onset, duration, pitch, velocity]``; times are seconds, rounded to a millisecond.
     """
-    from midi_data.midi_file import read_midi
+    from midi_data.io.midi_file import read_midi
 
     path.write_text(json.dumps(compact_notes(read_midi(midi_path)), separators=(",", ":")), encoding="utf-8")
 

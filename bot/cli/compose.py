@@ -112,7 +112,7 @@ def _perform(
     requests: list[ComposeRequest], out: Path, formats: list[Format], checkpoint: Path | None, primer: Path | None
 ) -> list[Rendition]:
     from composer.perform import perform_all
-    from midi_data.midi_file import read_midi
+    from midi_data.io.midi_file import read_midi
 
     begins = read_midi(primer) if primer else None
     done: list[Rendition] = []

@@ -36,8 +36,8 @@ def prepare(
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object a source, one a line.")] = False,
 ) -> None:
     """Read, check, clean, de-duplicate and encode MIDI into memory-mapped arrays. Goes on where it was broken off."""
-    from midi_data.pieces import open_shard
-    from midi_data.prepare import prepare as prepare_corpus
+    from midi_data.corpus.dataset import open_shard
+    from midi_data.corpus.prepare import prepare as prepare_corpus
 
     licence = stated_licence(licence, source)
     with progress_bar() as bar:
@@ -94,8 +94,8 @@ def fetch(
     genre: Annotated[str, typer.Option(help="Genre of an archive given by address.")] = "",
 ) -> None:
     """Download public collections of MIDI with a stated licence, ready for riffbird corpus prepare."""
-    from midi_data.fetch import Source, known_sources
-    from midi_data.fetch import fetch as download
+    from midi_data.corpus.fetch import Source, known_sources
+    from midi_data.corpus.fetch import fetch as download
 
     known = known_sources()
     if not names:
@@ -124,8 +124,8 @@ def describe(
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object a genre, one a line.")] = False,
 ) -> None:
     """Hours, notes, instruments, meters and licences of each genre."""
-    from midi_data.describe import describe_genres
-    from midi_data.pieces import open_shards
+    from midi_data.corpus.dataset import open_shards
+    from midi_data.corpus.describe import describe_genres
 
     rows = describe_genres(open_shards(source))
     if as_json:

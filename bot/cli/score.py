@@ -25,8 +25,8 @@ def score(
     from composer.checkpoint import load_checkpoint
     from composer.registry import own_checkpoint
     from composer.score import Scorer
-    from midi_data.events import FIELDS
-    from midi_data.midi_file import read_midi
+    from midi_data.events.encoding import FIELDS
+    from midi_data.io.midi_file import read_midi
 
     scorer = Scorer(load_checkpoint(checkpoint or (own_checkpoint(genre) if genre else None)))
     known = canonical(genre, scorer.genres) if genre else None

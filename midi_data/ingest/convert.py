@@ -13,19 +13,19 @@ from typing import Any
 
 import numpy as np
 
+from midi_data.analysis.key_estimation import heard_key, key_class
 from midi_data.errors import BadMidiError
-from midi_data.events import EventSequence, encode
-from midi_data.heard_key import heard_key, key_class
-from midi_data.ingest.alignment import Alignment, alignment_of
-from midi_data.ingest.downbeat import on_bar_one
-from midi_data.ingest.frames import Frame
-from midi_data.ingest.grams import Sketch, sketch, transposed_digest
-from midi_data.ingest.limits import TEMPO_LIMIT
-from midi_data.ingest.programs import names_programs
-from midi_data.ingest.tracks import with_drums_found, with_programs_guessed, without_copies
-from midi_data.midi_file import ending_on_bar, score_from_bytes, song_of_score, written_meters
-from midi_data.midi_header import bare_midi, read_title
-from midi_data.round_trip import Losses
+from midi_data.events.encoding import EventSequence, encode
+from midi_data.ingest.cleaning.alignment import Alignment, alignment_of
+from midi_data.ingest.cleaning.downbeat import on_bar_one
+from midi_data.ingest.cleaning.programs import names_programs
+from midi_data.ingest.cleaning.tracks import with_drums_found, with_programs_guessed, without_copies
+from midi_data.ingest.fingerprints import Sketch, sketch, transposed_digest
+from midi_data.ingest.sandbox.frames import Frame
+from midi_data.ingest.sandbox.limits import TEMPO_LIMIT
+from midi_data.io.midi_file import ending_on_bar, score_from_bytes, song_of_score, written_meters
+from midi_data.io.midi_header import bare_midi, read_title
+from midi_data.io.round_trip import Losses
 from midi_data.song import Song, seconds_per_tick
 
 FEWEST_NOTES = 16

@@ -9,11 +9,11 @@ from typing import Any, Self
 
 import numpy as np
 
+from midi_data.corpus.dataset import Piece, piece_line
+from midi_data.corpus.manifest import Entry
 from midi_data.ingest.convert import Converted
 from midi_data.ingest.report import Report
-from midi_data.manifest import Entry
-from midi_data.pieces import Piece, piece_line
-from midi_data.round_trip import Losses
+from midi_data.io.round_trip import Losses
 
 _COLUMNS = 5
 

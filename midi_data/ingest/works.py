@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from midi_data.ingest.grams import Sketch, levels
+from midi_data.ingest.fingerprints import Sketch, levels
 
 NEAR_SHARE = 0.8
 """Share of common grams (of the piece that has fewer) from which a piece is a near-duplicate."""

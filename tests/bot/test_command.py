@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from midi_data.midi_file import read_midi, write_midi
+from midi_data.io.midi_file import read_midi, write_midi
 from midi_data.song import Note, Song, Track
 from tests.composer.checkpoints import tiny_checkpoint
 from tests.songs import midi_folder, riff
@@ -66,7 +66,7 @@ def test_the_example_is_a_whole_metal_band_at_160_and_repeats_byte_for_byte(tmp_
 
 def share_of_bars(song: Song, role: str) -> float:
     from composer.heard import plays_role
-    from midi_data.events import part_code
+    from midi_data.events.encoding import part_code
 
     bar = song.meters[0].bar_ticks
     playing = {

@@ -7,10 +7,10 @@ from numpy.typing import NDArray
 
 from composer.checkpoint import LINEUP_COLUMNS, Checkpoint, header_for
 from composer.shapes import NetworkShape, expected_shapes
-from midi_data.arrangement import HABITS_A_PART, HABITS_WIDTH
-from midi_data.events import PART_LIMIT, part_code
-from midi_data.steps import LAGS
-from midi_data.tendencies import PACE_BINS, TENDENCIES_WIDTH
+from midi_data.analysis.activity import HABITS_A_PART, HABITS_WIDTH
+from midi_data.analysis.attribute_histograms import PACE_BINS, TENDENCIES_WIDTH
+from midi_data.events.encoding import PART_LIMIT, part_code
+from midi_data.events.features import LAGS
 
 GENRES = ("heavy-metal", "jazz")
 STYLES = ("any", "heavy-metal/a", "jazz/b")

@@ -5,8 +5,8 @@ import math
 import numpy as np
 
 from composer.amounts import PRIOR, STRENGTH, Amounts
-from midi_data.arrangement import NOT_TOLD, RESTS, TYPICAL_NOTES
-from midi_data.events import part_code
+from midi_data.analysis.activity import NOT_TOLD, RESTS, TYPICAL_NOTES
+from midi_data.events.encoding import part_code
 
 BASS, DRUMS = part_code(33, is_drum=False), part_code(0, is_drum=True)
 BAND = [BASS, DRUMS]

@@ -10,9 +10,9 @@ from composer.errors import RefusedError
 from composer.habits import pitch_range
 from composer.plan import Plan, bars_for, plan_song
 from composer.request import ComposeRequest, KeyRequest, PartRequest
-from midi_data.events import encode, part_code
+from midi_data.events.encoding import encode, part_code
 from midi_data.general_midi import usual_polyphony
-from midi_data.midi_file import midi_bytes
+from midi_data.io.midi_file import midi_bytes
 from midi_data.song import Meter, Song
 from tests.composer.checkpoints import tiny_checkpoint
 from tests.songs import riff

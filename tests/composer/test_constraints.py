@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 from composer.constraints import Rules, Standing
 from composer.habits import free_habits
 from composer.writer import SongWriter
-from midi_data.arrangement import LET_GO_TICKS
-from midi_data.events import DURATIONS, WAIT, part_code
+from midi_data.analysis.activity import LET_GO_TICKS
+from midi_data.events.encoding import DURATIONS, WAIT, part_code
 from midi_data.song import TICKS_PER_QUARTER, Meter
 
 ORGAN, DRUMS = part_code(16, is_drum=False), part_code(0, is_drum=True)

@@ -11,8 +11,8 @@ from composer.heads import Heads
 from composer.inclined import roots_of
 from composer.shapes import LOOKS
 from composer.whole import REST
-from midi_data.events import FIELDS, VOCABULARY
-from midi_data.tendencies import TENDENCIES_WIDTH
+from midi_data.analysis.attribute_histograms import TENDENCIES_WIDTH
+from midi_data.events.encoding import FIELDS, VOCABULARY
 from tests.composer.checkpoints import BAND, tiny_checkpoint
 
 STEPS, LAGS = 40, 5

@@ -11,12 +11,12 @@ from composer.habits import free_habits, heard_habits
 from composer.heard import Heard, arranged, draw_lineup, draw_stretch, forms_of_parts
 from composer.plan import leading_genre, plan_song
 from composer.request import ComposeRequest, KeyRequest, PartRequest
-from midi_data.arrangement import HABITS_WIDTH, NOT_TOLD, RESTS, arrangement_of
+from midi_data.analysis.activity import HABITS_WIDTH, NOT_TOLD, RESTS, arrangement_of
+from midi_data.analysis.attribute_histograms import COLUMNS, TENDENCIES_WIDTH, register_bin, tone_bin
+from midi_data.analysis.repetition import NEW
 from midi_data.bars import BarGrid
-from midi_data.events import encode, part_code
-from midi_data.form import NEW
-from midi_data.steps import LAGS
-from midi_data.tendencies import COLUMNS, TENDENCIES_WIDTH, register_bin, tone_bin
+from midi_data.events.encoding import encode, part_code
+from midi_data.events.features import LAGS
 from tests.composer.checkpoints import BAND, tiny_checkpoint
 
 DRUMS, GUITAR, BASS = BAND

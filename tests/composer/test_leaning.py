@@ -3,8 +3,7 @@
 import numpy as np
 
 from composer.leaning import NOTES_BETWEEN_LOOKS, Leaning, Row, tendencies_for
-from midi_data.events import END, VOCABULARY, WAIT, part_code
-from midi_data.tendencies import (
+from midi_data.analysis.attribute_histograms import (
     COLUMNS,
     FULL,
     KINDS,
@@ -16,6 +15,7 @@ from midi_data.tendencies import (
     step_bin,
     tone_bin,
 )
+from midi_data.events.encoding import END, VOCABULARY, WAIT, part_code
 
 BASS, DRUMS, PAD = part_code(33, is_drum=False), part_code(0, is_drum=True), part_code(89, is_drum=False)
 SHORT, LONG = 5, 20

@@ -12,8 +12,8 @@ from composer.compose import Band
 from composer.errors import CheckpointError
 from composer.plan import plan_song
 from composer.request import ComposeRequest
-from midi_data.arrangement import HABITS_A_PART
-from midi_data.tendencies import COLUMNS
+from midi_data.analysis.activity import HABITS_A_PART
+from midi_data.analysis.attribute_histograms import COLUMNS
 from tests.composer.checkpoints import BAND, tiny_checkpoint
 
 

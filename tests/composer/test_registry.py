@@ -15,7 +15,7 @@ from composer.perform import band_for, checkpoint_for, perform_all
 from composer.plan import plan_song
 from composer.registry import add, cards, check_name, delete, export, own_checkpoint, own_names, spellings
 from composer.request import ComposeRequest
-from midi_data.midi_file import midi_bytes
+from midi_data.io.midi_file import midi_bytes
 from tests.composer.taught import taught
 
 

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from composer.returning import BACK, Returned
-from midi_data.events import part_code
-from midi_data.form import LEVELS, NEW
-from midi_data.steps import LAGS, NONE
+from midi_data.analysis.repetition import LEVELS, NEW
+from midi_data.events.encoding import part_code
+from midi_data.events.features import LAGS, NONE
 
 ORGAN, BASS, DRUMS = part_code(16, is_drum=False), part_code(33, is_drum=False), part_code(0, is_drum=True)
 BAND = [ORGAN, BASS, DRUMS]

@@ -9,7 +9,7 @@ from composer import lineup, score
 from composer.engine import Engine
 from composer.score import Scorer, nll
 from composer.shapes import CLOCK
-from midi_data.events import FIELDS, VOCABULARY
+from midi_data.events.encoding import FIELDS, VOCABULARY
 from midi_data.song import Song
 from tests.composer.checkpoints import BAND, tiny_checkpoint
 from tests.songs import riff
@@ -73,8 +73,8 @@ def test_shares_sum_to_the_score_and_the_best_genre_is_named() -> None:
 def test_scoring_equals_the_training_loss_of_the_torch_module() -> None:
     torch = pytest.importorskip("torch", reason="the torch module needs the train extra")
     from composer.network import Network
-    from midi_data.events import encode
-    from midi_data.pieces import Piece
+    from midi_data.corpus.dataset import Piece
+    from midi_data.events.encoding import encode
     from training.lanes import cut
     from training.pieces import Names, Variation, lane_piece
     from training.valid import _piece_sums

@@ -3,9 +3,9 @@
 import pytest
 
 from composer.writer import SongWriter
-from midi_data.events import DURATIONS, part_code
+from midi_data.events.encoding import DURATIONS, part_code
+from midi_data.events.features import LAGS, NONE
 from midi_data.song import TICKS_PER_QUARTER, Meter
-from midi_data.steps import LAGS, NONE
 
 ORGAN, DRUMS = part_code(16, is_drum=False), part_code(0, is_drum=True)
 BAR = 4 * TICKS_PER_QUARTER

@@ -28,7 +28,7 @@ def said(code: str, *, root: Path = ROOT, **environment: str) -> str:
     return run.stdout.strip()
 
 
-WHERE = "import composer.desk, midi_data.lookback as lookback; print(composer.desk.__file__, lookback.__file__)"
+WHERE = "import composer.desk, midi_data.events.incremental_features as lookback; print(composer.desk.__file__, lookback.__file__)"
 
 
 def test_a_source_that_is_not_what_it_was_is_told(tmp_path: Path) -> None:
@@ -64,7 +64,7 @@ import hashlib
 from composer.compose import Band
 from composer.plan import plan_song
 from composer.request import ComposeRequest
-from midi_data.midi_file import midi_bytes
+from midi_data.io.midi_file import midi_bytes
 from tests.composer.checkpoints import tiny_checkpoint
 band = Band(tiny_checkpoint())
 asked = [

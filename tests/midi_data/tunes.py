@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from midi_data.midi_file import ending_on_bar
+from midi_data.io.midi_file import ending_on_bar
 from midi_data.song import Meter, Note, Song, Tempo, Track
 
 CHORDS = ((0, 4, 7), (9, 12, 16), (5, 9, 12), (7, 11, 14))

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from midi_data.pieces import all_pieces, open_shards
+from midi_data.corpus.dataset import all_pieces, open_shards
 from training.loop import Report, Training
 from training.recipe import Recipe, Widths
 from training.train import names_of

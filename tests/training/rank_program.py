@@ -11,7 +11,7 @@ from typing import Any
 
 from safetensors.torch import save_file
 
-from midi_data.pieces import all_pieces, open_shards
+from midi_data.corpus.dataset import all_pieces, open_shards
 from training.loop import Report, Training
 from training.ranks import Ranks, joined
 from training.recipe import Recipe

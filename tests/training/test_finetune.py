@@ -15,9 +15,9 @@ from composer.compose import Band  # noqa: E402
 from composer.plan import plan_song  # noqa: E402
 from composer.registry import cards, own_checkpoint  # noqa: E402
 from composer.request import ComposeRequest  # noqa: E402
-from midi_data.events import FIELDS, VOCABULARY, encode  # noqa: E402
-from midi_data.pieces import all_pieces, open_shards  # noqa: E402
-from midi_data.prepare import prepare  # noqa: E402
+from midi_data.corpus.dataset import all_pieces, open_shards  # noqa: E402
+from midi_data.corpus.prepare import prepare  # noqa: E402
+from midi_data.events.encoding import FIELDS, VOCABULARY, encode  # noqa: E402
 from tests.songs import midi_folder, riff  # noqa: E402
 from training.copying import CopyWatch  # noqa: E402
 from training.distillation import divergence  # noqa: E402
@@ -69,7 +69,7 @@ def base(tmp_path_factory: pytest.TempPathFactory) -> Checkpoint:
         for seed in range(first, first + 5):
             name = f"{genre}/a/{seed}.mid"
             (folder / "midi" / genre / "a").mkdir(parents=True, exist_ok=True)
-            from midi_data.midi_file import write_midi
+            from midi_data.io.midi_file import write_midi
 
             write_midi(riff(seed, 14, tempo_bpm=100 + first), folder / "midi" / name)
             manifest.append(f"{name},{genre},{'valid' if seed == first else 'train'},{name},{name},CC0-1.0")

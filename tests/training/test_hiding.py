@@ -5,11 +5,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from composer.writer import SongWriter
+from midi_data.analysis.repetition import NEW, draw_hidden
 from midi_data.bars import BarGrid
-from midi_data.events import WAIT, encode, part_code
-from midi_data.form import NEW, draw_hidden
+from midi_data.events.encoding import WAIT, encode, part_code
+from midi_data.events.features import LAGS, NONE, steps_of
 from midi_data.song import Meter, Note, Song, Track
-from midi_data.steps import LAGS, NONE, steps_of
 from training.pieces import hide
 
 DRUMS, ORGAN, BASS = part_code(0, is_drum=True), part_code(16, is_drum=False), part_code(33, is_drum=False)

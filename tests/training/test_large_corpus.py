@@ -14,8 +14,8 @@ import pytest
 
 pytest.importorskip("torch", reason="training needs the train extra")
 
-from midi_data.pieces import Shard, open_shard, piece_line
-from midi_data.prepare import prepare
+from midi_data.corpus.dataset import Shard, open_shard, piece_line
+from midi_data.corpus.prepare import prepare
 from tests.songs import midi_folder
 from training.export import of_every_genre
 

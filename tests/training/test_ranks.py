@@ -15,8 +15,8 @@ torch = pytest.importorskip("torch", reason="training needs the train extra")
 
 from safetensors.torch import load_file  # noqa: E402
 
-from midi_data.pieces import all_pieces, open_shards  # noqa: E402
-from midi_data.prepare import prepare  # noqa: E402
+from midi_data.corpus.dataset import all_pieces, open_shards  # noqa: E402
+from midi_data.corpus.prepare import prepare  # noqa: E402
 from tests.songs import midi_folder  # noqa: E402
 from tests.training.rank_program import Watched, trained  # noqa: E402
 from training.errors import RecipeError, TrainingError  # noqa: E402

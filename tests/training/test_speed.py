@@ -18,7 +18,7 @@ from composer import shares  # noqa: E402
 from composer.checkpoint import save_checkpoint  # noqa: E402
 from composer.compose import Band  # noqa: E402
 from composer.engine import Engine  # noqa: E402
-from midi_data.events import FIELDS, VOCABULARY  # noqa: E402
+from midi_data.events.encoding import FIELDS, VOCABULARY  # noqa: E402
 from tests.composer.checkpoints import tiny_checkpoint, tiny_shape  # noqa: E402
 from training.errors import TrainingError  # noqa: E402
 from training.speed import benchmark  # noqa: E402

@@ -9,8 +9,8 @@ import pytest
 torch = pytest.importorskip("torch", reason="training needs the train extra")
 
 from bot.cli.train_display import speed  # noqa: E402
-from midi_data.pieces import all_pieces, open_shards  # noqa: E402
-from midi_data.prepare import prepare  # noqa: E402
+from midi_data.corpus.dataset import all_pieces, open_shards  # noqa: E402
+from midi_data.corpus.prepare import prepare  # noqa: E402
 from tests.songs import midi_folder  # noqa: E402
 from training import devices  # noqa: E402
 from training.ceiling import EVERY, FIRST_AT, BareLstm  # noqa: E402

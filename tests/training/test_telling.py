@@ -7,9 +7,9 @@ import pytest
 
 from composer.inclined import roots_of
 from composer.leaning import tendencies_for
+from midi_data.analysis.attribute_histograms import COLUMNS, TENDENCIES_WIDTH, tendencies_of
 from midi_data.bars import BarGrid
-from midi_data.events import PART_LIMIT, VOCABULARY, EventSequence, encode, part_code
-from midi_data.tendencies import COLUMNS, TENDENCIES_WIDTH, tendencies_of
+from midi_data.events.encoding import PART_LIMIT, VOCABULARY, EventSequence, encode, part_code
 from tests.songs import riff
 from training.pieces import Variation, slots_of, some_bars, told_tendencies
 

@@ -6,7 +6,7 @@ import pytest
 from composer.compose import Band
 from composer.plan import plan_song
 from composer.request import ComposeRequest
-from midi_data.events import EventSequence, encode
+from midi_data.events.encoding import EventSequence, encode
 from midi_data.song import Song
 from tests.composer.checkpoints import tiny_checkpoint
 from training.temperature import TEMPERATURES, where_equal, with_own_temperature

@@ -11,8 +11,8 @@ from composer.checkpoint import load_checkpoint  # noqa: E402
 from composer.compose import Band  # noqa: E402
 from composer.plan import plan_song  # noqa: E402
 from composer.request import ComposeRequest  # noqa: E402
-from midi_data.pieces import all_pieces, open_shards  # noqa: E402
-from midi_data.prepare import prepare  # noqa: E402
+from midi_data.corpus.dataset import all_pieces, open_shards  # noqa: E402
+from midi_data.corpus.prepare import prepare  # noqa: E402
 from tests.songs import midi_folder  # noqa: E402
 from training.errors import RecipeError, TrainingError  # noqa: E402
 from training.lanes import IGNORED, LaneStream, cut  # noqa: E402

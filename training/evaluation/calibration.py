@@ -15,7 +15,7 @@ import numpy as np
 
 from composer.checkpoint import Checkpoint
 from composer.compose import Band
-from midi_data.pieces import Shard, all_pieces
+from midi_data.corpus.dataset import Shard, all_pieces
 from training.evaluation.features import Measured, measure
 from training.evaluation.samples import (
     Sample,

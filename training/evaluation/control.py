@@ -12,9 +12,9 @@ from typing import Any
 
 import numpy as np
 
-from midi_data.events import EventSequence, encode
-from midi_data.excerpts import spread_excerpts
-from midi_data.pieces import Shard, all_pieces
+from midi_data.analysis.excerpts import spread_excerpts
+from midi_data.corpus.dataset import Shard, all_pieces
+from midi_data.events.encoding import EventSequence, encode
 from midi_data.song import TICKS_PER_QUARTER, Song
 from training.evaluation.distances import mean_with_interval
 from training.evaluation.features import measure

@@ -17,8 +17,8 @@ from composer.checkpoint import Checkpoint
 from composer.compose import Band
 from composer.request import Sampling
 from composer.score import Scorer
-from midi_data.excerpts import parts_of, spread_excerpts
-from midi_data.pieces import Shard, all_pieces
+from midi_data.analysis.excerpts import parts_of, spread_excerpts
+from midi_data.corpus.dataset import Shard, all_pieces
 from training.evaluation.control import genre_report, obeyed_report
 from training.evaluation.distances import INTERVAL
 from training.evaluation.errors import EvaluationError

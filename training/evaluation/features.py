@@ -11,10 +11,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from midi_data.events import EventSequence
-from midi_data.histograms import HISTOGRAMS, histograms
-from midi_data.metrics import scalars
-from midi_data.structure import structure
+from midi_data.analysis.histograms import HISTOGRAMS, histograms
+from midi_data.analysis.metrics import scalars
+from midi_data.analysis.structure import structure
+from midi_data.events.encoding import EventSequence
 
 Floats = NDArray[np.float64]
 

@@ -12,7 +12,7 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 from composer.score import Scorer
-from midi_data.events import FIELDS
+from midi_data.events.encoding import FIELDS
 from training.evaluation.distances import mean_with_interval
 from training.evaluation.samples import Sample
 

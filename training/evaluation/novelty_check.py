@@ -1,6 +1,6 @@
 """How often songs repeat melodies of the training pieces, beside how often real held-out pieces do.
 
-Knows samples and corpora; what an n-gram is says ``midi_data.novelty``.
+Knows samples and corpora; what an n-gram is says ``midi_data.analysis.novelty``.
 """
 
 from __future__ import annotations
@@ -10,8 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from midi_data.novelty import GRAM_NOTES, Grams, copy_rate, gram_set, grams
-from midi_data.pieces import Shard, all_pieces
+from midi_data.analysis.novelty import GRAM_NOTES, Grams, copy_rate, gram_set, grams
+from midi_data.corpus.dataset import Shard, all_pieces
 from training.evaluation.distances import mean_with_interval
 from training.evaluation.samples import Sample
 

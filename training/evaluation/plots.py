@@ -13,9 +13,9 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from composer.checkpoint import LINEUP_COLUMNS, Checkpoint
-from midi_data.events import part_instrument
+from midi_data.analysis.structure import self_similarity
+from midi_data.events.encoding import part_instrument
 from midi_data.general_midi import instrument_name
-from midi_data.structure import self_similarity
 from training.evaluation.features import Measured
 from training.evaluation.samples import Sample
 

@@ -17,11 +17,11 @@ import numpy as np
 from composer.compose import Band
 from composer.plan import Plan, plan_song
 from composer.request import LENGTH_RANGE_SECONDS, ComposeRequest, Sampling
-from midi_data.events import EventSequence, encode
-from midi_data.excerpts import excerpt, sounding_bars, spread_excerpts
-from midi_data.midi_file import read_midi, write_midi
-from midi_data.pieces import Piece, Shard, all_pieces, open_shards
-from midi_data.prepare import prepare
+from midi_data.analysis.excerpts import excerpt, sounding_bars, spread_excerpts
+from midi_data.corpus.dataset import Piece, Shard, all_pieces, open_shards
+from midi_data.corpus.prepare import prepare
+from midi_data.events.encoding import EventSequence, encode
+from midi_data.io.midi_file import read_midi, write_midi
 from midi_data.song import TICKS_PER_QUARTER, Song
 from training.evaluation.errors import EvaluationError
 

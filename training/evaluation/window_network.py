@@ -13,7 +13,7 @@ import torch.nn.functional as F  # noqa: N812  its usual name
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from midi_data.events import FIELDS, VOCABULARY, WAIT, EventSequence
+from midi_data.events.encoding import FIELDS, VOCABULARY, WAIT, EventSequence
 from training.evaluation.folds import Judge
 
 WINDOW = 128

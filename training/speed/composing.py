@@ -18,8 +18,8 @@ from composer.compose import Band
 from composer.plan import Plan
 from composer.shapes import LOOKS, NetworkShape
 from composer.shares import shared_out, usual_processes
-from midi_data.arrangement import LEVEL_CLASSES
-from midi_data.events import FIELDS, PART_LIMIT, VOCABULARY
+from midi_data.analysis.activity import LEVEL_CLASSES
+from midi_data.events.encoding import FIELDS, PART_LIMIT, VOCABULARY
 from midi_data.song import Song
 from training.speed.figures import Figure, Runs, cost, rate, ratio, spread, times
 from training.speed.parts import GROUPS, Stopwatch, watched

@@ -18,8 +18,8 @@ from composer.checkpoint import Checkpoint
 from composer.network import Conditions, Network, State, StepInputs
 from composer.sampling import parameters_for
 from composer.shapes import CLOCK, CONDITIONS, LOOKS, NetworkShape
-from midi_data.events import FIELDS, PART_LIMIT, VOCABULARY
-from midi_data.tendencies import TENDENCIES_WIDTH
+from midi_data.analysis.attribute_histograms import TENDENCIES_WIDTH
+from midi_data.events.encoding import FIELDS, PART_LIMIT, VOCABULARY
 from training.speed.figures import Figure, Runs, not_measured, rate, times
 
 EAGER_STEPS = 60

@@ -1,0 +1,124 @@
+"""Musical statistics of one piece that are histograms: what notes last, how they follow, where the drums fall.
+
+Each is an array of counts with a fixed number of bins; an empty one means that the piece has nothing to count.
+Knows events and bars; deliberately does not know how histograms are compared.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+
+from midi_data.analysis.key_estimation import heard_key
+from midi_data.analysis.metrics import DRUM_PITCH, GROOVE_TICKS, top_lines
+from midi_data.bars import BarGrid
+from midi_data.events.encoding import DURATIONS, VOCABULARY, EventSequence, Ints, part_instrument
+
+GAP_EDGES = (2, 3, 4, 5, 6, 7, 8, 9, 12, 13, 16, 18, 24, 25, 36, 48, 72, 96, 192)
+"""Ticks at which a bin of inter-onset intervals begins; the first bin is 1 tick, the last 2 bars of 4/4 or more."""
+LARGEST_STEP = 13
+"""Melodic steps above an octave share a bin on either side."""
+PATTERN_SLOTS = 16
+"""Sixteenths of a 4/4 bar; later ones of longer bars go round again."""
+DRUM_KINDS: tuple[tuple[int, ...], ...] = (
+    (35, 36),  # kick
+    (37, 38, 39, 40),  # snare, stick, clap
+    (42, 44),  # closed and pedal hi-hat
+    (46,),  # open hi-hat
+    (41, 43, 45, 47, 48, 50),  # toms
+    (49, 52, 55, 57),  # crash, splash
+    (51, 53, 59),  # ride
+)
+"""Drum keys of General MIDI that count as one voice; all others share the one after the last."""
+FAMILIES = 17
+"""Drums and the 16 families of General MIDI."""
+
+
+def _drum_voices() -> Ints:
+    voices = np.full(128, len(DRUM_KINDS), dtype=np.int64)
+    for kind, keys in enumerate(DRUM_KINDS):
+        voices[list(keys)] = kind
+    return voices
+
+
+DRUM_VOICES = _drum_voices()
+"""(128,) the voice of each drum key: its number in ``DRUM_KINDS``, or the one after the last."""
+
+
+def scale_degrees(events: EventSequence) -> Ints:
+    """(12,) notes a pitch class above the tonic of the key the piece is heard in: the same in every key."""
+    pitch = events.pitch[events.pitch < DRUM_PITCH]
+    key = heard_key(events)
+    counts: Ints = np.bincount((pitch - (key.tonic if key else 0)) % 12, minlength=12)
+    return counts
+
+
+def inter_onset(events: EventSequence) -> Ints:
+    """(20,) gaps between a part's successive onsets, over all parts, by ``GAP_EDGES``."""
+    gaps = [np.diff(np.unique(events.onset[events.part == part])) for part in events.band]
+    counts: Ints = np.bincount(
+        np.searchsorted(GAP_EDGES, np.concatenate(gaps or [np.zeros(0, dtype=np.int64)]), side="right"),
+        minlength=len(GAP_EDGES) + 1,
+    )
+    return counts
+
+
+def durations(events: EventSequence) -> Ints:
+    """(30,) pitched notes of each duration class."""
+    counts: Ints = np.bincount(events.duration[events.pitch < DRUM_PITCH], minlength=len(DURATIONS))
+    return counts
+
+
+def melodic_steps(events: EventSequence) -> Ints:
+    """(27,) steps in the top line of each pitched part, −13 (or below) … 13 (or above) semitones."""
+    steps = np.concatenate([np.diff(pitch) for _, pitch in top_lines(events)] or [np.zeros(0, dtype=np.int64)])
+    counts: Ints = np.bincount(
+        np.clip(steps, -LARGEST_STEP, LARGEST_STEP) + LARGEST_STEP, minlength=2 * LARGEST_STEP + 1
+    )
+    return counts
+
+
+def drum_pattern(events: EventSequence) -> Ints:
+    """(8 × 16,) drum strokes by voice (``DRUM_KINDS``) and sixteenth of the bar."""
+    own = events.pitch >= DRUM_PITCH
+    grid = BarGrid.of(events.meters, events.end)
+    onset = events.onset[own]
+    slot = (onset - grid.first_tick[grid.bar_of(onset)] + GROOVE_TICKS // 2) // GROOVE_TICKS % PATTERN_SLOTS
+    counts: Ints = np.bincount(
+        DRUM_VOICES[events.pitch[own] - DRUM_PITCH] * PATTERN_SLOTS + slot,
+        minlength=(len(DRUM_KINDS) + 1) * PATTERN_SLOTS,
+    )
+    return counts
+
+
+def velocities(events: EventSequence) -> Ints:
+    """(16,) notes of each velocity class."""
+    counts: Ints = np.bincount(events.velocity, minlength=VOCABULARY["velocity"])
+    return counts
+
+
+def part_presence(events: EventSequence) -> Ints:
+    """(17,) bars in which each family begins a note: drums first, then the families of General MIDI in order."""
+    grid = BarGrid.of(events.meters, events.end)
+    codes = np.array([0 if is_drum else 1 + program // 8 for program, is_drum in map(part_instrument, events.band)])
+    family = codes[np.searchsorted(np.array(events.band), events.part)] if len(events) else events.part
+    playing = np.unique(grid.bar_of(events.onset) * FAMILIES + family)
+    counts: Ints = np.bincount(playing % FAMILIES, minlength=FAMILIES)
+    return counts
+
+
+HISTOGRAMS: dict[str, Callable[[EventSequence], Ints]] = {
+    "scale_degrees": scale_degrees,
+    "inter_onset": inter_onset,
+    "durations": durations,
+    "melodic_steps": melodic_steps,
+    "drum_pattern": drum_pattern,
+    "velocities": velocities,
+    "part_presence": part_presence,
+}
+
+
+def histograms(events: EventSequence) -> dict[str, Ints]:
+    """Every histogram of ``HISTOGRAMS``."""
+    return {name: count(events) for name, count in HISTOGRAMS.items()}

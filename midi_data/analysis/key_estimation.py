@@ -1,0 +1,25 @@
+"""The key that a song is heard in, and keys as classes. Knows events; the profiles are in ``midi_data.keys``."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from midi_data.events.encoding import DURATIONS, EventSequence
+from midi_data.keys import Key, estimate_key
+
+LONGEST_COUNTED = 96
+"""Ticks: a drone counts no more than a whole note."""
+
+
+def heard_key(events: EventSequence) -> Key | None:
+    """The likeliest key by the lengths of the pitch classes that sound; ``None`` for drums alone."""
+    pitched = events.pitch < 128
+    if not pitched.any():
+        return None
+    lengths = np.minimum(np.asarray(DURATIONS)[events.duration[pitched]], LONGEST_COUNTED)
+    return estimate_key(np.bincount(events.pitch[pitched] % 12, weights=lengths, minlength=12).tolist())
+
+
+def key_class(key: Key | None) -> int:
+    """0: no key; 1–12: major on C … B; 13–24: minor on C … B."""
+    return 0 if key is None else 1 + key.tonic + 12 * (key.mode == "minor")

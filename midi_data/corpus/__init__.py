@@ -1,0 +1,1 @@
+"""Corpora: fetching, reading archives, preparing, opening, describing."""

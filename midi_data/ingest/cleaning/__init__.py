@@ -1,0 +1,1 @@
+"""Repairs of one outside file: beat alignment, downbeat, tracks without programs."""

@@ -1,0 +1,1 @@
+"""Reading untrusted files in child processes under resource limits."""

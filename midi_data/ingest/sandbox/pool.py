@@ -1,0 +1,138 @@
+"""Files of a source through converting processes, in order: ``converted`` is all that ``prepare`` sees of outside MIDI.
+
+The order of what comes out is the order of the source, whatever process was faster; at most a few files wait in memory.
+"""
+
+from __future__ import annotations
+
+import os
+from collections import deque
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from threading import local
+from typing import Any, Self
+
+from midi_data.corpus.archive import MidiMember
+from midi_data.errors import CorpusError
+from midi_data.ingest.sandbox.frames import Frame
+from midi_data.ingest.sandbox.limits import MOST_PROCESSES, Limits
+from midi_data.ingest.sandbox.process import DiedError, Sandbox
+
+WAITING_BYTES = 32 * 2**20
+"""Files read ahead, at most."""
+WAITING_FILES = 32
+
+Options = Callable[[str], dict[str, Any]]
+"""How a file of that name is to be converted: arguments of ``midi_data.ingest.convert.convert``."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What became of the file ``name``: a frame of ``convert``, or the reason why there is none."""
+
+    name: str
+    head: dict[str, Any]
+    body: bytes = b""
+
+
+class Pool:
+    """Converting processes, started when first needed, replaced when one dies. A context manager."""
+
+    def __init__(self, processes: int | None = None, limits: Limits | None = None) -> None:
+        self._limits = limits or Limits()
+        self._size = processes or max(1, min(MOST_PROCESSES, usable_processors()))
+        self._threads = ThreadPoolExecutor(self._size, thread_name_prefix="ingest")
+        self._own = local()
+        self._running: dict[int, Sandbox] = {}
+        self._closing = False
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        # Kill first: a thread that waits for an answer returns only then.
+        self._closing = True
+        self._threads.shutdown(wait=False, cancel_futures=True)
+        self._close_all()
+        self._threads.shutdown(wait=True)
+        self._close_all()  # one may have been starting
+
+    def _close_all(self) -> None:
+        for sandbox in list(self._running.values()):
+            sandbox.close()
+
+    def converted(self, source: Path, options: Options, skip: int = 0) -> Iterator[Answer]:
+        """Every file of ``source`` after the first ``skip``, in its order. Raises ``CorpusError`` for what is none."""
+        waiting: deque[tuple[int, Future[Answer]]] = deque()
+        held = 0
+        for member in islice(read_members(source), skip, None):
+            size = len(member.data or b"")
+            waiting.append((size, self._threads.submit(self._convert, member, options)))
+            held += size
+            while waiting and (held > WAITING_BYTES or len(waiting) >= WAITING_FILES or waiting[0][1].done()):
+                size, answer = waiting.popleft()
+                held -= size
+                yield answer.result()
+        while waiting:
+            yield waiting.popleft()[1].result()
+
+    def _convert(self, member: MidiMember, options: Options) -> Answer:
+        if member.data is None:
+            return Answer(member.name, {"left_out": member.reason, "detail": member.detail})
+        try:
+            return Answer(member.name, *self._ask(member.data, options(member.name)))
+        except DiedError as death:
+            return Answer(member.name, {"left_out": death.reason, "detail": str(death)})
+
+    def _ask(self, data: bytes, head: dict[str, Any]) -> Frame:
+        sandbox = self._sandbox()
+        was_fresh = sandbox.fresh
+        try:
+            return sandbox.ask(head, data)
+        except DiedError as death:
+            self._forget(sandbox)
+            # Memory that earlier files broke or used up is not this file's fault: once more, in a process of its own.
+            if was_fresh or self._closing or death.reason == "took too long":
+                raise
+        sandbox = self._sandbox()
+        try:
+            return sandbox.ask(head, data)
+        except DiedError:
+            self._forget(sandbox)
+            raise
+
+    def _sandbox(self) -> Sandbox:
+        sandbox: Sandbox | None = getattr(self._own, "sandbox", None)
+        if sandbox is None:
+            sandbox = self._own.sandbox = Sandbox.converter(self._limits)
+            self._running[sandbox.pid] = sandbox
+        return sandbox
+
+    def _forget(self, sandbox: Sandbox) -> None:
+        self._own.sandbox = None
+        self._running.pop(sandbox.pid, None)
+
+
+def usable_processors() -> int:
+    """Processors that this process may run on."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def read_members(source: Path) -> Iterator[MidiMember]:
+    """As ``midi_data.corpus.archive.midi_members``, from a process of its own: unpacking may be a bomb too."""
+    reader = Sandbox.reader(source)
+    try:
+        while not (frame := reader.listen())[0].get("end"):
+            head, body = frame
+            if "refused" in head:
+                raise CorpusError(str(head["refused"]))
+            if "pulse" not in head:
+                reason = str(head["reason"])
+                yield MidiMember(str(head["name"]), None if reason else body, reason, str(head["detail"]))
+    except DiedError as death:
+        yield MidiMember(source.name, None, death.reason, f"{source.name}: {death}; what it holds further is left out")
+    finally:
+        reader.close()

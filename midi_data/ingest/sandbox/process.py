@@ -1,0 +1,115 @@
+"""The parent's end of a process that meets outside files: start it, ask it, know how it died.
+
+Knows processes and pipes; nothing of what is sent.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from threading import Timer
+from typing import Any, BinaryIO, Self, cast
+
+from midi_data.ingest.sandbox.child import OUT_OF_MEMORY
+from midi_data.ingest.sandbox.frames import Frame, FrameError, read_frame, write_frame
+from midi_data.ingest.sandbox.limits import SILENT_SECONDS, STARTING_SECONDS, Limits
+
+_PACKAGES = str(Path(__file__).parents[3])
+_ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
+
+
+class DiedError(Exception):
+    """For whoever asked: the process ended instead of answering. ``reason`` is one to count."""
+
+    def __init__(self, reason: str, detail: str) -> None:
+        super().__init__(detail)
+        self.reason = reason
+
+
+class Sandbox:
+    """One such process. ``fresh`` until it has answered once: what kills a fresh one is the file's own doing."""
+
+    @classmethod
+    def converter(cls, limits: Limits) -> Self:
+        """One that answers files with what ``midi_data.ingest.convert`` makes of them."""
+        return cls("convert", str(limits.seconds), str(limits.more_bytes))
+
+    @classmethod
+    def reader(cls, source: Path) -> Self:
+        """One that tells the files of ``source``."""
+        return cls("read", str(source.absolute()))
+
+    def __init__(self, *arguments: str) -> None:
+        path = os.pathsep.join(filter(None, (_PACKAGES, os.environ.get("PYTHONPATH", ""))))
+        self._process = subprocess.Popen(  # noqa: S603  our own interpreter and module
+            # -P: a folder of strangers' files may be where we stand, and its numpy.py is not ours.
+            [sys.executable, "-P", "-m", "midi_data.ingest.sandbox.child", *arguments],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            env=os.environ | _ONE_THREAD | {"PYTHONPATH": path},
+        )
+        self._silent = False
+        self.fresh = True
+        self.listen(STARTING_SECONDS)
+
+    @property
+    def pid(self) -> int:
+        """The process' number."""
+        return self._process.pid
+
+    def ask(self, head: dict[str, Any], body: bytes) -> Frame:
+        """Its answer. Raises ``DiedError``."""
+        try:
+            write_frame(cast("BinaryIO", self._process.stdin), head, body)
+        except OSError:
+            raise self._obituary() from None
+        answer = self.listen()
+        self.fresh = False
+        return answer
+
+    def listen(self, seconds: float = SILENT_SECONDS) -> Frame:
+        """What it says next. Raises ``DiedError``, also when it stays silent for ``seconds``."""
+        timer = Timer(seconds, self._give_up)
+        timer.daemon = True
+        timer.start()
+        try:
+            frame = read_frame(cast("BinaryIO", self._process.stdout))
+        except (FrameError, OSError, ValueError):
+            frame = None
+        finally:
+            timer.cancel()
+        if frame is None:
+            raise self._obituary()
+        return frame
+
+    def close(self) -> None:
+        """End it, whatever it is doing."""
+        self._process.kill()
+        self._process.wait()
+        for stream in (self._process.stdin, self._process.stdout):
+            try:
+                cast("BinaryIO", stream).close()
+            except OSError:  # what was to be flushed has no reader any more
+                continue
+
+    def _give_up(self) -> None:
+        self._silent = True
+        self._process.kill()
+
+    def _obituary(self) -> DiedError:
+        try:
+            status = self._process.wait(timeout=1)
+        except subprocess.TimeoutExpired:
+            status = 0
+        self.close()
+        if self._silent:
+            return DiedError("took too long", "the reading process said nothing any more")
+        if status == OUT_OF_MEMORY:
+            return DiedError("too much memory", "needs more memory than a file may take")
+        if sys.platform != "win32" and status == -signal.SIGPROF:
+            return DiedError("took too long", "needs more processor time than a file may take")
+        return DiedError("crashed the reader", f"ended the process that read it (status {status})")

@@ -1,0 +1,102 @@
+"""One source as one shard, or as several where it is large: ``blues``, ``blues.2``, ``blues.3``.
+
+A part is finished when the next piece would make it too large, and is then kept as it is: a preparation that was broken
+off goes on behind the last finished part. Knows shards on disk; not what is taken in, or why something is left out.
+"""
+
+from __future__ import annotations
+
+import re
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Self
+
+from midi_data.corpus.dataset import Shard, open_shard
+from midi_data.corpus.manifest import Entry
+from midi_data.errors import CorpusError
+from midi_data.ingest.convert import Converted
+from midi_data.ingest.report import Report
+from midi_data.ingest.shard import ShardWriter
+
+LARGEST_NOTES = 50_000_000
+"""Notes in a part: 1 GB."""
+
+Facts = Callable[[ShardWriter, Report], dict[str, Any]]
+"""What a part's card says of its source."""
+
+
+def part_folder(folder: Path, number: int) -> Path:
+    """Where part ``number`` (from 1) of the source that is prepared into ``folder`` lies. No source has such a name."""
+    return folder if number == 1 else folder.with_name(f"{folder.name}.{number}")
+
+
+def finished_parts(folder: Path, is_wanted: Callable[[dict[str, Any]], bool]) -> list[Shard]:
+    """The first parts that are there and whose cards are as wanted."""
+    parts: list[Shard] = []
+    while not parts or not is_last(parts[-1]):
+        try:
+            part = open_shard(part_folder(folder, len(parts) + 1))
+        except CorpusError:
+            break
+        if not is_wanted(part.card):
+            break
+        parts.append(part)
+    return parts
+
+
+def is_last(part: Shard) -> bool:
+    """Whether the source ends with ``part``."""
+    return bool(part.card.get("last", True))
+
+
+class Parts:
+    """Writes the parts that follow those ``done``. A context manager; without ``finish`` the last one is not kept."""
+
+    def __init__(self, source: str, folder: Path, done: list[Shard], facts: Facts, largest_notes: int) -> None:
+        self._source, self._folder, self._facts, self._largest = source, folder, facts, largest_notes
+        self.count = len(done)
+        self.seen = int(done[-1].card["files_seen"]) if done else 0
+        """Files of the source met so far, the one at hand included."""
+        _remove_parts(folder, after=self.count)
+        self._begin()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._shard.__exit__()
+
+    def _begin(self) -> None:
+        self.count += 1
+        self.report = Report(self._source)
+        self._shard = ShardWriter(part_folder(self._folder, self.count))
+
+    def add(self, name: str, entry: Entry, converted: Converted) -> None:
+        """One more piece, of this part or the next."""
+        if self._shard.pieces and self._shard.note_count + len(converted.rows) > self._largest:
+            self._close(last=False, seen=self.seen - 1)
+            self._begin()
+        self._shard.add(name, entry, converted)
+        self.report.use(name, converted.notices)
+
+    def finish(self) -> None:
+        """All of the source was seen. Raises ``CorpusError`` when nothing of it was used."""
+        if not self._shard.pieces:
+            if self.count == 1:
+                shutil.rmtree(self._folder, ignore_errors=True)
+            raise CorpusError(f"no usable MIDI file (skipped: {self.report.reasons or 'none found'})")
+        self._close(last=True, seen=self.seen)
+
+    def _close(self, *, last: bool, seen: int) -> None:
+        facts = {"part": self.count, "last": last, "files_seen": seen}
+        self._shard.finish(self._facts(self._shard, self.report) | facts, self.report)
+
+
+def _remove_parts(folder: Path, after: int) -> None:
+    """Remove parts of an earlier preparation beyond those that are kept; the first is replaced by its own writer."""
+    name = re.compile(re.escape(folder.name) + r"\.(\d+)")
+    for each in folder.parent.iterdir() if folder.parent.is_dir() else ():
+        numbered = name.fullmatch(each.name)
+        if numbered and int(numbered[1]) > after and (each / "card.json").is_file():
+            shutil.rmtree(each)

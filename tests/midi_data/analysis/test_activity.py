@@ -1,0 +1,91 @@
+"""Who plays in which bar, how much, and what a piece uses at all."""
+
+from dataclasses import replace
+
+import numpy as np
+
+from midi_data.analysis.activity import (
+    BUSY_CLASSES,
+    HABITS_A_PART,
+    HABITS_WIDTH,
+    LEVEL_CLASSES,
+    NOT_TOLD,
+    RESTS,
+    arrangement_of,
+    busy_classes,
+    habits_of,
+)
+from midi_data.bars import BarGrid
+from midi_data.events.encoding import encode, part_code
+from midi_data.song import TICKS_PER_QUARTER, Meter, Note, Song, Tempo, Track
+
+BAR = 4 * TICKS_PER_QUARTER
+
+
+def song() -> Song:
+    """Drums in all of four bars, a bass in the last two, an off-grid slip in one note of 260."""
+    kick = tuple(Note(step * 6, 36, 3, 100) for step in range(64))
+    bass = tuple(Note(2 * BAR + step * 12, 40 + step % 2 * 5, 12, 60 + step) for step in range(16))
+    return Song(
+        (Track(0, is_drum=True, notes=kick), Track(33, is_drum=False, notes=bass)),
+        (Tempo(0, 120.0),),
+        (Meter(0, 4, 4),),
+        "",
+        end=4 * BAR,
+    )
+
+
+def test_levels_tell_who_rests_and_who_plays_how_much() -> None:
+    events = encode(song())
+    levels = arrangement_of(events, BarGrid.of(events.meters, events.end))
+    assert events.band == (part_code(0, is_drum=True), part_code(33, is_drum=False))
+    assert levels[:, 1].tolist() == [RESTS, RESTS, levels[2, 1], levels[2, 1]]
+    assert levels[0, 0] > levels[2, 1] > RESTS
+    assert levels.max() < LEVEL_CLASSES
+
+
+def test_a_bar_is_busier_with_more_notes_and_untold_where_nothing_is_told() -> None:
+    levels = np.array([[NOT_TOLD, NOT_TOLD], [RESTS, RESTS], [RESTS, 2], [4, 2], [7, 7]], dtype=np.uint8)
+    busy = busy_classes(levels)
+    assert busy[0] == 0
+    assert busy.tolist() == sorted(set(busy.tolist()))
+    assert busy.max() < BUSY_CLASSES
+
+
+def test_habits_are_ranges_scale_and_grid() -> None:
+    row = habits_of(encode(song()))
+    assert len(row) == HABITS_WIDTH
+    assert row[0] == sum(1 << tick for tick in (0, 6, 12, 18))
+    assert row[1] == 1 << 40 % 12 | 1 << 45 % 12
+    assert row[2:4].tolist() == [128 + 36, 128 + 36]
+    assert row[7:12].tolist() == [40, 45, 60 // 8, 75 // 8, 1]
+    assert (row[12:] == -1).all()
+
+
+def test_one_slip_among_hundreds_is_no_habit() -> None:
+    plain = song()
+    [kick, _] = plain.tracks
+    long = [replace(note, onset=bar * 4 * BAR + note.onset) for bar in range(5) for note in kick.notes]
+    slipped = tuple(sorted([*long, Note(3 * BAR + 7, 38, 3, 90)]))
+    whole = Song((replace(kick, notes=slipped),), plain.tempos, plain.meters, "", end=20 * BAR)
+    assert habits_of(encode(whole))[0] == habits_of(encode(plain))[0]
+
+
+def voices_of(*notes: Note) -> int:
+    events = encode(Song((Track(16, is_drum=False, notes=tuple(sorted(notes))),), end=8 * BAR))
+    return int(habits_of(events)[2 + HABITS_A_PART - 1])
+
+
+def test_voices_are_the_notes_a_part_holds_at_once_but_for_hands_that_let_go_late() -> None:
+    assert voices_of(Note(0, 60, 24, 80), Note(24, 62, 24, 80)) == 1
+    assert voices_of(Note(0, 60, 24, 80), Note(22, 62, 24, 80)) == 1
+    assert voices_of(Note(0, 60, 24, 80), Note(20, 62, 24, 80)) == 2
+    assert voices_of(*(Note(0, pitch, 1, 80) for pitch in (60, 64, 67))) == 3
+    assert voices_of(Note(0, 48, 96, 80), *(Note(12 * n, 60 + n, 12, 80) for n in range(8))) == 2
+
+
+def test_one_full_hand_among_hundreds_is_no_habit() -> None:
+    tune = [Note(6 * n, 60 + n % 5, 6, 80) for n in range(120)]
+    assert voices_of(*tune) == 1
+    assert voices_of(*tune, Note(0, 80, 6, 80)) == 1
+    assert voices_of(*tune, *(Note(24 * n, 80, 6, 80) for n in range(8))) == 2
