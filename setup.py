@@ -12,13 +12,13 @@ from pathlib import Path
 from setuptools import Extension, setup
 
 INNER_LOOP = [
-    "composer/amounts.py",
-    "composer/choosing.py",
-    "composer/constraints.py",
-    "composer/desk.py",
-    "composer/leaning.py",
-    "composer/returning.py",
-    "composer/writer.py",
+    "composer/decoding/note_count_bias.py",
+    "composer/decoding/sampling.py",
+    "composer/decoding/constraints.py",
+    "composer/decoding/song_sampler.py",
+    "composer/decoding/histogram_bias.py",
+    "composer/decoding/repetition_bias.py",
+    "composer/decoding/song_state.py",
     "midi_data/events/incremental_features.py",
 ]
 NOTE = Path("midi_data/compiled.json")

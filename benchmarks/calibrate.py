@@ -13,7 +13,7 @@ import sys
 from dataclasses import asdict
 from pathlib import Path
 
-from composer.checkpoint import load_checkpoint, save_checkpoint
+from composer.model.checkpoint import load_checkpoint, save_checkpoint
 from midi_data.corpus.dataset import open_shards
 from midi_data.genres import GENRES
 from training.evaluation.calibration import Tried, calibrated

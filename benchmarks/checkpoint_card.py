@@ -13,7 +13,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-from composer.checkpoint import Header, load_checkpoint, shipped_checkpoint
+from composer.model.checkpoint import Header, load_checkpoint, shipped_checkpoint
 from midi_data.events.encoding import FIELDS
 
 RESULTS = Path(__file__).parent / "results"

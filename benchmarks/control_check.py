@@ -17,9 +17,9 @@ from typing import Any
 
 import numpy as np
 
-from composer.checkpoint import load_checkpoint
-from composer.compose import Band
-from composer.plan import band_of, plan_song
+from composer.decoding.generate import Band
+from composer.model.checkpoint import load_checkpoint
+from composer.planning.plan import band_of, plan_song
 from composer.request import ComposeRequest, KeyRequest, PartRequest
 from midi_data.analysis.excerpts import excerpt, spread_excerpts
 from midi_data.analysis.key_estimation import heard_key

@@ -18,11 +18,11 @@ from typing import Any
 
 import numpy as np
 
-from composer.checkpoint import load_checkpoint
-from composer.compose import Band
+from composer.decoding.generate import Band
+from composer.decoding.sampling_parameters import SamplingParameters, parameters_for
+from composer.model.checkpoint import load_checkpoint
+from composer.model.likelihood import Scorer
 from composer.request import Sampling
-from composer.sampling import SamplingParameters, parameters_for
-from composer.score import Scorer
 from midi_data.corpus.dataset import open_shards
 from midi_data.genres import GENRES
 from training.evaluation.evaluate import discriminators

@@ -16,10 +16,10 @@ from pathlib import Path
 from statistics import mean
 from typing import Any
 
-from composer.compose import Band
-from composer.heard import plays_role
-from composer.perform import band_for
-from composer.plan import core_of, plan_song
+from composer.decoding.generate import Band
+from composer.pipeline import band_for
+from composer.planning.plan import core_of, plan_song
+from composer.planning.template import plays_role
 from composer.request import ComposeRequest
 from midi_data.analysis.repetition import likenesses
 from midi_data.bars import BarGrid

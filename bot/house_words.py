@@ -28,7 +28,7 @@ from bot.wording import (
     song_reply,
     too_many_reply,
 )
-from composer.registry import spellings
+from composer.genre_store import spellings
 from worker.queues import JobState, SongRecord, Submission
 
 

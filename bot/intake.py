@@ -17,7 +17,7 @@ from bot.house_words import HouseWords
 from bot.ledger import Ledger
 from bot.parser import ParsedText, again, parse
 from bot.promises import Promise
-from composer.registry import spellings
+from composer.genre_store import spellings
 from composer.request import ComposeRequest
 from worker.queues import QueueFullError, Queues, ReplyTask, Submission, submit
 

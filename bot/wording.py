@@ -14,8 +14,8 @@ from bot.command_words import as_command
 from bot.genre_words import GenreBook
 from bot.lengths import X_LENGTH, Measure, fit, longest_length, weighted_length
 from bot.titles import UNTITLED, public_line, public_title
-from composer.rendition import Rendition
 from composer.request import ComposeRequest
+from composer.result import Rendition
 
 __all__ = ["Measure", "fit", "longest_length", "weighted_length"]
 

@@ -24,7 +24,7 @@ from composer.request import Format
 from midi_data.song import Song
 
 if TYPE_CHECKING:
-    from composer.audio_files import Audio
+    from composer.audio.encode import Audio
 
 Progress = Callable[[float], None] | None
 """Called with the finished fraction of the rendering, 0–1 and never falling; ``None`` where nobody watches."""
@@ -147,7 +147,7 @@ class _Job:
         return result
 
     def _sound(self) -> Audio:
-        from composer.mix import mix
+        from composer.audio.mix import mix
 
         _give_back()  # what loading the network took for a moment
         sound = mix(self.song, self.meter.of("sound"))
@@ -160,27 +160,27 @@ class _Job:
         write_midi(self.song, self.workshop / "mid")
 
     def _png(self) -> None:
-        from composer.picture import write_picture
+        from composer.video.still import write_picture
 
         write_picture(self.song, self.workshop / "png", title=self.title, subtitle=self.subtitle)
 
     def _wav(self, audio: Audio) -> None:
-        from composer.audio_files import write_wav
+        from composer.audio.encode import write_wav
 
         write_wav(audio, self.workshop / "wav")
 
     def _mp3(self, audio: Audio) -> None:
-        from composer.audio_files import write_mp3
+        from composer.audio.encode import write_mp3
 
         write_mp3(audio, self.workshop / "mp3", title=self.title, artist=ARTIST, progress=self.meter.of("mp3"))
 
     def _ogg(self, audio: Audio) -> None:
-        from composer.audio_files import write_ogg
+        from composer.audio.encode import write_ogg
 
         write_ogg(audio, self.workshop / "ogg", title=self.title, artist=ARTIST, progress=self.meter.of("ogg"))
 
     def _mp4(self, audio: Audio) -> None:
-        from composer.video import write_video
+        from composer.video.encode import write_video
 
         write_video(
             self.song,

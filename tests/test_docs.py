@@ -61,7 +61,7 @@ def test_the_table_of_genres_is_in_the_documents() -> None:
 
 
 def test_the_recipe_of_the_shipped_checkpoint_is_in_the_repository() -> None:
-    from composer.checkpoint import load_checkpoint
+    from composer.model.checkpoint import load_checkpoint
     from training.recipe import read_recipe
 
     header = load_checkpoint().header

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from composer.compose import Band
-from composer.perform import band_for
-from composer.plan import plan_song
+from composer.decoding.generate import Band
+from composer.pipeline import band_for
+from composer.planning.plan import plan_song
 from composer.request import ComposeRequest
 from midi_data.io.midi_file import midi_bytes
 from midi_data.song import Song

@@ -10,7 +10,7 @@ from dataclasses import fields, replace
 import torch
 from torch import Tensor
 
-from composer.network import Conditions, State, StepInputs
+from composer.model.network import Conditions, State, StepInputs
 from midi_data.events.encoding import FIELDS, VOCABULARY
 from training.lanes import Segment
 

@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from composer.checkpoint import LINEUP_COLUMNS, Checkpoint, header_for
-from composer.conditions import density_class
-from composer.network import Network
+from composer.model.checkpoint import LINEUP_COLUMNS, Checkpoint, header_for
+from composer.model.network import Network
+from composer.planning.conditioning import density_class
 from midi_data.analysis.activity import Levels, arrangement_of, habits_of
 from midi_data.analysis.attribute_histograms import Tendencies, pace_of, tendencies_of
 from midi_data.analysis.repetition import form_of, part_forms_of
@@ -79,7 +79,7 @@ def of_every_genre(held: Held, most: int) -> Held:
 
 
 def lineups(train: Held, names: Names) -> NDArray[np.int64]:
-    """(P, 8 + 16): one row a training piece, as ``composer.checkpoint.LINEUP_COLUMNS`` and its band."""
+    """(P, 8 + 16): one row a training piece, as ``composer.model.checkpoint.LINEUP_COLUMNS`` and its band."""
     rows = np.full((len(train), len(LINEUP_COLUMNS) + PART_LIMIT), -1, dtype=np.int64)
     for row, (shard, piece) in zip(rows, train, strict=True):
         events = shard.events(piece)

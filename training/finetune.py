@@ -18,8 +18,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from composer.checkpoint import Checkpoint, save_checkpoint
-from composer.network import State, field_nll
+from composer.model.checkpoint import Checkpoint, save_checkpoint
+from composer.model.network import State, field_nll
 from training.devices import precision
 from training.distillation import carried, divergence, side_by_side
 from training.export import checkpoint_of

@@ -2,7 +2,7 @@
 
 ``FOLDER/order.json`` says what to train (``JobOrder``); all work is done in FOLDER, where a training that was killed
 goes on from its last snapshot; the result is ``FOLDER/checkpoint.safetensors``, and a new genre is among one's own
-(``composer.registry``). On stdout, one JSON object a line: ``{"status": "preparing"}``, ``{"status": "training", …}``
+(``composer.genre_store``). On stdout, one JSON object a line: ``{"status": "preparing"}``, ``{"status": "training", …}``
 with the figures of ``message_of``, at last ``{"status": "done"}`` or ``{"status": "refused", "problem": …}``. Exit
 status: 0 done, 2 refused, 1 failed. Knows no queue and no service.
 """

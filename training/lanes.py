@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from composer.network import Conditions, StepInputs
+from composer.model.network import Conditions, StepInputs
 from midi_data.corpus.dataset import Piece, Shard
 from midi_data.events.features import step_count
 from training.pieces import LanePiece, Names, Variation, draw_variation, lane_piece

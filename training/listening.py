@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from composer.checkpoint import Checkpoint
-from composer.compose import Band
-from composer.picture import write_picture
-from composer.plan import plan_song
+from composer.decoding.generate import Band
+from composer.model.checkpoint import Checkpoint
+from composer.planning.plan import plan_song
 from composer.request import ComposeRequest
+from composer.video.still import write_picture
 from midi_data.events.encoding import EventSequence, encode
 from midi_data.io.midi_file import write_midi
 from midi_data.song import Song

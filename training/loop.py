@@ -18,9 +18,9 @@ from typing import Any
 
 import torch
 
-from composer.checkpoint import Checkpoint, save_checkpoint
-from composer.network import Dropouts, Network, State, field_nll
-from composer.shapes import NetworkShape
+from composer.model.checkpoint import Checkpoint, save_checkpoint
+from composer.model.config import NetworkShape
+from composer.model.network import Dropouts, Network, State, field_nll
 from midi_data.corpus.dataset import Piece, Shard
 from training.ceiling import BareLstm
 from training.devices import in_bf16, precision

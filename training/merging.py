@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from composer.checkpoint import Checkpoint, Header
+from composer.model.checkpoint import Checkpoint, Header
 
 _OWN = ("header", "weights", "path")
 

@@ -8,8 +8,8 @@ from typing import TypeVar
 import numpy as np
 from threadpoolctl import threadpool_limits
 
-from composer.checkpoint import Checkpoint
-from composer.score import Scorer
+from composer.model.checkpoint import Checkpoint
+from composer.model.likelihood import Scorer
 from midi_data.analysis.excerpts import spread_excerpts
 from midi_data.events.encoding import EventSequence
 

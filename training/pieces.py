@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from composer.conditions import clock, density_class, tempo_class
-from composer.shapes import CONDITIONS, KEY_NOT_TOLD
+from composer.model.config import CONDITIONS, KEY_NOT_TOLD
+from composer.planning.conditioning import clock, density_class, tempo_class
 from midi_data.analysis.activity import NOT_TOLD, Levels, arrangement_of
 from midi_data.analysis.attribute_histograms import (
     COLUMNS,

@@ -13,11 +13,11 @@ from pathlib import Path, PurePosixPath
 
 import numpy as np
 
-from composer.checkpoint import Checkpoint
-from composer.compose import Band
-from composer.plan import Plan, plan_song
+from composer.decoding.generate import Band
+from composer.model.checkpoint import Checkpoint
+from composer.model.config import CONDITIONS
+from composer.planning.plan import Plan, plan_song
 from composer.request import ComposeRequest
-from composer.shapes import CONDITIONS
 from midi_data.analysis.key_estimation import heard_key, key_class
 from midi_data.corpus.dataset import Piece, Shard
 from midi_data.events.encoding import encode

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from composer.checkpoint import Checkpoint
+from composer.model.checkpoint import Checkpoint
 from midi_data.analysis.excerpts import excerpt, sounding_bars, spread_excerpts
 from midi_data.events.encoding import FIELDS, EventSequence, encode
 from training.curves import CURVES_FILE

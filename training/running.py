@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 import torch
 from torch import Tensor
 
-from composer.shapes import CONDITIONS
+from composer.model.config import CONDITIONS
 from midi_data.events.encoding import FIELDS
 
 _DECAY = 0.98

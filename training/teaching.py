@@ -8,7 +8,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from composer.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
+from composer.model.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from training.copying import CopyWatch
 from training.curves import Curves
 from training.devices import pick_device

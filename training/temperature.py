@@ -14,11 +14,11 @@ from dataclasses import replace
 import numpy as np
 from threadpoolctl import threadpool_limits
 
-from composer.checkpoint import Checkpoint
-from composer.compose import Band
-from composer.plan import plan_song
+from composer.decoding.generate import Band
+from composer.model.checkpoint import Checkpoint
+from composer.model.likelihood import Scorer
+from composer.planning.plan import plan_song
 from composer.request import ComposeRequest
-from composer.score import Scorer
 from midi_data.analysis.excerpts import spread_excerpts
 from midi_data.events.encoding import EventSequence, encode
 

@@ -1,7 +1,7 @@
 """One training from files to checkpoint: prepare the corpus, run it, put the best weights where asked.
 
 Either a lesson (``training.teaching``: one genre more for a finished checkpoint, the usual case) or a training anew by
-a recipe. A lesson's checkpoint ends among one's own genres (``composer.registry``) unless the order says otherwise.
+a recipe. A lesson's checkpoint ends among one's own genres (``composer.genre_store``) unless the order says otherwise.
 Of several processes that train together (``training.ranks``) only the first speaks and writes.
 """
 
@@ -16,9 +16,9 @@ from typing import Protocol
 
 import torch
 
-from composer.checkpoint import load_checkpoint
 from composer.errors import RefusedError
-from composer.registry import add, check_name, check_spelling, own_checkpoint
+from composer.genre_store import add, check_name, check_spelling, own_checkpoint
+from composer.model.checkpoint import load_checkpoint
 from midi_data.corpus.dataset import Piece, Shard, all_pieces, open_shard, open_shards
 from midi_data.corpus.prepare import prepare
 from midi_data.genres import genre_by_name, plain_name

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 import torch
 
-from composer.network import Network, State, field_nll
+from composer.model.network import Network, State, field_nll
 from midi_data.corpus.dataset import Piece, Shard
 from midi_data.events.encoding import FIELDS
 from training.devices import precision

@@ -1,6 +1,6 @@
 """Songs composed before their turn: who composes a song takes those that wait behind it into one batch.
 
-Side by side they take less time (``composer.compose``). No job is claimed: what is composed lies in Redis, as MIDI, for
+Side by side they take less time (``composer.decoding.generate``). No job is claimed: what is composed lies in Redis, as MIDI, for
 whichever worker takes the job in its turn; where it does not lie there, the song is composed then, and is the same. So
 nothing is lost with a worker but time. Does not know how songs are composed.
 """
@@ -24,7 +24,7 @@ from worker.orders import Order
 from worker.settings import DEFAULT_PERFORMER
 
 if TYPE_CHECKING:
-    from composer.perform import OnStage
+    from composer.pipeline import OnStage
 
 logger = logging.getLogger(__name__)
 
@@ -100,7 +100,7 @@ def _order_of(job: Job) -> Order | None:
 
 def _place_of(order: Order, checkpoint: Path | None) -> str:
     """Where songs of the network that plays ``order`` are kept; nowhere if none does: that is told in its turn."""
-    from composer.perform import played_by
+    from composer.pipeline import played_by
 
     try:
         return KEY + played_by(order.request, checkpoint) + ":"
@@ -110,7 +110,7 @@ def _place_of(order: Order, checkpoint: Path | None) -> str:
 
 def _composed(queues: Queues, order: Order, beside: dict[str, Order], progress: OnStage) -> Song | None:
     """The song of ``order``; those ``beside`` it are left for whoever takes their jobs."""
-    from composer.perform import compose_together
+    from composer.pipeline import compose_together
     from midi_data.io.midi_file import midi_bytes
 
     requests = [order.request, *(each.request for each in beside.values())]

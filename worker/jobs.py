@@ -20,7 +20,7 @@ from rq import get_current_job
 from rq.job import Job
 
 from composer.errors import CheckpointError, RefusedError
-from composer.rendition import Rendition
+from composer.result import Rendition
 from worker.ahead import song_of
 from worker.connection import PASSING_FAULTS
 from worker.context import CURRENT_QUEUES

@@ -104,7 +104,7 @@ def _warm_up(settings: Settings, queue_name: str) -> None:
         return
     load_performer(settings)
     if settings.performer == DEFAULT_PERFORMER:
-        from composer.perform import band_for
+        from composer.pipeline import band_for
 
         try:
             band_for(settings.checkpoint)

@@ -16,8 +16,8 @@ from typing import cast
 from pydantic import BaseModel, ConfigDict, Field
 from redis import Redis
 
-from composer.rendition import Rendition
 from composer.request import ComposeRequest
+from composer.result import Rendition
 from worker.media import Media
 from worker.orders import Order
 

@@ -13,7 +13,7 @@ from bot.api.limits import client_of
 from bot.api.schemas import Accepted, Composition, CompositionRequest
 from bot.api.wording import answer_to, composition_of
 from bot.parser import ParsedText, request_from
-from composer.registry import spellings
+from composer.genre_store import spellings
 from worker.queues import submit
 
 router = APIRouter(tags=["compositions"])

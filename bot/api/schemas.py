@@ -10,8 +10,8 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from composer.rendition import PartFacts, Timings
 from composer.request import Format, Sampling
+from composer.result import PartFacts, Timings
 from worker.queues import Status
 
 TEXT_LENGTH = 2000

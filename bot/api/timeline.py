@@ -9,7 +9,7 @@ from fastapi import APIRouter, Query, Response
 from bot.api.context import CurrentService
 from bot.api.schemas import GenreFacts, Timeline
 from bot.api.wording import song_of
-from composer.registry import cards
+from composer.genre_store import cards
 from midi_data.genres import GENRES, HOUSE_GENRE
 
 router = APIRouter(tags=["timeline"])

@@ -9,7 +9,7 @@ from bot.api.schemas import Composition
 from bot.fields import as_fields
 from bot.genre_words import GenreBook
 from bot.parser import Kind
-from composer.registry import spellings
+from composer.genre_store import spellings
 from composer.request import ComposeRequest
 from worker.queues import JobState, SongRecord
 

@@ -11,9 +11,9 @@ from bot.cli.console import progress_bar, say, say_json, tell
 from bot.cli.errors import CommandRefusedError
 
 if TYPE_CHECKING:
-    from composer.perform import OnStage
-    from composer.rendition import Rendition
+    from composer.pipeline import OnStage
     from composer.request import ComposeRequest, Format
+    from composer.result import Rendition
 
 FORMATS = ("mid", "wav", "mp3", "ogg", "png", "mp4")
 DEFAULT_FORMATS = ("mid", "mp3", "png")
@@ -63,12 +63,12 @@ def compose(
 
 def on_offer(checkpoint: Path | None) -> dict[str, str]:
     """Spellings of the genres that can be asked for: all of one's own too, or just those of a named checkpoint."""
-    from composer.registry import own_names, spellings
+    from composer.genre_store import own_names, spellings
 
     known = spellings()
     if checkpoint is None:
         return known
-    from composer.perform import band_for
+    from composer.pipeline import band_for
 
     own = set(own_names())
     plays = band_for(checkpoint).checkpoint.header.genres
@@ -111,7 +111,7 @@ def several(request: ComposeRequest, count: int) -> list[ComposeRequest]:
 def _perform(
     requests: list[ComposeRequest], out: Path, formats: list[Format], checkpoint: Path | None, primer: Path | None
 ) -> list[Rendition]:
-    from composer.perform import perform_all
+    from composer.pipeline import perform_all
     from midi_data.io.midi_file import read_midi
 
     begins = read_midi(primer) if primer else None

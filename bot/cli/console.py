@@ -52,7 +52,7 @@ def progress_bar() -> Iterator[Progress | None]:
     """A progress display on stderr where that is a terminal, else nothing.
 
     It is drawn when it is told something, not by a thread of its own: a process with threads is not forked, and songs
-    are composed by forked processes (``composer.shares``).
+    are composed by forked processes (``composer.decoding.parallel``).
     """
     if not sys.stderr.isatty():
         yield None

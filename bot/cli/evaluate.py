@@ -42,7 +42,7 @@ def evaluate(
     if missing:
         raise CommandRefusedError(f"evaluating needs {', '.join(missing)}: pip install 'riffbird[train,evaluate]'")
     from bot.cli.score import canonical
-    from composer.checkpoint import load_checkpoint
+    from composer.model.checkpoint import load_checkpoint
     from training.evaluation.evaluate import Order
     from training.evaluation.evaluate import evaluate as run
     from training.evaluation.page import write_page

@@ -10,7 +10,7 @@ import typer
 from bot.cli.console import say, say_json, table
 
 if TYPE_CHECKING:
-    from composer.registry import GenreCard
+    from composer.genre_store import GenreCard
 
 app = typer.Typer(rich_markup_mode=None)
 
@@ -45,7 +45,7 @@ def genres(
 @app.command("export")
 def export_genre(name: Name, file: Annotated[Path, typer.Argument(help="The file to write.")]) -> None:
     """Write a genre of your own to a file that another band can import."""
-    from composer.registry import export
+    from composer.genre_store import export
 
     export(name, file)
     say(str(file))
@@ -58,7 +58,7 @@ def import_genre(
     replace: Annotated[bool, typer.Option("--replace", help="Take the place of a genre of that name.")] = False,
 ) -> None:
     """Take in a genre from a file; the band plays it at once."""
-    from composer.registry import add
+    from composer.genre_store import add
 
     say(add(file, name, replace=replace).name)
 
@@ -66,15 +66,15 @@ def import_genre(
 @app.command("delete")
 def delete_genre(name: Name) -> None:
     """Forget a genre of your own, for good."""
-    from composer.registry import delete
+    from composer.genre_store import delete
 
     delete(name)
 
 
 def describe(checkpoint: Path | None = None) -> list[dict[str, Any]]:
     """A row a genre: those of the checkpoint (default: the shipped one), then, without one, those of one's own."""
-    from composer.checkpoint import load_checkpoint
-    from composer.registry import card_of, cards, taught_names
+    from composer.genre_store import card_of, cards, taught_names
+    from composer.model.checkpoint import load_checkpoint
     from midi_data.genres import GENRES, HOUSE_GENRE
 
     loaded = load_checkpoint(checkpoint)

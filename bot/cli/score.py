@@ -22,9 +22,9 @@ def score(
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object a file, one a line.")] = False,
 ) -> None:
     """Exact negative log-likelihood of each file: nats a note in all and per field, and the band's own."""
-    from composer.checkpoint import load_checkpoint
-    from composer.registry import own_checkpoint
-    from composer.score import Scorer
+    from composer.genre_store import own_checkpoint
+    from composer.model.checkpoint import load_checkpoint
+    from composer.model.likelihood import Scorer
     from midi_data.events.encoding import FIELDS
     from midi_data.io.midi_file import read_midi
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from fastapi.testclient import TestClient
 
-from composer.checkpoint import load_checkpoint
+from composer.model.checkpoint import load_checkpoint
 from tests.bot.service import MakeClient, Service
 from tests.songs import midi_folder
 from tests.waiting import wait_for

@@ -35,7 +35,7 @@ def refused(result: subprocess.CompletedProcess[str], cwd: Path) -> str:
 
 @pytest.fixture
 def tiny(tmp_path: Path) -> Path:
-    from composer.checkpoint import save_checkpoint
+    from composer.model.checkpoint import save_checkpoint
 
     save_checkpoint(tiny_checkpoint(), tmp_path / "tiny.safetensors")
     return tmp_path / "tiny.safetensors"
@@ -65,7 +65,7 @@ def test_the_example_is_a_whole_metal_band_at_160_and_repeats_byte_for_byte(tmp_
 
 
 def share_of_bars(song: Song, role: str) -> float:
-    from composer.heard import plays_role
+    from composer.planning.template import plays_role
     from midi_data.events.encoding import part_code
 
     bar = song.meters[0].bar_ticks
@@ -179,7 +179,7 @@ def test_composing_needs_no_torch_and_no_server_libraries(tmp_path: Path) -> Non
 
 def test_a_failure_of_ours_is_one_line_and_status_one(tmp_path: Path) -> None:
     probe = (
-        "import composer.perform as p\n"
+        "import composer.pipeline as p\n"
         "def broken(*_, **__): raise ZeroDivisionError('a bug')\n"
         "p.perform_all = broken\n"
         "from bot.cli.main import main; main(['compose', '--format', 'mid'])"

@@ -7,7 +7,7 @@ import pytest
 from fastapi.testclient import TestClient
 
 from bot.parser import parse
-from composer.registry import add, delete, own_names, spellings
+from composer.genre_store import add, delete, own_names, spellings
 from tests.bot.service import Service
 from tests.bot.test_command import refused, riffbird
 from tests.composer.taught import taught

@@ -11,7 +11,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from composer.checkpoint import shipped_checkpoint
+from composer.model.checkpoint import shipped_checkpoint
 from tests.waiting import wait_for
 
 CHROMIUM = Path("/usr/bin/chromium")

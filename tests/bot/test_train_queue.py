@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from composer.checkpoint import load_checkpoint
+from composer.model.checkpoint import load_checkpoint
 from tests.bot.service import ROOT, Service
 from tests.songs import midi_folder
 from tests.waiting import wait_for

@@ -11,7 +11,7 @@ from bot.command_words import WORDS
 from bot.lengths import fit, longest_length, weighted_length
 from bot.parser import parse
 from bot.titles import clean_title, is_fit_for_public, public_line, public_title
-from composer.rendition import PartFacts, Rendition
+from composer.result import PartFacts, Rendition
 from midi_data.genres import GENRES
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from composer.checkpoint import LINEUP_COLUMNS, Checkpoint, header_for
-from composer.shapes import NetworkShape, expected_shapes
+from composer.model.checkpoint import LINEUP_COLUMNS, Checkpoint, header_for
+from composer.model.config import NetworkShape, expected_shapes
 from midi_data.analysis.activity import HABITS_A_PART, HABITS_WIDTH
 from midi_data.analysis.attribute_histograms import PACE_BINS, TENDENCIES_WIDTH
 from midi_data.events.encoding import PART_LIMIT, part_code

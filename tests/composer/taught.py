@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-from composer.checkpoint import save_checkpoint
+from composer.model.checkpoint import save_checkpoint
 from tests.composer.checkpoints import tiny_checkpoint
 
 

@@ -7,8 +7,8 @@ from typing import get_args
 import numpy as np
 import pytest
 
-from composer import audio_files, mix
-from composer.audio_files import Audio
+from composer.audio import encode, mix
+from composer.audio.encode import Audio
 from composer.errors import RefusedError
 from composer.render import render
 from composer.request import Format
@@ -88,7 +88,7 @@ def test_when_one_file_fails_none_is_left(
         path.write_bytes(b"half")
         raise ZeroDivisionError
 
-    monkeypatch.setattr(audio_files, breaking, half_written)
+    monkeypatch.setattr(encode, breaking, half_written)
     with pytest.raises(ZeroDivisionError):
         render(render_band, ["mid", "wav", "mp3", "ogg"], tmp_path, "song")
     assert list(tmp_path.iterdir()) == []
@@ -99,7 +99,7 @@ def test_a_failed_rendering_leaves_the_files_of_the_last_one(
 ) -> None:
     render(render_band, ["mp3"], tmp_path, "song")
     before = (tmp_path / "song.mp3").read_bytes()
-    monkeypatch.setattr(audio_files, "write_mp3", None)
+    monkeypatch.setattr(encode, "write_mp3", None)
     with pytest.raises(TypeError):
         render(render_band, ["mp3"], tmp_path, "song")
     assert (tmp_path / "song.mp3").read_bytes() == before

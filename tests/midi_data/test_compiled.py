@@ -28,7 +28,7 @@ def said(code: str, *, root: Path = ROOT, **environment: str) -> str:
     return run.stdout.strip()
 
 
-WHERE = "import composer.desk, midi_data.events.incremental_features as lookback; print(composer.desk.__file__, lookback.__file__)"
+WHERE = "import composer.decoding.song_sampler, midi_data.events.incremental_features as lookback; print(composer.decoding.song_sampler.__file__, lookback.__file__)"
 
 
 def test_a_source_that_is_not_what_it_was_is_told(tmp_path: Path) -> None:
@@ -56,13 +56,13 @@ def test_one_changed_source_is_heard_and_all_are_imported_from_their_sources(tmp
     assert ".py " not in f"{said(WHERE, root=tmp_path)} "
     with (tmp_path / "composer" / "writer.py").open("a") as source:
         source.write("CHANGED = 'yes'\n")
-    assert said(f"import composer.writer; print(composer.writer.CHANGED); {WHERE}", root=tmp_path).count(".py") == 2
+    assert said(f"import composer.decoding.song_state; print(composer.decoding.song_state.CHANGED); {WHERE}", root=tmp_path).count(".py") == 2
 
 
 SONG = """
 import hashlib
-from composer.compose import Band
-from composer.plan import plan_song
+from composer.decoding.generate import Band
+from composer.planning.plan import plan_song
 from composer.request import ComposeRequest
 from midi_data.io.midi_file import midi_bytes
 from tests.composer.checkpoints import tiny_checkpoint

@@ -10,10 +10,10 @@ import pytest
 
 torch = pytest.importorskip("torch", reason="training needs the train extra")
 
-from composer.checkpoint import Checkpoint, load_checkpoint  # noqa: E402
-from composer.compose import Band  # noqa: E402
-from composer.plan import plan_song  # noqa: E402
-from composer.registry import cards, own_checkpoint  # noqa: E402
+from composer.decoding.generate import Band  # noqa: E402
+from composer.genre_store import cards, own_checkpoint  # noqa: E402
+from composer.model.checkpoint import Checkpoint, load_checkpoint  # noqa: E402
+from composer.planning.plan import plan_song  # noqa: E402
 from composer.request import ComposeRequest  # noqa: E402
 from midi_data.corpus.dataset import all_pieces, open_shards  # noqa: E402
 from midi_data.corpus.prepare import prepare  # noqa: E402

@@ -4,7 +4,7 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from composer.writer import SongWriter
+from composer.decoding.song_state import SongWriter
 from midi_data.analysis.repetition import NEW, draw_hidden
 from midi_data.bars import BarGrid
 from midi_data.events.encoding import WAIT, encode, part_code

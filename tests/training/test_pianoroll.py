@@ -14,8 +14,8 @@ from typer.testing import CliRunner
 torch = pytest.importorskip("torch", reason="training needs the train extra")
 
 from bot.cli.benchmark import app  # noqa: E402
-from composer.checkpoint import shipped_checkpoint  # noqa: E402
 from composer.errors import CheckpointError  # noqa: E402
+from composer.model.checkpoint import shipped_checkpoint  # noqa: E402
 from training.errors import RecipeError, TrainingError  # noqa: E402
 from training.pianoroll.benchmark import RollOrder, recipe_for, run_benchmark  # noqa: E402
 from training.pianoroll.checkpoint import (  # noqa: E402

@@ -14,10 +14,10 @@ from typer.testing import CliRunner
 torch = pytest.importorskip("torch")
 
 from bot.cli.benchmark import app  # noqa: E402
-from composer import shares  # noqa: E402
-from composer.checkpoint import save_checkpoint  # noqa: E402
-from composer.compose import Band  # noqa: E402
-from composer.engine import Engine  # noqa: E402
+from composer.decoding import parallel  # noqa: E402
+from composer.decoding.generate import Band  # noqa: E402
+from composer.model.checkpoint import save_checkpoint  # noqa: E402
+from composer.model.engine import Engine  # noqa: E402
 from midi_data.events.encoding import FIELDS, VOCABULARY  # noqa: E402
 from tests.composer.checkpoints import tiny_checkpoint, tiny_shape  # noqa: E402
 from training.errors import TrainingError  # noqa: E402
@@ -120,7 +120,7 @@ def test_a_batch_is_measured_as_a_worker_composes_it_and_in_one_process(
     band: Band, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("training.speed.composing.usual_processes", lambda: 2)
-    monkeypatch.setattr(shares, "_may_fork", lambda: True)
+    monkeypatch.setattr(parallel, "_may_fork", lambda: True)
     figures = {figure.name: figure.note for figure in batch_figures(band, replace(QUICK, batches=(1, 4, 5)))}
     assert figures["batch_1"] == figures["batch_4_one_process"] == "in one process, 5 songs"
     assert figures["batch_4"] == figures["batch_5"] == "in 2 processes, 5 songs"

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from composer.inclined import roots_of
-from composer.leaning import tendencies_for
+from composer.decoding.histogram_bias import tendencies_for
+from composer.model.attribute_projections import roots_of
 from midi_data.analysis.attribute_histograms import COLUMNS, TENDENCIES_WIDTH, tendencies_of
 from midi_data.bars import BarGrid
 from midi_data.events.encoding import PART_LIMIT, VOCABULARY, EventSequence, encode, part_code

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from composer.compose import Band
-from composer.plan import plan_song
+from composer.decoding.generate import Band
+from composer.planning.plan import plan_song
 from composer.request import ComposeRequest
 from midi_data.events.encoding import EventSequence, encode
 from midi_data.song import Song

@@ -11,8 +11,8 @@ import mido
 
 from composer.errors import RefusedError
 from composer.render import render
-from composer.rendition import PartFacts, Rendition, Timings
 from composer.request import ComposeRequest, Format
+from composer.result import PartFacts, Rendition, Timings
 from midi_data.song import TICKS_PER_QUARTER, Note, Song, Tempo, Track
 
 

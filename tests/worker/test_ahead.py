@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 
-from composer import perform
-from composer.compose import Band
+from composer import pipeline
+from composer.decoding.generate import Band
 from composer.errors import RefusedError
-from composer.perform import played_by
-from composer.plan import Plan
+from composer.pipeline import played_by
+from composer.planning.plan import Plan
 from composer.request import ComposeRequest
 from midi_data.song import Song
 from tests.composer.taught import taught
@@ -176,14 +176,14 @@ def test_an_order_that_cannot_be_read_hinders_no_other(
 def test_a_neighbour_that_is_refused_only_when_it_is_planned_is_not_logged(
     queues: Queues, house: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    plan_song = perform.plan_song
+    plan_song = pipeline.plan_song
 
     def picky(request: ComposeRequest, *more: Any) -> Plan:
         if request.title == "secret":
             raise RefusedError(f"no song is called {request.title!r}")
         return plan_song(request, *more)
 
-    monkeypatch.setattr(perform, "plan_song", picky)
+    monkeypatch.setattr(pipeline, "plan_song", picky)
     band = playing(queues, house)
     ask(band, "a", "secret", "b")
     work(band)

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from composer.registry import add, delete
+from composer.genre_store import add, delete
 from composer.request import ComposeRequest
 from tests.composer.taught import taught
 from tests.waiting import wait_for

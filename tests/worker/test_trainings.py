@@ -11,8 +11,8 @@ import pytest
 
 pytest.importorskip("torch", reason="training needs the train extra")
 
-from composer.checkpoint import load_checkpoint
-from composer.registry import cards, own_checkpoint
+from composer.genre_store import cards, own_checkpoint
+from composer.model.checkpoint import load_checkpoint
 from composer.request import ComposeRequest
 from tests.songs import midi_folder
 from tests.waiting import wait_for

@@ -13,8 +13,8 @@ from typing import Any
 
 import numpy as np
 
-from composer.checkpoint import Checkpoint
-from composer.compose import Band
+from composer.decoding.generate import Band
+from composer.model.checkpoint import Checkpoint
 from midi_data.corpus.dataset import Shard, all_pieces
 from training.evaluation.features import Measured, measure
 from training.evaluation.samples import (

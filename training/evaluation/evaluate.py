@@ -13,10 +13,10 @@ from typing import Any
 
 import numpy as np
 
-from composer.checkpoint import Checkpoint
-from composer.compose import Band
+from composer.decoding.generate import Band
+from composer.model.checkpoint import Checkpoint
+from composer.model.likelihood import Scorer
 from composer.request import Sampling
-from composer.score import Scorer
 from midi_data.analysis.excerpts import parts_of, spread_excerpts
 from midi_data.corpus.dataset import Shard, all_pieces
 from training.evaluation.control import genre_report, obeyed_report

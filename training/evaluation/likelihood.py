@@ -1,6 +1,6 @@
 """Exact likelihood of real excerpts and of songs under the checkpoint, field by field. Too likely is dull.
 
-Knows samples and the scorer; the arithmetic is in ``composer.score``.
+Knows samples and the scorer; the arithmetic is in ``composer.model.likelihood``.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from threadpoolctl import threadpool_limits
 
-from composer.score import Scorer
+from composer.model.likelihood import Scorer
 from midi_data.events.encoding import FIELDS
 from training.evaluation.distances import mean_with_interval
 from training.evaluation.samples import Sample

@@ -8,7 +8,7 @@ from __future__ import annotations
 from html import escape
 from pathlib import Path
 
-from composer.checkpoint import Checkpoint
+from composer.model.checkpoint import Checkpoint
 from training.evaluation import plots
 from training.evaluation.errors import EvaluationError
 from training.evaluation.evaluate import Evaluation

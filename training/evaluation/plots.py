@@ -12,7 +12,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from composer.checkpoint import LINEUP_COLUMNS, Checkpoint
+from composer.model.checkpoint import LINEUP_COLUMNS, Checkpoint
 from midi_data.analysis.structure import self_similarity
 from midi_data.events.encoding import part_instrument
 from midi_data.general_midi import instrument_name

@@ -14,8 +14,8 @@ from pathlib import Path
 
 import numpy as np
 
-from composer.compose import Band
-from composer.plan import Plan, plan_song
+from composer.decoding.generate import Band
+from composer.planning.plan import Plan, plan_song
 from composer.request import LENGTH_RANGE_SECONDS, ComposeRequest, Sampling
 from midi_data.analysis.excerpts import excerpt, sounding_bars, spread_excerpts
 from midi_data.corpus.dataset import Piece, Shard, all_pieces, open_shards

@@ -1,4 +1,4 @@
-"""Piano-roll checkpoints: safetensors with everything needed to use them in the header, as ``composer.checkpoint``.
+"""Piano-roll checkpoints: safetensors with everything needed to use them in the header, as ``composer.model.checkpoint``.
 
 A checkpoint is trusted no more than any file from outside: header, widths, names, shapes and numbers are checked.
 """

@@ -9,8 +9,8 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from composer.checkpoint import load_checkpoint
-from composer.compose import Band
+from composer.decoding.generate import Band
+from composer.model.checkpoint import load_checkpoint
 from training.speed import composing, machine, processes, rendering
 from training.speed.figures import Figure, by_name, not_measured, ratio
 from training.speed.songs import house_genre, plans

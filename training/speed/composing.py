@@ -1,6 +1,6 @@
 """How fast songs are composed: a note, its parts, a song, a batch, and how the cost grows.
 
-Everything goes through ``composer.compose.Band``, which does the same for people. No torch.
+Everything goes through ``composer.decoding.generate.Band``, which does the same for people. No torch.
 """
 
 from __future__ import annotations
@@ -13,11 +13,11 @@ from typing import Any
 import numpy as np
 from threadpoolctl import threadpool_limits
 
-from composer.checkpoint import Checkpoint
-from composer.compose import Band
-from composer.plan import Plan
-from composer.shapes import LOOKS, NetworkShape
-from composer.shares import shared_out, usual_processes
+from composer.decoding.generate import Band
+from composer.decoding.parallel import shared_out, usual_processes
+from composer.model.checkpoint import Checkpoint
+from composer.model.config import LOOKS, NetworkShape
+from composer.planning.plan import Plan
 from midi_data.analysis.activity import LEVEL_CLASSES
 from midi_data.events.encoding import FIELDS, PART_LIMIT, VOCABULARY
 from midi_data.song import Song
@@ -168,7 +168,7 @@ def reading_figures(shape: NetworkShape, memory: Figure, note: Figure, runs: int
 
 
 def bytes_a_step(shape: NetworkShape) -> int:
-    """Bytes of weights that one note needs, as ``composer.engine`` and ``composer.heads`` have them.
+    """Bytes of weights that one note needs, as ``composer.model.engine`` and ``composer.model.heads`` have them.
 
     Large products in one byte a weight, the inputs' rows in two, a bar's and the heads' in four, the last product of a
     head in eight: the part's for ``PART_LIMIT`` classes, the pitch's for ``PITCHES_A_PART``.

@@ -10,14 +10,14 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-import composer.compose
-from composer.engine import Engine
-from composer.heads import Heads
+import composer.decoding.generate
+from composer.model.engine import Engine
+from composer.model.heads import Heads
 
 GROUPS: dict[str, tuple[Any, tuple[str, ...]]] = {
     "recurrent": (Engine, ("recur",)),
     "heads": (Heads, ("begin", "move", "add", "incline", "look", "look_at_notes", "logits", "own_logits")),
-    "choosing": (composer.compose, ("inputs_of", "looks_of", "note_looks_of", "chosen_by")),
+    "choosing": (composer.decoding.generate, ("inputs_of", "looks_of", "note_looks_of", "chosen_by")),
 }
 """Part → where its functions are, and which. A function inside another one's time counts once, for the outer."""
 

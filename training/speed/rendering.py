@@ -8,12 +8,12 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from composer.audio_files import Audio, write_mp3
-from composer.kept import KEPT
-from composer.mix import mix
-from composer.perform import perform
+from composer.audio.encode import Audio, write_mp3
+from composer.audio.mix import mix
+from composer.audio.voice_cache import KEPT
+from composer.pipeline import perform
 from composer.request import ComposeRequest
-from composer.video import write_video
+from composer.video.encode import write_video
 from midi_data.song import Song
 from training.speed.figures import Figure, cost, rate, times
 from training.speed.songs import TEMPO_BPM

@@ -6,10 +6,10 @@ from dataclasses import replace
 
 import numpy as np
 
-from composer.checkpoint import Checkpoint, header_for
-from composer.plan import Plan, plan_song
+from composer.model.checkpoint import Checkpoint, header_for
+from composer.model.config import expected_shapes
+from composer.planning.plan import Plan, plan_song
 from composer.request import ComposeRequest, PartRequest
-from composer.shapes import expected_shapes
 
 SEED, TEMPO_BPM = 7, 160.0
 STEP_TICKS = 3

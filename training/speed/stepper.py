@@ -14,10 +14,10 @@ from contextlib import contextmanager
 import torch
 from torch import Tensor
 
-from composer.checkpoint import Checkpoint
-from composer.network import Conditions, Network, State, StepInputs
-from composer.sampling import parameters_for
-from composer.shapes import CLOCK, CONDITIONS, LOOKS, NetworkShape
+from composer.decoding.sampling_parameters import parameters_for
+from composer.model.checkpoint import Checkpoint
+from composer.model.config import CLOCK, CONDITIONS, LOOKS, NetworkShape
+from composer.model.network import Conditions, Network, State, StepInputs
 from midi_data.analysis.attribute_histograms import TENDENCIES_WIDTH
 from midi_data.events.encoding import FIELDS, PART_LIMIT, VOCABULARY
 from training.speed.figures import Figure, Runs, not_measured, rate, times

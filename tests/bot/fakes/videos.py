@@ -15,8 +15,8 @@ import av
 import mido
 import numpy as np
 
-from composer.rendition import PartFacts, Rendition, Timings
 from composer.request import ComposeRequest
+from composer.result import PartFacts, Rendition, Timings
 
 SECONDS = 0.6
 RATE = 44_100
@@ -37,7 +37,7 @@ class Played:
 def performer(
     request: ComposeRequest, folder: Path, formats: list[str], *, progress: Callable[..., None], **_: object
 ) -> Rendition:
-    """As `composer.perform.perform`, but a stand-in: a real MIDI file and a real video of half a second."""
+    """As `composer.pipeline.perform`, but a stand-in: a real MIDI file and a real video of half a second."""
     progress("composing", 0.0)
     genre, tempo = "+".join(request.genres), request.tempo_bpm or 120.0
     files = {"mid": folder / "song.mid"}

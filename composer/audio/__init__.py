@@ -1,0 +1,1 @@
+"""From a song to sound: sampler, mix, mastering, encoders."""

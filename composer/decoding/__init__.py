@@ -1,0 +1,1 @@
+"""From logits to notes: the decoding loop, constraints, logits processors, sampling."""

@@ -1,0 +1,171 @@
+"""Musical rules as the classes of a field that may come next, never those that should.
+
+Grammar (events in order), playable range, no empty bar, an ending on the last bar line, nothing hanging over it.
+Knows neither network nor sampling. Plain lists and bisection: a song asks five times a note.
+"""
+
+from __future__ import annotations
+
+import math
+from bisect import bisect_right
+from collections.abc import Collection, Mapping, Sequence
+from types import MappingProxyType
+
+import numpy as np
+
+from composer.decoding.masks import Habits
+from midi_data.events.encoding import DURATIONS, END, WAIT, WAIT_TICKS, part_instrument
+from midi_data.general_midi import usual_polyphony
+
+Classes = list[int]
+"""The classes that may come next, rising."""
+
+JUST_STRUCK_TICKS = 3
+"""A string that began to sound so shortly ago is not struck again, nor does a player find another hand."""
+
+
+class Standing:
+    """Where a song stands before its next event, or within it once the advance is chosen.
+
+    ``tick``: of the event before. ``last``: its (part, pitch), ``None`` at a fresh tick. ``note_bar``: bar of the last
+    note (−1: none yet). ``struck``: pitches that each part has begun within ``JUST_STRUCK_TICKS`` of the present event;
+    ``ringing``: pitches of each pitched part that ring on after it for more than ``arrangement.LET_GO_TICKS``.
+    """
+
+    def __init__(
+        self,
+        tick: int,
+        last: tuple[int, int] | None,
+        note_bar: int,
+        struck: Mapping[int, Collection[int]],
+        ringing: Mapping[int, Collection[int]] = MappingProxyType({}),
+    ) -> None:
+        self.tick = tick
+        self.last = last
+        self.note_bar = note_bar
+        self.struck = struck
+        self.ringing = ringing
+
+
+class Rules:
+    """What one song's rules allow, for a band with its habits and bars; remembers what it has worked out."""
+
+    def __init__(self, band: Sequence[int], habits: Habits, bar_ticks: Sequence[int]) -> None:
+        """``bar_ticks``: first tick of each bar, all of one length, and the song's end."""
+        self.end = bar_ticks[-1]
+        self._bars = list(bar_ticks)
+        self._bar_length = bar_ticks[1] - bar_ticks[0]
+        self._grid: list[bool] = habits.grid.tolist()
+        self._pitch: dict[int, list[int]] = {part: np.flatnonzero(habits.pitch[part]).tolist() for part in band}
+        self._duration: dict[int, list[int]] = {part: np.flatnonzero(habits.duration[part]).tolist() for part in band}
+        self._velocity: dict[int, list[int]] = {part: np.flatnonzero(habits.velocity[part]).tolist() for part in band}
+        self._voices = dict(habits.voices)
+        self._onward: dict[tuple[int, int, int, bool, bool], list[int]] = {}
+
+    def advances(self, standing: Standing, playing: list[int]) -> Classes:
+        """Advances that stay before the end, leave no bar empty, keep to the grid, and at 0 leave room for a note.
+
+        ``playing``: the parts of the band that do not rest in the bar of ``standing``, rising.
+        """
+        tick, bars = standing.tick, self._bars
+        # The next note falls into the last note's bar or the one after.
+        limit = bars[min(standing.note_bar + 2, len(bars) - 1)]
+        still = tick < self.end and self._goes_on(standing, playing)
+        ending = self.may_end(standing)
+        # What is allowed depends on the places in bar and quarter only.
+        key = (tick % self._bar_length, tick % len(self._grid), limit - tick, still, ending)
+        known = self._onward.get(key)
+        if known is None:
+            known = self._onward[key] = [*[0] * still, *self._later(tick, limit), *[END] * ending]
+        return known
+
+    def _goes_on(self, standing: Standing, playing: list[int]) -> bool:
+        """Whether a part may still play at the tick of the event before: whether ``parts`` would find one."""
+        if standing.last is None:
+            return bool(playing)
+        first = standing.last[0]
+        for part in reversed(playing):
+            if part <= first:
+                break
+            if self._has_voice(standing, part):
+                return True
+        if first not in playing or not self._has_voice(standing, first):
+            return False
+        return bool(self.pitches(standing, first, still=True))
+
+    def _has_voice(self, standing: Standing, part: int) -> bool:
+        """Whether ``part`` has a hand free: what it holds, or has only just struck, is less than its voices."""
+        struck, ringing = standing.struck.get(part), standing.ringing.get(part)
+        if not struck and not ringing:
+            return True
+        if not struck or not ringing:
+            return len(struck or ringing or ()) < self._voices[part]
+        return len({*struck, *ringing}) < self._voices[part]
+
+    def may_end(self, standing: Standing) -> bool:
+        """Whether the last bar has its note."""
+        return standing.note_bar >= len(self._bars) - 2
+
+    def _later(self, tick: int, limit: int) -> list[int]:
+        """Advances above 0 to ticks on the grid, or where bars begin, that lie before ``limit``; the wait."""
+        ahead = range(1, min(WAIT, limit - tick))
+        grid, size, length = self._grid, len(self._grid), self._bar_length
+        found = [n for n in ahead if grid[(tick + n) % size] or (tick + n) % length == 0]
+        return [*found, WAIT] if tick + WAIT_TICKS < limit else found
+
+    def parts(self, standing: Standing, playing: list[int], *, still: bool) -> Classes:
+        """Of the parts ``playing`` those with a voice left; at the same tick only those later in the order."""
+        allowed = [part for part in playing if self._has_voice(standing, part)]
+        if not still or standing.last is None:
+            return allowed or playing  # all hands are full: rather another voice than none
+        first = standing.last[0]
+        if first in allowed and not self.pitches(standing, first, still=True):
+            first += 1
+        return [part for part in allowed if part >= first]
+
+    def pitches_of(self, part: int) -> Classes:
+        """All that a part may play anywhere in the song."""
+        return self._pitch[part]
+
+    def pitches(self, standing: Standing, part: int, *, still: bool) -> Classes:
+        """The pitches a part uses and does not hold; above the note before when it goes on at the same tick."""
+        allowed = self._pitch[part]
+        chord = still and standing.last is not None and standing.last[0] == part
+        if chord and standing.last:
+            allowed = allowed[bisect_right(allowed, standing.last[1]) :]
+        struck, ringing = standing.struck.get(part, ()), standing.ringing.get(part, ())
+        if not struck and not ringing:
+            return allowed
+        free = [pitch for pitch in allowed if pitch not in struck and pitch not in ringing]
+        return free if chord else free or allowed
+
+    def durations(self, part: int, onset: int) -> Classes:
+        """The lengths a part uses that end with the song at the latest; its shortest is always allowed."""
+        allowed, left = self._duration[part], self.end - onset
+        if DURATIONS[allowed[-1]] <= left:
+            return allowed
+        return allowed[: max(bisect_right(allowed, bisect_right(DURATIONS, left) - 1), 1)]
+
+    def velocities(self, part: int) -> Classes:
+        """The velocities a part uses."""
+        return self._velocity[part]
+
+    def fold_end(self, logits: list[float], standing: Standing) -> None:
+        """Count the advance logits of all that lies past the last bar line to the end event, once it may come."""
+        first = max(self.end - standing.tick, 0)
+        if first > WAIT or not self.may_end(standing):
+            return
+        beyond = logits[first : END + 1]
+        top: float = max(beyond)
+        together: float = sum([math.exp(each - top) for each in beyond], 0.0)
+        logits[END] = top + math.log(together)
+
+
+def stolen(sounding: Mapping[int, tuple[int, int]], part: int, onset: int) -> list[int]:
+    """Which of a part's sounding notes (number → (onset, end)) are cut so that one more stays within its polyphony.
+
+    The ones that began first; notes of the same tick are a chord and stay.
+    """
+    over = len(sounding) + 1 - usual_polyphony(*part_instrument(part))
+    earlier = sorted((begun, number) for number, (begun, _) in sounding.items() if begun < onset)
+    return [number for _, number in earlier[: max(over, 0)]]

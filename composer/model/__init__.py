@@ -1,0 +1,1 @@
+"""The network: configuration, torch module, numpy engine, checkpoint file, likelihood."""

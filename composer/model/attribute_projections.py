@@ -1,0 +1,60 @@
+"""What the tendencies of a song's parts add to the network, folded into rows before the first note.
+
+The torch module multiplies every part's shares (``midi_data.analysis.attribute_histograms``) at every step; they never change within a
+song, so here each part has its products ready. Knows weights and shares; nothing of steps.
+
+Shape letters: S slots (0 of nobody, then the parts of the band), P parts, G gates, W width of a head.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from composer.model.config import LOOKS
+from composer.model.fixed_point import Floats
+from midi_data.analysis.attribute_histograms import TENDENCIES_WIDTH
+
+Wide = NDArray[np.float64]
+WEIGHTS = ("tendencies_in.", "playing_tendencies_in.", "part_tendencies.", "heads.part.to_table.")
+"""Beginnings of the names of the weights that this takes, beside each note head's ``from_tendencies``."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Inclined:
+    """``before`` (S, G): added to the gates after a note of each part. ``inner`` (S, 3 W): to the heads of a note.
+
+    ``out`` (W, P), ``bias`` (P,): added to the part head's last product for each part of the band.
+    """
+
+    before: Floats
+    inner: Floats
+    out: Wide
+    bias: Wide
+
+
+def roots_of(tendencies: Mapping[int, Wide], band: Sequence[int]) -> Wide:
+    """(1 + P, W): roots of the shares as the network takes them; 0 for nobody and for parts that none are told of."""
+    roots = np.zeros((1 + len(band), TENDENCIES_WIDTH))
+    for slot, part in enumerate(band, 1):
+        if part in tendencies:
+            roots[slot] = np.sqrt(tendencies[part])
+    return roots
+
+
+def incline(
+    roots: Wide, weights: Mapping[str, Wide], gates: Callable[[Wide], Floats], addend: Callable[[Wide], Floats]
+) -> Inclined:
+    """``roots`` (1 + P, W) through the ``weights``; ``gates`` and ``addend`` put what is only added on their grids."""
+    heads = np.concatenate([weights[f"heads.{field}.from_tendencies.weight"] for field in LOOKS["note"]])
+    parts = roots[1:] @ weights["part_tendencies.weight"].T  # (P, E)
+    to_table = weights["heads.part.to_table.weight"]
+    return Inclined(
+        gates(roots @ weights["tendencies_in.weight"].T @ weights["layers.0.weight_ih_l0"].T),
+        addend(roots @ heads.T),
+        (parts @ to_table).T,
+        parts @ weights["heads.part.to_table.bias"],
+    )

@@ -1,0 +1,218 @@
+"""The one door to a finished song: request in, files and facts out. Networks are loaded once a process and kept.
+
+Which network plays is settled anew for each request: the house's, or that of a genre of one's own.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import time
+import unicodedata
+from collections.abc import Callable, Sequence
+from functools import lru_cache
+from pathlib import Path
+from typing import Literal
+
+from composer.decoding.generate import Band
+from composer.decoding.parallel import usual_processes
+from composer.errors import RefusedError
+from composer.genre_store import own_checkpoint
+from composer.model.checkpoint import load_checkpoint, shipped_checkpoint
+from composer.planning.plan import Plan, plan_song
+from composer.render import RenderedFiles, render
+from composer.request import ComposeRequest, Format
+from composer.result import PartFacts, Rendition, Timings
+from midi_data.analysis.key_estimation import heard_key
+from midi_data.events.encoding import encode
+from midi_data.song import Song
+
+Stage = Literal["composing", "rendering"]
+OnStage = Callable[[Stage, float], None]
+BANDS_KEPT = 4
+"""Networks in memory, about 60 MB each; the one not asked for longest goes."""
+LONGEST_STEM = 60
+
+
+def perform(
+    request: ComposeRequest,
+    folder: Path,
+    formats: Sequence[Format],
+    *,
+    checkpoint: Path | None = None,
+    primer: Song | None = None,
+    progress: OnStage | None = None,
+    song: Song | None = None,
+) -> Rendition:
+    """Compose and render one song into ``folder``. Raises ``RefusedError`` for what the asker can mend.
+
+    ``song``: what ``compose_together`` made of the same request, which is rendered only.
+    """
+    songs = None if song is None else [song]
+    return perform_all(
+        [request], folder, formats, checkpoint=checkpoint, primer=primer, progress=progress, songs=songs
+    )[0]
+
+
+def compose_together(
+    requests: Sequence[ComposeRequest], *, checkpoint: Path | None = None, progress: OnStage | None = None
+) -> list[Song]:
+    """The songs of ``requests``, which have seeds, side by side; for ``perform``. Raises ``RefusedError``."""
+    bands = [band_for(checkpoint_for(request, checkpoint)) for request in requests]
+    plans = [plan_song(request, band.checkpoint) for request, band in zip(requests, bands, strict=True)]
+    return _composed(bands, plans, progress)
+
+
+def perform_all(
+    requests: Sequence[ComposeRequest],
+    folder: Path,
+    formats: Sequence[Format],
+    *,
+    checkpoint: Path | None = None,
+    primer: Song | None = None,
+    progress: OnStage | None = None,
+    last: bool = False,
+    songs: Sequence[Song] | None = None,
+) -> list[Rendition]:
+    """As ``perform`` for several songs, those of one band composed as one batch: each is what it is alone.
+
+    ``songs``, if they are composed already. ``last``: this process composes no more, so its networks are let go before
+    the songs are rendered (50 MB each).
+    """
+    begun = time.perf_counter()
+    check_folder(folder)
+    bands = [band_for(checkpoint_for(request, checkpoint)) for request in requests]
+    loaded = time.perf_counter()
+    plans = [plan_song(request, band.checkpoint, primer) for request, band in zip(requests, bands, strict=True)]
+    songs = songs or _composed(bands, plans, progress)
+    labels = [band.checkpoint.label for band in bands]
+    if last:
+        bands.clear()
+        _cached_band.cache_clear()
+    composed = time.perf_counter()
+    timings = Timings(load=loaded - begun, compose=composed - loaded)
+    renditions = []
+    for number, (request, plan, song, label) in enumerate(zip(requests, plans, songs, labels, strict=True)):
+        tell = (lambda share, done=number: progress("rendering", (done + share) / len(songs))) if progress else None
+        since = time.perf_counter()
+        stem = file_stem(plan)
+        files = render(song, formats, folder, stem, title=song.title, subtitle=subtitle(plan, song), progress=tell)
+        total = composed - begun + time.perf_counter() - since
+        spent = timings.model_copy(update={"audio": files.audio_seconds, "video": files.video_seconds, "total": total})
+        renditions.append(_rendition(request, plan, song, files, label, spent))
+    return renditions
+
+
+def _composed(bands: Sequence[Band], plans: Sequence[Plan], progress: OnStage | None) -> list[Song]:
+    """The songs of ``plans``, in order; each band plays its own in one go."""
+    songs: dict[int, Song] = {}
+    for band in dict.fromkeys(bands):
+        mine = [number for number, each in enumerate(bands) if each is band]
+        done = len(songs)
+
+        def tell(share: float, done: int = done, count: int = len(mine)) -> None:
+            if progress:
+                progress("composing", (done + share * count) / len(plans))
+
+        played = band.compose([plans[number] for number in mine], tell, processes=usual_processes())
+        songs |= zip(mine, played, strict=True)
+    return [songs[number] for number in range(len(plans))]
+
+
+def checkpoint_for(request: ComposeRequest, checkpoint: Path | None = None) -> Path | None:
+    """What plays ``request``: ``checkpoint`` (``None``: the shipped one), or the file of a genre of one's own.
+
+    Raises ``RefusedError`` for a blend of genres that were taught apart.
+    """
+    own = {name: found for name in request.genres if (found := own_checkpoint(name))}
+    if not own or (checkpoint and request.genres.keys() <= _genres_of(checkpoint)):
+        return checkpoint
+    playing = [found for found in own.values() if request.genres.keys() <= _genres_of(found)]
+    if not playing and len(own) > 1:
+        raise RefusedError(f"{' and '.join(own)} were taught apart: a blend takes one genre of your own at most.")
+    return playing[0] if playing else next(iter(own.values()))
+
+
+def played_by(request: ComposeRequest, checkpoint: Path | None = None) -> str:
+    """What tells the network that plays ``request`` from all others: its file's SHA-256. Raises ``RefusedError``."""
+    path = (checkpoint_for(request, checkpoint) or shipped_checkpoint()).resolve()
+    stat = path.stat()
+    return _digest(path, stat.st_mtime_ns, stat.st_size, stat.st_ino)
+
+
+@lru_cache(maxsize=4 * BANDS_KEPT)
+def _digest(path: Path, _changed: int, _size: int, _file: int) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _genres_of(checkpoint: Path) -> set[str]:
+    return set(band_for(checkpoint).checkpoint.header.genres)
+
+
+def band_for(checkpoint: Path | None) -> Band:
+    """The loaded band of a checkpoint (default: the shipped one); loaded again only when the file has changed."""
+    path = (checkpoint or shipped_checkpoint()).resolve()
+    try:
+        stat = path.stat()
+    except OSError:
+        return Band(load_checkpoint(path))  # raises with the reason
+    return _cached_band(path, stat.st_mtime_ns, stat.st_size, stat.st_ino)
+
+
+@lru_cache(maxsize=BANDS_KEPT)
+def _cached_band(path: Path, _changed: int, _size: int, _file: int) -> Band:
+    return Band(load_checkpoint(path))
+
+
+def check_folder(folder: Path) -> None:
+    """Make ``folder``. Raises ``RefusedError`` when files cannot be written there, before anything is composed."""
+    probe = folder / ".riffbird-write-test"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        probe.touch()
+        probe.unlink()
+    except OSError as error:
+        raise RefusedError(f"{folder}: files cannot be written here ({error.strerror or error})") from error
+
+
+def file_stem(plan: Plan) -> str:
+    """A file name that is safe everywhere and tells songs apart: ``dancing-robots-heavy-metal-7``."""
+    plain = unicodedata.normalize("NFKD", plan.title).encode("ascii", "ignore").decode().lower()
+    words = re.sub(r"[^a-z0-9]+", "-", plain)[:LONGEST_STEM].strip("-") or "song"
+    genre = re.sub(r"[^a-z0-9]+", "-", plan.genre)
+    return f"{words}-{genre}-{plan.seed}"
+
+
+def subtitle(plan: Plan, song: Song) -> str:
+    """The line under the title in pictures."""
+    return f"{plan.genre} · {plan.tempo_bpm:g} BPM · {song.bar_count} bars · seed {plan.seed}"
+
+
+def _rendition(
+    request: ComposeRequest, plan: Plan, song: Song, files: RenderedFiles, label: str, timings: Timings
+) -> Rendition:
+    heard = heard_key(encode(song))
+    notices = []
+    if request.key and heard and str(heard) != str(plan.key):
+        notices.append(f"asked for {plan.key}, sounds most like {heard}")
+    silent = len(plan.band) - len(song.tracks)
+    if silent:
+        notices.append(f"{silent} of the band's {len(plan.band)} parts found nothing to play")
+    return Rendition(
+        title=plan.title,
+        genre=plan.genre,
+        tempo_bpm=plan.tempo_bpm,
+        randomness=plan.randomness,
+        sampling=plan.sampling,
+        seed=plan.seed,
+        key=str(heard) if heard else "none",
+        duration_seconds=round(song.duration_seconds, 3),
+        bars=song.bar_count,
+        notes=song.note_count,
+        parts=[PartFacts(name=t.name, program=t.program, is_drum=t.is_drum, notes=len(t.notes)) for t in song.tracks],
+        files=files.files,
+        checkpoint=label,
+        notices=notices,
+        timings_seconds=timings,
+    )

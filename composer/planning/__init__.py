@@ -1,0 +1,1 @@
+"""What is decided before the first note: band, template, tempo, meter, conditions."""

@@ -1,0 +1,106 @@
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from composer.audio.encode import SAMPLE_RATE, Audio
+from composer.audio.mastering import CEILING_DBTP, TARGET_LUFS, decibels, integrated_loudness, true_peak
+from composer.audio.mix import TAIL_SECONDS, mix, stems
+from midi_data.song import Meter, Note, Song, Tempo, Track
+
+
+@pytest.fixture(scope="module")
+def mixed(render_band: Song) -> Audio:
+    return mix(render_band)
+
+
+def test_the_mix_is_as_long_as_the_song_and_its_tail(mixed: Audio, render_band: Song) -> None:
+    assert len(mixed) == round((render_band.duration_seconds + TAIL_SECONDS) * SAMPLE_RATE)
+    assert mixed.dtype == np.float32
+
+
+def test_it_has_the_loudness_and_the_peak_that_networks_ask_for(mixed: Audio) -> None:
+    assert integrated_loudness(mixed) == pytest.approx(TARGET_LUFS, abs=1)
+    assert decibels(true_peak(mixed)) < CEILING_DBTP + 0.2
+
+
+def test_it_is_clean(mixed: Audio) -> None:
+    assert np.isfinite(mixed).all()
+    assert np.abs(mixed.mean(axis=0)).max() < 1e-4
+
+
+def test_the_song_rings_out_instead_of_being_cut(mixed: Audio, render_band: Song) -> None:
+    end = round(render_band.duration_seconds * SAMPLE_RATE)
+    after = np.sqrt(np.square(mixed[end:]).reshape(-1, SAMPLE_RATE // 4, 2).mean(axis=(1, 2)))
+    assert after[0] > 1e-3
+    assert np.abs(mixed[-50:]).max() < 1e-4
+    assert (np.diff(after) <= 1e-4).all()
+
+
+def test_every_part_can_be_heard(render_band: Song) -> None:
+    sounds = list(stems(render_band.tracks, render_band, render_band.duration_seconds))
+    whole = integrated_loudness(np.sum(sounds, axis=0))
+    for track, sound in zip(render_band.tracks, sounds, strict=True):
+        assert integrated_loudness(sound) > whole - 12, track.name
+
+
+def test_a_part_composed_too_soft_is_brought_up(render_band: Song) -> None:
+    guitar = render_band.tracks[2]
+    faint = replace(guitar, notes=tuple(replace(note, velocity=20) for note in guitar.notes))
+    (sound,) = stems([faint], render_band, 4.0)
+    assert integrated_loudness(sound) == pytest.approx(-21, abs=1)
+
+
+def test_guitars_are_on_their_sides_and_drums_and_bass_in_the_middle(render_band: Song) -> None:
+    drums, bass, left, right, _ = (
+        10 * np.log10(np.square(sound[:, 0]).mean() / np.square(sound[:, 1]).mean())
+        for sound in stems(render_band.tracks, render_band, 4.0)
+    )
+    assert left > 6
+    assert right < -6
+    assert abs(bass) < 0.1
+    assert abs(drums) < 1.5
+
+
+def test_a_lone_guitar_fills_both_sides() -> None:
+    track = Track(30, is_drum=False, notes=tuple(Note(tick, 40, 12, 100) for tick in range(0, 192, 12)))
+    (sound,) = stems([track], Song((track,)), 4.0)
+    left, right = sound.T
+    assert abs(np.corrcoef(left, right)[0, 1]) < 0.9
+    assert 10 * np.log10(np.square(left).mean() / np.square(right).mean()) == pytest.approx(0, abs=2)
+
+
+def test_the_same_song_gives_the_same_samples(mixed: Audio, render_band: Song) -> None:
+    assert np.array_equal(mix(render_band), mixed)
+
+
+@pytest.mark.parametrize(
+    "song",
+    [
+        Song((), end=96),
+        Song((Track(30, is_drum=False),), end=96),
+        Song((), end=0),
+        Song((Track(0, is_drum=True, notes=(Note(0, 0, 1, 1),)),), end=96),
+    ],
+)
+def test_songs_that_hardly_sound_are_still_valid_sound(song: Song) -> None:
+    sound = mix(song)
+    assert len(sound) == round((song.duration_seconds + TAIL_SECONDS) * SAMPLE_RATE)
+    assert np.isfinite(sound).all()
+    assert np.abs(sound).max() <= 1
+
+
+def test_changes_of_tempo_and_meter_move_the_notes() -> None:
+    track = Track(0, is_drum=True, notes=(Note(0, 38, 6, 120), Note(48, 38, 6, 120)))
+    song = Song((track,), tempos=(Tempo(0, 120), Tempo(24, 60)), meters=(Meter(0, 3, 4), Meter(72, 4, 4)), end=96)
+    envelope = np.abs(mix(song)).max(axis=1)
+    begins = np.flatnonzero((envelope > 0.05) & (np.concatenate(([0], envelope[:-1])) <= 0.05)) / SAMPLE_RATE
+    assert begins[0] == pytest.approx(0, abs=0.02)
+    assert np.abs(begins - 1.5).min() < 0.02
+
+
+def test_progress_rises_to_the_master(render_band: Song) -> None:
+    told: list[float] = []
+    mix(render_band, told.append)
+    assert told == sorted(told)
+    assert 0 < told[0] < told[-1] <= 1

@@ -1,0 +1,53 @@
+from pathlib import Path
+
+import pytest
+
+from composer.audio.soundfont import SoundFont
+from composer.audio.synth import SOUNDFONT_VARIABLE, soundfont, soundfont_path
+from composer.errors import RefusedError
+
+
+def test_the_font_is_found_without_importing_the_package_that_brings_it() -> None:
+    assert soundfont_path().name == "TimGM6mb.sf2"
+    assert soundfont() is soundfont()
+
+
+@pytest.mark.parametrize("program", range(128))
+def test_every_program_sounds_at_middle_c(program: int) -> None:
+    answering = [region for region in soundfont().regions(program, is_drum=False) if region.answers(60, 100)]
+    assert answering
+    assert all(len(region.wave) for region in answering)
+
+
+@pytest.mark.parametrize("key", [36, 38, 42, 46, 49, 51])
+def test_the_standard_kit_has_the_usual_drums(key: int) -> None:
+    assert any(region.answers(key, 100) for region in soundfont().regions(0, is_drum=True))
+
+
+def test_a_kit_the_font_does_not_have_is_played_on_its_relative() -> None:
+    assert soundfont().regions(17, is_drum=True)[0].number == soundfont().regions(16, is_drum=True)[0].number
+
+
+def test_loops_lie_inside_their_recordings() -> None:
+    for region in soundfont().regions(48, is_drum=False):
+        assert region.loop is not None
+        begin, end = region.loop
+        assert 0 <= begin < end <= len(region.wave)
+
+
+@pytest.mark.parametrize("content", [b"", b"RIFF", b"RIFF\x00\x00\x00\x00sfbkLIST", b"not a font at all" * 10])
+def test_a_file_that_is_no_font_is_refused_in_one_line(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "odd.sf2").write_bytes(content)
+    with pytest.raises(RefusedError, match="is not a SoundFont 2 file") as refusal:
+        SoundFont(tmp_path / "odd.sf2")
+    assert "\n" not in str(refusal.value)
+
+
+def test_another_font_is_named_by_the_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    other = tmp_path / "other.sf2"
+    other.write_bytes(soundfont_path().read_bytes())
+    monkeypatch.setenv(SOUNDFONT_VARIABLE, str(other))
+    assert soundfont_path() == other
+    other.unlink()
+    with pytest.raises(RefusedError, match=r"other\.sf2"):
+        soundfont_path()

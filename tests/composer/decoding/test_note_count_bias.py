@@ -1,0 +1,56 @@
+"""A part that has played more than it was told is called less, one that has played less is called more."""
+
+import math
+
+import numpy as np
+
+from composer.decoding.note_count_bias import PRIOR, STRENGTH, Amounts
+from midi_data.analysis.activity import NOT_TOLD, RESTS, TYPICAL_NOTES
+from midi_data.events.encoding import part_code
+
+BASS, DRUMS = part_code(33, is_drum=False), part_code(0, is_drum=True)
+BAND = [BASS, DRUMS]
+BAR = 96
+FIVE_NOTES = 4
+
+
+def told(bass: int = FIVE_NOTES, drums: int = FIVE_NOTES) -> Amounts:
+    return Amounts(BAND, np.tile(np.array([bass, drums], dtype=np.uint8), (8, 1)), BAR)
+
+
+def leaned(amounts: Amounts, tick: int) -> list[float]:
+    logits = [0.0, 0.0]
+    amounts.lean(BAND, logits, tick, tick // BAR)
+    return logits
+
+
+def test_at_the_beginning_nothing_leans() -> None:
+    assert leaned(told(), 0) == [0, 0]
+
+
+def test_a_part_ahead_of_what_it_was_told_is_called_less_and_one_behind_more() -> None:
+    amounts = told()
+    for _ in range(12):
+        amounts.heard(DRUMS)
+    bass, drums = leaned(amounts, BAR)
+    five = TYPICAL_NOTES[FIVE_NOTES]
+    assert drums == STRENGTH * math.log((five + PRIOR) / (12 + PRIOR)) < 0
+    assert bass == STRENGTH * math.log((five + PRIOR) / PRIOR) > 0
+
+
+def test_a_part_on_its_course_is_left_alone() -> None:
+    amounts = told()
+    for _ in range(int(2 * TYPICAL_NOTES[FIVE_NOTES])):
+        amounts.heard(BASS)
+    assert abs(leaned(amounts, 2 * BAR)[0]) < 0.05
+
+
+def test_bars_of_rest_ask_for_nothing() -> None:
+    assert leaned(told(bass=RESTS), 4 * BAR)[0] == 0 < leaned(told(), 4 * BAR)[0]
+
+
+def test_a_part_that_is_not_told_of_never_leans() -> None:
+    amounts = told(bass=NOT_TOLD)
+    for _ in range(40):
+        amounts.heard(BASS)
+    assert leaned(amounts, 6 * BAR)[0] == 0

@@ -1,0 +1,218 @@
+"""Songs side by side, in one process or several, are as they are alone; none is lost when a process ends early."""
+
+import multiprocessing
+import os
+import signal
+import threading
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+import pytest
+
+from composer.decoding import parallel
+from composer.decoding.generate import Band
+from composer.decoding.parallel import (
+    FEWEST_SONGS,
+    MOST_WAITING,
+    Share,
+    Waiting,
+    Written,
+    compose_shared,
+    shared_out,
+    usual_processes,
+)
+from composer.decoding.song_sampler import Desk
+from composer.model.engine import EngineState
+from composer.model.heads import Heads
+from composer.planning.plan import Plan, plan_song
+from composer.request import ComposeRequest
+from tests.composer.checkpoints import tiny_checkpoint
+
+
+@pytest.fixture(scope="module")
+def band() -> Band:
+    return Band(tiny_checkpoint())
+
+
+@pytest.fixture
+def forking(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As in a process with one thread: here there may be others, which hold no lock that composing takes."""
+    monkeypatch.setattr(parallel, "_may_fork", lambda: True)
+
+
+def plans(band: Band, count: int) -> list[Plan]:
+    lengths = [10.0 + 3 * (number % 4) for number in range(count)]
+    requests = [
+        ComposeRequest(genres={"jazz": 1.0}, seed=seed, length_seconds=length) for seed, length in enumerate(lengths)
+    ]
+    return [plan_song(request, band.checkpoint) for request in requests]
+
+
+@pytest.mark.usefixtures("forking")
+def test_songs_are_the_same_whoever_composes_them(band: Band) -> None:
+    wanted = plans(band, 7)
+    alone = [band.compose([plan])[0] for plan in wanted]
+    for processes in (1, 2, 3, 16):
+        assert band.compose(wanted, processes=processes) == alone
+
+
+@pytest.mark.usefixtures("forking")
+def test_songs_are_the_same_however_many_are_going_and_wait(band: Band) -> None:
+    wanted = plans(band, 11)
+    alone = [band.compose([plan])[0] for plan in wanted]
+    for processes, at_once in ((1, 1), (1, 3), (1, 10), (2, 4), (3, 7), (2, 100)):
+        assert band.compose(wanted, processes=processes, at_once=at_once) == alone
+
+
+def test_no_more_songs_than_asked_for_are_going_and_one_follows_as_soon_as_one_ends(
+    band: Band, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    going: list[int] = []
+    step = Band._step
+
+    def watched(self: Band, desks: list[Desk], heads: Heads, state: EngineState) -> EngineState:
+        going.append(len(desks))
+        return step(self, desks, heads, state)
+
+    monkeypatch.setattr(Band, "_step", watched)
+    songs = band.compose(plans(band, 9), at_once=3)
+    assert len(songs) == 9
+    assert going == sorted(going, reverse=True)  # three until none waits, then fewer and fewer
+    assert going[0] == 3
+    assert going.count(3) > len(going) / 2
+
+
+def test_every_waiting_song_is_taken_once_by_whoever_asks() -> None:
+    waiting = Waiting(range(2000))
+    reading, writing = os.pipe()
+    child = os.fork()
+    if child == 0:
+        os.write(writing, np.array([*iter(waiting.take, None)], dtype=np.uint16).tobytes())
+        os._exit(0)
+    os.close(writing)
+    taken = [*iter(waiting.take, None)]
+    with os.fdopen(reading, "rb") as pipe:
+        others = np.frombuffer(pipe.read(), dtype=np.uint16).tolist()
+    os.waitpid(child, 0)
+    waiting.close()
+    assert sorted([*taken, *others]) == list(range(2000))
+    assert waiting.left == 0
+
+
+def test_more_songs_than_may_wait_are_refused() -> None:
+    with pytest.raises(ValueError, match=f"at most {MOST_WAITING} songs wait, not {MOST_WAITING + 1}"):
+        Waiting(range(MOST_WAITING + 1))
+
+
+@pytest.mark.usefixtures("forking")
+def test_the_songs_of_a_process_that_is_killed_are_composed_here(
+    band: Band, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wanted, here = plans(band, 9), os.getpid()
+    alone, compose = band.compose(wanted), band._compose
+
+    def killed_elsewhere(asked: Sequence[Plan], share: Share, **_: object) -> Iterator[tuple[int, Written]]:
+        if os.getpid() != here:
+            share.waiting.take()  # one that waits goes with it
+            os.kill(os.getpid(), signal.SIGKILL)
+        return compose(asked, share)
+
+    monkeypatch.setattr(band, "_compose", killed_elsewhere)
+    assert band.compose(wanted, processes=2, at_once=6) == alone
+    assert "ended early" in caplog.text
+
+
+@pytest.mark.usefixtures("forking")
+def test_what_goes_wrong_here_ends_the_others(band: Band) -> None:
+    wanted, here = plans(band, 4), os.getpid()
+
+    def never(_: Share) -> Iterator[tuple[int, Written]]:
+        threading.Event().wait()
+        raise AssertionError
+
+    def broken(_: Share) -> Iterator[tuple[int, Written]]:
+        raise RuntimeError("no")
+
+    with pytest.raises(RuntimeError, match="no"):
+        compose_shared(wanted, 2, 16, never, broken)
+    assert os.getpid() == here
+    assert not multiprocessing.active_children()
+
+
+@pytest.mark.usefixtures("forking")
+def test_nobody_is_left_behind_by_a_process_that_is_killed(band: Band) -> None:
+    wanted = plans(band, 4)
+    reading, writing = os.pipe()  # open for as long as anybody who composes lives
+
+    def begun(_: Share) -> Iterator[tuple[int, Written]]:
+        os.write(writing, b"begun")
+        threading.Event().wait()
+        raise AssertionError
+
+    composing = os.fork()
+    if composing == 0:
+        compose_shared(wanted, 2, 16, begun, begun)
+    os.close(writing)
+    with os.fdopen(reading, "rb") as pipe:
+        assert pipe.read(10) == b"begunbegun"
+        os.kill(composing, signal.SIGKILL)
+        os.waitpid(composing, 0)
+        assert pipe.read() == b""
+
+
+@pytest.mark.usefixtures("forking")
+def test_shares_have_about_as_many_notes_each(band: Band) -> None:
+    wanted = plans(band, 12)
+    told, waiting = shared_out(wanted, 3, 16)
+    assert not waiting
+    assert sorted(number for share in told for number in share) == list(range(12))
+    bars = [sum(wanted[number].bars for number in share) for share in told]
+    assert max(bars) < 1.5 * min(bars)
+
+
+@pytest.mark.usefixtures("forking")
+def test_the_longest_songs_begin_and_the_others_wait(band: Band) -> None:
+    wanted = plans(band, 12)
+    told, waiting = shared_out(wanted, 2, 8)
+    first = [number for share in told for number in share]
+    assert sorted([*first, *waiting]) == list(range(12))
+    assert len(first) == 8
+    assert np.mean([wanted[number].bars for number in first]) > np.mean([wanted[number].bars for number in waiting])
+
+
+@pytest.mark.usefixtures("forking")
+def test_few_songs_are_not_shared_out(band: Band) -> None:
+    few = list(range(FEWEST_SONGS - 1))
+    assert sorted(shared_out(plans(band, len(few)), 8, 16)[0][0]) == few
+    assert len(shared_out(plans(band, 8), 8, len(few))[0]) == 1
+    assert shared_out([], 8, 16) == ([[]], [])
+
+
+def test_a_process_with_threads_is_not_forked(band: Band) -> None:
+    done = threading.Event()
+    other = threading.Thread(target=done.wait)
+    other.start()
+    try:
+        assert len(shared_out(plans(band, 8), 2, 16)[0]) == 1
+    finally:
+        done.set()
+        other.join()
+
+
+def test_progress_never_falls_and_ends_whole(band: Band) -> None:
+    for count, at_once in ((5, 16), (9, 2)):
+        heard: list[float] = []
+        band.compose(plans(band, count), heard.append, processes=2, at_once=at_once)
+        assert heard == sorted(heard)
+        assert all(0 <= share <= 1 for share in heard)
+        assert len(set(heard)) > 1
+        assert heard[-1] == 1
+
+
+def test_processes_are_as_many_as_the_environment_says(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _pid: {0, 1, 2, 3}, raising=False)
+    for told, count in (("3", 3), ("9", 4), ("0", 4), ("many", 4)):
+        monkeypatch.setenv("OMP_NUM_THREADS", told)
+        assert usual_processes() == count
+    monkeypatch.delenv("OMP_NUM_THREADS")
+    assert usual_processes() == 4

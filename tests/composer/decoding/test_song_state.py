@@ -1,0 +1,42 @@
+"""What the network is shown while a song is written: of new parts where they played before, not what."""
+
+import pytest
+
+from composer.decoding.song_state import SongWriter
+from midi_data.events.encoding import DURATIONS, part_code
+from midi_data.events.features import LAGS, NONE
+from midi_data.song import TICKS_PER_QUARTER, Meter
+
+ORGAN, DRUMS = part_code(16, is_drum=False), part_code(0, is_drum=True)
+BAR = 4 * TICKS_PER_QUARTER
+QUARTER, LOUD = DURATIONS.index(TICKS_PER_QUARTER), 8
+
+
+def looks_at_the_bar_before(hidden: frozenset[int]) -> dict[str, int]:
+    """What the second bar's first note of the organ is shown of the same note in the first bar, by field."""
+    writer = SongWriter((DRUMS, ORGAN), Meter(0, 4, 4), 2, [frozenset(), hidden])
+    writer.inputs()
+    for chosen in (0, ORGAN, 60, QUARTER, LOUD):
+        writer.choose(chosen)
+    writer.inputs()
+    shown = {}
+    for field, chosen in (("advance", BAR), ("part", ORGAN), ("pitch", 64), ("duration", QUARTER), ("velocity", LOUD)):
+        shown[field] = writer.looks(field)[LAGS.index(1)]
+        writer.choose(chosen)
+    return shown
+
+
+@pytest.mark.parametrize("hidden", [frozenset(), frozenset({DRUMS})])
+def test_a_part_is_shown_what_it_played_a_bar_before(hidden: frozenset[int]) -> None:
+    shown = looks_at_the_bar_before(hidden)
+    assert (shown["part"], shown["pitch"], shown["duration"], shown["velocity"]) == (ORGAN, 60, QUARTER, LOUD)
+
+
+def test_a_hidden_part_is_shown_where_it_played_and_how_long_and_loud_but_not_its_pitch() -> None:
+    shown = looks_at_the_bar_before(frozenset({ORGAN}))
+    assert (shown["part"], shown["pitch"], shown["duration"], shown["velocity"]) == (
+        ORGAN,
+        NONE["pitch"],
+        QUARTER,
+        LOUD,
+    )

@@ -1,0 +1,242 @@
+"""The numpy engine and the torch module are one network; the exact engine gives the same bits in any order."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from composer.model.attribute_projections import roots_of
+from composer.model.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
+from composer.model.config import LOOKS
+from composer.model.engine import Engine, EngineState
+from composer.model.heads import Heads
+from composer.model.quantized import REST
+from midi_data.analysis.attribute_histograms import TENDENCIES_WIDTH
+from midi_data.events.encoding import FIELDS, VOCABULARY
+from tests.composer.checkpoints import BAND, tiny_checkpoint
+
+STEPS, LAGS = 40, 5
+
+
+def random_inputs(rng: np.random.Generator) -> dict[str, np.ndarray]:
+    def classes(*fields: str, shape: tuple[int, ...]) -> np.ndarray:
+        return np.stack([rng.integers(0, VOCABULARY[f] + 1, shape) for f in fields], axis=-1)
+
+    target = np.stack([rng.integers(0, VOCABULARY[f], STEPS) for f in FIELDS], axis=-1)
+    target[:, 1] = rng.choice(BAND, STEPS)
+    return {
+        "previous": classes(*FIELDS, shape=(STEPS,)),
+        "clock": np.stack([rng.integers(0, c, STEPS) for c in (192, 16, 16, 13, 17, 15, 15)], axis=-1),
+        "position_after": rng.integers(0, 192, STEPS),
+        "next": classes("advance", "part", "pitch", shape=(STEPS, LAGS)),
+        "part": rng.integers(0, VOCABULARY["part"] + 1, (STEPS, LAGS)),
+        "note": classes("pitch", "duration", "velocity", shape=(STEPS, LAGS + 1)),
+        "matched": rng.integers(0, 2, (STEPS, LAGS)),
+        "levels": spread(rng.choice([0, 1, 2, 4, 7], (STEPS, len(BAND)))),
+        "levels_after": spread(rng.choice([0, 2, 4, 7], (STEPS, len(BAND)))),
+        "slots": rng.integers(0, 1 + len(BAND), (STEPS, 2)),
+        "target": target,
+    }
+
+
+def spread(levels: np.ndarray) -> np.ndarray:
+    whole = np.zeros((STEPS, VOCABULARY["part"]), dtype=np.int64)
+    whole[:, list(BAND)] = levels
+    return whole
+
+
+def engine_logits(engine: Engine, inputs: dict[str, np.ndarray], batch: int = 1) -> dict[str, np.ndarray]:
+    condition = np.repeat(
+        engine.condition([[(1, 1.0)], [(2, 1.0)], [(5, 1.0)], [(3, 1.0)], [(2, 1.0)]], BAND)[None], batch, 0
+    )
+    state, logits = engine.start(batch), {field: [] for field in FIELDS}
+    looks = {
+        "advance": inputs["next"][..., 0],
+        "part": inputs["part"],
+        "pitch": inputs["note"][..., 0],
+        "duration": inputs["note"][..., 1],
+        "velocity": inputs["note"][..., 2],
+    }
+    for step in range(STEPS):
+        rows = engine.input_rows(*(inputs[name][step] for name in ("previous", "clock", "next", "matched")))
+        playing = engine.playing(inputs["levels"][step : step + 1, list(BAND)], BAND)
+        state = engine.recur(np.repeat(rows[None], batch, 0), condition + playing, state)
+        before = engine.before_heads(state.hidden[-1])
+        for i, field in enumerate(FIELDS):
+            chosen = np.repeat(inputs["target"][step, None, :i], batch, 0)
+            position = np.full((batch, 1), inputs["position_after"][step]) if i else None
+            seen = np.repeat(looks[field][step][None], batch, 0)
+            levels = np.repeat(inputs["levels_after"][step][None], batch, 0) if field == "part" else None
+            logits[field].append(engine.logits(field, before, chosen, position, seen, levels))
+    return {field: np.stack(values) for field, values in logits.items()}
+
+
+def composed_logits(engine: Engine, inputs: dict[str, np.ndarray], roots: np.ndarray) -> list[np.ndarray]:
+    """What composing sees of each field: with the band's tendencies told, by the heads laid out for it."""
+    heads, inclined = Heads(engine), engine.inclined(roots)
+    out = heads.part_out(BAND, inclined)
+    condition = engine.condition([[(1, 1.0)], [(2, 1.0)], [(5, 1.0)], [(3, 1.0)], [(2, 1.0)]], BAND)
+    state, found = engine.start(1), [[] for _ in FIELDS]
+    looks = dict(zip(FIELDS[2:], np.moveaxis(inputs["note"], -1, 0), strict=True))
+    looks |= {"advance": inputs["next"][..., 0], "part": inputs["part"]}
+    for step in range(STEPS):
+        told = condition + engine.playing(inputs["levels"][step : step + 1, list(BAND)], BAND, roots)
+        told = told + inclined.before[inputs["slots"][step, :1]]
+        rows = engine.input_rows(*(inputs[name][step] for name in ("previous", "clock", "next", "matched")))
+        state = engine.recur(rows[None], told, state)
+        inner = heads.begin(state.hidden[-1])
+        for i, field in enumerate(FIELDS):
+            seen, chosen = looks[field][step].tolist(), int(inputs["target"][step, i])
+            given = seen_by(heads, field, [seen], inputs["note"][step : step + 1])
+            if field == "part":
+                [row] = heads.own_logits("part", inner, given, [out])
+                heads.incline(inner, [inclined.inner[inputs["slots"][step, 1]]])
+            else:
+                [row] = heads.logits(field, inner, given)
+            classes = list(BAND) if field == "part" else list(range(VOCABULARY[field]))
+            found[i].append(summed(row, classes, seen, inputs["levels_after"][step, list(BAND)]))
+            heads.add(inner, field, [chosen])
+            if field == "advance":
+                heads.move(inner, [int(inputs["position_after"][step])])
+    return [np.array(rows) for rows in found]
+
+
+def seen_by(heads: Heads, field: str, looks: list[list[int]], notes: np.ndarray) -> np.ndarray:
+    """What the looks back give a head: those of a note's fields at once, from ``notes`` (B, K, 3)."""
+    if field in LOOKS["note"]:
+        return heads.look_at_notes(notes.reshape(len(notes), -1).tolist())[:, LOOKS["note"].index(field)]
+    return heads.look(field, looks)
+
+
+def summed(row: list[float], classes: list[int], seen: list[int], levels: np.ndarray) -> list[float]:
+    """The logits of ``classes``: what each look adds and, of parts, what each level adds, added up."""
+    looks, of_levels = row[len(classes) :], row[len(classes) + len(seen) :]
+    added = [sum(looks[lag] for lag, look in enumerate(seen) if look == each) for each in classes]
+    level = [of_levels[each] for each in levels.tolist()] if of_levels else [0.0] * len(classes)
+    return [sum(three) for three in zip(row, added, level, strict=False)]
+
+
+def torch_logits(
+    checkpoint: Checkpoint, inputs: dict[str, np.ndarray], roots: np.ndarray | None = None
+) -> dict[str, np.ndarray]:
+    torch = pytest.importorskip("torch", reason="the torch module needs the train extra")
+    from composer.model.network import Conditions, Network, StepInputs
+
+    network = Network(checkpoint.shape).eval()
+    network.load_state_dict({name: torch.from_numpy(weight) for name, weight in checkpoint.weights.items()})
+    tensors = {name: torch.from_numpy(column[:, None].astype(np.int64)) for name, column in inputs.items()}
+    tensors["matched"] = tensors["matched"].float()
+    band = torch.zeros(1, VOCABULARY["part"], dtype=torch.bool)
+    band[0, list(BAND)] = True
+    with torch.no_grad():
+        roots = np.zeros((1 + len(BAND), TENDENCIES_WIDTH)) if roots is None else roots
+        told, parts = torch.from_numpy(roots[None]).float(), torch.tensor([[VOCABULARY["part"], *BAND]])
+        conditions = Conditions(torch.tensor([[1, 2, 5, 3, 2]]), band, told, parts)
+        logits, _ = network(StepInputs(**tensors), conditions, None)
+    return {field: logits[field].numpy() for field in FIELDS}
+
+
+def test_numpy_and_torch_agree_on_every_logit() -> None:
+    checkpoint, inputs = tiny_checkpoint(), random_inputs(np.random.default_rng(2))
+    mine, theirs = engine_logits(Engine(checkpoint, exact=False), inputs), torch_logits(checkpoint, inputs)
+    for field in FIELDS:
+        known = np.isfinite(theirs[field])
+        assert known.any()
+        np.testing.assert_allclose(mine[field][known], theirs[field][known], atol=1e-4)
+
+
+def test_numpy_and_torch_agree_where_tendencies_are_told() -> None:
+    checkpoint, inputs = tiny_checkpoint(), random_inputs(np.random.default_rng(8))
+    shares = {part: np.random.default_rng(part).random(TENDENCIES_WIDTH) for part in BAND[1:]}
+    roots = roots_of(shares, BAND)
+    mine = composed_logits(Engine(checkpoint, exact=False), inputs, roots)
+    theirs, untold = torch_logits(checkpoint, inputs, roots), torch_logits(checkpoint, inputs)
+    for field, found in zip(FIELDS, mine, strict=True):
+        classes = list(BAND) if field == "part" else list(range(VOCABULARY[field]))
+        resting = np.isneginf(theirs[field][:, 0, classes])
+        wanted, without = (each[field][:, 0, classes][~resting] for each in (theirs, untold))
+        np.testing.assert_allclose(found[~resting], wanted, atol=1e-4)
+        assert np.abs(wanted - without).max() > 0.1
+
+
+def test_a_song_in_a_batch_has_the_same_bits_as_alone() -> None:
+    engine, inputs = Engine(tiny_checkpoint()), random_inputs(np.random.default_rng(3))
+    alone, batched = engine_logits(engine, inputs), engine_logits(engine, inputs, batch=7)
+    for field in FIELDS:
+        for song in range(7):
+            assert np.array_equal(alone[field][:, 0], batched[field][:, song])
+
+
+def test_exact_products_do_not_depend_on_the_order_of_summation() -> None:
+    engine = Engine(tiny_checkpoint())
+    out = engine.heads["pitch"].out
+    active = engine.activated(np.random.default_rng(4).standard_normal(len(out)).astype(np.float32))
+    for seed in range(20):
+        order = np.random.default_rng(seed).permutation(len(out))
+        running = np.cumsum(active[order, None] * out[order], axis=0)[-1]
+        assert np.array_equal(running, active @ out)
+    assert np.abs(out).max() > 0
+
+
+def test_rounding_to_grids_moves_logits_little() -> None:
+    checkpoint, inputs = tiny_checkpoint(scale=0.2), random_inputs(np.random.default_rng(5))
+    plain, exact = (engine_logits(Engine(checkpoint, exact=e), inputs) for e in (False, True))
+    for field in FIELDS:
+        assert np.abs(plain[field] - exact[field]).max() < 0.05
+
+
+def test_the_heads_laid_out_for_composing_say_what_the_engine_says() -> None:
+    engine, inputs = Engine(tiny_checkpoint()), random_inputs(np.random.default_rng(6))
+    heads, songs = Heads(engine), slice(0, 9)
+    out = heads.part_out(BAND, engine.inclined(roots_of({}, BAND)))
+    looks = dict(zip(FIELDS[2:], np.moveaxis(inputs["note"], -1, 0), strict=True))
+    looks |= {"advance": inputs["next"][..., 0], "part": inputs["part"]}
+    hidden = np.random.default_rng(7).integers(1, 256, (9, engine.shape.hidden)).astype(np.uint8)
+    inner, target, after = heads.begin(hidden), inputs["target"][songs], inputs["position_after"][songs]
+    for i, field in enumerate(FIELDS):
+        seen, levels = looks[field][songs], inputs["levels_after"][songs] if field == "part" else None
+        before = engine.before_heads(hidden)
+        wanted = engine.logits(field, before, target[:, :i], after[:, None] if i else None, seen, levels)
+        is_part = field == "part"
+        given = seen_by(heads, field, seen.tolist(), inputs["note"][songs])
+        told = heads.own_logits(field, inner, given, [out] * 9) if is_part else heads.logits(field, inner, given)
+        classes = list(BAND) if is_part else list(range(VOCABULARY[field]))
+        for row, logits in enumerate(told):
+            found = summed(logits, classes, seen[row].tolist(), inputs["levels_after"][row, list(BAND)])
+            np.testing.assert_allclose(found, wanted[row, classes], atol=1e-5)
+        heads.add(inner, field, target[:, i].tolist())
+        if field == "advance":
+            heads.move(inner, after.tolist())
+
+
+def test_state_goes_in_and_comes_out() -> None:
+    engine = Engine(tiny_checkpoint())
+    before = engine.start(1)
+    after = engine.advance(np.ones((1, 4 * engine.shape.hidden), dtype=np.float32), before)
+    assert not before.cell.any()
+    assert (before.hidden == REST).all()
+    assert isinstance(after, EngineState)
+    assert after.cell.any()
+    assert (after.hidden != REST).any()
+
+
+def test_a_checkpoint_survives_the_disk(tmp_path: Path) -> None:
+    checkpoint = tiny_checkpoint()
+    save_checkpoint(checkpoint, tmp_path / "tiny.safetensors")
+    back = load_checkpoint(tmp_path / "tiny.safetensors")
+    assert back.header == checkpoint.header
+    assert np.array_equal(back.lineups, checkpoint.lineups)
+    assert all(np.array_equal(back.weights[name], weight) for name, weight in checkpoint.weights.items())
+
+
+def test_a_part_is_told_the_same_of_its_pitches_as_all_pitches_are() -> None:
+    engine = Engine(tiny_checkpoint())
+    heads, generator = Heads(engine), np.random.default_rng(4)
+    inner = heads.begin(generator.integers(0, 255, (3, engine.shape.hidden)).astype(np.uint8))
+    looks = generator.integers(0, VOCABULARY["pitch"] + 1, (3, engine.shape.looks("pitch"))).tolist()
+    own = [[36, 40, 43, 200], [128 + 36], list(range(60, 72))]
+    seen = heads.look("pitch", looks)
+    whole = heads.logits("pitch", inner, seen)
+    few = heads.own_logits("pitch", inner, seen, [heads.own_out("pitch", pitches) for pitches in own])
+    for row, pitches, mine in zip(whole, own, few, strict=True):
+        assert mine == [row[pitch] for pitch in pitches] + row[VOCABULARY["pitch"] :]

@@ -1,0 +1,113 @@
+"""Likelihoods are exact: they sum to one, agree with the torch module, and do not depend on how they are chunked."""
+
+from itertools import combinations
+
+import numpy as np
+import pytest
+
+from composer.model import likelihood
+from composer.model.config import CLOCK
+from composer.model.engine import Engine
+from composer.model.likelihood import Scorer, nll
+from composer.planning import instrumentation
+from midi_data.events.encoding import FIELDS, VOCABULARY
+from midi_data.song import Song
+from tests.composer.checkpoints import BAND, tiny_checkpoint
+from tests.songs import riff
+
+
+def test_all_events_together_have_probability_one() -> None:
+    engine = Engine(tiny_checkpoint(scale=0.8), exact=False)
+    condition = engine.condition([[(0, 1.0)]] * 5, BAND)[None]
+    rows = engine.input_rows(*(np.zeros(shape, dtype=np.int64) for shape in ((5,), (len(CLOCK),), (5, 3), (5,))))
+    before = engine.before_heads(engine.recur(rows[None], condition, engine.start(1)).hidden[-1])
+
+    def probs(field: str, chosen: np.ndarray, looks: int) -> np.ndarray:
+        count = len(chosen)
+        wide = np.repeat(before, count, axis=0)
+        position = None if field == "advance" else np.full((count, 1), 7)
+        logits = engine.logits(field, wide, chosen, position, np.full((count, looks), 3))
+        if field == "part":
+            logits = likelihood.only(logits, BAND)
+        return np.exp(-np.stack([nll(logits, np.full(count, k)) for k in range(VOCABULARY[field])], axis=1))
+
+    advance = probs("advance", np.zeros((1, 0), dtype=np.int64), 5)[0]
+    pairs = np.array([(a, 0) for a in range(VOCABULARY["advance"])])[:, :1]
+    part = probs("part", pairs, 5)
+    joint = advance[:, None] * part[:, list(BAND)]
+    assert joint.sum() == pytest.approx(1, abs=1e-6)
+    some = np.array([(a, p) for a in range(0, VOCABULARY["advance"], 40) for p in BAND])
+    pitch = probs("pitch", some, 6)
+    assert pitch.sum(axis=1) == pytest.approx(np.ones(len(some)), abs=1e-6)
+    notes = np.array([(a, p, y) for a, p in some[:4].tolist() for y in range(0, 256, 5)])
+    duration = probs("duration", notes, 6)
+    whole = np.array([(*note, d) for note in notes[:40].tolist() for d in range(VOCABULARY["duration"])])
+    velocity = probs("velocity", whole, 6).reshape(40, VOCABULARY["duration"], -1)
+    assert (duration[:40, :, None] * velocity).sum(axis=(1, 2)) == pytest.approx(np.ones(40), abs=1e-6)
+
+
+def test_all_bands_together_have_probability_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(instrumentation.VOCABULARY, "part", 6)
+    lineups = np.full((3, 8 + 16), -1)
+    lineups[:, 0] = 0
+    lineups[0, 8:10], lineups[1, 8:10], lineups[2, 8:11] = (0, 4), (0, 4), (1, 2, 5)
+    bands = [band for size in range(7) for band in combinations(range(6), size)]
+    assert sum(np.exp(-instrumentation.band_nll(lineups, 0, band)) for band in bands) == pytest.approx(1)
+    assert instrumentation.band_nll(lineups, 0, (0, 4)) < instrumentation.band_nll(lineups, 0, (0, 5))
+
+
+def test_scores_do_not_depend_on_the_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
+    scorer = Scorer(tiny_checkpoint())
+    whole = scorer.score(riff(), "jazz")
+    monkeypatch.setattr(likelihood, "CHUNK", 7)
+    assert scorer.score(riff(), "jazz")["fields"] == pytest.approx(whole["fields"], rel=1e-5)
+
+
+def test_shares_sum_to_the_score_and_the_best_genre_is_named() -> None:
+    result = Scorer(tiny_checkpoint()).score(riff())
+    assert sum(result["fields"].values()) == pytest.approx(result["nll"])
+    assert result["nll"] == min(result["by_genre"].values()) == result["by_genre"][result["genre"]]
+    assert set(result["fields"]) == {"band", *FIELDS}
+    assert np.isfinite(result["nll"])
+
+
+def test_scoring_equals_the_training_loss_of_the_torch_module() -> None:
+    torch = pytest.importorskip("torch", reason="the torch module needs the train extra")
+    from composer.model.network import Network
+    from midi_data.corpus.dataset import Piece
+    from midi_data.events.encoding import encode
+    from training.lanes import cut
+    from training.pieces import Names, Variation, lane_piece
+    from training.valid import _piece_sums
+
+    checkpoint, song = tiny_checkpoint(), riff()
+    network = Network(checkpoint.shape).eval()
+    network.load_state_dict({name: torch.from_numpy(weight) for name, weight in checkpoint.weights.items()})
+    piece = Piece(
+        "a",
+        "jazz",
+        "",
+        "valid",
+        "w",
+        "",
+        "",
+        0,
+        song.note_count,
+        song.end,
+        1.0,
+        0,
+        tuple((t.onset, t.bpm) for t in song.tempos),
+        tuple((m.onset, m.numerator, m.denominator) for m in song.meters),
+    )
+    laid = lane_piece(piece, encode(song), Names(checkpoint.header.genres, checkpoint.header.styles), Variation())
+    assert cut([(laid, 0)], 8, [True]).notes == 8
+    with torch.no_grad():
+        [theirs] = _piece_sums(network, [laid], torch.device("cpu"), "fp32")
+    mine = Scorer(checkpoint).score(song, "jazz")
+    for field, value in zip(FIELDS, theirs, strict=True):
+        assert mine["fields"][field] * mine["notes"] == pytest.approx(value, rel=1e-4, abs=1e-2)
+
+
+def test_a_song_without_notes_is_refused() -> None:
+    with pytest.raises(Exception, match="at least one note"):
+        Scorer(tiny_checkpoint()).score(Song(()))

@@ -1,0 +1,126 @@
+"""Products in eight bits: near the real ones, and the same bits whoever makes them, in a batch or alone."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from composer.model.engine import Engine
+from composer.model.fixed_point import EXACT_BITS
+from composer.model.onnx_model import product_model
+from composer.model.quantized import MOST_BOUND, REST, WHOLE, WholeProduct
+from tests.composer.checkpoints import tiny_checkpoint
+
+NONE = np.zeros(1, dtype=np.float32)
+SHAPES = [(8, 3), (96, 24), (2048, 1024), (64, 5000)]
+
+
+def some_weights(outer: int, inner: int) -> np.ndarray:
+    return np.random.default_rng(outer).standard_normal((outer, inner)).astype(np.float32)
+
+
+def some_bytes(batch: int, inner: int) -> np.ndarray:
+    return np.random.default_rng(inner).integers(REST - WHOLE, REST + WHOLE + 1, (batch, inner)).astype(np.uint8)
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_a_product_is_near_the_real_one(shape: tuple[int, int]) -> None:
+    weights, left = some_weights(*shape), some_bytes(3, shape[1])
+    wanted = ((left.astype(np.float64) - REST) / WHOLE) @ weights.T
+    found = WholeProduct(weights, runtime=False)(left, NONE)
+    assert np.abs(found - wanted).max() < 0.02 * np.abs(weights).max() * np.sqrt(shape[1])
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_the_runtime_gives_the_same_bits_as_numpy(shape: tuple[int, int]) -> None:
+    pytest.importorskip("onnxruntime", reason="the fast extra")
+    weights, left = some_weights(*shape), some_bytes(7, shape[1])
+    left[0], left[1] = REST + WHOLE, REST - WHOLE
+    mine, its = WholeProduct(weights, runtime=False), WholeProduct(weights)
+    assert its.by_runtime
+    assert not mine.by_runtime
+    plus = np.random.default_rng(3).standard_normal((7, shape[0])).astype(np.float32)
+    found = its(left, plus)
+    assert np.array_equal(mine(left, plus), found)
+    for row in range(7):
+        assert np.array_equal(its(left[row : row + 1], plus[row])[0], found[row])
+    its(left[::-1], plus)
+    assert np.array_equal(mine(left, plus), found)  # what was given stays as it is when more is asked
+
+
+def test_places_are_kept_for_a_few_numbers_of_songs_only() -> None:
+    pytest.importorskip("onnxruntime", reason="the fast extra")
+    mine, its = WholeProduct(some_weights(8, 3), runtime=False), WholeProduct(some_weights(8, 3))
+    for batch in [*range(1, 3 * MOST_BOUND), 1, 2]:
+        left = some_bytes(batch, 3)
+        assert np.array_equal(mine(left, NONE), its(left, NONE))
+    assert len(its._bound) <= MOST_BOUND
+
+
+class Runtime:
+    """Products with weights of 1, sums up to ``largest``; ``copying``: it keeps what was bound, not where it lay."""
+
+    def __init__(self, largest: int, *, copying: bool) -> None:
+        self.largest, self.copying = largest, copying
+        self.places: dict[str, Any] = {}
+
+    def io_binding(self) -> Any:
+        return self
+
+    def bind_ortvalue_input(self, name: str, value: Any) -> None:
+        self.places[name] = value
+
+    bind_ortvalue_output = bind_ortvalue_input
+
+    def run_with_iobinding(self, _binding: object) -> None:
+        left = self.places.setdefault("kept", self.places["left"].numpy().copy())
+        left = left if self.copying else self.places["left"].numpy()
+        sums = (left.astype(np.int64) - REST) @ np.ones((16, 4), dtype=np.int64) * WHOLE
+        scale = np.float32(1 / WHOLE) / np.float32(WHOLE)
+        self.places["out"].update_inplace(np.minimum(sums, self.largest).astype(np.float32) * scale)
+
+
+@pytest.mark.parametrize(
+    ("runtime", "used"),
+    [
+        (Runtime(2**15, copying=False), False),
+        (Runtime(2**31, copying=True), False),
+        (Runtime(2**31, copying=False), True),
+    ],
+)
+def test_a_runtime_whose_sums_overflow_or_whose_places_are_copies_is_not_used(
+    runtime: Runtime, used: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("composer.model.quantized.open_session", lambda _model: runtime)
+    pytest.importorskip("onnxruntime", reason="the fast extra")
+    assert WholeProduct(np.ones((4, 16), dtype=np.float32)).by_runtime is used
+
+
+def test_without_the_runtime_numpy_makes_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("composer.model.quantized.find_spec", lambda _name: None)
+    assert not WholeProduct(some_weights(8, 4)).by_runtime
+
+
+def test_no_sum_can_leave_the_exact_range_of_single_precision() -> None:
+    weights = np.ones((2, 5000), dtype=np.float32)  # every weight is its row's largest
+    product = WholeProduct(weights, runtime=False)
+    loudest = product(np.full((1, 5000), REST + WHOLE, dtype=np.uint8), NONE)
+    assert np.abs(product.whole).sum(axis=0).max() * REST < 2**EXACT_BITS
+    assert loudest == pytest.approx(5000, rel=0.01)
+
+
+def test_an_engine_holds_its_large_weights_in_whole_numbers() -> None:
+    engine = Engine(tiny_checkpoint())
+    assert all(isinstance(product, WholeProduct) for product in engine.products)
+    assert engine.start(2).hidden.dtype == np.uint8
+
+
+def test_a_model_is_read_as_what_was_written() -> None:
+    onnxruntime = pytest.importorskip("onnxruntime", reason="the fast extra")
+    right, scale = np.arange(-6, 6, dtype=np.int8).reshape(4, 3), np.array([1, 0.5, 3], dtype=np.float32)
+    session = onnxruntime.InferenceSession(product_model(right, 128, scale), providers=["CPUExecutionProvider"])
+    [given], [told] = session.get_inputs(), session.get_outputs()
+    assert (given.name, given.type, given.shape) == ("left", "tensor(uint8)", ["B", 4])
+    assert (told.name, told.type, told.shape) == ("out", "tensor(float)", ["B", 3])
+    left = np.array([[128, 129, 130, 0]], dtype=np.uint8)
+    assert session.run(None, {"left": left})[0].tolist() == ((left.astype(int) - 128) @ right * scale).tolist()

@@ -1,0 +1,123 @@
+from collections.abc import Callable
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import numpy as np
+import pytest
+from composer.video.encode import FRAMES_PER_SECOND, write_video
+
+from composer.audio.encode import SAMPLE_RATE, Audio
+from composer.audio.mastering import decibels, true_peak
+from composer.audio.mix import mix
+from composer.video import encode
+from midi_data.song import Song
+
+Decoder = Callable[[Path], Audio]
+
+
+@pytest.fixture(scope="module")
+def sound(render_band: Song) -> Audio:
+    return mix(render_band)
+
+
+@pytest.fixture(scope="module")
+def file(render_band: Song, sound: Audio, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("video") / "song.mp4"
+    write_video(render_band, sound, path, title="Dancing robots 🤘", subtitle="heavy metal")
+    return path
+
+
+def test_the_picture_is_what_x_asks_for(file: Path) -> None:
+    with av.open(str(file)) as container:
+        stream = container.streams.video[0]
+        context = stream.codec_context
+        assert (context.name, context.profile, context.pix_fmt) == ("h264", "High", "yuv420p")
+        assert (context.width, context.height) == (1280, 720)
+        assert stream.sample_aspect_ratio in (None, Fraction(1))
+        assert stream.average_rate == FRAMES_PER_SECOND <= 60
+        assert not any(frame.interlaced_frame for frame in container.decode(stream))
+
+
+def test_the_sound_is_what_x_asks_for(file: Path) -> None:
+    with av.open(str(file)) as container:
+        context = container.streams.audio[0].codec_context
+        assert (context.name, context.profile, context.sample_rate) == ("aac", "LC", 48_000)
+        assert context.layout.name == "stereo"
+
+
+def test_picture_and_sound_are_equally_long_and_complete(file: Path, sound: Audio, render_decoded: Decoder) -> None:
+    seconds = len(sound) / SAMPLE_RATE
+    with av.open(str(file)) as container:
+        count = sum(1 for _ in container.decode(video=0))
+        assert count == round(seconds * FRAMES_PER_SECOND)
+        assert container.duration / 1e6 == pytest.approx(seconds, abs=0.1)
+    assert len(render_decoded(file)) / SAMPLE_RATE == pytest.approx(seconds, abs=0.1)
+
+
+def test_sound_and_picture_are_in_step(file: Path, sound: Audio, render_decoded: Decoder) -> None:
+    decoded = render_decoded(file)[:SAMPLE_RATE, 0]
+    original = sound[:SAMPLE_RATE, 0]
+    spectrum = np.fft.rfft(decoded, 2 * SAMPLE_RATE) * np.conj(np.fft.rfft(original, 2 * SAMPLE_RATE))
+    delay = int(np.fft.irfft(spectrum).argmax())
+    assert min(delay, 2 * SAMPLE_RATE - delay) < SAMPLE_RATE // 50
+
+
+def test_what_listeners_decode_stays_a_decibel_under_full_scale(file: Path, render_decoded: Decoder) -> None:
+    assert decibels(true_peak(render_decoded(file))) <= -1
+
+
+def test_every_group_of_pictures_is_closed(file: Path) -> None:
+    with av.open(str(file)) as container:
+        packets = [packet for packet in container.demux(video=0) if packet.pts is not None]
+    keys = [index for index, packet in enumerate(packets) if packet.is_keyframe]
+    assert keys[0] == 0
+    assert max(np.diff([*keys, len(packets)])) <= 2 * FRAMES_PER_SECOND
+    for key in keys:
+        assert all(packet.pts >= packets[key].pts for packet in packets[key:])
+
+
+def test_it_can_start_before_it_is_loaded(file: Path) -> None:
+    data = file.read_bytes()
+    assert data.index(b"moov") < data.index(b"mdat")
+
+
+def test_sound_and_picture_lie_side_by_side_in_the_file(file: Path) -> None:
+    with av.open(str(file)) as container:
+        order = [
+            (packet.stream.type, float(packet.pts * packet.time_base)) for packet in container.demux() if packet.pts
+        ]
+    newest = {"audio": 0.0, "video": 0.0}
+    for kind, second in order:
+        newest[kind] = max(newest[kind], second)
+        assert abs(newest["audio"] - newest["video"]) < 2.5
+
+
+def test_the_decoded_picture_moves_and_is_not_dark(file: Path) -> None:
+    with av.open(str(file)) as container:
+        shown = [
+            frame.to_ndarray(format="gray") for index, frame in enumerate(container.decode(video=0)) if index % 30 == 0
+        ]
+    assert all((picture > 150).sum() > 1000 for picture in shown)
+    assert (shown[0] != shown[2]).sum() > 1000
+
+
+def test_a_song_too_long_is_faded_out(
+    render_band: Song, sound: Audio, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, render_decoded: Decoder
+) -> None:
+    monkeypatch.setattr(encode, "LONGEST_SECONDS", 2.0)
+    write_video(render_band, sound, tmp_path / "short.mp4")
+    decoded = render_decoded(tmp_path / "short.mp4")
+    assert len(decoded) / SAMPLE_RATE == pytest.approx(2.0, abs=0.1)
+    assert np.abs(decoded[-2400:]).max() < 0.02
+
+
+def test_the_longest_song_asked_for_fits_x() -> None:
+    assert encode.LONGEST_SECONDS + 0.1 < 140
+
+
+def test_progress_rises(render_band: Song, sound: Audio, tmp_path: Path) -> None:
+    told: list[float] = []
+    write_video(render_band, sound[: 3 * SAMPLE_RATE], tmp_path / "song.mp4", progress=told.append)
+    assert told == sorted(told)
+    assert len(told) == 3
