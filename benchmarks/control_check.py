@@ -28,8 +28,8 @@ from midi_data.events.encoding import decode, encode
 from midi_data.keys import Key
 from midi_data.song import Song
 from training.evaluation.control import bar_seconds, training_excerpts
-from training.evaluation.features import measure
-from training.evaluation.trees import boosted
+from training.evaluation.discriminators.features import measure
+from training.evaluation.discriminators.trees import boosted
 
 SHARES = (1.0, 0.7, 0.5, 0.3, 0.0)
 BLENDS = (("heavy-metal", "jazz"), ("folk", "rock"), ("classical", "pop"))

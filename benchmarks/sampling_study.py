@@ -25,8 +25,8 @@ from composer.model.likelihood import Scorer
 from composer.request import Sampling
 from midi_data.corpus.dataset import open_shards
 from midi_data.genres import GENRES
+from training.evaluation.discriminators.features import measure
 from training.evaluation.evaluate import discriminators
-from training.evaluation.features import measure
 from training.evaluation.novelty_check import novelty_report, training_grams
 from training.evaluation.samples import Sample, compose_songs, composed_samples, excerpt_bars, held_out, real_samples
 from training.evaluation.statistics import near_enough, statistics

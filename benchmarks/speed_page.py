@@ -76,7 +76,8 @@ each on a quiet machine). What 50 MB less at the peak of a command came from: th
 songs are rendered.
 
 Telling each part's tendencies to the network came after that: a row more to add a step and a product a note, by
-estimate 20 µs. A batch is shared out among as many processes as there are cores since then (`composer/decoding/parallel.py`).
+estimate 20 µs. A batch is shared out among as many processes as there are cores since then
+(`composer/decoding/parallel.py`).
 
 Then the inner loop was compiled, with no byte of a song changed: rules, choices, lookback and writing take 78 µs of a
 note where they took some 170. Gates are given in the steps of their curves' tables, and the pitch head's last product
@@ -90,7 +91,8 @@ time, the fastest of ten: a note 384 → 368 µs, eight songs in one process 236
 A step costs about 260 µs and 130 more for each song in it (lowest tenth, two cores with nobody beside us); from twelve
 songs on it is 170 more. Songs have unlike lengths: of 16 the longest had nine times the notes of the shortest and
 played alone in the end, which left 1.8 to 2.9 of the 4 times that were wanted. So whenever a song ends, the next that
-waits takes its place, in whichever process (`composer/decoding/parallel.py`); in rows of as many songs as go at once none waits.
+waits takes its place, in whichever process (`composer/decoding/parallel.py`); in rows of as many songs as go at once
+none waits.
 
 Machines are shared. The figures above are of the middle one of three runs of this code within sixteen minutes, which
 met 5, 6 and 5 of 12 marks: a note 573, 526 and 576 µs (4.03, 3.77 and 3.89 × reading its weights), a song of 45 s 62,

@@ -10,16 +10,16 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
 
-from bot.command_words import as_command
-from bot.fairness import Person, Policy, Verdict, judge, judge_words, wait_seconds
-from bot.frontends.protocol import Frontend, FrontendError, Mention, job_id
-from bot.house_words import HouseWords
-from bot.ledger import Ledger
-from bot.parser import ParsedText, again, parse
-from bot.promises import Promise
+from bot.commands.grammar import as_command
+from bot.commands.parser import ParsedText, again, parse
+from bot.commands.responses import HouseWords
+from bot.networks.protocol import Frontend, FrontendError, Mention, job_id
+from bot.owed_reply import Promise
+from bot.rate_limits import Person, Policy, Verdict, judge, judge_words, wait_seconds
+from bot.reply_store import Ledger
 from composer.genre_store import spellings
 from composer.request import ComposeRequest
-from worker.queues import QueueFullError, Queues, ReplyTask, Submission, submit
+from worker.client import QueueFullError, Queues, ReplyTask, Submission, submit
 
 logger = logging.getLogger(__name__)
 
@@ -52,7 +52,7 @@ class Intake:
     """One network's ear."""
 
     frontend: Frontend
-    ledger: Ledger
+    reply_store: Ledger
     queues: Queues
     policy: Policy
     words: HouseWords
@@ -67,9 +67,9 @@ class Intake:
         if parsed.kind == "none":
             return
         if parsed.kind == "stop":
-            self.ledger.stop(mention.author_id)
+            self.reply_store.stop(mention.author_id)
             return
-        promise = self.ledger.promise(mention, lambda person: self._decide(mention, parsed, person, now), now)
+        promise = self.reply_store.promise(mention, lambda person: self._decide(mention, parsed, person, now), now)
         self.milestone(Point.PROMISED)
         if promise is not None and promise.state == "claimed":
             self.queue_song(promise)
@@ -88,7 +88,7 @@ class Intake:
                 text=as_command(request), listed=not mention.is_private and mention.visibility in ("", "public"),
             )  # fmt: skip
         except QueueFullError as full:
-            self.ledger.say_instead(promise, self.words.queue_full(mention, full.retry_after_seconds))
+            self.reply_store.say_instead(promise, self.words.queue_full(mention, full.retry_after_seconds))
         else:
             self._tell_position(mention, submission)
 
@@ -120,7 +120,7 @@ class Intake:
 
     def _repeated(self, mention: Mention, parsed: ParsedText) -> ParsedText:
         """``/again``: the song replied to, with a seed still to be drawn."""
-        previous = self.ledger.song_for(mention)
+        previous = self.reply_store.song_for(mention)
         if previous is None:
             return parsed
         return again(ComposeRequest.model_validate(previous), parsed, genres=spellings())

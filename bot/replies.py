@@ -15,8 +15,9 @@ from pathlib import Path
 from rq import SimpleWorker, get_current_job
 from rq.timeouts import TimerDeathPenalty
 
-from bot.frontends.patience import Clock, backoff_seconds
-from bot.frontends.protocol import (
+from bot.commands.responses import HouseWords
+from bot.intake import Intake, Milestone, Point, no_milestone
+from bot.networks.protocol import (
     Answer,
     Attachment,
     CredentialsError,
@@ -26,11 +27,10 @@ from bot.frontends.protocol import (
     MediaRules,
     TryLaterError,
 )
-from bot.house_words import HouseWords
-from bot.intake import Intake, Milestone, Point, no_milestone
-from bot.ledger import Ledger
-from bot.promises import Promise, Taken
-from worker.queues import REPLY_QUEUE, SERIALIZER, JobState, Queues, SongRecord, look_up
+from bot.networks.retry import Clock, backoff_seconds
+from bot.owed_reply import Promise, Taken
+from bot.reply_store import Ledger
+from worker.client import REPLY_QUEUE, SERIALIZER, JobState, Queues, SongRecord, look_up
 
 logger = logging.getLogger(__name__)
 
@@ -81,7 +81,7 @@ class Desk:
     """Where one network's promises are kept."""
 
     frontend: Frontend
-    ledger: Ledger
+    reply_store: Ledger
     queues: Queues
     intake: Intake
     words: HouseWords
@@ -93,13 +93,13 @@ class Desk:
 
     def attend(self, interaction: str) -> None:
         """One step towards the reply: wait on, or post. Raises only ``CredentialsError``."""
-        promise = self.ledger.find(interaction)
+        promise = self.reply_store.find(interaction)
         song = self._song_state(promise) if promise else None
         over = promise is None or promise.state in ("posted", "dropped") or promise.request is None
         if over or (song is not None and song.status in ("done", "refused", "failed")):
             self._take(interaction, song)
         else:
-            self.ledger.postpone(interaction, self.clock.now() + self.poll_seconds)
+            self.reply_store.postpone(interaction, self.clock.now() + self.poll_seconds)
 
     def _song_state(self, promise: Promise) -> JobState | None:
         if promise.request is None or promise.state in ("posted", "dropped"):
@@ -110,20 +110,20 @@ class Desk:
         return state
 
     def _take(self, interaction: str, song: JobState | None) -> None:
-        taken = self.ledger.take(interaction, self.clock.now(), self.lease_seconds)
-        promise = self.ledger.find(interaction)
+        taken = self.reply_store.take(interaction, self.clock.now(), self.lease_seconds)
+        promise = self.reply_store.find(interaction)
         if promise is None or taken not in (Taken.FRESH, Taken.DOUBTFUL):
             return
         self.milestone(Point.TAKEN)
         if self._is_unwanted(promise):
-            self.ledger.settle(promise, "dropped")
+            self.reply_store.settle(promise, "dropped")
             return
         self._keep(promise, song, doubtful=taken is Taken.DOUBTFUL)
 
     def _is_unwanted(self, promise: Promise) -> bool:
         """They said stop meanwhile, or nobody waits for it any more."""
         mention, now = promise.mention, self.clock.now()
-        person = self.ledger.person(mention.author_id, mention.author_name, now)
+        person = self.reply_store.person(mention.author_id, mention.author_name, now)
         return person.stopped or person.blocked or now - mention.written_at > GIVE_UP_SECONDS
 
     def _keep(self, promise: Promise, song: JobState | None, *, doubtful: bool) -> None:
@@ -138,11 +138,11 @@ class Desk:
         except DoubtfulError as error:
             self._later(promise, error, doubtful=True)
         except CredentialsError:
-            self.ledger.release(promise.interaction, self.clock.now() + self.poll_seconds, doubtful=doubtful)
+            self.reply_store.release(promise.interaction, self.clock.now() + self.poll_seconds, doubtful=doubtful)
             raise
         except ForbiddenError as error:
             logger.warning("%s will not be answered: %s", promise.interaction, error)
-            self.ledger.settle(promise, "dropped")
+            self.reply_store.settle(promise, "dropped")
         except Exception as bug:  # noqa: BLE001  logged; one bad promise must not silence the band for everybody else
             self._stumble(promise, bug)
 
@@ -152,12 +152,12 @@ class Desk:
             reply_id = self.frontend.reply(promise.mention, answer, lambda: self._fence(promise))
             self.milestone(Point.POSTED)
         if song is not None and song.song is not None:
-            self.ledger.remember_song(promise.mention, reply_id, song.song.request.model_dump(mode="json"))
-        self.ledger.settle(promise, "posted", reply_id)
+            self.reply_store.remember_song(promise.mention, reply_id, song.song.request.model_dump(mode="json"))
+        self.reply_store.settle(promise, "posted", reply_id)
         self.milestone(Point.REMEMBERED)
 
     def _fence(self, promise: Promise) -> None:
-        if not self.ledger.fence(promise.interaction, self.clock.now(), FENCE_SECONDS):
+        if not self.reply_store.fence(promise.interaction, self.clock.now(), FENCE_SECONDS):
             raise LostLeaseError(promise.interaction)
         self.milestone(Point.FENCED)
 
@@ -167,17 +167,17 @@ class Desk:
             pause = backoff_seconds(promise.attempts, self.generator, longest=LONGEST_BACKOFF_SECONDS)
         pause = max(pause, DOUBT_SECONDS) if doubtful else pause
         logger.info("%s: try again in %.0f s: %s", promise.interaction, pause, error)
-        self.ledger.release(promise.interaction, self.clock.now() + pause, doubtful=doubtful)
+        self.reply_store.release(promise.interaction, self.clock.now() + pause, doubtful=doubtful)
 
     def _stumble(self, promise: Promise, bug: Exception) -> None:
         logger.error("%s: a bug on the way to its reply", promise.interaction, exc_info=bug)
         if promise.attempts >= MOST_BUGS and promise.request is None:
-            self.ledger.settle(promise, "dropped")
+            self.reply_store.settle(promise, "dropped")
             return
         if promise.attempts >= MOST_BUGS:  # the song cannot be posted: an apology can
-            self.ledger.say_instead(promise, self.words.apology(promise.mention))
+            self.reply_store.say_instead(promise, self.words.apology(promise.mention))
         pause = backoff_seconds(promise.attempts, self.generator, longest=LONGEST_BACKOFF_SECONDS)
-        self.ledger.release(promise.interaction, self.clock.now() + pause, doubtful=True)
+        self.reply_store.release(promise.interaction, self.clock.now() + pause, doubtful=True)
 
     # ------------------------------------------------------------------ what is said
 

@@ -18,15 +18,15 @@ from types import FrameType
 
 from redis import Redis
 
-from bot.bot_settings import BotSettings
-from bot.fairness import Policy
-from bot.frontends.patience import Clock, SystemClock, backoff_seconds
-from bot.frontends.protocol import Batch, CredentialsError, Frontend, FrontendError, TryLaterError
-from bot.house_words import HouseWords
+from bot.commands.responses import HouseWords
 from bot.intake import Intake, Milestone, Point, no_milestone
-from bot.ledger import Ledger
+from bot.networks.protocol import Batch, CredentialsError, Frontend, FrontendError, TryLaterError
+from bot.networks.retry import Clock, SystemClock, backoff_seconds
+from bot.rate_limits import Policy
 from bot.replies import Desk, hear_bells
-from worker.queues import QUEUE_GONE, Queues
+from bot.reply_store import Ledger
+from bot.settings import BotSettings
+from worker.client import QUEUE_GONE, Queues
 
 logger = logging.getLogger(__name__)
 
@@ -51,7 +51,7 @@ class Bot:
     """One network's bot. ``turn`` does what is due now, ``run`` turns until it is told to stop."""
 
     frontend: Frontend
-    ledger: Ledger
+    reply_store: Ledger
     queues: Queues
     intake: Intake
     desk: Desk
@@ -72,7 +72,7 @@ class Bot:
 
     def run(self) -> None:
         """Turn until ``stopping`` is set (the step under way is finished first), or nothing can come any more."""
-        while not self.stopping.is_set() and not (self.frontend.is_over() and not self.ledger.owed()):
+        while not self.stopping.is_set() and not (self.frontend.is_over() and not self.reply_store.owed()):
             self.clock.sleep(self._careful_turn())
 
     def _careful_turn(self) -> float:
@@ -89,7 +89,7 @@ class Bot:
             if channel.next_at <= self.clock.now() and not self.stopping.is_set():
                 self._read(channel)
         hear_bells(self.queues)
-        for interaction in self.ledger.due(self.clock.now()):
+        for interaction in self.reply_store.due(self.clock.now()):
             if self.stopping.is_set():
                 break
             self._attend(interaction)
@@ -98,7 +98,7 @@ class Bot:
     def _read(self, channel: Channel) -> None:
         now = self.clock.now()
         try:
-            batch = channel.read(self.ledger.cursor(channel.name))
+            batch = channel.read(self.reply_store.cursor(channel.name))
         except FrontendError as error:
             channel.failures += 1
             channel.next_at = now + self._pause_after(error, channel.failures)
@@ -108,7 +108,7 @@ class Bot:
         for mention in batch.mentions:
             self.intake.hear(mention, now)
         if batch.cursor is not None:
-            self.ledger.move_cursor(channel.name, batch.cursor)
+            self.reply_store.move_cursor(channel.name, batch.cursor)
             self.milestone(Point.CURSOR_MOVED)
         channel.failures, channel.next_at = 0, now + channel.pause_seconds
 
@@ -128,11 +128,11 @@ class Bot:
     def _nap_seconds(self) -> float:
         """Short while something is owed: a bell of the reply queue does not wake us."""
         idle = self.idle_seconds()
-        return min(idle, LONGEST_NAP_SECONDS) if self.ledger.owed() else idle
+        return min(idle, LONGEST_NAP_SECONDS) if self.reply_store.owed() else idle
 
     def idle_seconds(self) -> float:
         """How long no channel is to be read and no promise is due."""
-        now, due = self.clock.now(), self.ledger.next_due()
+        now, due = self.clock.now(), self.reply_store.next_due()
         moments = [channel.next_at for channel in self.channels] + ([] if due is None else [due])
         return max(0.0, min(moments, default=now) - now)
 

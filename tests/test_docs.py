@@ -62,7 +62,7 @@ def test_the_table_of_genres_is_in_the_documents() -> None:
 
 def test_the_recipe_of_the_shipped_checkpoint_is_in_the_repository() -> None:
     from composer.model.checkpoint import load_checkpoint
-    from training.recipe import read_recipe
+    from training.config import read_recipe
 
     header = load_checkpoint().header
     recipe = read_recipe(ROOT / "training" / "recipes" / f"{header.recipe['name']}.toml")

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 import torch
 from torch import nn
 
-from training.recipe import Widths
+from training.config import Widths
 
 FIRST_AT = 4
 EVERY = 100

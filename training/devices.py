@@ -9,8 +9,8 @@ from typing import Any, Literal
 
 import torch
 
+from training.config import Precision
 from training.errors import TrainingError
-from training.recipe import Precision
 
 DeviceName = Literal["auto", "cpu", "cuda"]
 CPU_FACTS = Path("/proc/cpuinfo")

@@ -18,7 +18,7 @@ from midi_data.analysis.repetition import form_of, part_forms_of
 from midi_data.bars import BarGrid
 from midi_data.corpus.dataset import Piece, Shard
 from midi_data.events.encoding import PART_LIMIT, Ints
-from training.pieces import Names
+from training.data.examples import Names
 
 Held = list[tuple[Shard, Piece]]
 PerPiece = tuple[Levels, ...]

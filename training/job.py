@@ -2,7 +2,8 @@
 
 ``FOLDER/order.json`` says what to train (``JobOrder``); all work is done in FOLDER, where a training that was killed
 goes on from its last snapshot; the result is ``FOLDER/checkpoint.safetensors``, and a new genre is among one's own
-(``composer.genre_store``). On stdout, one JSON object a line: ``{"status": "preparing"}``, ``{"status": "training", …}``
+(``composer.genre_store``). On stdout, one JSON object a line: ``{"status": "preparing"}``, ``{"status": "training",
+…}``
 with the figures of ``message_of``, at last ``{"status": "done"}`` or ``{"status": "refused", "problem": …}``. Exit
 status: 0 done, 2 refused, 1 failed. Knows no queue and no service.
 """
@@ -23,7 +24,7 @@ from typing import IO, TYPE_CHECKING, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 if TYPE_CHECKING:
-    from training.loop import Report
+    from training.trainer import Report
 
 CHECKPOINT_FILE = "checkpoint.safetensors"
 NICENESS = 10

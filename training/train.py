@@ -1,8 +1,9 @@
 """One training from files to checkpoint: prepare the corpus, run it, put the best weights where asked.
 
-Either a lesson (``training.teaching``: one genre more for a finished checkpoint, the usual case) or a training anew by
+Either a lesson (``training.finetune.genre_training``: one genre more for a finished checkpoint, the usual case) or a
+training anew by
 a recipe. A lesson's checkpoint ends among one's own genres (``composer.genre_store``) unless the order says otherwise.
-Of several processes that train together (``training.ranks``) only the first speaks and writes.
+Of several processes that train together (``training.distributed``) only the first speaks and writes.
 """
 
 from __future__ import annotations
@@ -22,14 +23,14 @@ from composer.model.checkpoint import load_checkpoint
 from midi_data.corpus.dataset import Piece, Shard, all_pieces, open_shard, open_shards
 from midi_data.corpus.prepare import prepare
 from midi_data.genres import genre_by_name, plain_name
+from training.config import Recipe, read_recipe
+from training.data.examples import Names
+from training.data.splitting import as_genre, hold_out
 from training.devices import DeviceName
+from training.distributed import Ranks, joined
 from training.errors import TrainingError
-from training.events_log import EventsLog
-from training.loop import Report, Training
-from training.pieces import Names
-from training.ranks import Ranks, joined
-from training.recipe import Recipe, read_recipe
-from training.splitting import as_genre, hold_out
+from training.tensorboard_log import EventsLog
+from training.trainer import Report, Training
 
 RECIPES = Path(__file__).parent / "recipes"
 DEFAULT_RECIPE = RECIPES / "house.toml"
@@ -138,7 +139,7 @@ def recipe_of(order: Order) -> Recipe:
 
 
 def _lesson(order: Order, recipe: Recipe, listener: Listener) -> Path:
-    from training.teaching import teach
+    from training.finetune.genre_training import teach
 
     if not order.genre or order.from_scratch:
         raise TrainingError("a recipe with [tuning] adds a genre to a base: name it with --genre, not --from-scratch")

@@ -5,10 +5,10 @@ from __future__ import annotations
 import logging
 import sys
 
+from worker.client import COMPOSE_QUEUE, QUEUE_GONE
 from worker.logs import configure_logging
-from worker.processes import run_worker
-from worker.queues import COMPOSE_QUEUE, QUEUE_GONE
 from worker.settings import Settings
+from worker.worker_process import run_worker
 
 
 def main() -> None:

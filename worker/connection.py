@@ -18,10 +18,10 @@ from rq import Queue
 from rq.timeouts import JobTimeoutException
 
 from composer.errors import RenderError
-from worker.media import Media
 from worker.settings import Settings
-from worker.songs import SongBook
-from worker.stats import Stats
+from worker.storage.media import Media
+from worker.storage.songs import SongBook
+from worker.storage.stats import Stats
 
 COMPOSE_QUEUE = "compose"
 REPLY_QUEUE = "reply"

@@ -21,7 +21,7 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from worker.errors import WorkerRefusedError
-from worker.tether import tethered
+from worker.parent_death import tethered
 
 START_SECONDS = 20.0
 STOP_SECONDS = 10.0

@@ -10,7 +10,7 @@ import sys
 import urllib.error
 import urllib.request
 
-from worker.queues import QUEUE_GONE, Queues, connect
+from worker.client import QUEUE_GONE, Queues, connect
 from worker.settings import Settings
 
 TIMEOUT_SECONDS = 4

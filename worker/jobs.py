@@ -21,14 +21,14 @@ from rq.job import Job
 
 from composer.errors import CheckpointError, RefusedError
 from composer.result import Rendition
-from worker.ahead import song_of
+from worker.client import QUEUE_GONE, Queues
 from worker.connection import PASSING_FAULTS
-from worker.context import CURRENT_QUEUES
-from worker.notes import write_notes
-from worker.orders import Order
-from worker.progress import Progress
-from worker.queues import QUEUE_GONE, Queues
+from worker.queue.batching import song_of
+from worker.queue.context import CURRENT_QUEUES
+from worker.queue.payloads import Order
+from worker.queue.progress import Progress
 from worker.settings import Settings
+from worker.storage.notes import write_notes
 
 logger = logging.getLogger(__name__)
 

@@ -14,8 +14,8 @@ import threading
 import time
 from dataclasses import dataclass
 
+from worker.parent_death import tethered
 from worker.settings import Settings
-from worker.tether import tethered
 
 logger = logging.getLogger(__name__)
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 from fastapi import FastAPI
 from starlette.middleware.cors import CORSMiddleware
 
-from bot.api import compositions, events, files, pages, status, timeline, trainings
 from bot.api.context import Service
 from bot.api.errors import add_error_handlers
 from bot.api.metrics import HttpMetrics
 from bot.api.middleware import AroundRequests, BodyLimit
+from bot.api.routes import compositions, events, files, pages, status, timeline, trainings
 from bot.api.settings import ApiSettings
-from worker.queues import Queues
+from worker.client import Queues
 
 DESCRIPTION = "Ask the band for a song; a worker composes and renders it; follow it by its status or its events."
 

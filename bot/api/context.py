@@ -10,7 +10,7 @@ from fastapi import Depends, HTTPException, Path, Request
 from bot.api.limits import RateLimit
 from bot.api.metrics import HttpMetrics
 from bot.api.settings import ApiSettings
-from worker.queues import JobState, Queues, look_up
+from worker.client import JobState, Queues, look_up
 
 
 @dataclass(frozen=True, slots=True)

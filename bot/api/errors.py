@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict
 from starlette.exceptions import HTTPException
 
 from bot.api.headers import SAFE_HEADERS
-from worker.queues import QUEUE_GONE, QueueFullError
+from worker.client import QUEUE_GONE, QueueFullError
 
 logger = logging.getLogger(__name__)
 

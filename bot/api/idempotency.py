@@ -10,7 +10,7 @@ import uuid
 from typing import cast
 
 from bot.api.schemas import Accepted
-from worker.queues import Queues
+from worker.client import Queues
 
 KEPT_SECONDS = 24 * 3600
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from fastapi import HTTPException, Request
 
-from worker.queues import Queues
+from worker.client import Queues
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from prometheus_client import CollectorRegistry, Counter, Histogram, generate_la
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric, SummaryMetricFamily
 from prometheus_client.registry import Collector
 
-from worker.queues import COMPOSE_QUEUE, QUEUE_GONE, REPLY_QUEUE, TRAIN_QUEUE, TRAINERS, Queues
+from worker.client import COMPOSE_QUEUE, QUEUE_GONE, REPLY_QUEUE, TRAIN_QUEUE, TRAINERS, Queues
 
 logger = logging.getLogger(__name__)
 

@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from composer.request import Format, Sampling
 from composer.result import PartFacts, Timings
-from worker.queues import Status
+from worker.client import Status
 
 TEXT_LENGTH = 2000
 EXAMPLE_ID = "5f0c9c1e7d3b4c0e9f2a6b1d8e4c7a90"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from worker.queues import TrainingStatus
+from worker.client import TrainingStatus
 
 EXAMPLE_ID = "0d6a1b7c5e2f4a3b9c8d7e6f5a4b3c2d"
 

@@ -77,7 +77,7 @@ def on_offer(checkpoint: Path | None) -> dict[str, str]:
 
 def read_request(text: str, fields: dict[str, str | None], genres: dict[str, str]) -> tuple[ComposeRequest, list[str]]:
     """The request in ``text`` with the flags over it. Raises ``CommandRefusedError`` with the rule and the value."""
-    from bot.parser import request_from
+    from bot.commands.parser import request_from
 
     parsed = request_from(text, fields, genres=genres)
     if parsed.kind in ("compose", "refused") and parsed.request is None:

@@ -9,7 +9,7 @@ import typer
 
 from bot.cli.console import progress_bar, say, say_json, table, tell
 from bot.cli.errors import CommandRefusedError
-from bot.cli.licences import stated_licence
+from bot.cli.train.licences import stated_licence
 
 if TYPE_CHECKING:
     from rich.progress import TaskID

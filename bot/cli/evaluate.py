@@ -45,7 +45,7 @@ def evaluate(
     from composer.model.checkpoint import load_checkpoint
     from training.evaluation.evaluate import Order
     from training.evaluation.evaluate import evaluate as run
-    from training.evaluation.page import write_page
+    from training.evaluation.report.page import write_page
 
     judged = load_checkpoint(checkpoint)
     if sampling not in SAMPLINGS:

@@ -15,14 +15,14 @@ COMMANDS = {
     "compose": "bot.cli.compose:compose",
     "genres": "bot.cli.genres:app",
     "score": "bot.cli.score:score",
-    "train": "bot.cli.train:train",
+    "train": "bot.cli.train.command:train",
     "evaluate": "bot.cli.evaluate:evaluate",
     "corpus": "bot.cli.corpus:app",
-    "benchmark": "bot.cli.benchmark:app",
+    "benchmark": "bot.cli.benchmark.command:app",
     "serve": "bot.cli.service:serve",
     "worker": "bot.cli.service:worker",
     "api": "bot.cli.service:api",
-    "bot": "bot.cli.social:bot",
+    "bot": "bot.cli.bot:bot",
 }
 """Each command's function (or group), by name: only the one that is asked for is imported."""
 

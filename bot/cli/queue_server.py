@@ -5,15 +5,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from worker.queues import Queues
+    from worker.client import Queues
 
 
 def queues_of(redis: str | None = None) -> Queues:
     """The named server; else the configured one; else the one that ``riffbird serve`` runs on this data folder."""
     from pydantic import SecretStr
 
+    from worker.client import connect
     from worker.embedded import socket_path
-    from worker.queues import connect
     from worker.settings import Settings
 
     settings = Settings(redis_url=SecretStr(redis)) if redis else Settings()

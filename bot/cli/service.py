@@ -150,8 +150,8 @@ def _run_api(settings: Settings, api_settings: ApiSettings, listener: socket.soc
     import uvicorn
 
     from bot.api.app import create_app
+    from worker.client import connect
     from worker.logs import configure_logging
-    from worker.queues import connect
 
     configure_logging(settings.log_level)
     config = uvicorn.Config(

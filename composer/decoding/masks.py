@@ -55,7 +55,8 @@ def heard_habits(
 ) -> Habits:
     """The habits of a piece heard for the parts of ``band`` it has.
 
-    ``heard``: that piece's parts. ``row`` as in ``midi_data.analysis.activity``, ``shares`` as in ``midi_data.analysis.attribute_histograms``:
+    ``heard``: that piece's parts. ``row`` as in ``midi_data.analysis.activity``, ``shares`` as in
+    ``midi_data.analysis.attribute_histograms``:
     a length, a velocity or a drum that a part never plays there is none of its habits. Pitches move by ``semitones``;
     its scale binds only where ``in_scale``.
     """

@@ -1,6 +1,7 @@
 """What returns in each part of a song is asked for: where the part's source played, and what it played there.
 
-Every part has a form of its own (``midi_data.analysis.repetition``): the drums may return as they were beneath a new tune. Knows forms
+Every part has a form of its own (``midi_data.analysis.repetition``): the drums may return as they were beneath a new
+tune. Knows forms
 and lookback; nothing of tendencies or of how classes are drawn.
 """
 

@@ -1,4 +1,4 @@
-"""One class out of the few that are allowed, by the rules of ``composer.decoding.sampling_parameters``; lists, since there are few.
+"""One class out of the few that are allowed, drawn as ``composer.decoding.sampling_parameters`` says.
 
 A note asks five times, so this is written for speed; what it does is told, and held in place by tests, by the pure
 functions of ``composer.decoding.sampling_parameters``.

@@ -1,6 +1,7 @@
 """What the tendencies of a song's parts add to the network, folded into rows before the first note.
 
-The torch module multiplies every part's shares (``midi_data.analysis.attribute_histograms``) at every step; they never change within a
+The torch module multiplies every part's shares (``midi_data.analysis.attribute_histograms``) at every step; they
+never change within a
 song, so here each part has its products ready. Knows weights and shares; nothing of steps.
 
 Shape letters: S slots (0 of nobody, then the parts of the band), P parts, G gates, W width of a head.

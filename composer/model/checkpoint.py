@@ -29,13 +29,13 @@ FILE_SIZE_LIMIT = 512 * 2**20
 HEADER_KEY = "riffbird"
 LINEUPS = "lineups"
 FORMS, FARS, FORM_ENDS = "forms", "fars", "form_ends"
-"""Bar forms of all lineups' pieces in one row (``midi_data.analysis.repetition``), likewise how far back their last look goes, and
+"""Bar forms of all lineups' pieces in one row, likewise how far back their last look goes, and
 where each piece's end in both."""
 PART_FORMS, ARRANGEMENTS, HABITS = "part_forms", "arrangements", "habits"
-"""Their parts' forms and arrangements (``midi_data.analysis.activity``) in one row, bar after bar, part after part; a row of
+"""Their parts' forms and arrangements in one row, bar after bar, part after part; a row of
 habits each."""
 TENDENCIES, PACES = "tendencies", "paces"
-"""A row a part, piece after piece, and a row a piece (``midi_data.analysis.attribute_histograms``); all 0 where there is none."""
+"""A row a part, piece after piece, and a row a piece; all 0 where there is none."""
 LINEUP_COLUMNS = ("genre", "style", "tempo_bpm", "numerator", "denominator", "key", "density", "bars")
 """Facts of one training piece, followed by its band: part classes, −1 where there is none."""
 

@@ -3,8 +3,10 @@
 Everything linear before a nonlinearity is folded into tables when the weights are packed: an input is a row to add,
 not a product. What is left a step is one product a recurrent layer, one for all heads, and a small one a head.
 
-``exact=True`` (composing) holds large weights and activations in whole numbers (``composer.model.quantized``), the rest on the
-grids of ``composer.model.fixed_point``: the same bits on every machine, alone or in a batch. ``exact=False`` (scoring, tests) is
+``exact=True`` (composing) holds large weights and activations in whole numbers (``composer.model.quantized``), the
+rest on the
+grids of ``composer.model.fixed_point``: the same bits on every machine, alone or in a batch. ``exact=False``
+(scoring, tests) is
 plain float32, equal to the torch module to 1e-4.
 
 Shape letters: B batch, K lags, V vocabulary, I input, H hidden, L layers, G = 4 H gates.
@@ -149,7 +151,7 @@ class Engine:
         return rows, first
 
     def _row_starts(self) -> Ints:
-        """(5 + 1 + 3 K + 1,): the first row of each of ``composer.decoding.song_state``'s inputs; added to them, rows to sum."""
+        """(5 + 1 + 3 K + 1,): the first row of each of ``composer.decoding.song_state``'s inputs."""
         first, lags = self._input_first, range(len(self.shape.lags))
         starts = [first[f"previous.{f}"] for f in FIELDS] + [first["clock.position"]]
         starts += [first[f"next.{lag}.{f}"] for lag in lags for f in LOOKS["next"]]
@@ -227,7 +229,7 @@ class Engine:
         return self._gates(vector @ self._weights["layers.0.weight_ih_l0"].T)
 
     def inclined(self, roots: NDArray[np.float64]) -> Inclined:
-        """What the ``roots`` (1 + parts of the band, W) of a song's tendencies add; see ``composer.model.attribute_projections``."""
+        """What the ``roots`` (1 + parts of the band, W) of a song's tendencies add."""
         found = incline(roots, self._weights, self._gates, self._addend)
         if not self.exact:
             return found

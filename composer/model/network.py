@@ -31,7 +31,8 @@ class StepInputs:
 
     ``previous`` (T, B, 5) the event before. ``clock`` (T, B, 7) classes of ``shapes.CLOCK``.
     ``position_after`` (T, B): position once the advance is chosen. ``next`` (T, B, K, 3), ``part`` (T, B, K),
-    ``note`` (T, B, K + 1, 3): lookback as in ``midi_data.events.features``. ``matched`` (T, B, K) 0/1: the event before was what
+    ``note`` (T, B, K + 1, 3): lookback as in ``midi_data.events.features``. ``matched`` (T, B, K) 0/1: the event
+    before was what
     that lag held. ``levels`` and ``levels_after`` (T, B, V_part): how much each part plays in the bar of the event
     before, and in the bar once the advance is chosen (``midi_data.analysis.activity``). ``slots`` (T, B, 2): rows of
     ``Conditions.tendencies`` of the part that played before and of the one that plays; 0 for none.
@@ -60,7 +61,8 @@ class StepInputs:
 class Conditions:
     """What a whole song is asked to be. ``labels`` (B, C): classes of ``shapes.CONDITIONS``. ``band`` (B, V_part).
 
-    ``tendencies`` (B, S, W): roots of the shares that each part of the band keeps to (``midi_data.analysis.attribute_histograms``), row 0
+    ``tendencies`` (B, S, W): roots of the shares that each part of the band keeps to
+    (``midi_data.analysis.attribute_histograms``), row 0
     of nobody; all 0 where nothing is told. ``parts`` (B, S): the part class of each row, ``V_part`` for none.
     """
 

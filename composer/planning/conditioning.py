@@ -34,7 +34,8 @@ def clock(
 ) -> Ints:
     """(N, 7) classes of ``shapes.CLOCK`` at each tick.
 
-    ``form`` (bars,) as in ``midi_data.analysis.repetition`` and ``levels`` (bars, parts) as in ``midi_data.analysis.activity``, if told.
+    ``form`` (bars,) as in ``midi_data.analysis.repetition`` and ``levels`` (bars, parts) as in
+    ``midi_data.analysis.activity``, if told.
     """
     bar = grid.bar_of(ticks)
     busy = busy_classes(levels) if levels is not None else np.zeros(len(grid), dtype=np.int64)

@@ -52,8 +52,10 @@ _GENRES = {genre.name: genre for genre in GENRES}
 class Plan:
     """Everything a song is conditioned on. ``labels``: each condition's rows and weights. ``primer``: forced events.
 
-    ``form``, ``far`` (bars), ``part_forms`` (bars, parts of the band): as in ``midi_data.analysis.repetition``; ``hidden`` (bars):
-    parts that are not shown their pitches in each bar; ``levels`` (bars, parts of the band): ``midi_data.analysis.activity``;
+    ``form``, ``far`` (bars), ``part_forms`` (bars, parts of the band): as in ``midi_data.analysis.repetition``;
+    ``hidden`` (bars):
+    parts that are not shown their pitches in each bar; ``levels`` (bars, parts of the band):
+    ``midi_data.analysis.activity``;
     ``tendencies``, ``pace`` as in ``composer.decoding.histogram_bias``; ``temperature``, ``returns``: the genres' own
     (``composer.model.checkpoint.Header``), beside ``randomness``.
     """

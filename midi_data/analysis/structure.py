@@ -1,7 +1,8 @@
 """How a piece comes back to itself: likeness of every two bars, and how much of it lies near, farther and far apart.
 
 Likeness of two bars is the share of notes (position, part, pitch) they have in common (Jaccard), as in
-``midi_data.analysis.repetition``; self-similarity matrices as a picture of form go back to Foote (1999), "Visualizing music and audio
+``midi_data.analysis.repetition``; self-similarity matrices as a picture of form go back to Foote (1999),
+"Visualizing music and audio
 using self-similarity". Knows notes and bars; deliberately knows no sections and no names for them.
 """
 

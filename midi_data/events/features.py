@@ -8,7 +8,8 @@ A step's inputs are known before its event: the event before, the bar clock, and
 - *note*: once the part is chosen too, the note which that part played there; and, as one look more, the last note
   which that part played at all.
 
-``midi_data.events.incremental_features`` says the same for one step at a time, while composing. Knows nothing of networks.
+``midi_data.events.incremental_features`` says the same for one step at a time, while composing. Knows nothing of
+networks.
 """
 
 from __future__ import annotations
@@ -52,7 +53,8 @@ class Steps:
 def steps_of(events: EventSequence, far: Ints | None = None) -> Steps:
     """All steps of a song, the end event included.
 
-    ``far`` (bars,): how many bars the last lag's look goes back (``midi_data.analysis.repetition``), instead of ``LAGS[-1]``.
+    ``far`` (bars,): how many bars the last lag's look goes back (``midi_data.analysis.repetition``), instead of
+    ``LAGS[-1]``.
     """
     target, tick = _targets(events)
     grid = BarGrid.of(events.meters, events.end)

@@ -7,8 +7,8 @@ from fastapi.testclient import TestClient
 from bot.api.app import create_app
 from bot.api.settings import ApiSettings
 from tests.bot.service import Service
+from worker.client import connect
 from worker.embedded import EmbeddedServer
-from worker.queues import connect
 from worker.settings import Settings
 
 

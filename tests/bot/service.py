@@ -10,8 +10,8 @@ from pathlib import Path
 
 from fastapi.testclient import TestClient
 
-from worker.processes import WarmWorker
-from worker.queues import Queues
+from worker.client import Queues
+from worker.worker_process import WarmWorker
 
 ROOT = Path(__file__).parents[2]
 MakeClient = Callable[..., TestClient]

@@ -3,13 +3,13 @@
 
 import pytest
 
-from bot.frontends.protocol import MediaRules
-from bot.ledger import Ledger
+from bot.networks.protocol import MediaRules
 from bot.replies import hear_bells, reply
+from bot.reply_store import Ledger
 from tests.bot.fakes.fixtures import clock, fake_x, server_url, stage
 from tests.bot.fakes.stage import Stage
 from tests.bot.fakes.x import BAND, FakeX
-from worker.queues import QUEUE_GONE, REPLY_QUEUE
+from worker.client import QUEUE_GONE, REPLY_QUEUE
 
 SONG = "@riffbird Dancing robots /compose /g jazz /t 160"
 
@@ -82,7 +82,7 @@ def test_a_bug_on_the_way_is_logged_ends_in_an_apology_and_silences_nobody_else(
     stage.settle(bot)
     assert [len(fake_x.replies_to(post.id)) for post in (broken, fine)] == [1, 1]
     assert "our fault" in said_to(fake_x, broken.id)[0]
-    found = bot.ledger.find(broken.id)
+    found = bot.reply_store.find(broken.id)
     assert found is not None
     assert (found.state, found.attempts) == ("posted", 6)
     assert "in a size the network takes" in caplog.text

@@ -12,9 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from bot.frontends.console import ConsoleFrontend
-from bot.frontends.patience import SystemClock, backoff_seconds
-from bot.frontends.protocol import TryLaterError
+from bot.networks.console import ConsoleFrontend
+from bot.networks.protocol import TryLaterError
+from bot.networks.retry import SystemClock, backoff_seconds
 from bot.run import LONGEST_NAP_SECONDS
 from tests.bot.fakes.fixtures import clock, fake_x, server_url, stage
 from tests.bot.fakes.stage import SECRETS, Stage, bot_settings

@@ -14,8 +14,8 @@ from pathlib import Path
 import mido
 import pytest
 
-from bot.frontends.patience import SystemClock
-from bot.frontends.x import XFrontend
+from bot.networks.retry import SystemClock
+from bot.networks.x.client import XFrontend
 from composer.model.checkpoint import shipped_checkpoint
 from tests.bot.fakes.fixtures import server_url
 from tests.bot.fakes.stage import Stage, open_stage, x_settings

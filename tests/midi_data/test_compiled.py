@@ -28,7 +28,10 @@ def said(code: str, *, root: Path = ROOT, **environment: str) -> str:
     return run.stdout.strip()
 
 
-WHERE = "import composer.decoding.song_sampler, midi_data.events.incremental_features as lookback; print(composer.decoding.song_sampler.__file__, lookback.__file__)"
+WHERE = (
+    "import composer.decoding.song_sampler as sampler, midi_data.events.incremental_features as lookback;"
+    "print(sampler.__file__, lookback.__file__)"
+)
 
 
 def test_a_source_that_is_not_what_it_was_is_told(tmp_path: Path) -> None:
@@ -56,7 +59,8 @@ def test_one_changed_source_is_heard_and_all_are_imported_from_their_sources(tmp
     assert ".py " not in f"{said(WHERE, root=tmp_path)} "
     with (tmp_path / "composer" / "writer.py").open("a") as source:
         source.write("CHANGED = 'yes'\n")
-    assert said(f"import composer.decoding.song_state; print(composer.decoding.song_state.CHANGED); {WHERE}", root=tmp_path).count(".py") == 2
+    changed = f"import composer.decoding.song_state as state; print(state.CHANGED); {WHERE}"
+    assert said(changed, root=tmp_path).count(".py") == 2
 
 
 SONG = """

@@ -12,10 +12,10 @@ import numpy as np
 import torch
 
 from midi_data.corpus.dataset import all_pieces, open_shards
-from training.loop import Report, Training
-from training.recipe import Recipe, Widths
+from training.config import Recipe, Widths
 from training.train import names_of
-from training.valid import nll_by_genre
+from training.trainer import Report, Training
+from training.validation import nll_by_genre
 
 RECIPE = Recipe(
     name="large",

@@ -22,6 +22,10 @@ from tests.composer.checkpoints import tiny_checkpoint  # noqa: E402
 from tests.songs import riff  # noqa: E402
 from training.evaluation.calibration import Tried, best_of, excess_of  # noqa: E402
 from training.evaluation.control import genre_report  # noqa: E402
+from training.evaluation.discriminators.features import measure  # noqa: E402
+from training.evaluation.discriminators.folds import cross_validate, folds_by_work  # noqa: E402
+from training.evaluation.discriminators.trees import tree_judge  # noqa: E402
+from training.evaluation.discriminators.window_network import network_judge  # noqa: E402
 from training.evaluation.distances import (  # noqa: E402
     compare,
     interval,
@@ -38,13 +42,9 @@ from training.evaluation.evaluate import (  # noqa: E402
     evaluate,
     plain,
 )
-from training.evaluation.features import measure  # noqa: E402
-from training.evaluation.folds import cross_validate, folds_by_work  # noqa: E402
-from training.evaluation.page import CAPTIONS, write_page  # noqa: E402
+from training.evaluation.report.page import CAPTIONS, write_page  # noqa: E402
 from training.evaluation.samples import Sample, opened, real_samples  # noqa: E402
 from training.evaluation.statistics import near_enough, statistics  # noqa: E402
-from training.evaluation.trees import tree_judge  # noqa: E402
-from training.evaluation.window_network import network_judge  # noqa: E402
 
 
 @pytest.fixture(autouse=True, scope="module")

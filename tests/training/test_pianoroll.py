@@ -13,10 +13,11 @@ from typer.testing import CliRunner
 
 torch = pytest.importorskip("torch", reason="training needs the train extra")
 
-from bot.cli.benchmark import app  # noqa: E402
+from bot.cli.benchmark.command import app  # noqa: E402
 from composer.errors import CheckpointError  # noqa: E402
 from composer.model.checkpoint import shipped_checkpoint  # noqa: E402
 from training.errors import RecipeError, TrainingError  # noqa: E402
+from training.pianoroll.batches import RollLanes  # noqa: E402
 from training.pianoroll.benchmark import RollOrder, recipe_for, run_benchmark  # noqa: E402
 from training.pianoroll.checkpoint import (  # noqa: E402
     SHIPPED,
@@ -25,15 +26,14 @@ from training.pianoroll.checkpoint import (  # noqa: E402
     load_roll_checkpoint,
     save_roll_checkpoint,
 )
+from training.pianoroll.config import RECIPES, RollRecipe, RollWidths, read_roll_recipe  # noqa: E402
 from training.pianoroll.data import KEYS, LOWEST, Roll, RollSet, read_rolls  # noqa: E402
-from training.pianoroll.lanes import RollLanes  # noqa: E402
-from training.pianoroll.loop import RollReport, RollTraining  # noqa: E402
+from training.pianoroll.features import Piece, cut, lay_out, shift  # noqa: E402
 from training.pianoroll.matches import find_matches  # noqa: E402
+from training.pianoroll.model_config import LAGS, RollShape  # noqa: E402
 from training.pianoroll.network import OUTSIDE_PROBABILITY, RollNetwork  # noqa: E402
-from training.pianoroll.recipe import RECIPES, RollRecipe, RollWidths, read_roll_recipe  # noqa: E402
 from training.pianoroll.score import Score, score_rolls  # noqa: E402
-from training.pianoroll.shape import LAGS, RollShape  # noqa: E402
-from training.pianoroll.steps import Piece, cut, lay_out, shift  # noqa: E402
+from training.pianoroll.trainer import RollReport, RollTraining  # noqa: E402
 
 ROOT = Path(__file__).parents[2]
 WIDTHS = RollWidths(features=8, key_hidden=8, key=8, frame_hidden=8, chord_hidden=8, score=8)

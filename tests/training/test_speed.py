@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 
 torch = pytest.importorskip("torch")
 
-from bot.cli.benchmark import app  # noqa: E402
+from bot.cli.benchmark.command import app  # noqa: E402
 from composer.decoding import parallel  # noqa: E402
 from composer.decoding.generate import Band  # noqa: E402
 from composer.model.checkpoint import save_checkpoint  # noqa: E402

@@ -8,17 +8,17 @@ import pytest
 
 torch = pytest.importorskip("torch", reason="training needs the train extra")
 
-from bot.cli.train_display import speed  # noqa: E402
+from bot.cli.train.display import speed  # noqa: E402
 from midi_data.corpus.dataset import all_pieces, open_shards  # noqa: E402
 from midi_data.corpus.prepare import prepare  # noqa: E402
 from tests.songs import midi_folder  # noqa: E402
 from training import devices  # noqa: E402
 from training.ceiling import EVERY, FIRST_AT, BareLstm  # noqa: E402
+from training.config import Recipe, Widths, read_recipe  # noqa: E402
 from training.errors import RecipeError, TrainingError  # noqa: E402
-from training.events_log import EventsLog  # noqa: E402
-from training.loop import Held, Report, Training  # noqa: E402
-from training.recipe import Recipe, Widths, read_recipe  # noqa: E402
+from training.tensorboard_log import EventsLog  # noqa: E402
 from training.train import Order, names_of, run_training  # noqa: E402
+from training.trainer import Held, Report, Training  # noqa: E402
 
 CPU = torch.device("cpu")
 WIDTHS = Widths(hidden=16, layers=2, inputs=16, head=16)
@@ -123,7 +123,7 @@ def test_tensorboard_reads_what_a_training_wrote(
 def test_a_log_without_tensorboard_is_refused_with_the_extras_name(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("training.events_log.find_spec", lambda _: None)
+    monkeypatch.setattr("training.tensorboard_log.find_spec", lambda _: None)
     with pytest.raises(TrainingError, match=r"riffbird\[tensorboard\]"):
         EventsLog(tmp_path)
 

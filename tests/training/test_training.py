@@ -14,12 +14,12 @@ from composer.request import ComposeRequest  # noqa: E402
 from midi_data.corpus.dataset import all_pieces, open_shards  # noqa: E402
 from midi_data.corpus.prepare import prepare  # noqa: E402
 from tests.songs import midi_folder  # noqa: E402
+from training.config import Augmentation, Recipe, Widths, read_recipe  # noqa: E402
+from training.data.batches import IGNORED, LaneStream, cut  # noqa: E402
+from training.data.examples import Variation, draw_variation, lane_piece, transposed_key  # noqa: E402
 from training.errors import RecipeError, TrainingError  # noqa: E402
-from training.lanes import IGNORED, LaneStream, cut  # noqa: E402
-from training.loop import Held, Report, Training  # noqa: E402
-from training.pieces import Variation, draw_variation, lane_piece, transposed_key  # noqa: E402
-from training.recipe import Augmentation, Recipe, Widths, read_recipe  # noqa: E402
 from training.train import Order, names_of, run_training  # noqa: E402
+from training.trainer import Held, Report, Training  # noqa: E402
 
 TINY = Recipe(
     name="tiny",

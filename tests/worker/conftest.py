@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from composer.request import ComposeRequest
+from worker.client import JobState, Queues, connect, look_up
 from worker.embedded import EmbeddedServer
-from worker.queues import JobState, Queues, connect, look_up
 from worker.settings import Settings
 
 ROOT = Path(__file__).parents[2]

@@ -8,9 +8,9 @@ import pytest
 from composer.request import ComposeRequest
 from tests.waiting import wait_for
 from tests.worker.conftest import finished, worker_process
-from worker.processes import WarmWorker
-from worker.queues import JobState, Queues, ReplyTask, connect, look_up, read_notes, submit
+from worker.client import JobState, Queues, ReplyTask, connect, look_up, read_notes, submit
 from worker.settings import Settings
+from worker.worker_process import WarmWorker
 
 
 def perform(queues: Queues, request: ComposeRequest, performer: str, job_id: str = "a", **more: Any) -> JobState:

@@ -16,7 +16,7 @@ import numpy as np
 from composer.decoding.generate import Band
 from composer.model.checkpoint import Checkpoint
 from midi_data.corpus.dataset import Shard, all_pieces
-from training.evaluation.features import Measured, measure
+from training.evaluation.discriminators.features import Measured, measure
 from training.evaluation.samples import (
     Sample,
     compose_songs,

@@ -16,10 +16,10 @@ from midi_data.analysis.excerpts import spread_excerpts
 from midi_data.corpus.dataset import Shard, all_pieces
 from midi_data.events.encoding import EventSequence, encode
 from midi_data.song import TICKS_PER_QUARTER, Song
+from training.evaluation.discriminators.features import measure
+from training.evaluation.discriminators.trees import boosted
 from training.evaluation.distances import mean_with_interval
-from training.evaluation.features import measure
 from training.evaluation.samples import Composed, Held, Sample, drawn
-from training.evaluation.trees import boosted
 
 PIECES_A_GENRE = 60
 FEWEST_PIECES = 8

@@ -20,10 +20,12 @@ from composer.request import Sampling
 from midi_data.analysis.excerpts import parts_of, spread_excerpts
 from midi_data.corpus.dataset import Shard, all_pieces
 from training.evaluation.control import genre_report, obeyed_report
+from training.evaluation.discriminators.features import Measured, measure
+from training.evaluation.discriminators.folds import cross_validate
+from training.evaluation.discriminators.trees import tree_judge
+from training.evaluation.discriminators.window_network import network_judge
 from training.evaluation.distances import INTERVAL
 from training.evaluation.errors import EvaluationError
-from training.evaluation.features import Measured, measure
-from training.evaluation.folds import cross_validate
 from training.evaluation.likelihood import likelihood_report
 from training.evaluation.novelty_check import novelty_report, training_grams
 from training.evaluation.samples import (
@@ -38,8 +40,6 @@ from training.evaluation.samples import (
     real_samples,
 )
 from training.evaluation.statistics import near_enough, statistics, structure_report
-from training.evaluation.trees import tree_judge
-from training.evaluation.window_network import network_judge
 
 JUDGED_BARS = 16
 """Bars of the excerpts that the discriminators and the genre's ear judge."""

@@ -11,8 +11,8 @@ from typing import Any
 
 import numpy as np
 
+from training.evaluation.discriminators.features import Measured
 from training.evaluation.distances import Comparison, compare, jensen_shannon, mean_histogram, wasserstein
-from training.evaluation.features import Measured
 
 NEAR_ENOUGH = 1.25
 """A statistic is near enough where songs are at most so many times as far as two halves of the real pieces."""

@@ -10,10 +10,10 @@ from typing import Any, Protocol
 from training.devices import DeviceName, pick_device
 from training.errors import TrainingError
 from training.pianoroll.checkpoint import RollCheckpoint, find_checkpoint, load_roll_checkpoint, set_name
+from training.pianoroll.config import RECIPES, RollRecipe, read_roll_recipe
 from training.pianoroll.data import RollSet, read_rolls
-from training.pianoroll.loop import RollReport, RollTraining
-from training.pianoroll.recipe import RECIPES, RollRecipe, read_roll_recipe
 from training.pianoroll.score import Score, score_rolls
+from training.pianoroll.trainer import RollReport, RollTraining
 from training.train import DATA_FOLDER, deliver
 
 PROTOCOL = "joint nats per 88-key frame, averaged over frames; the first frame of a piece is not scored"

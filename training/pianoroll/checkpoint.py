@@ -1,4 +1,4 @@
-"""Piano-roll checkpoints: safetensors with everything needed to use them in the header, as ``composer.model.checkpoint``.
+"""Piano-roll checkpoints: safetensors with everything needed to use them in the header.
 
 A checkpoint is trusted no more than any file from outside: header, widths, names, shapes and numbers are checked.
 """
@@ -17,8 +17,8 @@ from safetensors.torch import save_file
 
 from composer.errors import CheckpointError
 from training.pianoroll.data import HIGHEST, LOWEST, RollSet
+from training.pianoroll.model_config import RollShape
 from training.pianoroll.network import RollDropouts, RollNetwork
-from training.pianoroll.shape import RollShape
 
 FORMAT = "riffbird-pianoroll-1"
 FILE_SIZE_LIMIT = 256 * 2**20

@@ -17,7 +17,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812  the field's own name for it
 
-from training.pianoroll.shape import (
+from training.pianoroll.features import Steps
+from training.pianoroll.model_config import (
     CHORD_REACH,
     CHROMA_DECAYS,
     FACTS,
@@ -28,7 +29,6 @@ from training.pianoroll.shape import (
     PLANES,
     RollShape,
 )
-from training.pianoroll.steps import Steps
 
 LayerState = tuple[Tensor, Tensor]
 """(hidden, cell)."""

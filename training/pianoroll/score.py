@@ -12,8 +12,8 @@ import numpy as np
 import torch
 
 from training.pianoroll.data import Roll
+from training.pianoroll.features import Laid, Piece, cut, lay_out
 from training.pianoroll.network import RollNetwork, State
-from training.pianoroll.steps import Laid, Piece, cut, lay_out
 
 _LANES = 16
 _STEPS = 64

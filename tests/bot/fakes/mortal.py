@@ -10,14 +10,14 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from bot.frontends.patience import SystemClock
-from bot.frontends.x import XFrontend
 from bot.intake import Point
+from bot.networks.retry import SystemClock
+from bot.networks.x.client import XFrontend
 from bot.run import make_bot, open_ledger
 from tests.bot.fakes.stage import SECRETS, bot_settings
-from worker.processes import WarmWorker
-from worker.queues import COMPOSE_QUEUE, connect
+from worker.client import COMPOSE_QUEUE, connect
 from worker.settings import Settings
+from worker.worker_process import WarmWorker
 
 MOST_TURNS = 200
 

@@ -11,20 +11,20 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from bot.bot_settings import BotSettings
-from bot.frontends.mastodon import MastodonFrontend
-from bot.frontends.patience import Clock
-from bot.frontends.protocol import Frontend
-from bot.frontends.x import XFrontend
 from bot.intake import Milestone, no_milestone
-from bot.ledger import Ledger
+from bot.networks.mastodon.client import MastodonFrontend
+from bot.networks.protocol import Frontend
+from bot.networks.retry import Clock
+from bot.networks.x.client import XFrontend
+from bot.reply_store import Ledger
 from bot.run import Bot, make_bot, open_ledger
+from bot.settings import BotSettings
 from tests.bot.fakes.mastodon import TOKEN, FakeMastodon
 from tests.bot.fakes.x import FakeX
+from worker.client import COMPOSE_QUEUE, REPLY_QUEUE, Queues, connect
 from worker.embedded import EmbeddedServer
-from worker.processes import WarmWorker
-from worker.queues import COMPOSE_QUEUE, REPLY_QUEUE, Queues, connect
 from worker.settings import Settings
+from worker.worker_process import WarmWorker
 
 PERFORMER = "tests.bot.fakes.videos.performer"
 SECRETS = {
@@ -98,12 +98,13 @@ class Stage:
             for bot in bots:
                 bot.turn()
             self.work()
-            quiet = quiet + 1 if not any(bot.ledger.owed() for bot in bots) else 0
+            quiet = quiet + 1 if not any(bot.reply_store.owed() for bot in bots) else 0
             fresh = all(not one.failures and one.next_at >= begin + one.pause_seconds for one in channels)
             if quiet > 2 and fresh:
                 return
             self.clock.sleep(self._rest(bots))
-        raise AssertionError(f"not settled after {turns} turns: {[bot.ledger.owed() for bot in bots]} promises open")
+        owed = [bot.reply_store.owed() for bot in bots]
+        raise AssertionError(f"not settled after {turns} turns: {owed} promises open")
 
     def _rest(self, bots: tuple[Bot, ...]) -> float:
         """Until something is due; not at all while a bell waits to be heard."""

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
-from bot.frontends.x_reading import SNOWFLAKE_EPOCH_MS
+from bot.networks.x.reading import SNOWFLAKE_EPOCH_MS
 from tests.bot.fakes.oauth1 import Keys, Verifier
 from tests.bot.fakes.server import Call, FakeServer, Reply, Window
 from tests.bot.fakes.videos import Played, play

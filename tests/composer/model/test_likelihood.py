@@ -76,9 +76,9 @@ def test_scoring_equals_the_training_loss_of_the_torch_module() -> None:
     from composer.model.network import Network
     from midi_data.corpus.dataset import Piece
     from midi_data.events.encoding import encode
-    from training.lanes import cut
-    from training.pieces import Names, Variation, lane_piece
-    from training.valid import _piece_sums
+    from training.data.batches import cut
+    from training.data.examples import Names, Variation, lane_piece
+    from training.validation import _piece_sums
 
     checkpoint, song = tiny_checkpoint(), riff()
     network = Network(checkpoint.shape).eval()

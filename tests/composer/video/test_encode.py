@@ -5,12 +5,12 @@ from pathlib import Path
 import av
 import numpy as np
 import pytest
-from composer.video.encode import FRAMES_PER_SECOND, write_video
 
 from composer.audio.encode import SAMPLE_RATE, Audio
 from composer.audio.mastering import decibels, true_peak
 from composer.audio.mix import mix
 from composer.video import encode
+from composer.video.encode import FRAMES_PER_SECOND, write_video
 from midi_data.song import Song
 
 Decoder = Callable[[Path], Audio]

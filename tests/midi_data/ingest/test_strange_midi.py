@@ -34,7 +34,8 @@ def test_the_outcome_does_not_depend_on_which_process_was_faster(tmp_path: Path)
 def test_two_thousand_strange_files_cost_no_crash_and_little_memory(tmp_path: Path) -> None:
     made = midi_folder_of_horrors(tmp_path / "strange", 2000, seed=2)
     script = (
-        "import sys; from pathlib import Path; from midi_data.corpus.prepare import prepare; prepare(*map(Path, sys.argv[1:]))"
+        "import sys; from pathlib import Path; from midi_data.corpus.prepare import prepare;"
+        "prepare(*map(Path, sys.argv[1:]))"
     )
     with subprocess.Popen([sys.executable, "-c", script, tmp_path / "strange", tmp_path / "out"]) as process:
         most = 0

@@ -1,0 +1,88 @@
+"""A song's files and notes, from wherever the media store keeps them, with byte ranges so that players can seek.
+
+Does not know what is in a file.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated, Any
+from urllib.parse import quote
+
+from fastapi import APIRouter, Header, HTTPException, Query, Response
+from fastapi.responses import StreamingResponse
+
+from bot.api.context import CurrentService, JobId, KnownState
+from bot.api.routes.compositions import UNKNOWN
+from bot.api.schemas import PlayerNotes
+from composer.request import Format
+from worker.client import JobState, read_notes
+
+router = APIRouter(tags=["files"])
+
+CONTENT_TYPES: dict[Format, str] = {
+    "mid": "audio/midi", "wav": "audio/wav", "mp3": "audio/mpeg", "ogg": "audio/ogg", "png": "image/png",
+    "mp4": "video/mp4",
+}  # fmt: skip
+FOREVER = "public, max-age=86400, immutable"
+"""A song never changes; it may be deleted, so caches look again after a day."""
+RANGE = re.compile(r"bytes=(\d*)-(\d*)")
+BINARY: dict[int | str, dict[str, Any]] = {
+    200: {"content": {kind: {"schema": {"type": "string", "format": "binary"}} for kind in CONTENT_TYPES.values()}},
+    206: {"description": "The bytes asked for"},
+    416: {"description": "The file is shorter than that"},
+}
+
+
+@router.get("/compositions/{job_id}/song.{kind}", response_class=StreamingResponse, responses=UNKNOWN | BINARY)
+def song_file(
+    job_id: JobId,
+    kind: Format,
+    service: CurrentService,
+    state: KnownState,
+    *,
+    download: Annotated[bool, Query(description="ask the browser to save it")] = False,
+    wanted: Annotated[str | None, Header(alias="Range")] = None,
+) -> Response:
+    """One of the song's files."""
+    name, media = f"song.{kind}", service.queues.media
+    size = media.size(job_id, name)
+    if size is None:
+        raise HTTPException(404, f"this composition has no {kind} file")
+    headers = {"Accept-Ranges": "bytes", "Cache-Control": FOREVER}
+    if download:
+        headers["Content-Disposition"] = f"attachment; filename*=UTF-8''{quote(_file_name(state), safe='')}.{kind}"
+    begin, end, status = _span(wanted, size)
+    if status == 206:
+        headers["Content-Range"] = f"bytes {begin}-{end - 1}/{size}"
+    headers["Content-Length"] = str(end - begin)
+    return StreamingResponse(media.read(job_id, name, begin, end), status, headers, CONTENT_TYPES[kind])
+
+
+@router.get("/compositions/{job_id}/notes", responses=UNKNOWN)
+def song_notes(job_id: JobId, service: CurrentService, response: Response) -> PlayerNotes:
+    """The song's notes as JSON: what a player draws, and plays part by part."""
+    response.headers["Cache-Control"] = FOREVER
+    try:
+        return PlayerNotes.model_validate(read_notes(service.queues.media, job_id))
+    except FileNotFoundError:
+        raise HTTPException(404, "this composition has no notes (yet)") from None
+
+
+def _span(wanted: str | None, size: int) -> tuple[int, int, int]:
+    """(first byte, end, status) for a Range header (RFC 9110, 14.2): one range; anything else means the whole file."""
+    match = RANGE.fullmatch(wanted or "")
+    if match is None or match[0] == "bytes=-":
+        return 0, size, 200
+    first, last = match.groups()
+    begin = int(first) if first else max(0, size - int(last))
+    end = min(size, int(last) + 1) if first and last else size
+    if begin >= end:
+        raise HTTPException(416, f"the file has {size} bytes", {"Content-Range": f"bytes */{size}"})
+    return begin, end, 206
+
+
+def _file_name(state: JobState) -> str:
+    """The song's title without what file systems dislike."""
+    title = state.song.rendition.title if state.song else ""
+    return re.sub(r'[\x00-\x1f/\\:*?"<>|]+', " ", title).strip(" .")[:80] or "riffbird"

@@ -1,0 +1,1 @@
+"""``riffbird benchmark``: piano-roll sets and speed."""

@@ -1,0 +1,1 @@
+"""``riffbird train``, here or in the queue."""

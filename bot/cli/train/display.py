@@ -1,0 +1,80 @@
+"""How a training looks in the terminal: a bar with nll, speed and time left, a line and a curve at each validation."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from bot.cli.console import tell
+
+if TYPE_CHECKING:
+    from rich.progress import Progress
+
+    from training.finetune.finetune import TuningReport
+    from training.trainer import Report
+
+BLOCKS = "▁▂▃▄▅▆▇█"
+CURVE_LENGTH = 40
+
+
+class Display:
+    """Called with each report of a training."""
+
+    def __init__(self, bar: Progress | None) -> None:
+        self._bar = bar
+        self._task = bar.add_task("training", total=None, note="") if bar else None
+        self._validated = -1
+        self._curve: list[float] = []
+
+    def note(self, text: str) -> None:
+        """A line about what is being done."""
+        tell(text)
+
+    def __call__(self, report: Report) -> None:
+        """Move the bar; at a fresh validation print its figures."""
+        if report.validated_at > self._validated:
+            self._validated = report.validated_at
+            self._curve.append(sum(figures["nll"] for figures in report.valid.values()) / max(len(report.valid), 1))
+            tell(self._line(report))
+            warn(report)
+        if self._bar and self._task is not None:
+            note = f"{report.nll:.3f} nats a note · {speed(report)} · best {report.best:.3f}"
+            curve = f" · {sparkline(self._curve)}" if len(self._curve) > 1 else ""
+            self._bar.update(self._task, total=report.updates, completed=report.update, note=note + curve)
+
+    def _line(self, report: Report) -> str:
+        shown = ", ".join(f"{genre} {figures['nll']:.3f}" for genre, figures in report.valid.items())
+        return (
+            f"update {report.update}/{report.updates}: train {report.nll:.3f}, valid {shown}{watched(report)} "
+            f"({speed(report)}, {report.seconds_left / 60:.0f} min left) " + sparkline(self._curve)
+        )
+
+
+def speed(report: Report) -> str:
+    """Notes a second, beside what a bare LSTM of that shape reaches where that was measured."""
+    told = f"{report.notes_per_second:,.0f} notes/s"
+    return told if report.of_bare_lstm is None else f"{told}, {report.of_bare_lstm:.0%} of a bare LSTM"
+
+
+def watched(report: Report | TuningReport) -> str:
+    """What a lesson watches besides: copies in its songs, and the old genres."""
+    heard = getattr(report, "heard", None)
+    if heard is None:
+        return ""
+    change = getattr(report, "old_change", 0.0)
+    return f", copied {heard.copy_rate:.1%} (held-out pieces {heard.real_rate:.1%}), old genres {change:+.2%}"
+
+
+def warn(report: Report | TuningReport) -> None:
+    """Say where songs begin to recite training pieces."""
+    heard = getattr(report, "heard", None)
+    if heard is not None and heard.recites:
+        piece = f", most from {heard.nearest.name}" if heard.nearest else ""
+        tell(f"warning: its songs repeat training pieces more than held-out pieces do{piece}")
+
+
+def sparkline(values: list[float]) -> str:
+    """The last values as blocks, the highest ▇ and the lowest ▁; one value is a block of its own."""
+    shown = values[-CURVE_LENGTH:]
+    low, high = min(shown), max(shown)
+    span = (high - low) or 1.0
+    return "".join(BLOCKS[int((value - low) / span * (len(BLOCKS) - 1))] for value in shown)

@@ -1,0 +1,45 @@
+"""What ``riffbird bot NETWORK --check`` finds: one line a fact, with what is to be done about it. Knows no network."""
+
+from __future__ import annotations
+
+import email.utils
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from bot.networks.protocol import FrontendError, MediaRules
+
+LARGEST_SKEW_SECONDS = 60.0  # X refuses signatures older than five minutes
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One fact: ``good``, or what exactly is missing."""
+
+    name: str
+    good: bool
+    text: str
+
+
+def tried(name: str, attempt: Callable[[], str], advice: str) -> Finding:
+    """The finding of ``attempt``, which returns what it saw; where the network refuses, its words and ``advice``."""
+    try:
+        return Finding(name, good=True, text=attempt())
+    except FrontendError as error:
+        return Finding(name, good=False, text=f"{error}. {advice}")
+
+
+def media_finding(rules: MediaRules) -> Finding:
+    """Which files the network takes."""
+    return Finding("media", good=True, text=f"{', '.join(rules.formats)}, up to {rules.most_bytes:,} bytes")
+
+
+def clock_finding(date_header: str | None, now: float) -> Finding:
+    """How far this machine's clock is from the network's, by the ``Date`` of an answer."""
+    if not date_header:
+        return Finding("clock", good=False, text="the network did not tell its time")
+    ahead = now - email.utils.parsedate_to_datetime(date_header).timestamp()
+    if abs(ahead) <= LARGEST_SKEW_SECONDS:
+        return Finding("clock", good=True, text=f"{abs(ahead):.0f} s from the network's")
+    direction = "ahead of" if ahead > 0 else "behind"
+    text = f"{abs(ahead):.0f} s {direction} the network's: turn on time synchronisation"
+    return Finding("clock", good=False, text=text)

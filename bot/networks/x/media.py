@@ -1,0 +1,134 @@
+"""X's chunked media upload of API version 2, which tweepy lacks: initialize, append, finalize, wait until processed.
+
+https://docs.x.com/x-api/media/quickstart/media-upload-chunked. Nothing here is visible to anybody, so every step may
+be repeated. Knows no posts.
+"""
+
+from __future__ import annotations
+
+import logging
+import random
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, Literal, TypeVar
+
+import requests
+
+from bot.networks.protocol import Attachment, ForbiddenError, FrontendError, TryLaterError
+from bot.networks.retry import Clock, patiently
+from bot.networks.x.auth import XClient
+from bot.networks.x.limits import x_errors
+
+logger = logging.getLogger(__name__)
+
+Category = Literal["tweet_video", "dm_video"]
+SEGMENT_BYTES = 4 * 1024 * 1024  # the API takes up to 5 MB a segment
+LONGEST_WAIT_SECONDS = 240.0
+USUAL_WAIT_SECONDS = 5.0
+
+Result = TypeVar("Result")
+
+
+class Uploader:
+    """Uploads videos through one client."""
+
+    def __init__(
+        self, client: XClient, clock: Clock, generator: random.Random, segment_bytes: int = SEGMENT_BYTES
+    ) -> None:
+        self.client = client
+        self.clock = clock
+        self.generator = generator
+        self.segment_bytes = segment_bytes
+
+    def upload(self, attachment: Attachment, category: Category) -> str:
+        """The id of the processed video. Raises ``TryLaterError``: nobody saw anything, another upload may succeed."""
+        try:
+            return self._uploaded(attachment, category)
+        except ForbiddenError as error:
+            raise TryLaterError(f"the upload failed: {error}") from None
+
+    def _uploaded(self, attachment: Attachment, category: Category) -> str:
+        media_id = self._initialize(attachment.path, category)
+        for index, segment in enumerate(_segments(attachment.path, self.segment_bytes)):
+            self._append(media_id, index, segment)
+        self._wait(media_id, self._finalize(media_id))
+        self._describe(media_id, attachment.alt_text)
+        return media_id
+
+    def probe(self) -> None:
+        """Begin an upload and leave it: proof that these keys may write, without writing anything."""
+        self._begin(1024, "tweet_video")
+
+    def _initialize(self, path: Path, category: Category) -> str:
+        return str(self._patiently(lambda: self._begin(path.stat().st_size, category)))
+
+    def _begin(self, total_bytes: int, category: Category) -> str:
+        wish = {"media_type": "video/mp4", "total_bytes": total_bytes, "media_category": category}
+        answer = self._call("POST", "/2/media/upload/initialize", json=wish)
+        return str(answer["data"]["id"])
+
+    def _append(self, media_id: str, index: int, segment: bytes) -> None:
+        def send() -> requests.Response:
+            with x_errors(self.clock):
+                route = f"/2/media/upload/{media_id}/append"
+                return self.client.send_file(route, {"segment_index": str(index)}, "media", segment)
+
+        self._patiently(send)
+
+    def _finalize(self, media_id: str) -> dict[str, Any]:
+        """The processing info. A lost answer is no reason to finalize twice: the status tells."""
+        try:
+            answer = self._call("POST", f"/2/media/upload/{media_id}/finalize")
+        except TryLaterError as error:
+            if error.retry_after_seconds is not None:
+                raise
+            return {"state": "pending", "check_after_secs": 1}
+        return _processing(answer)
+
+    def _wait(self, media_id: str, info: dict[str, Any]) -> None:
+        """Until X has processed the video: posting it earlier is error 324."""
+        waited = 0.0
+        while info["state"] != "succeeded":
+            if info["state"] == "failed":
+                reason = info.get("error", {}).get("message", "no reason given")
+                raise TryLaterError(f"X could not process the video: {reason}")
+            pause = float(info.get("check_after_secs") or USUAL_WAIT_SECONDS)
+            waited += pause
+            if waited > LONGEST_WAIT_SECONDS:
+                raise TryLaterError(f"X has not processed the video in {LONGEST_WAIT_SECONDS:.0f} s")
+            self.clock.sleep(pause)
+            info = self._patiently(lambda: self._status(media_id))
+
+    def _status(self, media_id: str) -> dict[str, Any]:
+        try:
+            return _processing(self._call("GET", "/2/media/upload", params={"command": "STATUS", "media_id": media_id}))
+        except ForbiddenError:  # finalize never arrived: begin again
+            raise TryLaterError("X does not know the upload", retry_after_seconds=1.0) from None
+
+    def _describe(self, media_id: str, alt_text: str) -> None:
+        """Alt text helps some people, but its failure must not keep the song from all of them."""
+        wish = {"id": media_id, "metadata": {"alt_text": {"text": alt_text}}}
+        try:
+            self._call("POST", "/2/media/metadata", json=wish)
+        except FrontendError as error:
+            logger.info("no alt text at X: %s", error)
+
+    def _call(self, method: str, route: str, params: Any = None, json: Any = None) -> dict[str, Any]:
+        with x_errors(self.clock):
+            answer: dict[str, Any] = self.client.request(method, route, params=params, json=json).json()
+            return answer
+
+    def _patiently(self, call: Callable[[], Result]) -> Result:
+        return patiently(call, self.clock, self.generator)
+
+
+def _processing(answer: dict[str, Any]) -> dict[str, Any]:
+    """Without ``processing_info`` there was nothing to process."""
+    info: dict[str, Any] = answer["data"].get("processing_info") or {"state": "succeeded"}
+    return info
+
+
+def _segments(path: Path, segment_bytes: int) -> Iterator[bytes]:
+    with path.open("rb") as file:
+        while segment := file.read(segment_bytes):
+            yield segment

@@ -1,0 +1,181 @@
+import json
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+from fastapi.testclient import TestClient
+
+from tests.bot.service import MakeClient, Service
+
+
+def ask(client: TestClient, body: dict | None = None, **headers: str):  # noqa: ANN201
+    named = {name.replace("_", "-"): value for name, value in headers.items()}
+    return client.post("/compositions", json=body or {"text": "Robots /compose /g metal /t 160"}, headers=named)
+
+
+def test_a_tweet_is_accepted_with_its_place_in_the_queue(service_client: TestClient) -> None:
+    answer = ask(service_client)
+    assert answer.status_code == 202
+    body = answer.json()
+    assert body["position"] == 1
+    assert body["status_url"] == answer.headers["location"] == f"/compositions/{body['id']}"
+    state = service_client.get(body["status_url"]).json()
+    assert (state["status"], state["progress"], state["position"]) == ("queued", 0.0, 1)
+    assert state["text"] == "Robots /compose /g metal /t 160"
+
+
+def test_fields_ask_for_the_same_as_words(service_client: TestClient) -> None:
+    fields = {"title": "Robots", "genre": "metal", "tempo": 160, "seed": 7}
+    commands = [
+        service_client.get(ask(service_client, body).json()["status_url"]).json()["command"]
+        for body in ({"text": "Robots /compose /g metal /t 160 /s 7"}, fields)
+    ]
+    assert commands == ["Robots /compose /g heavy-metal /t 160 /s 7"] * 2
+
+
+@pytest.mark.parametrize(
+    ("body", "rule"),
+    [
+        ({"text": "x /compose /t fast"}, "Tempo is a number from 40 to 300"),
+        ({"genre": "polka-dots"}, "polka"),
+        ({"seed": -1}, "seed"),
+        ({"text": "/help"}, "/compose"),
+        ({"text": 5}, "text"),
+        ({"text": "x" * 2001}, "text"),
+        ({"formats": ["flac"]}, "formats"),
+        ([], "valid"),
+    ],
+)
+def test_what_cannot_be_met_is_told_in_one_line(service_client: TestClient, body: object, rule: str) -> None:
+    answer = service_client.post("/compositions", json=body)
+    assert answer.status_code == 422
+    assert rule in answer.json()["detail"]
+    assert "\n" not in answer.json()["detail"]
+
+
+def test_what_was_clamped_is_noticed(service_client: TestClient) -> None:
+    assert "300" in ask(service_client, {"text": "x /compose /t 999"}).json()["notices"][0]
+
+
+def test_a_repeated_key_gets_the_first_answer_and_makes_one_song(
+    service_client: TestClient, service_band: Service
+) -> None:
+    first = ask(service_client, idempotency_key="k-1")
+    ask(service_client)
+    again = ask(service_client, {"text": "other /compose"}, idempotency_key="k-1")
+    assert (again.status_code, again.json()) == (202, first.json())
+    assert ask(service_client, idempotency_key="k-2").json()["id"] != first.json()["id"]
+    assert service_band.queues.depth("compose") == 3
+
+
+def test_a_key_used_by_many_at_once_makes_one_song(service_client: TestClient, service_band: Service) -> None:
+    with ThreadPoolExecutor(8) as pool:
+        answers = list(pool.map(lambda _: ask(service_client, idempotency_key="k").json(), range(16)))
+    assert len({answer["id"] for answer in answers}) == 1
+    assert service_band.queues.depth("compose") == 1
+
+
+def test_a_full_queue_is_a_503_with_the_seconds_to_wait(service_client_with: MakeClient) -> None:
+    client = service_client_with(queue_limit=2)
+    statuses = [ask(client).status_code for _ in range(3)]
+    full = ask(client)
+    assert statuses == [202, 202, 503]
+    assert int(full.headers["retry-after"]) >= 1
+    assert "at most 2 songs wait" in full.json()["detail"]
+
+
+def test_a_client_that_asks_too_often_gets_a_429(service_client_with: MakeClient) -> None:
+    client = service_client_with(rate_limit_songs=2, rate_limit_seconds=30)
+    answers = [ask(client) for _ in range(3)]
+    assert [answer.status_code for answer in answers] == [202, 202, 429]
+    assert 1 <= int(answers[2].headers["retry-after"]) <= 30
+
+
+def test_a_repeat_of_an_accepted_request_costs_nothing(service_client_with: MakeClient) -> None:
+    client = service_client_with(rate_limit_songs=1)
+    assert [ask(client, idempotency_key="k").status_code for _ in range(3)] == [202, 202, 202]
+
+
+def test_a_lost_server_is_a_503(service_client_with: MakeClient) -> None:
+    client = service_client_with(redis_url="redis://127.0.0.1:1/0")
+    answer = ask(client)
+    assert (answer.status_code, answer.headers["retry-after"]) == (503, "5")
+    assert client.get("/health").status_code == 200
+    assert client.get("/ready").status_code == 503
+    assert "riffbird_up 0.0" in client.get("/metrics").text
+
+
+def test_nothing_is_known_of_an_unknown_id(service_client: TestClient) -> None:
+    for path in ("/compositions/nobody", "/compositions/nobody/events", "/compositions/nobody/song.mp3"):
+        assert service_client.get(path).status_code == 404, path
+
+
+def test_a_finished_song_is_told_with_its_files(service_client: TestClient, service_band: Service) -> None:
+    job_id = ask(service_client).json()["id"]
+    service_band.work()
+    state = service_client.get(f"/compositions/{job_id}").json()
+    assert (state["status"], state["progress"], state["title"], state["tempo_bpm"]) == ("done", 1.0, "Robots", 160)
+    assert state["files"] == {"mid": f"/compositions/{job_id}/song.mid"}
+    assert state["parts"] == [{"name": "Piano", "program": 0, "is_drum": False, "notes": 4}]
+    assert service_client.get(state["notes_url"]).json()["parts"][0]["notes"][0] == [0.0, 0.375, 60, 90]
+    assert state["command"].endswith(f"/s {state['seed']}")
+
+
+def test_a_refusal_by_the_composer_is_told(service_client: TestClient, service_band: Service) -> None:
+    job_id = ask(service_client).json()["id"]
+    service_band.work("refusing")
+    state = service_client.get(f"/compositions/{job_id}").json()
+    assert (state["status"], state["problem"]) == ("refused", "a kazoo is not in this band")
+
+
+def test_events_tell_every_change_until_it_is_settled(service_client: TestClient, service_band: Service) -> None:
+    job_id = ask(service_client).json()["id"]
+    with service_client.stream("GET", f"/compositions/{job_id}/events") as stream, service_band.worker():
+        assert stream.headers["content-type"].startswith("text/event-stream")
+        states = [json.loads(line[6:]) for line in stream.iter_lines() if line.startswith("data: ")]
+    assert states[0]["status"] == "queued"
+    assert states[-1]["status"] == "done"
+
+
+def test_event_streams_are_limited(service_client_with: MakeClient) -> None:
+    client = service_client_with(event_streams_limit=1)
+    ask(client)
+    from bot.api.routes.events import OPEN_STREAMS
+
+    OPEN_STREAMS.count += 1
+    try:
+        job_id = ask(client).json()["id"]
+        assert client.get(f"/compositions/{job_id}/events").status_code == 503
+    finally:
+        OPEN_STREAMS.count -= 1
+
+
+@pytest.mark.parametrize(
+    ("wanted", "status", "span"),
+    [("bytes=0-3", 206, slice(0, 4)), ("bytes=4-", 206, slice(4, None)), ("bytes=-5", 206, slice(-5, None)),
+     ("pages=1-2", 200, slice(None)), ("bytes=0-99999", 206, slice(None))],
+)  # fmt: skip
+def test_a_player_can_seek_by_ranges(
+    service_client: TestClient, service_band: Service, wanted: str, status: int, span: slice
+) -> None:
+    job_id = ask(service_client).json()["id"]
+    service_band.work()
+    url = f"/compositions/{job_id}/song.mid"
+    whole = service_client.get(url)
+    assert (whole.status_code, whole.headers["content-type"]) == (200, "audio/midi")
+    part = service_client.get(url, headers={"Range": wanted})
+    assert (part.status_code, part.content) == (status, whole.content[span])
+
+
+def test_a_range_past_the_end_is_a_416(service_client: TestClient, service_band: Service) -> None:
+    job_id = ask(service_client).json()["id"]
+    service_band.work()
+    answer = service_client.get(f"/compositions/{job_id}/song.mid", headers={"Range": "bytes=99999-"})
+    assert (answer.status_code, answer.headers["content-range"][:8]) == (416, "bytes */")
+
+
+def test_a_download_is_named_after_the_song(service_client: TestClient, service_band: Service) -> None:
+    job_id = ask(service_client, {"text": 'Röbots: a "test"/ /compose'}).json()["id"]
+    service_band.work()
+    answer = service_client.get(f"/compositions/{job_id}/song.mid?download=1")
+    assert answer.headers["content-disposition"].startswith("attachment; filename*=UTF-8''R%C3%B6bots")
+    assert service_client.get(f"/compositions/{job_id}/song.wav").status_code == 404

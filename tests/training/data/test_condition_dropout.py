@@ -1,0 +1,72 @@
+"""What a network is told of each part's tendencies: the same in training as while a song is written."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from composer.decoding.histogram_bias import tendencies_for
+from composer.model.attribute_projections import roots_of
+from midi_data.analysis.attribute_histograms import COLUMNS, TENDENCIES_WIDTH, tendencies_of
+from midi_data.bars import BarGrid
+from midi_data.events.encoding import PART_LIMIT, VOCABULARY, EventSequence, encode, part_code
+from tests.songs import riff
+from training.data.examples import Variation, slots_of, some_bars, told_tendencies
+
+TOLD = Variation(untold=())
+
+
+@pytest.fixture(scope="module")
+def events() -> EventSequence:
+    return encode(riff())
+
+
+def grid_of(events: EventSequence) -> BarGrid:
+    return BarGrid.of(events.meters, events.end)
+
+
+@pytest.mark.parametrize("semitones", [0, 2, -5])
+def test_training_tells_what_composing_tells(events: EventSequence, semitones: int) -> None:
+    told = told_tendencies(events, grid_of(events), Variation(semitones=semitones, untold=()))
+    shares = tendencies_for(events.band, events.band, tendencies_of(events), semitones, same_mode=True)
+    assert told.shape == (1 + PART_LIMIT, TENDENCIES_WIDTH)
+    np.testing.assert_allclose(told[: 1 + len(events.band)], roots_of(shares, events.band), atol=1e-6)
+    assert told[1 : 1 + len(events.band)].any(axis=1).all()
+    assert not told[0].any()
+    assert not told[1 + len(events.band) :].any()
+
+
+def test_nothing_is_told_on_the_terms_on_which_pieces_are_scored(events: EventSequence) -> None:
+    assert not told_tendencies(events, grid_of(events), Variation()).any()
+
+
+def test_parts_may_be_left_untold_one_by_one(events: EventSequence) -> None:
+    told = told_tendencies(events, grid_of(events), Variation(untold=(), untold_parts=0b1))
+    assert not told[1].any()
+    assert told[2 : 1 + len(events.band)].any(axis=1).all()
+
+
+def test_training_tells_of_some_bars_only_and_not_of_every_kind(events: EventSequence) -> None:
+    grid = grid_of(events)
+    whole = told_tendencies(events, grid, TOLD)
+    drawn = [told_tendencies(events, grid, Variation(untold=(), hiding_seed=seed)) for seed in range(60)]
+    assert any(not np.array_equal(each, whole) for each in drawn)
+    for columns in COLUMNS.values():
+        if whole[:, columns].any():
+            missing = sum(not each[:, columns].any() for each in drawn)
+            assert 0 < missing < 30
+
+
+def test_some_bars_are_two_fifths_or_more_in_a_row(events: EventSequence) -> None:
+    grid = grid_of(events)
+    for seed in range(40):
+        some = some_bars(np.random.default_rng(seed), events, grid)
+        bars = len(BarGrid.of(some.meters, some.end))
+        assert len(some)
+        assert 0.4 * len(grid) - 1 <= bars <= len(grid)
+
+
+def test_slots_name_the_rows_of_a_bands_parts() -> None:
+    band = (part_code(0, is_drum=True), part_code(33, is_drum=False))
+    parts = np.array([band[1], VOCABULARY["part"], band[0], part_code(40, is_drum=False)])
+    assert slots_of(parts, band).tolist() == [2, 0, 1, 0]

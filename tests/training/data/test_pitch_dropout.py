@@ -1,0 +1,86 @@
+"""New parts are shown where they played and not what: the same in training as while a song is written."""
+
+import numpy as np
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from composer.decoding.song_state import SongWriter
+from midi_data.analysis.repetition import NEW, draw_hidden
+from midi_data.bars import BarGrid
+from midi_data.events.encoding import WAIT, encode, part_code
+from midi_data.events.features import LAGS, NONE, steps_of
+from midi_data.song import Meter, Note, Song, Track
+from training.data.examples import hide
+
+DRUMS, ORGAN, BASS = part_code(0, is_drum=True), part_code(16, is_drum=False), part_code(33, is_drum=False)
+BAND = tuple(sorted((DRUMS, ORGAN, BASS)))
+BARS, BAR = 5, 96
+notes = st.lists(st.tuples(st.integers(0, BARS * BAR // 6 - 1), st.integers(36, 60)), min_size=1, max_size=30)
+
+
+def song_of(drums: list[tuple[int, int]], organ: list[tuple[int, int]], bass: list[tuple[int, int]]) -> Song:
+    tracks = [
+        Track(program, is_drum, tuple(Note(6 * at, pitch, 6, 100) for at, pitch in sorted(set(played))))
+        for program, is_drum, played in ((0, True, drums), (16, False, organ), (33, False, bass))
+    ]
+    return Song(tuple(tracks), end=BARS * BAR)
+
+
+@settings(max_examples=50, deadline=None)
+@given(notes, notes, notes, st.integers(0, 2**32))
+def test_training_hides_what_the_writer_hides(
+    drums: list[tuple[int, int]], organ: list[tuple[int, int]], bass: list[tuple[int, int]], seed: int
+) -> None:
+    events = encode(song_of(drums, organ, bass))
+    grid = BarGrid.of(events.meters, events.end)
+    steps = steps_of(events)
+    part_forms = np.full((len(grid), len(BAND)), NEW, dtype=np.int64)
+    hidden = draw_hidden(np.random.default_rng(seed), part_forms, BAND)
+    following, note = hide(hidden, grid, steps.tick, steps.target, steps.next, steps.note)
+    by_bar = [frozenset(np.flatnonzero(row).tolist()) for row in hidden]
+    writer = SongWriter(BAND, Meter(0, 4, 4), len(grid), by_bar)
+    for index, event in enumerate(steps.target.tolist()):
+        writer.inputs()
+        assert [list(look) for look in writer.following] == following[index].tolist()
+        writer.choose(event[0])
+        if event[0] >= WAIT:
+            continue
+        writer.choose(event[1])
+        for place, field in enumerate(("pitch", "duration", "velocity")):
+            assert writer.looks(field) == note[index, :, place].tolist()
+            writer.choose(event[2 + place])
+
+
+def test_only_pitches_of_new_pitched_parts_are_hidden() -> None:
+    riff = [(0, 40), (4, 43), (8, 45), (12, 40)]
+    twice = riff + [(at + 16, pitch) for at, pitch in riff]
+    events = encode(song_of(twice, twice, twice))
+    grid = BarGrid.of(events.meters, events.end)
+    steps = steps_of(events)
+    hidden = np.zeros((len(grid), NONE["part"] + 1), dtype=np.bool_)
+    hidden[:, ORGAN] = True
+    following, note = hide(hidden, grid, steps.tick, steps.target, steps.next, steps.note)
+    organs = steps.target[:, 1] == ORGAN
+    a_bar_ago = LAGS.index(1)
+    assert (steps.note[organs, a_bar_ago, 0] != NONE["pitch"]).any()
+    assert (note[organs, :-1, 0] == NONE["pitch"]).all()
+    assert (note[organs, -1] == steps.note[organs, -1]).all()  # its own last note is no look back
+    assert (note[:, :, 1:] == steps.note[:, :, 1:]).all()
+    assert (note[~organs] == steps.note[~organs]).all()
+    announced = following[:, :, 1] == ORGAN
+    assert announced.any()
+    assert (following[announced][:, 2] == NONE["pitch"]).all()
+    assert (following[~announced] == steps.next[~announced]).all()
+    assert (following[:, :, :2] == steps.next[:, :, :2]).all()
+
+
+def test_parts_are_hidden_by_their_own_form_and_drums_never() -> None:
+    bars = 4000
+    part_forms = np.tile(np.array([NEW, NEW, 2 + 2], dtype=np.int64), (bars, 1))  # 2 + 2: the same as a bar ago
+    hidden = draw_hidden(np.random.default_rng(1), part_forms, BAND)
+    shares = {part: hidden[:, part].mean() for part in BAND}
+    assert BAND == (DRUMS, ORGAN, BASS)
+    assert shares[DRUMS] == 0
+    assert 0.65 < shares[ORGAN] < 0.75
+    assert shares[BASS] < 0.05
+    assert not hidden[:, NONE["part"]].any()

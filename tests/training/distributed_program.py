@@ -1,0 +1,66 @@
+"""One of several processes that train together: ``python -m tests.training.distributed_program ORDER``.
+
+``ORDER`` is JSON: ``prepared``, ``folder``, ``out``, ``recipe``, ``resume``, ``stop_at`` (0: run to the end).
+"""
+
+import json
+import sys
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from safetensors.torch import save_file
+
+from midi_data.corpus.dataset import all_pieces, open_shards
+from training.config import Recipe
+from training.distributed import Ranks, joined
+from training.train import names_of
+from training.trainer import Report, Training
+
+
+class Watched(Training):
+    """Keeps the gradients of each update."""
+
+    def _descend(self) -> None:
+        self.gradients = getattr(self, "gradients", [])
+        self.gradients.append({n: p.grad.clone() for n, p in self.named.items() if p.grad is not None})
+        super()._descend()
+
+
+class StoppedError(Exception):
+    pass
+
+
+def trained(order: dict[str, Any], ranks: Ranks) -> Watched:
+    pieces = list(all_pieces(open_shards(Path(order["prepared"])), "train"))
+    recipe = Recipe(**order["recipe"])
+    names = names_of(pieces, None)
+    run = Watched(recipe, pieces[:-1], pieces[-1:], names, Path(order["folder"]), ranks.device, ranks=ranks)
+    if order["resume"]:
+        run.resume()
+
+    def stop(report: Report) -> None:
+        if report.update == order["stop_at"]:
+            run.save()
+            raise StoppedError
+
+    with suppress(StoppedError):
+        run.run(stop)
+    return run
+
+
+def main() -> None:
+    order = json.loads(Path(sys.argv[1]).read_text())
+    with joined("cpu") as ranks:
+        run = trained(order, ranks)
+        tensors = {f"weight.{n}": p.detach() for n, p in run.named.items()}
+        tensors |= {f"average.{n}": p for n, p in run.average.items()}
+        tensors |= {f"gradient.{n}": p for n, p in run.gradients[0].items()}
+        save_file({name: t.contiguous() for name, t in tensors.items()}, f"{order['out']}-{ranks.rank}")
+    # One that outlives the group now and then aborts the process as it ends.
+    left = [name for task in Path("/proc/self/task").glob("*/comm") if "gloo" in (name := task.read_text())]
+    assert not left, f"threads of the group are left: {left}"
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""Training data: examples, batches, splits, replayed songs."""

@@ -1,0 +1,264 @@
+"""One piece as a lane of training sees it: steps, clock and condition labels, varied anew each time it comes up."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from composer.model.config import CONDITIONS, KEY_NOT_TOLD
+from composer.planning.conditioning import clock, density_class, tempo_class
+from midi_data.analysis.activity import NOT_TOLD, Levels, arrangement_of
+from midi_data.analysis.attribute_histograms import (
+    COLUMNS,
+    FULL,
+    TENDENCIES_WIDTH,
+    tendencies_of,
+    transposed_tendencies,
+)
+from midi_data.analysis.excerpts import excerpt
+from midi_data.analysis.repetition import draw_hidden, form_of, part_forms_of
+from midi_data.bars import BarGrid
+from midi_data.corpus.dataset import Piece
+from midi_data.events.encoding import FIELDS, PART_LIMIT, VOCABULARY, WAIT, EventSequence, Ints
+from midi_data.events.features import NONE, Steps, steps_of
+from training.config import Augmentation
+
+DRUM_PITCH = 128
+_UNTOLD_PARTS = 0.4
+_NOBODY = VOCABULARY["part"]
+_TENDENCIES_STREAM = 1
+"""Distinguishes the random numbers of tendencies from those of hiding."""
+_FEWEST_BARS, _KIND_UNTOLD = 0.4, 0.1
+
+
+@dataclass(frozen=True, slots=True)
+class Names:
+    """Rows of the genre and style tables. Style 0 is "any"; others are ``genre/style``."""
+
+    genres: tuple[str, ...]
+    styles: tuple[str, ...]
+
+    def genre_row(self, piece: Piece) -> int:
+        """The piece's row in the genre table."""
+        return self.genres.index(piece.genre)
+
+    def style_row(self, piece: Piece) -> int:
+        """The piece's row in the style table; 0 for one that has no row."""
+        style = f"{piece.genre}/{piece.style}"
+        return self.styles.index(style) if style in self.styles else 0
+
+
+@dataclass(frozen=True, slots=True)
+class Variation:
+    """How a piece is varied this time: semitones up, velocity classes up, tempo factor, and what is left untold."""
+
+    semitones: int = 0
+    velocity: int = 0
+    tempo: float = 1.0
+    untold: tuple[str, ...] = ("style", "key", "density", "bars_left", "form", "arrangement", "tendencies")
+    """The default tells genre, band, tempo and meter only: the terms on which pieces are scored."""
+    hiding_seed: int | None = None
+    """Which parts are not shown their pitches in which bars, and which bars' tendencies are told; ``None`` hides
+    nothing, and tells those of the whole piece."""
+    untold_parts: int = 0
+    """Bit mask over the band: parts whose place in the arrangement, and whose tendencies, are left untold."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class LanePiece:
+    """A varied piece, ready to be cut into segments. Arrays over its ``S`` steps as in ``StepInputs``.
+
+    ``levels`` (bars, V_part): the arrangement; ``bar`` and ``bar_after`` (S,) say which rows a step sees.
+    ``tendencies`` (slots, W), ``parts`` (slots,): as in ``Conditions``.
+    """
+
+    previous: Ints
+    clock: Ints
+    position_after: Ints
+    next: Ints
+    part: Ints
+    note: Ints
+    matched: NDArray[np.float32]
+    slots: Ints
+    target: Ints
+    bar: Ints
+    bar_after: Ints
+    levels: Levels
+    labels: Ints
+    band: NDArray[np.bool_]
+    tendencies: NDArray[np.float32]
+    parts: Ints
+
+    def __len__(self) -> int:
+        return len(self.target)
+
+
+def draw_variation(rng: np.random.Generator, events: EventSequence, how: Augmentation) -> Variation:
+    """A random variation whose transposition keeps every pitch on the keyboard."""
+    pitched = events.pitch[events.pitch < DRUM_PITCH]
+    low, high = -how.transpose_semitones, how.transpose_semitones - 1
+    if len(pitched) and how.transpose_semitones:
+        low, high = max(low, -int(pitched.min())), min(high, 127 - int(pitched.max()))
+    semitones = int(rng.integers(low, high + 1)) if low < high else 0
+    velocity = int(rng.integers(-how.velocity_classes, how.velocity_classes + 1))
+    tempo = float(np.exp(rng.uniform(-how.tempo_ratio, how.tempo_ratio)))
+    options = Variation().untold
+    untold = options if rng.random() < how.all_untold else tuple(o for o in options if rng.random() < how.one_untold)
+    if rng.random() < how.one_untold:
+        untold = (*untold, "tempo")
+    hiding = int(rng.integers(1 << 31))
+    return Variation(semitones, velocity, tempo, untold, hiding, _untold_parts(rng, len(events.band), how))
+
+
+def _untold_parts(rng: np.random.Generator, parts: int, how: Augmentation) -> int:
+    """None, or some parts by chance: a band may be asked for that no arrangement knows in full."""
+    if rng.random() >= how.one_untold:
+        return 0
+    return int(sum(1 << part for part in np.flatnonzero(rng.random(parts) < _UNTOLD_PARTS).tolist()))
+
+
+def lane_piece(piece: Piece, events: EventSequence, names: Names, how: Variation) -> LanePiece:
+    """``piece`` varied and laid out for the network."""
+    grid = BarGrid.of(events.meters, events.end)
+    form, far = form_of(events, grid)
+    steps = steps_of(events, None if "form" in how.untold else far)
+    target, following, note = _varied(steps, how)
+    if how.hiding_seed is not None:
+        rng = np.random.default_rng(how.hiding_seed)
+        hidden = draw_hidden(rng, part_forms_of(events, grid, form, far), events.band)
+        following, note = hide(hidden, grid, steps.tick, target, following, note)
+    previous = np.concatenate([[[VOCABULARY[f] for f in FIELDS]], target[:-1]])
+    matched = np.zeros(steps.part.shape, dtype=np.float32)
+    matched[1:] = note[:-1, :-1, 0] == target[:-1, 2:3]
+    matched[1:][target[:-1, 0] >= WAIT] = 0
+    band = np.zeros(VOCABULARY["part"], dtype=np.bool_)
+    band[list(events.band)] = True
+    levels = told_levels(events, grid, how)
+    return LanePiece(
+        previous,
+        clock(
+            grid,
+            steps.tick[:-1],
+            length_told="bars_left" not in how.untold,
+            form=None if "form" in how.untold else form,
+            levels=levels,
+        ),
+        grid.position_of(steps.tick[1:]),
+        following,
+        steps.part,
+        note,
+        matched,
+        np.column_stack([slots_of(previous[:, 1], events.band), slots_of(target[:, 1], events.band)]),
+        target,
+        grid.bar_of(steps.tick[:-1]),
+        grid.bar_of(steps.tick[1:]),
+        _spread(levels, events.band),
+        _labels(piece, events, names, how),
+        band,
+        told_tendencies(events, grid, how),
+        np.array([_NOBODY, *events.band, *[_NOBODY] * (PART_LIMIT - len(events.band))]),
+    )
+
+
+def slots_of(parts: Ints, band: tuple[int, ...]) -> Ints:
+    """The row of ``Conditions.tendencies`` of each of ``parts``: 1 … for the parts of ``band``, 0 for nobody."""
+    slots = np.zeros(_NOBODY + 1, dtype=np.int64)
+    slots[list(band)] = np.arange(1, len(band) + 1)
+    return slots[parts]
+
+
+def told_tendencies(events: EventSequence, grid: BarGrid, how: Variation) -> NDArray[np.float32]:
+    """(1 + ``PART_LIMIT``, W): what is told of each part's tendencies, row 0 of nobody.
+
+    In training those of some of the bars only, and not every kind: a piece that is told in full is learnt by heart.
+    """
+    told = np.zeros((1 + PART_LIMIT, TENDENCIES_WIDTH), dtype=np.float32)
+    if "tendencies" in how.untold or not len(events):
+        return told
+    heard, missing = events, list[str]()
+    if how.hiding_seed is not None:
+        rng = np.random.default_rng([how.hiding_seed, _TENDENCIES_STREAM])
+        heard = some_bars(rng, events, grid)
+        missing = [kind for kind in COLUMNS if rng.random() < _KIND_UNTOLD]
+    rows = transposed_tendencies(tendencies_of(heard) / np.float32(FULL), heard.band, how.semitones)
+    for kind in missing:
+        rows[:, COLUMNS[kind]] = 0
+    for part, row in zip(heard.band, rows, strict=True):
+        place = events.band.index(part)
+        told[1 + place] = np.sqrt(row) * (not how.untold_parts >> place & 1)
+    return told
+
+
+def some_bars(rng: np.random.Generator, events: EventSequence, grid: BarGrid) -> EventSequence:
+    """Two fifths of the bars or more, one after the other, with a note at least."""
+    count = max(1, round(len(grid) * rng.uniform(_FEWEST_BARS, 1)))
+    some = excerpt(events, int(rng.integers(len(grid) - count + 1)), count)
+    return some if len(some) else events
+
+
+def told_levels(events: EventSequence, grid: BarGrid, how: Variation) -> Levels:
+    """(bars, parts of the band): the arrangement, ``NOT_TOLD`` where ``how`` leaves it untold."""
+    levels = arrangement_of(events, grid)
+    if "arrangement" in how.untold:
+        return np.full_like(levels, NOT_TOLD)
+    untold = [part for part in range(levels.shape[1]) if how.untold_parts >> part & 1]
+    levels[:, untold] = NOT_TOLD
+    return levels
+
+
+def _spread(levels: Levels, band: tuple[int, ...]) -> Levels:
+    """(bars, V_part): ``levels`` at the classes of the band's parts."""
+    whole = np.full((len(levels), VOCABULARY["part"]), NOT_TOLD, dtype=np.uint8)
+    whole[:, list(band)] = levels
+    return whole
+
+
+def _varied(steps: Steps, how: Variation) -> tuple[Ints, Ints, Ints]:
+    target, following, note = steps.target.copy(), steps.next.copy(), steps.note.copy()
+    for pitch in (target[:, 2], following[:, :, 2], note[:, :, 0]):
+        pitch[pitch < DRUM_PITCH] += how.semitones
+    if how.velocity:
+        top = VOCABULARY["velocity"] - 1
+        for velocity in (target[:, 4], note[:, :, 2]):
+            real = velocity <= top
+            velocity[real] = np.clip(velocity[real] + how.velocity, 0, top)
+    return target, following, note
+
+
+def hide(
+    hidden: NDArray[np.bool_], grid: BarGrid, tick: Ints, target: Ints, following: Ints, note: Ints
+) -> tuple[Ints, Ints]:
+    """``following`` and ``note`` without the pitches of parts ``hidden`` in their bar (bars, part classes + none)."""
+    before, after = grid.bar_of(tick[:-1]), grid.bar_of(tick[1:])
+    following, note = following.copy(), note.copy()
+    following[hidden[before[:, None], following[:, :, 1]], 2] = NONE["pitch"]
+    note[hidden[after, target[:, 1]], :-1, 0] = NONE["pitch"]
+    return following, note
+
+
+def _labels(piece: Piece, events: EventSequence, names: Names, how: Variation) -> Ints:
+    bpm = max(piece.tempos, key=lambda tempo: _reign(piece, tempo[0]))[1]
+    labels = {
+        "genre": names.genre_row(piece),
+        "style": names.style_row(piece),
+        "tempo": tempo_class(bpm * how.tempo),
+        "key": transposed_key(piece.key, how.semitones),
+        "density": density_class(len(events), events.end),
+    }
+    labels |= {name: KEY_NOT_TOLD if name == "key" else 0 for name in how.untold if name in labels}
+    return np.array([labels[name] for name in CONDITIONS], dtype=np.int64)
+
+
+def _reign(piece: Piece, onset: int) -> int:
+    """Ticks for which the tempo set at ``onset`` rules."""
+    return min([t for t, _ in piece.tempos if t > onset], default=max(piece.end, onset)) - onset
+
+
+def transposed_key(key: int, semitones: int) -> int:
+    """A key class (see ``heard_key.key_class``) moved by ``semitones``; 0 (no key) stays."""
+    if key == 0:
+        return 0
+    mode, tonic = divmod(key - 1, 12)
+    return 1 + 12 * mode + (tonic + semitones) % 12

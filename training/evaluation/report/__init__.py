@@ -1,0 +1,1 @@
+"""The evaluation as plots and an HTML page."""

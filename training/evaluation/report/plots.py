@@ -1,0 +1,140 @@
+"""The drawings of an evaluation, each a matplotlib figure. Draws what was measured; measures nothing.
+
+Figures are made without pyplot: no window, no global state.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
+
+from composer.model.checkpoint import LINEUP_COLUMNS, Checkpoint
+from midi_data.analysis.structure import self_similarity
+from midi_data.events.encoding import part_instrument
+from midi_data.general_midi import instrument_name
+from training.evaluation.discriminators.features import Measured
+from training.evaluation.samples import Sample
+
+REAL, OURS = "#4d9dff", "#ff5c5c"
+COLUMNS = 4
+MATRICES = 4
+"""Self-similarity matrices a row."""
+PARTS_SHOWN = 40
+FAR = 6.0
+"""Ratios are drawn up to here: beyond it all are simply too far."""
+
+
+def ratios(report: dict[str, Any]) -> Figure:
+    """A bar a statistic: distance to the songs over distance between real halves."""
+    rows = [row for row in report["statistics"] if row["ratio"] is not None][::-1]
+    figure = Figure(figsize=(9, 1 + 0.28 * len(rows)), layout="constrained")
+    axes = figure.subplots()
+    values = np.minimum([row["ratio"] for row in rows], FAR)
+    spans = np.minimum(np.array([row["ratio_interval"] for row in rows]), FAR).T
+    errors = np.maximum([values - spans[0], spans[1] - values], 0)
+    axes.barh([row["name"] for row in rows], values, xerr=errors, color=OURS, alpha=0.8)
+    axes.axvline(1.25, color="black", linewidth=1)
+    axes.set_xlim(0, FAR)
+    axes.set_xlabel(f"ratio (cut at {FAR:g})")
+    return figure
+
+
+def scalars(real: Measured, songs: Measured) -> Figure:
+    """A panel a scalar statistic."""
+    figure, panels = _panels(len(real.scalars))
+    for axes, (name, values) in zip(panels, real.scalars.items(), strict=False):
+        ours = songs.scalars[name]
+        both = np.concatenate([values, ours])
+        both = both[np.isfinite(both)]
+        axes.set_title(name, fontsize=9)
+        if len(both):
+            edges = np.linspace(both.min(), max(both.max(), both.min() + 1e-6), 16)
+            for each, colour, label in ((values, REAL, "real"), (ours, OURS, "ours")):
+                known = each[np.isfinite(each)]
+                weights = np.full(len(known), 1 / max(len(known), 1))
+                axes.hist(known, edges.tolist(), weights=weights, color=colour, alpha=0.55, label=label)
+    panels[0].legend(fontsize=8)
+    return figure
+
+
+def histograms(report: dict[str, Any]) -> Figure:
+    """A panel a histogram: mean shares by bin."""
+    rows = [row for row in report["statistics"] if row.get("real_histogram") and row.get("songs_histogram")]
+    figure, panels = _panels(len(rows))
+    for axes, row in zip(panels, rows, strict=False):
+        bins = np.arange(len(row["real_histogram"]))
+        axes.bar(bins, row["real_histogram"], width=1, color=REAL, alpha=0.55, label="real")
+        axes.bar(bins, row["songs_histogram"], width=1, color=OURS, alpha=0.55, label="ours")
+        axes.set_title(row["name"], fontsize=9)
+    panels[0].legend(fontsize=8)
+    return figure
+
+
+def self_similarities(real: list[Sample], songs: list[Sample]) -> Figure:
+    """Two rows of matrices: excerpts of different real works above, songs below."""
+    figure = Figure(figsize=(2.6 * MATRICES, 5.6), layout="constrained")
+    grid = figure.subplots(2, MATRICES, squeeze=False)
+    for row, (label, samples) in enumerate((("real", real), ("ours", songs))):
+        first = list({sample.work: sample for sample in reversed(samples)}.values())[::-1]
+        for axes, sample in zip(grid[row], first, strict=False):
+            axes.imshow(np.nan_to_num(self_similarity(sample.events)), vmin=0, vmax=1, cmap="magma")
+            axes.set_title(label, fontsize=9)
+        for axes in grid[row]:
+            axes.set_axis_off()
+    return figure
+
+
+def training_curve(checkpoint: Checkpoint) -> Figure:
+    """Nats a note in training and on held-out pieces against notes seen."""
+    figure = Figure(figsize=(8, 4), layout="constrained")
+    axes = figure.subplots()
+    curve = np.array(checkpoint.header.curve or [(0, np.nan, np.nan)])
+    for column, colour, label in ((1, OURS, "training"), (2, REAL, "held out, mean of genres")):
+        axes.plot(curve[:, 0] / 1e6, curve[:, column], "o-", color=colour, label=label)
+    axes.set_xlabel("million notes seen")
+    axes.set_ylabel("nats a note")
+    axes.legend()
+    return figure
+
+
+def embeddings(checkpoint: Checkpoint) -> Figure:
+    """Maps of the genre, part and pitch tables (the parts that play in most lineups, pitches not of drums)."""
+    figure = Figure(figsize=(15, 5.4), layout="constrained")
+    genre, part, pitch = figure.subplots(1, 3)
+    weights, names = checkpoint.weights, checkpoint.header.genres
+    _map(genre, weights["condition_tables.genre.weight"][: len(names)], list(names), "genres")
+    parts, counts = np.unique(checkpoint.lineups[:, len(LINEUP_COLUMNS) :], return_counts=True)
+    common = [int(code) for code in parts[np.argsort(-counts)] if code >= 0][:PARTS_SHOWN]
+    _map(part, weights["tables.part.weight"][common], [_part_label(code) for code in common], "parts")
+    pitches = np.arange(28, 100)
+    _map(pitch, weights["tables.pitch.weight"][pitches], [str(number) for number in pitches], "pitches")
+    return figure
+
+
+def _part_label(code: int) -> str:
+    return f"{instrument_name(*part_instrument(code))} {code % 4 + 1 if code % 4 else ''}".strip()
+
+
+def _map(axes: Axes, rows: NDArray[np.float32], labels: list[str], title: str) -> None:
+    """Rows (N, E) on their first two principal components (Pearson 1901)."""
+    centred = rows.astype(np.float64) - rows.mean(axis=0)
+    places = centred @ np.linalg.svd(centred, full_matrices=False)[2][:2].T
+    if places.shape[1] < 2:
+        places = np.column_stack([places, np.zeros((len(places), 2 - places.shape[1]))])
+    axes.scatter(places[:, 0], places[:, 1], s=8, color=REAL)
+    for (x, y), label in zip(places.tolist(), labels, strict=True):
+        axes.annotate(label, (x, y), fontsize=7)
+    axes.set_title(title)
+
+
+def _panels(count: int) -> tuple[Figure, list[Axes]]:
+    rows = max(1, -(-count // COLUMNS))
+    figure = Figure(figsize=(3.2 * COLUMNS, 2.1 * rows), layout="constrained")
+    panels = list(figure.subplots(rows, COLUMNS, squeeze=False).flat)
+    for spare in panels[max(count, 1) :]:
+        spare.set_axis_off()
+    return figure, panels

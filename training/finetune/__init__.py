@@ -1,0 +1,1 @@
+"""Teaching a finished checkpoint one more genre."""

@@ -1,0 +1,177 @@
+"""From a roll to what the network sees at each step: everything is known before the frame that it predicts.
+
+One step predicts one frame; the first frame of a piece is seen, never predicted. Pieces may be shifted (transposed)
+and are cut to the keys that the network follows; the key axis runs in the order in which keys are decided.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from training.pianoroll.data import KEYS, LOWEST, Roll
+from training.pianoroll.matches import KINDS, Matches, find_matches
+from training.pianoroll.model_config import BUCKETS, CHROMA_DECAYS, FACTS, LAGS, RollShape
+
+Floats = NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Piece:
+    """A roll and where it has been before."""
+
+    roll: Roll
+    matches: Matches
+
+    @classmethod
+    def of(cls, roll: Roll) -> Piece:
+        """``roll`` with its matches found."""
+        return cls(roll, find_matches(roll))
+
+    @property
+    def steps(self) -> int:
+        """Frames that are predicted: all but the first."""
+        return max(len(self.roll) - 1, 0)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Laid:
+    """A piece laid out, S = T − 1 steps over K keys.
+
+    ``planes`` (S, C, K) frames at each lag, then what followed each match, one plane a bucket of its length.
+    ``facts`` (S, F), ``chroma`` (S, 3, 12), ``time`` (S,) frames since the beginning. ``target`` (S, K): the frame.
+    ``outside`` (S,): keys of the frame that the network does not follow.
+    """
+
+    planes: Roll
+    facts: Floats
+    chroma: Floats
+    time: NDArray[np.int64]
+    target: Roll
+    outside: NDArray[np.int64]
+
+    def __len__(self) -> int:
+        return len(self.target)
+
+
+@dataclass(frozen=True, slots=True)
+class Steps:
+    """``Laid`` of several lanes as tensors, (T, B, …); ``scored`` (T, B) is False where a lane is padded."""
+
+    planes: torch.Tensor
+    facts: torch.Tensor
+    chroma: torch.Tensor
+    time: torch.Tensor
+    target: torch.Tensor
+    outside: torch.Tensor
+    scored: torch.Tensor
+
+    def to(self, device: torch.device) -> Steps:
+        """The same steps on ``device``."""
+        return Steps(*(getattr(self, each.name).to(device) for each in fields(self)))
+
+
+def lay_out(piece: Piece, shape: RollShape, *, semitones: int = 0) -> Laid:
+    """``piece``, moved up by ``semitones``, as the network sees it. Moved, it must stay on the keyboard."""
+    whole = shift(piece.roll, semitones)
+    window = slice(shape.low - LOWEST, shape.high - LOWEST + 1)
+    order = slice(None, None, -1 if shape.descending else 1)
+    followed = [_lagged(whole, lag) for lag in LAGS]
+    guesses = _guesses(whole, piece.matches)
+    planes = np.stack([*followed, *_by_length(guesses, piece.matches.length[1:])], axis=1)[..., window][..., order]
+    inside = whole[:, window][:, order]
+    return Laid(
+        np.ascontiguousarray(planes),
+        _facts(whole, followed, piece.matches),
+        _chroma(inside),
+        np.arange(1, len(whole)),
+        np.ascontiguousarray(inside[1:]),
+        (whole.sum(1) - inside.sum(1, dtype=np.int64))[1:].astype(np.int64),
+    )
+
+
+def shift(roll: Roll, semitones: int) -> Roll:
+    """``roll`` moved up; keys past the keyboard's ends fall off."""
+    moved = np.zeros_like(roll)
+    if semitones >= 0:
+        moved[:, semitones:] = roll[:, : KEYS - semitones]
+    else:
+        moved[:, :semitones] = roll[:, -semitones:]
+    return moved
+
+
+def _lagged(roll: Roll, lag: int) -> Roll:
+    """(S, 88): for each step the frame ``lag`` before the predicted one, empty before the beginning."""
+    return np.concatenate([np.zeros((min(lag, len(roll)), KEYS), dtype=np.uint8), roll])[1 : len(roll)]
+
+
+def _guesses(roll: Roll, matches: Matches) -> list[Roll]:
+    """(S, 88) of each kind: the frame that followed the match."""
+    guesses = []
+    for index, kind in enumerate(KINDS):
+        source = matches.source[1:, index]
+        guess = roll[np.maximum(source, 0)] * (source >= 0)[:, None].astype(np.uint8)
+        guesses.append(_shift_each(guess, matches.semitones[1:]) if kind == "shifted" else guess)
+    return guesses
+
+
+def _shift_each(rows: Roll, semitones: NDArray[np.int64]) -> Roll:
+    keys = np.arange(KEYS) - semitones[:, None]
+    moved = np.take_along_axis(rows, np.clip(keys, 0, KEYS - 1), axis=1)
+    return np.where((keys >= 0) & (keys < KEYS), moved, 0).astype(np.uint8)
+
+
+def _by_length(guesses: list[Roll], length: NDArray[np.int64]) -> list[Roll]:
+    """Each guess in the plane of its length's bucket, the bucket's other planes empty."""
+    bucket = np.digitize(length, BUCKETS) - 1
+    return [
+        guess * (bucket[:, index] == each)[:, None].astype(np.uint8)
+        for index, guess in enumerate(guesses)
+        for each in range(len(BUCKETS))
+    ]
+
+
+def _facts(roll: Roll, followed: list[Roll], matches: Matches) -> Floats:
+    """(S, F): how alike the last frame is to the one a lag before it, how long the matches are, how many keys sound."""
+    last = followed[0]
+    alike = []
+    for lag in LAGS:
+        earlier = _lagged(roll, lag + 1)
+        both, either = (last & earlier).sum(1), (last | earlier).sum(1)
+        alike.append(np.where(either > 0, both / np.maximum(either, 1), 1.0) * (np.arange(len(last)) >= lag))
+    lengths = np.log2(1 + matches.length[1:]).T / 4
+    facts = np.stack([*alike, *lengths, last.sum(1) / 4, np.log1p(np.arange(len(last))) / 6], axis=1)
+    if facts.shape[1] != FACTS:
+        raise AssertionError(facts.shape)
+    return facts.astype(np.float32)
+
+
+def _chroma(inside: Roll) -> Floats:
+    """(S, 3, 12): share of each pitch class, counted along the key axis, in an ever longer past."""
+    folded = np.zeros((len(inside), 12), dtype=np.float32)
+    for key in range(inside.shape[1]):
+        folded[:, key % 12] += inside[:, key]
+    out = np.zeros((max(len(inside) - 1, 0), len(CHROMA_DECAYS), 12), dtype=np.float32)
+    memory = np.zeros((len(CHROMA_DECAYS), 12), dtype=np.float32)
+    decays = np.array(CHROMA_DECAYS, dtype=np.float32)[:, None]
+    for step in range(len(out)):
+        memory = memory * decays + folded[step]
+        out[step] = memory / np.maximum(memory.sum(1, keepdims=True), 1)
+    return out
+
+
+def cut(pieces: list[tuple[Laid, int]], count: int) -> Steps:
+    """``count`` steps from each (piece, first step), padded where a piece ends."""
+    columns = {}
+    for each in fields(Laid):
+        parts = [getattr(laid, each.name)[at : at + count] for laid, at in pieces]
+        columns[each.name] = torch.from_numpy(np.stack([_padded(part, count) for part in parts], axis=1))
+    scored = [np.arange(at, at + count) < len(laid) for laid, at in pieces]
+    return Steps(**columns, scored=torch.from_numpy(np.stack(scored, axis=1)))
+
+
+def _padded(part: NDArray[np.generic], count: int) -> NDArray[np.generic]:
+    return np.pad(part, [(0, count - len(part))] + [(0, 0)] * (part.ndim - 1))

@@ -1,0 +1,1 @@
+"""The queue: payloads, submission, lookup, progress, composing in batches."""

@@ -1,0 +1,93 @@
+"""Looking up what became of a request, from the queue or, for a finished song, from the book of songs.
+
+Does not know how the answer is worded or shown.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal, cast
+
+from rq.exceptions import NoSuchJobError
+from rq.job import Job, JobStatus
+
+from composer.request import ComposeRequest
+from worker.connection import COMPOSE_QUEUE, SERIALIZER, Queues
+from worker.queue.payloads import Order
+from worker.storage.media import JOB_ID
+from worker.storage.songs import SongRecord
+
+Status = Literal["queued", "composing", "rendering", "done", "refused", "failed"]
+STAGE_SPANS: Mapping[str, tuple[float, float]] = {"composing": (0.0, 0.5), "rendering": (0.5, 1.0)}
+"""Which part of the whole progress each stage fills."""
+STATUS_WAITING = {JobStatus.CREATED, JobStatus.QUEUED, JobStatus.DEFERRED, JobStatus.SCHEDULED}
+APOLOGY = "the band broke a string: this song could not be finished, and it is not your fault"
+
+
+@dataclass(frozen=True, slots=True)
+class JobState:
+    """What became of a request. ``progress`` 0–1 over all stages; ``position`` 0 once it is being played."""
+
+    job_id: str
+    status: Status
+    progress: float = 0.0
+    position: int = 0
+    eta_seconds: int = 0
+    text: str = ""
+    request: ComposeRequest | None = None
+    notices: tuple[str, ...] = ()
+    song: SongRecord | None = None
+    problem: str | None = None
+    """One sentence: why it was refused, or an apology."""
+
+
+def look_up(queues: Queues, job_id: str) -> JobState | None:
+    """What became of ``job_id``; ``None`` if nothing is known of it (any more)."""
+    if not JOB_ID.fullmatch(job_id):
+        return None
+    try:
+        job = Job.fetch(job_id, connection=queues.connection, serializer=SERIALIZER)
+    except NoSuchJobError:
+        song = queues.songs.find(job_id)
+        return None if song is None else _done(song)
+    return _state(queues, job) if job.origin == COMPOSE_QUEUE else None
+
+
+def _state(queues: Queues, job: Job) -> JobState:
+    status = job.get_status(refresh=False)
+    if status == JobStatus.FINISHED:
+        return _finished(queues, job)
+    if status in STATUS_WAITING:
+        position = max(1, queues.position(job.id))
+        return _told(job, "queued", position=position, eta_seconds=queues.eta_seconds(position))
+    if status == JobStatus.STARTED:
+        return _playing(job)
+    return _told(job, "failed", progress=1.0, problem=APOLOGY)
+
+
+def _finished(queues: Queues, job: Job) -> JobState:
+    outcome = cast("dict[str, Any]", job.return_value() or {})
+    song = queues.songs.find(job.id) if outcome.get("status") == "done" else None
+    if song is not None:
+        return _done(song)
+    if outcome.get("status") == "refused":
+        return _told(job, "refused", progress=1.0, problem=str(outcome["problem"]))
+    return _told(job, "failed", progress=1.0, problem=APOLOGY)
+
+
+def _playing(job: Job) -> JobState:
+    stage = job.meta.get("stage", "composing")
+    begin, end = STAGE_SPANS[stage]
+    progress = begin + (end - begin) * float(job.meta.get("fraction", 0.0))
+    return _told(job, cast("Status", stage), progress=round(progress, 3))
+
+
+def _told(job: Job, status: Status, **facts: Any) -> JobState:
+    order = Order.model_validate(job.kwargs["order"])
+    return JobState(job.id, status, text=order.text, request=order.request, notices=order.notices, **facts)
+
+
+def _done(song: SongRecord) -> JobState:
+    told = tuple(song.rendition.notices)
+    return JobState(song.id, "done", progress=1.0, text=song.text, request=song.request, notices=told, song=song)

@@ -1,0 +1,37 @@
+"""How far a job is, written where ``worker.client.look_up`` reads it: the job's meta. Knows no music."""
+
+from __future__ import annotations
+
+import logging
+import time
+
+from rq.job import Job
+
+from worker.client import QUEUE_GONE
+
+logger = logging.getLogger(__name__)
+
+SHORTEST_PAUSE_SECONDS = 0.1
+"""Between two writes within a stage: ten a second look smooth and cost Redis nothing."""
+
+
+class Progress:
+    """Called with (stage, fraction 0–1 within the stage); writes each new stage and a few fractions of it."""
+
+    def __init__(self, job: Job) -> None:
+        self.job = job
+        self.stage = ""
+        self.written = 0.0
+
+    def __call__(self, stage: str, fraction: float) -> None:
+        """Tell that ``fraction`` of ``stage`` is done; most calls write nothing."""
+        now = time.monotonic()
+        if stage == self.stage and now - self.written < SHORTEST_PAUSE_SECONDS:
+            return
+        self.stage, self.written = stage, now
+        self.job.meta.update(stage=stage, fraction=round(min(1.0, max(0.0, fraction)), 3))
+        try:
+            self.job.save_meta()  # type: ignore[no-untyped-call]
+        except QUEUE_GONE:
+            # The song goes on: the server may be back before it is finished.
+            logger.warning("song %s: progress could not be told, the server is gone", self.job.id)

@@ -1,0 +1,161 @@
+"""Handing in a request: once, within the queue's limit, and together with the reply that follows it.
+
+Jobs are named by string, so nothing of theirs is loaded. Does not know who asks.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from redis import WatchError
+from redis.client import Pipeline
+from rq import Queue, Retry
+from rq.job import Dependency, Job, JobStatus
+
+from composer.request import ComposeRequest, Format
+from worker.connection import REPLY_QUEUE, Queues
+from worker.errors import JobIdError, QueueFullError
+from worker.queue.payloads import Order
+from worker.settings import Settings
+from worker.storage.media import JOB_ID
+
+COMPOSE_JOB = "worker.jobs.compose"
+
+
+@dataclass(frozen=True, slots=True)
+class ReplyTask:
+    """What to call, by name and with JSON arguments, once the song is there or has finally failed."""
+
+    function: str
+    arguments: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Submission:
+    """The answer to a request. ``position`` 1 is next; ``created`` is false where this id was handed in before."""
+
+    job_id: str
+    position: int
+    eta_seconds: int
+    created: bool
+
+
+def submit(
+    queues: Queues,
+    request: ComposeRequest,
+    *,
+    job_id: str,
+    formats: Sequence[Format],
+    reply: ReplyTask | None = None,
+    text: str = "",
+    notices: Sequence[str] = (),
+    listed: bool = False,
+) -> Submission:
+    """Hand in ``request`` once: the same ``job_id`` again returns the first submission, ``created=False``.
+
+    Request and reply are enqueued in one transaction: both or none. ``text`` is kept beside the song as it was written,
+    with the ``notices`` it was answered with; ``listed`` songs appear on the public timeline.
+    Raises ``QueueFullError``, ``JobIdError``, or one of ``QUEUE_GONE``.
+    """
+    order = Order(
+        request=_with_seed(request, job_id), formats=tuple(formats), text=text, notices=tuple(notices), listed=listed
+    )
+
+    def enqueue(pipe: Pipeline) -> None:
+        job = _enqueue(queues.settings, queues.compose_queue, pipe, job_id, order)
+        if reply is not None:
+            _defer_reply(queues, pipe, job, reply)
+
+    def full(limit: int) -> QueueFullError:
+        return QueueFullError(limit, retry_after_seconds=max(1, math.ceil(queues.eta_seconds(1) / 2)))
+
+    waiting = hand_in(queues.compose_queue, job_id, enqueue, limit=queues.settings.queue_limit, full=full)
+    if waiting is None:
+        return _known_submission(queues, job_id)
+    return Submission(job_id, waiting + 1, queues.eta_seconds(waiting + 1), created=True)
+
+
+def hand_in(
+    queue: Queue,
+    job_id: str,
+    enqueue: Callable[[Pipeline], None],
+    *,
+    limit: int,
+    full: Callable[[int], QueueFullError],
+) -> int | None:
+    """Let ``enqueue`` put job ``job_id`` on ``queue``, in one transaction and once.
+
+    Returns how many wait before it, ``None`` where this id was handed in already. Raises ``full(limit)`` when ``limit``
+    jobs wait, or ``JobIdError``.
+    """
+    if not JOB_ID.fullmatch(job_id):
+        raise JobIdError(job_id)
+    with queue.connection.pipeline() as pipe:
+        while True:
+            try:
+                pipe.watch(queue.key, Job.key_for(job_id))  # type: ignore[no-untyped-call]
+                waiting: int = pipe.llen(queue.key)
+                if pipe.exists(Job.key_for(job_id)):
+                    return None
+                if waiting >= limit:
+                    raise full(limit)
+                pipe.multi()
+                enqueue(pipe)
+                pipe.execute()
+            except WatchError:  # somebody else took or gave a job meanwhile: look again
+                continue
+            return waiting
+
+
+def _known_submission(queues: Queues, job_id: str) -> Submission:
+    position = queues.position(job_id)
+    return Submission(job_id, position, queues.eta_seconds(position), created=False)
+
+
+def _enqueue(settings: Settings, queue: Queue, pipe: Pipeline, job_id: str, order: Order) -> Job:
+    delays = list(settings.retry_delays_seconds)
+    return queue.enqueue_call(
+        COMPOSE_JOB,
+        kwargs={"order": order.model_dump(mode="json")},
+        job_id=job_id,
+        description=job_id,  # RQ would log the arguments otherwise, and they are a person's words
+        timeout=settings.job_timeout_seconds,
+        result_ttl=settings.media_ttl_seconds,
+        failure_ttl=settings.media_ttl_seconds,
+        retry=Retry(max=len(delays), interval=delays, enqueue_at_front=True) if delays else None,
+        pipeline=pipe,
+    )
+
+
+def _defer_reply(queues: Queues, pipe: Pipeline, job: Job, reply: ReplyTask) -> None:
+    """Enqueue the reply behind ``job`` inside the same transaction (``Queue.enqueue`` would begin one of its own)."""
+    queue = queues.queue(REPLY_QUEUE)
+    delays = list(queues.settings.retry_delays_seconds)
+    answer = queue.create_job(
+        reply.function,
+        kwargs=reply.arguments,
+        job_id=f"reply-{job.id}"[:128],
+        description=reply.function,
+        result_ttl=queues.settings.media_ttl_seconds,
+        failure_ttl=queues.settings.media_ttl_seconds,
+        depends_on=Dependency(jobs=[job], allow_failure=True),
+        status=JobStatus.DEFERRED,
+        retry=Retry(max=len(delays), interval=delays) if delays else None,
+    )
+    pipe.sadd(queue.redis_queues_keys, queue.key)
+    answer.register_dependency(pipeline=pipe)
+    answer.save(pipeline=pipe)
+
+
+def _with_seed(request: ComposeRequest, job_id: str) -> ComposeRequest:
+    """``request`` with a seed, so that a song made again after its worker died is the same song.
+
+    32 bits: short enough to be typed, and exact as a JavaScript number.
+    """
+    if request.seed is not None:
+        return request
+    return request.model_copy(update={"seed": int(hashlib.sha256(job_id.encode()).hexdigest()[:8], 16)})

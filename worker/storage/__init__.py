@@ -1,0 +1,1 @@
+"""What outlives a job: songs, media files, notes as JSON, counters."""
