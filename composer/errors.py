@@ -1,19 +1,19 @@
-"""Everything that can go wrong between a request and its files. Two audiences, two branches."""
+"""Errors of the package, by audience: the person who asks, the owner of a checkpoint, the operator."""
 
 from __future__ import annotations
 
 
 class ComposerError(Exception):
-    """Base of the package's errors. The text is one line: the rule and the offending value."""
+    """Base class. The text is one line: the rule and the offending value."""
 
 
 class RefusedError(ComposerError):
-    """For the person who asked: the request cannot be met as it stands, asking again alike will not help."""
+    """The request cannot be met as it stands; repeating it unchanged fails again."""
 
 
 class CheckpointError(RefusedError):
-    """For whoever chose the checkpoint: the file is damaged, foreign, or made for another representation."""
+    """The checkpoint file is damaged, of another format, or made for another event encoding."""
 
 
 class RenderError(ComposerError):
-    """For the operator: rendering failed on our side."""
+    """Rendering failed through no fault of the request."""

@@ -1,8 +1,7 @@
-"""One's own genres: a folder of checkpoints, each taught one genre more, and a card of facts beside each.
+"""Custom genres: a folder with a fine-tuned checkpoint and a card for each.
 
-``GENRE.safetensors`` plays GENRE; ``GENRE.json`` says how it came to be. Whoever composes looks here at each request:
-a genre that is added, replaced or removed counts at once, in every process that reads the folder. A file from outside
-is trusted no more than any checkpoint. Knows no training, no queue and no network; light until a checkpoint is read.
+``GENRE.safetensors`` is the checkpoint that plays GENRE, ``GENRE.json`` its card. The folder is read at each request,
+so an added, replaced or deleted genre takes effect at once in every process. Files are validated as any checkpoint.
 """
 
 from __future__ import annotations
@@ -38,7 +37,7 @@ Line = Annotated[str, StringConstraints(max_length=LINE_LENGTH)]
 
 
 class GenreCard(BaseModel):
-    """What is known of one's own genre. ``nll`` in nats a note on held-out pieces; ``added`` in UTC."""
+    """Facts of a custom genre: training pieces, hours, ``nll`` in nats a note on held-out pieces, ``added`` in UTC."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
@@ -53,7 +52,7 @@ class GenreCard(BaseModel):
 
     @property
     def description(self) -> str:
-        """The card in a line."""
+        """The card as one line."""
         return f"taught from {self.pieces} pieces, {self.hours:.1f} hours"
 
 
@@ -66,23 +65,23 @@ def genres_folder() -> Path:
 
 
 def check_spelling(name: str) -> str:
-    """``name``, if any genre may be called so. Raises ``RefusedError`` with the rule."""
+    """``name``, if it is a valid genre name. Raises ``RefusedError``."""
     if not _NAME.fullmatch(name):
         raise RefusedError(f"a genre's name is 1-40 lower-case letters, digits and hyphens, not {name!r}")
     return name
 
 
 def check_name(name: str) -> str:
-    """``name``, if a genre of one's own may be called so. Raises ``RefusedError`` with the rule."""
+    """``name``, if a custom genre may have it. Raises ``RefusedError`` for a malformed or a shipped name."""
     check_spelling(name)
     shipped = genre_by_name().get(plain_name(name))
     if shipped or name in _RESERVED:
-        raise RefusedError(f"{name!r} is a name of {shipped.name if shipped else name}, which the band plays already")
+        raise RefusedError(f"{name!r} is taken: the band ships with {shipped.name if shipped else name}")
     return name
 
 
-def own_names() -> tuple[str, ...]:
-    """The names of one's own genres, sorted; none where there is no folder. A glance at the folder, no file is read."""
+def custom_genre_names() -> tuple[str, ...]:
+    """Names of the custom genres, sorted; empty where the folder is missing. Reads the directory, no file."""
     shipped = genre_by_name()
     try:
         names = [path.stem for path in genres_folder().iterdir() if path.suffix == WEIGHTS_ENDING]
@@ -91,20 +90,20 @@ def own_names() -> tuple[str, ...]:
     return tuple(sorted(name for name in names if _NAME.fullmatch(name) and plain_name(name) not in shipped))
 
 
-def own_checkpoint(name: str) -> Path | None:
-    """The checkpoint that plays ``name``, or None where there is no such genre."""
-    return genres_folder() / f"{name}{WEIGHTS_ENDING}" if name in own_names() else None
+def custom_checkpoint(name: str) -> Path | None:
+    """Path of the checkpoint of custom genre ``name``, or ``None``."""
+    return genres_folder() / f"{name}{WEIGHTS_ENDING}" if name in custom_genre_names() else None
 
 
 def spellings() -> dict[str, str]:
-    """Every accepted spelling of a genre on offer to its name: the shipped ones' and one's own."""
+    """Every accepted spelling of a genre → its canonical name, shipped and custom."""
     shipped = {spelling: genre.name for spelling, genre in genre_by_name().items()}
-    return shipped | {name: name for name in own_names()}
+    return shipped | {name: name for name in custom_genre_names()}
 
 
 def cards() -> list[GenreCard]:
-    """The cards of one's own genres, by name. A card that is lost or damaged is told from its file's date alone."""
-    return [_card(name) for name in own_names()]
+    """Cards of the custom genres, by name. A missing or damaged card is rebuilt from the date of the checkpoint."""
+    return [_card(name) for name in custom_genre_names()]
 
 
 def _card(name: str) -> GenreCard:
@@ -120,35 +119,35 @@ def _card(name: str) -> GenreCard:
 
 
 def add(file: Path, name: str = "", *, replace: bool = False) -> GenreCard:
-    """Take the checkpoint ``file`` in, under the genre it was taught (or ``name``, if it plays several new ones).
+    """Add the checkpoint ``file`` under its custom genre (``name`` selects one where it has several).
 
-    Everything is checked before anything is written. Raises ``CheckpointError`` for a file that is none, and
-    ``RefusedError`` for one without a genre of its own, or whose name is taken (unless ``replace``).
+    Everything is validated before anything is written. Raises ``CheckpointError`` for an invalid file and
+    ``RefusedError`` for one without a custom genre, or whose name exists already (unless ``replace``).
     """
     from composer.model.checkpoint import load_checkpoint
 
     checkpoint = load_checkpoint(file)
     mine = check_name(name or _taught(checkpoint, file))
     if mine not in checkpoint.header.genres:
-        raise RefusedError(f"{file}: plays {', '.join(checkpoint.header.genres)}, not {mine}")
-    if mine in own_names() and not replace:
-        raise RefusedError(f"there is a genre {mine} already; delete it first: riffbird genres delete {mine}")
+        raise RefusedError(f"{file}: the checkpoint plays {', '.join(checkpoint.header.genres)}, not {mine}")
+    if mine in custom_genre_names() and not replace:
+        raise RefusedError(f"genre {mine} exists already; delete it first: riffbird genres delete {mine}")
     card = card_of(checkpoint, mine)
     folder = genres_folder()
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        # The weights last: they are what makes a genre.
+        # The checkpoint is written last: a genre exists once it does.
         with _written(folder / f"{mine}{CARD_ENDING}") as part:
             part.write_text(card.model_dump_json(indent=1), encoding="utf-8")
         with _written(folder / f"{mine}{WEIGHTS_ENDING}") as part:
             shutil.copyfile(file, part)
     except OSError as error:
-        raise RefusedError(f"{folder}: genres cannot be kept here ({error.strerror or error})") from error
+        raise RefusedError(f"{folder}: the genre folder must be writable ({error.strerror or error})") from error
     return card
 
 
 def card_of(checkpoint: Checkpoint, name: str) -> GenreCard:
-    """What ``checkpoint`` says of its genre ``name``, added now."""
+    """The card of genre ``name`` of ``checkpoint``, with the present time as ``added``."""
     header = checkpoint.header
     amounts = header.data.get(name, {})
     return GenreCard(
@@ -164,28 +163,28 @@ def card_of(checkpoint: Checkpoint, name: str) -> GenreCard:
 
 
 def _line(text: str) -> str:
-    """A foreign file's words as one line that may be printed."""
+    """Printable characters of ``text``, cut to ``LINE_LENGTH``: headers of foreign files are not trusted."""
     return "".join(letter for letter in text if letter.isprintable())[:LINE_LENGTH]
 
 
-def taught_names(genres: Iterable[str]) -> list[str]:
-    """Those of a checkpoint's ``genres`` that do not ship."""
+def custom_names_among(genres: Iterable[str]) -> list[str]:
+    """Those of ``genres`` that do not ship."""
     shipped = {genre.name for genre in GENRES} | _RESERVED
     return [name for name in genres if name not in shipped]
 
 
 def _taught(checkpoint: Checkpoint, file: Path) -> str:
-    """The genre a checkpoint was taught last: what it is called after, or the only one that does not ship."""
-    new = taught_names(checkpoint.header.genres)
+    """The custom genre of a checkpoint: the one that it is named after, or its only one. Raises ``RefusedError``."""
+    new = custom_names_among(checkpoint.header.genres)
     if checkpoint.header.name in new:
         return checkpoint.header.name
     if len(new) != 1:
-        raise RefusedError(f"{file}: a file to take in brings one genre of its own, this one {len(new)}")
+        raise RefusedError(f"{file}: the file must hold exactly one custom genre, not {len(new)}")
     return new[0]
 
 
 def _tempo_range(checkpoint: Checkpoint, name: str) -> tuple[int, int]:
-    """The slowest and the fastest tempo of the pieces it learned from, as far as they may be asked for."""
+    """Slowest and fastest tempo of the training pieces of ``name``, clamped to the range of a request."""
     from composer.model.checkpoint import LINEUP_COLUMNS
 
     mine = checkpoint.lineups[:, 0] == checkpoint.header.genres.index(name)
@@ -196,7 +195,7 @@ def _tempo_range(checkpoint: Checkpoint, name: str) -> tuple[int, int]:
 
 @contextmanager
 def _written(path: Path) -> Iterator[Path]:
-    """A file to write that takes ``path``'s place when the block ends well, and is gone in any case."""
+    """A temporary file that replaces ``path`` when the block succeeds, and is removed when it raises."""
     part = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
         yield part
@@ -206,8 +205,8 @@ def _written(path: Path) -> Iterator[Path]:
 
 
 def export(name: str, file: Path) -> None:
-    """Write genre ``name`` to ``file``, as ``add`` takes it in. Raises ``RefusedError``."""
-    found = _found(name)
+    """Copy the checkpoint of genre ``name`` to ``file``, for ``add`` elsewhere. Raises ``RefusedError``."""
+    found = _existing(name)
     try:
         with _written(file) as part:
             shutil.copyfile(found, part)
@@ -216,8 +215,8 @@ def export(name: str, file: Path) -> None:
 
 
 def delete(name: str) -> None:
-    """Forget genre ``name``, its weights first. Raises ``RefusedError``."""
-    found = _found(name)
+    """Delete genre ``name``, the checkpoint before the card. Raises ``RefusedError``."""
+    found = _existing(name)
     try:
         found.unlink()
         found.with_suffix(CARD_ENDING).unlink(missing_ok=True)
@@ -225,8 +224,8 @@ def delete(name: str) -> None:
         raise RefusedError(f"{found}: cannot be deleted ({error.strerror or error})") from error
 
 
-def _found(name: str) -> Path:
-    found = own_checkpoint(name)
+def _existing(name: str) -> Path:
+    found = custom_checkpoint(name)
     if found is None:
-        raise RefusedError(f"there is no genre {name!r} of your own; there are: {', '.join(own_names()) or 'none'}")
+        raise RefusedError(f"there is no custom genre {name!r}; there are: {', '.join(custom_genre_names()) or 'none'}")
     return found

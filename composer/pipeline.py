@@ -1,6 +1,6 @@
-"""The one door to a finished song: request in, files and facts out. Networks are loaded once a process and kept.
+"""The pipeline from a request to finished files: load the network, plan, compose, render.
 
-Which network plays is settled anew for each request: the house's, or that of a genre of one's own.
+Loaded networks are cached. The checkpoint is chosen for each request: the shipped one, or that of a custom genre.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from typing import Literal
 from composer.decoding.generate import Band
 from composer.decoding.parallel import usual_processes
 from composer.errors import RefusedError
-from composer.genre_store import own_checkpoint
+from composer.genre_store import custom_checkpoint
 from composer.model.checkpoint import load_checkpoint, shipped_checkpoint
 from composer.planning.plan import Plan, plan_song
 from composer.render import RenderedFiles, render
@@ -30,11 +30,12 @@ from midi_data.song import Song
 Stage = Literal["composing", "rendering"]
 OnStage = Callable[[Stage, float], None]
 BANDS_KEPT = 4
-"""Networks in memory, about 60 MB each; the one not asked for longest goes."""
+"""LRU cache: at most 4 loaded networks (about 60 MB each)."""
 LONGEST_STEM = 60
+"""Characters of the title that a file name keeps."""
 
 
-def perform(
+def compose(
     request: ComposeRequest,
     folder: Path,
     formats: Sequence[Format],
@@ -44,26 +45,31 @@ def perform(
     progress: OnStage | None = None,
     song: Song | None = None,
 ) -> Rendition:
-    """Compose and render one song into ``folder``. Raises ``RefusedError`` for what the asker can mend.
+    """Compose and render one song into ``folder``.
 
-    ``song``: what ``compose_together`` made of the same request, which is rendered only.
+    ``progress`` is called with the stage and the fraction of it that is done (0–1). ``song``, if given, is the result
+    of ``compose_songs`` for the same request: it is rendered only. Raises ``RefusedError`` for a request that cannot
+    be met and ``RenderError`` where rendering fails.
     """
     songs = None if song is None else [song]
-    return perform_all(
+    return compose_all(
         [request], folder, formats, checkpoint=checkpoint, primer=primer, progress=progress, songs=songs
     )[0]
 
 
-def compose_together(
+def compose_songs(
     requests: Sequence[ComposeRequest], *, checkpoint: Path | None = None, progress: OnStage | None = None
 ) -> list[Song]:
-    """The songs of ``requests``, which have seeds, side by side; for ``perform``. Raises ``RefusedError``."""
+    """The songs of ``requests``, composed as one batch, not rendered. Every request must have a seed.
+
+    Raises ``RefusedError`` for a request that cannot be met.
+    """
     bands = [band_for(checkpoint_for(request, checkpoint)) for request in requests]
     plans = [plan_song(request, band.checkpoint) for request, band in zip(requests, bands, strict=True)]
     return _composed(bands, plans, progress)
 
 
-def perform_all(
+def compose_all(
     requests: Sequence[ComposeRequest],
     folder: Path,
     formats: Sequence[Format],
@@ -74,10 +80,10 @@ def perform_all(
     last: bool = False,
     songs: Sequence[Song] | None = None,
 ) -> list[Rendition]:
-    """As ``perform`` for several songs, those of one band composed as one batch: each is what it is alone.
+    """Compose and render several songs, those of one checkpoint as one batch. Each equals the song composed alone.
 
-    ``songs``, if they are composed already. ``last``: this process composes no more, so its networks are let go before
-    the songs are rendered (50 MB each).
+    ``songs``: already composed songs of the same requests. ``last``: free the cached networks before rendering (about
+    50 MB each), for a process that composes nothing afterwards. Raises as ``compose`` does.
     """
     begun = time.perf_counter()
     check_folder(folder)
@@ -104,7 +110,7 @@ def perform_all(
 
 
 def _composed(bands: Sequence[Band], plans: Sequence[Plan], progress: OnStage | None) -> list[Song]:
-    """The songs of ``plans``, in order; each band plays its own in one go."""
+    """The songs of ``plans``, in order; one batch for each network."""
     songs: dict[int, Song] = {}
     for band in dict.fromkeys(bands):
         mine = [number for number, each in enumerate(bands) if each is band]
@@ -120,21 +126,21 @@ def _composed(bands: Sequence[Band], plans: Sequence[Plan], progress: OnStage | 
 
 
 def checkpoint_for(request: ComposeRequest, checkpoint: Path | None = None) -> Path | None:
-    """What plays ``request``: ``checkpoint`` (``None``: the shipped one), or the file of a genre of one's own.
+    """The checkpoint that plays ``request``: ``checkpoint`` (``None``: the shipped one) or that of a custom genre.
 
-    Raises ``RefusedError`` for a blend of genres that were taught apart.
+    Raises ``RefusedError`` for a blend of genres that no single checkpoint plays.
     """
-    own = {name: found for name in request.genres if (found := own_checkpoint(name))}
+    own = {name: found for name in request.genres if (found := custom_checkpoint(name))}
     if not own or (checkpoint and request.genres.keys() <= _genres_of(checkpoint)):
         return checkpoint
     playing = [found for found in own.values() if request.genres.keys() <= _genres_of(found)]
     if not playing and len(own) > 1:
-        raise RefusedError(f"{' and '.join(own)} were taught apart: a blend takes one genre of your own at most.")
+        raise RefusedError(f"{' and '.join(own)} were taught apart: a blend takes at most one custom genre.")
     return playing[0] if playing else next(iter(own.values()))
 
 
-def played_by(request: ComposeRequest, checkpoint: Path | None = None) -> str:
-    """What tells the network that plays ``request`` from all others: its file's SHA-256. Raises ``RefusedError``."""
+def checkpoint_digest(request: ComposeRequest, checkpoint: Path | None = None) -> str:
+    """SHA-256 of the checkpoint file that plays ``request``. Raises ``RefusedError`` as ``checkpoint_for``."""
     path = (checkpoint_for(request, checkpoint) or shipped_checkpoint()).resolve()
     stat = path.stat()
     return _digest(path, stat.st_mtime_ns, stat.st_size, stat.st_ino)
@@ -151,7 +157,7 @@ def _genres_of(checkpoint: Path) -> set[str]:
 
 
 def band_for(checkpoint: Path | None) -> Band:
-    """The loaded band of a checkpoint (default: the shipped one); loaded again only when the file has changed."""
+    """The loaded network of a checkpoint (``None``: the shipped one); loaded again when the file has changed."""
     path = (checkpoint or shipped_checkpoint()).resolve()
     try:
         stat = path.stat()
@@ -166,18 +172,18 @@ def _cached_band(path: Path, _changed: int, _size: int, _file: int) -> Band:
 
 
 def check_folder(folder: Path) -> None:
-    """Make ``folder``. Raises ``RefusedError`` when files cannot be written there, before anything is composed."""
+    """Create ``folder`` and check that it is writable. Raises ``RefusedError``."""
     probe = folder / ".riffbird-write-test"
     try:
         folder.mkdir(parents=True, exist_ok=True)
         probe.touch()
         probe.unlink()
     except OSError as error:
-        raise RefusedError(f"{folder}: files cannot be written here ({error.strerror or error})") from error
+        raise RefusedError(f"{folder}: the output folder must be writable ({error.strerror or error})") from error
 
 
 def file_stem(plan: Plan) -> str:
-    """A file name that is safe everywhere and tells songs apart: ``dancing-robots-heavy-metal-7``."""
+    """A portable file name of title, genre and seed: ``dancing-robots-heavy-metal-7``."""
     plain = unicodedata.normalize("NFKD", plan.title).encode("ascii", "ignore").decode().lower()
     words = re.sub(r"[^a-z0-9]+", "-", plain)[:LONGEST_STEM].strip("-") or "song"
     genre = re.sub(r"[^a-z0-9]+", "-", plan.genre)
@@ -185,7 +191,7 @@ def file_stem(plan: Plan) -> str:
 
 
 def subtitle(plan: Plan, song: Song) -> str:
-    """The line under the title in pictures."""
+    """The line under the title in the picture and the film."""
     return f"{plan.genre} · {plan.tempo_bpm:g} BPM · {song.bar_count} bars · seed {plan.seed}"
 
 

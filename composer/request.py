@@ -1,4 +1,4 @@
-"""What may be asked of the band. Light on purpose: no torch, no numpy, importable anywhere."""
+"""The request for one song, with the range of each field. Imports neither torch nor numpy."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ GenreName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9-]{0,39}$
 
 
 class PartRequest(BaseModel):
-    """One asked-for instrument: a General MIDI program (0-based), or the drums."""
+    """One requested instrument: a General MIDI program (0–127), or the drum kit."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -29,7 +29,7 @@ class PartRequest(BaseModel):
 
 
 class KeyRequest(BaseModel):
-    """An asked-for key: ``tonic`` 0–11 with 0 = C, and its mode."""
+    """The requested key: ``tonic`` is a pitch class (0 = C … 11 = B)."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -38,9 +38,11 @@ class KeyRequest(BaseModel):
 
 
 class ComposeRequest(BaseModel):
-    """One song, as asked. ``None`` means: the band decides (by seed), and says what it decided.
+    """A request for one song.
 
-    ``genres`` holds canonical genre names with positive weights that sum to 1: one name, or a blend.
+    A field that is ``None`` is drawn by the seed, and the result states the drawn value. ``genres`` maps canonical
+    genre names to positive weights that sum to 1: one name, or a blend. Tempo is in beats (quarters) a minute, length
+    in seconds.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")

@@ -1,4 +1,4 @@
-"""The finished song: its files and the facts about it, as told in JSON. No torch, no numpy."""
+"""The result of a request: the files of one song and the facts that ``--json`` prints."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from composer.request import Sampling
 
 
 class PartFacts(BaseModel):
-    """One part as it was played."""
+    """One part of the finished song: its General MIDI program and its number of notes."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -21,7 +21,7 @@ class PartFacts(BaseModel):
 
 
 class Timings(BaseModel):
-    """Seconds spent in each stage."""
+    """Wall-clock seconds of each stage."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -33,7 +33,7 @@ class Timings(BaseModel):
 
 
 class Rendition(BaseModel):
-    """A song on disk. ``files`` maps a format (``mid``, ``mp3`` …) to its path."""
+    """A finished song on disk. ``files`` maps a format (``mid``, ``mp3`` …) to its path."""
 
     model_config = ConfigDict(frozen=True)
 

@@ -18,7 +18,7 @@ from typing import Protocol
 import torch
 
 from composer.errors import RefusedError
-from composer.genre_store import add, check_name, check_spelling, own_checkpoint
+from composer.genre_store import add, check_name, check_spelling, custom_checkpoint
 from composer.model.checkpoint import load_checkpoint
 from midi_data.corpus.dataset import Piece, Shard, all_pieces, open_shard, open_shards
 from midi_data.corpus.prepare import prepare
@@ -150,7 +150,7 @@ def _lesson(order: Order, recipe: Recipe, listener: Listener) -> Path:
         return deliver(best, order.out or DATA_FOLDER / "checkpoints" / f"{recipe.name}.safetensors")
     card = add(best, order.genre, replace=True)
     listener.note(f"{card.name} is among your genres now: riffbird compose --genre {card.name}")
-    return own_checkpoint(card.name) or best
+    return custom_checkpoint(card.name) or best
 
 
 def _check_genre(order: Order) -> None:

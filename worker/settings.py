@@ -16,7 +16,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from composer.request import Format
 
 PREFIX = "RIFFBIRD_"
-DEFAULT_PERFORMER = "composer.pipeline.perform"
+DEFAULT_PERFORMER = "composer.pipeline.compose"
 
 
 class Settings(BaseSettings):

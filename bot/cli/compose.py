@@ -63,14 +63,14 @@ def compose(
 
 def on_offer(checkpoint: Path | None) -> dict[str, str]:
     """Spellings of the genres that can be asked for: all of one's own too, or just those of a named checkpoint."""
-    from composer.genre_store import own_names, spellings
+    from composer.genre_store import custom_genre_names, spellings
 
     known = spellings()
     if checkpoint is None:
         return known
     from composer.pipeline import band_for
 
-    own = set(own_names())
+    own = set(custom_genre_names())
     plays = band_for(checkpoint).checkpoint.header.genres
     return {each: name for each, name in known.items() if name not in own} | {name: name for name in plays}
 
@@ -111,7 +111,7 @@ def several(request: ComposeRequest, count: int) -> list[ComposeRequest]:
 def _perform(
     requests: list[ComposeRequest], out: Path, formats: list[Format], checkpoint: Path | None, primer: Path | None
 ) -> list[Rendition]:
-    from composer.pipeline import perform_all
+    from composer.pipeline import compose_all
     from midi_data.io.midi_file import read_midi
 
     begins = read_midi(primer) if primer else None
@@ -128,7 +128,7 @@ def _perform(
 
             tell_stage: OnStage = on_stage
             last = first + BATCH >= len(requests)
-            done += perform_all(
+            done += compose_all(
                 group, out, formats, checkpoint=checkpoint, primer=begins, progress=tell_stage, last=last
             )
     return done

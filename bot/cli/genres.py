@@ -73,7 +73,7 @@ def delete_genre(name: Name) -> None:
 
 def describe(checkpoint: Path | None = None) -> list[dict[str, Any]]:
     """A row a genre: those of the checkpoint (default: the shipped one), then, without one, those of one's own."""
-    from composer.genre_store import card_of, cards, taught_names
+    from composer.genre_store import card_of, cards, custom_names_among
     from composer.model.checkpoint import load_checkpoint
     from midi_data.genres import GENRES, HOUSE_GENRE
 
@@ -96,7 +96,7 @@ def describe(checkpoint: Path | None = None) -> list[dict[str, Any]]:
         for genre in GENRES
         if genre.name in header.genres
     ]
-    own = [card_of(loaded, name) for name in taught_names(header.genres)] if checkpoint else cards()
+    own = [card_of(loaded, name) for name in custom_names_among(header.genres)] if checkpoint else cards()
     return rows + [_row(card) for card in own]
 
 

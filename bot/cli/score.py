@@ -22,13 +22,13 @@ def score(
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object a file, one a line.")] = False,
 ) -> None:
     """Exact negative log-likelihood of each file: nats a note in all and per field, and the band's own."""
-    from composer.genre_store import own_checkpoint
+    from composer.genre_store import custom_checkpoint
     from composer.model.checkpoint import load_checkpoint
     from composer.model.likelihood import Scorer
     from midi_data.events.encoding import FIELDS
     from midi_data.io.midi_file import read_midi
 
-    scorer = Scorer(load_checkpoint(checkpoint or (own_checkpoint(genre) if genre else None)))
+    scorer = Scorer(load_checkpoint(checkpoint or (custom_checkpoint(genre) if genre else None)))
     known = canonical(genre, scorer.genres) if genre else None
     rows = []
     for path in files:

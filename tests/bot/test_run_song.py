@@ -42,7 +42,7 @@ def worker_process(stage: Stage) -> Iterator[None]:
 @needs_checkpoint
 def test_a_mention_becomes_a_composed_song_posted_as_a_video_that_x_takes(server_url: str, tmp_path: Path) -> None:
     clock = SystemClock()
-    stage = open_stage(server_url, tmp_path, clock, performer="composer.pipeline.perform")
+    stage = open_stage(server_url, tmp_path, clock, performer="composer.pipeline.compose")
     with FakeX(clock.now) as fake, worker_process(stage):
         bot = stage.bot(XFrontend(x_settings(fake), stage.ledger("x"), clock, random.Random(1)), x_settings(fake))
         asked = fake.write(fake.person("ada"), "@riffbird Dancing robots /compose /g metal /t 160 /r 0.2 /l 10 /s 7")

@@ -10,9 +10,18 @@ import pytest
 
 from composer.decoding.generate import Band
 from composer.errors import CheckpointError, RefusedError
-from composer.genre_store import add, cards, check_name, delete, export, own_checkpoint, own_names, spellings
+from composer.genre_store import (
+    add,
+    cards,
+    check_name,
+    custom_checkpoint,
+    custom_genre_names,
+    delete,
+    export,
+    spellings,
+)
 from composer.model.checkpoint import load_checkpoint
-from composer.pipeline import band_for, checkpoint_for, perform_all
+from composer.pipeline import band_for, checkpoint_for, compose_all
 from composer.planning.plan import plan_song
 from composer.request import ComposeRequest
 from midi_data.io.midi_file import midi_bytes
@@ -24,14 +33,14 @@ def asking(*genres: str, seed: int = 3) -> ComposeRequest:
 
 
 def test_a_genre_taken_in_is_on_offer_with_its_card(genres_dir: Path, tmp_path: Path) -> None:
-    assert own_names() == ()
+    assert custom_genre_names() == ()
     card = add(taught(tmp_path, "jazz", "ska"))
     assert (card.name, card.pieces, card.hours, card.nll, card.base) == ("ska", 40, 2.12, 3.25, "house")
     assert card.licences == ("ska: [2JCC0-1.0",)  # a terminal is not steered by it
     assert cards() == [card]
     assert spellings()["ska"] == "ska"
     assert spellings()["metal"] == "heavy-metal"
-    assert own_checkpoint("ska") == genres_dir / "ska.safetensors"
+    assert custom_checkpoint("ska") == genres_dir / "ska.safetensors"
     assert {path.name for path in genres_dir.iterdir()} == {"ska.safetensors", "ska.json"}
 
 
@@ -44,7 +53,7 @@ def test_a_genre_goes_from_hand_to_hand_as_one_file(
     theirs = add(tmp_path / "ska.riffbird")
     assert theirs.model_copy(update={"added": mine.added}) == mine
     delete("ska")
-    assert own_names() == ()
+    assert custom_genre_names() == ()
     assert not list((tmp_path / "another's").iterdir())
     assert (genres_dir / "ska.safetensors").exists()
 
@@ -70,9 +79,9 @@ def test_nothing_is_written_when_a_file_is_refused(genres_dir: Path, tmp_path: P
             add(tmp_path / name)
     with pytest.raises(CheckpointError):
         add(tmp_path / "pickle")
-    with pytest.raises(RefusedError, match="brings one genre of its own, this one 0"):
+    with pytest.raises(RefusedError, match="exactly one custom genre, not 0"):
         add(taught(tmp_path, "rock", "jazz"))
-    with pytest.raises(RefusedError, match="this one 2"):
+    with pytest.raises(RefusedError, match="one custom genre, not 2"):
         add(taught(tmp_path, "dub", "ska", name="both"))
     assert not genres_dir.exists()
 
@@ -100,17 +109,17 @@ def test_foreign_files_in_the_folder_are_no_genres(genres_dir: Path, tmp_path: P
     add(taught(tmp_path, "jazz", "ska"))
     for name in ("Note.txt", ".ska.safetensors.7.part", "metal.safetensors", "A B.safetensors"):
         (genres_dir / name).write_bytes(b"x")
-    assert own_names() == ("ska",)
+    assert custom_genre_names() == ("ska",)
 
 
 def test_who_is_not_there_cannot_be_given_away_or_forgotten(genres_dir: Path, tmp_path: Path) -> None:
     for act in (lambda: export("ska", tmp_path / "x"), lambda: delete("ska"), lambda: delete("../ska")):
-        with pytest.raises(RefusedError, match="there is no genre"):
+        with pytest.raises(RefusedError, match="there is no custom genre"):
             act()
     add(taught(tmp_path, "jazz", "ska"))
     with pytest.raises(RefusedError, match="cannot be written"):
         export("ska", tmp_path / "nowhere" / "ska")
-    assert own_names() == ("ska",), genres_dir
+    assert custom_genre_names() == ("ska",), genres_dir
 
 
 def test_each_request_finds_the_checkpoint_that_plays_it(genres_dir: Path, tmp_path: Path) -> None:
@@ -132,14 +141,14 @@ def test_songs_of_several_bands_come_in_the_order_they_were_asked_for(genres_dir
     add(taught(tmp_path, "jazz", "ska", seed=5))
     requests = [asking("jazz", seed=1), asking("ska", seed=2), asking("heavy-metal", seed=3), asking("ska", seed=4)]
     shares: list[float] = []
-    made = perform_all(
+    made = compose_all(
         requests, tmp_path / "out", ["mid"], checkpoint=house,
         progress=lambda stage, share: shares.append(share) if stage == "composing" else None,
     )  # fmt: skip
     assert [(each.genre, each.seed) for each in made] == [("jazz", 1), ("ska", 2), ("heavy-metal", 3), ("ska", 4)]
     assert [each.checkpoint for each in made] == ["house", "ska", "house", "ska"]
     assert shares == sorted(shares)
-    [alone] = perform_all([requests[1]], tmp_path / "alone", ["mid"], checkpoint=house)
+    [alone] = compose_all([requests[1]], tmp_path / "alone", ["mid"], checkpoint=house)
     assert alone.files["mid"].read_bytes() == made[1].files["mid"].read_bytes()
     assert genres_dir.exists()
 
@@ -147,10 +156,10 @@ def test_songs_of_several_bands_come_in_the_order_they_were_asked_for(genres_dir
 def test_networks_are_let_go_before_the_last_songs_are_rendered(tmp_path: Path) -> None:
     house = taught(tmp_path, "heavy-metal", "jazz", name="house")
     request = asking("jazz")
-    [kept] = perform_all([request], tmp_path / "kept", ["mid"], checkpoint=house)
+    [kept] = compose_all([request], tmp_path / "kept", ["mid"], checkpoint=house)
     network = weakref.ref(band_for(house))
     assert network() is not None
-    [last] = perform_all([request], tmp_path / "last", ["mid"], checkpoint=house, last=True)
+    [last] = compose_all([request], tmp_path / "last", ["mid"], checkpoint=house, last=True)
     gc.collect()
     assert network() is None
     assert last.files["mid"].read_bytes() == kept.files["mid"].read_bytes()

@@ -11,7 +11,7 @@ from typing import Any
 from composer.audio.encode import Audio, write_mp3
 from composer.audio.mix import mix
 from composer.audio.voice_cache import KEPT
-from composer.pipeline import perform
+from composer.pipeline import compose
 from composer.request import ComposeRequest
 from composer.video.encode import write_video
 from midi_data.song import Song
@@ -53,7 +53,7 @@ def warm_figure(genre: str, length: float, checkpoint: Path | None, runs: int) -
             request = ComposeRequest(
                 genres={genre: 1.0}, tempo_bpm=TEMPO_BPM, length_seconds=length, seed=next(seeds), title="Speed"
             )
-            perform(request, Path(folder), ["mp3", "mp4"], checkpoint=checkpoint)
+            compose(request, Path(folder), ["mp3", "mp4"], checkpoint=checkpoint)
 
         seconds = times(ask, runs)
     return cost("warm_request", f"request to MP3 and MP4, {length:g} s, warm", "s", seconds, note="seeds 2 and on")

@@ -101,22 +101,22 @@ def _order_of(job: Job) -> Order | None:
 
 def _place_of(order: Order, checkpoint: Path | None) -> str:
     """Where songs of the network that plays ``order`` are kept; nowhere if none does: that is told in its turn."""
-    from composer.pipeline import played_by
+    from composer.pipeline import checkpoint_digest
 
     try:
-        return KEY + played_by(order.request, checkpoint) + ":"
+        return KEY + checkpoint_digest(order.request, checkpoint) + ":"
     except (RefusedError, CheckpointError, OSError):
         return ""
 
 
 def _composed(queues: Queues, order: Order, beside: dict[str, Order], progress: OnStage) -> Song | None:
     """The song of ``order``; those ``beside`` it are left for whoever takes their jobs."""
-    from composer.pipeline import compose_together
+    from composer.pipeline import compose_songs
     from midi_data.io.midi_file import midi_bytes
 
     requests = [order.request, *(each.request for each in beside.values())]
     try:
-        song, *others = compose_together(requests, checkpoint=queues.settings.checkpoint, progress=progress)
+        song, *others = compose_songs(requests, checkpoint=queues.settings.checkpoint, progress=progress)
     except PASSING_FAULTS:
         raise
     except RefusedError:  # in people's words, which are not logged; told to its asker in its turn

@@ -181,7 +181,7 @@ def test_a_failure_of_ours_is_one_line_and_status_one(tmp_path: Path) -> None:
     probe = (
         "import composer.pipeline as p\n"
         "def broken(*_, **__): raise ZeroDivisionError('a bug')\n"
-        "p.perform_all = broken\n"
+        "p.compose_all = broken\n"
         "from bot.cli.main import main; main(['compose', '--format', 'mid'])"
     )
     result = subprocess.run([sys.executable, "-c", probe], cwd=tmp_path, capture_output=True, text=True, check=False)

@@ -7,7 +7,7 @@ import pytest
 from fastapi.testclient import TestClient
 
 from bot.commands.parser import parse
-from composer.genre_store import add, delete, own_names, spellings
+from composer.genre_store import add, custom_genre_names, delete, spellings
 from tests.bot.cli.test_command import refused, riffbird
 from tests.bot.service import Service
 from tests.composer.taught import taught
@@ -29,7 +29,7 @@ def test_a_genre_is_taken_in_listed_played_given_away_and_forgotten(tmp_path: Pa
     assert riffbird("genres", "export", "ska", "given.riffbird", cwd=tmp_path).returncode == 0
     assert (tmp_path / "given.riffbird").read_bytes() == (genres_dir / "ska.safetensors").read_bytes()
     assert riffbird("genres", "delete", "ska", cwd=tmp_path).returncode == 0
-    assert own_names() == ()
+    assert custom_genre_names() == ()
 
 
 def test_a_named_checkpoint_plays_its_own_genres_and_no_others(tmp_path: Path, genres_dir: Path) -> None:

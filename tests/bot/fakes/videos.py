@@ -37,7 +37,7 @@ class Played:
 def performer(
     request: ComposeRequest, folder: Path, formats: list[str], *, progress: Callable[..., None], **_: object
 ) -> Rendition:
-    """As `composer.pipeline.perform`, but a stand-in: a real MIDI file and a real video of half a second."""
+    """As `composer.pipeline.compose`, but a stand-in: a real MIDI file and a real video of half a second."""
     progress("composing", 0.0)
     genre, tempo = "+".join(request.genres), request.tempo_bpm or 120.0
     files = {"mid": folder / "song.mid"}

@@ -11,7 +11,7 @@ import pytest
 torch = pytest.importorskip("torch", reason="training needs the train extra")
 
 from composer.decoding.generate import Band  # noqa: E402
-from composer.genre_store import cards, own_checkpoint  # noqa: E402
+from composer.genre_store import cards, custom_checkpoint  # noqa: E402
 from composer.model.checkpoint import Checkpoint, load_checkpoint  # noqa: E402
 from composer.planning.plan import plan_song  # noqa: E402
 from composer.request import ComposeRequest  # noqa: E402
@@ -108,7 +108,7 @@ def test_a_folder_of_midi_becomes_a_genre_of_ones_own(base: Checkpoint, order: O
     listener = Quiet()
     midi = midi_folder(tmp_path / "dub", count=6, bars=16)
     written = run_training(replace(order, corpus=None, midi=midi, licence="CC0-1.0"), listener)
-    assert written == own_checkpoint("dub") == tmp_path / "own" / "dub.safetensors"
+    assert written == custom_checkpoint("dub") == tmp_path / "own" / "dub.safetensors"
     made = load_checkpoint(written)
     assert made.header.genres == (*base.header.genres, "dub")
     assert made.header.licences["dub"] == {": CC0-1.0": made.header.data["dub"]["pieces"]}
@@ -225,11 +225,11 @@ def test_a_lesson_that_is_broken_off_goes_on_as_if_it_had_not_been(
 def test_a_listener_ends_a_lesson_by_raising_and_it_can_be_taken_up(order: Order) -> None:
     with pytest.raises(InterruptedError):
         run_training(order, Quiet(stop_at=4))
-    assert own_checkpoint("dub") is None
+    assert custom_checkpoint("dub") is None
     again = Quiet()
     run_training(replace(order, resume=True), again)
     assert [report.update for report in again.reports] == [4, 5, 6, 7, 8, 9]
-    assert own_checkpoint("dub")
+    assert custom_checkpoint("dub")
 
 
 def test_the_bases_songs_are_composed_once(base: Checkpoint, tmp_path: Path) -> None:

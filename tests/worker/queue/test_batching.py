@@ -9,7 +9,7 @@ import pytest
 from composer import pipeline
 from composer.decoding.generate import Band
 from composer.errors import RefusedError
-from composer.pipeline import played_by
+from composer.pipeline import checkpoint_digest
 from composer.planning.plan import Plan
 from composer.request import ComposeRequest
 from midi_data.song import Song
@@ -117,7 +117,7 @@ def test_what_another_worker_composes_ahead_is_left_to_it_until_its_turn(
     band = playing(queues, house)
     ask(band, "a", "b", "c")
     request = ComposeRequest(genres={GENRE: 1.0})
-    queues.connection.set(f"{KEY}{played_by(request, house)}:c", UNDER_WAY)
+    queues.connection.set(f"{KEY}{checkpoint_digest(request, house)}:c", UNDER_WAY)
     work(band)
     songs(band, *"abc")
     assert batches == [2, 1]

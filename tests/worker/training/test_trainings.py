@@ -11,7 +11,7 @@ import pytest
 
 pytest.importorskip("torch", reason="training needs the train extra")
 
-from composer.genre_store import cards, own_checkpoint
+from composer.genre_store import cards, custom_checkpoint
 from composer.model.checkpoint import load_checkpoint
 from composer.request import ComposeRequest
 from tests.songs import midi_folder
@@ -229,8 +229,8 @@ def test_a_lesson_adds_a_genre_to_those_of_ones_own(queues: Queues, taught: Sett
     [card] = cards()
     assert card.name == "dub"
     assert card.licences[0].endswith("CC0-1.0")
-    assert own_checkpoint("dub").read_bytes() == weights(queues, "a")
-    assert load_checkpoint(own_checkpoint("dub")).header.genres == ("ska", "dub")
+    assert custom_checkpoint("dub").read_bytes() == weights(queues, "a")
+    assert load_checkpoint(custom_checkpoint("dub")).header.genres == ("ska", "dub")
 
 
 @pytest.mark.slow
