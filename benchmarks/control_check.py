@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from composer.decoding.generate import Band
+from composer.decoding.generate import Composer
 from composer.model.checkpoint import load_checkpoint
 from composer.planning.plan import band_of, plan_song
 from composer.request import ComposeRequest, KeyRequest, PartRequest
@@ -44,13 +44,13 @@ BARS = 16
 PRIMER_BARS = 8
 
 
-def composed(band: Band, requests: list[ComposeRequest], primers: list[Song] | None = None) -> list[Song]:
+def composed(band: Composer, requests: list[ComposeRequest], primers: list[Song] | None = None) -> list[Song]:
     """The songs of ``requests``."""
     both = zip(requests, primers or [None] * len(requests), strict=True)
     return band.compose([plan_song(request, band.checkpoint, primer) for request, primer in both])
 
 
-def blends(band: Band, shards: list[Shard], songs: int, seed: int) -> list[dict[str, Any]]:
+def blends(band: Composer, shards: list[Shard], songs: int, seed: int) -> list[dict[str, Any]]:
     """How far the classifier leans to the first of two genres, at each share of it."""
     taught = training_excerpts(shards, BARS, seed)
     labels = [name for name, excerpts in taught.items() for _ in excerpts]
@@ -71,7 +71,7 @@ def blends(band: Band, shards: list[Shard], songs: int, seed: int) -> list[dict[
     return rows
 
 
-def keys(band: Band, songs: int, seed: int) -> dict[str, Any]:
+def keys(band: Composer, songs: int, seed: int) -> dict[str, Any]:
     """Shares of songs heard in the asked key, and in the key or its relative."""
     asked = [Key(tonic, mode) for mode in ("major", "minor") for tonic in range(12)]
     rows = []
@@ -93,7 +93,7 @@ def relative(key: Key) -> Key:
     return Key((key.tonic + 9) % 12, "minor") if key.mode == "major" else Key((key.tonic + 3) % 12, "major")
 
 
-def bands(band: Band, songs: int, seed: int) -> list[dict[str, Any]]:
+def bands(band: Composer, songs: int, seed: int) -> list[dict[str, Any]]:
     """How many of the asked parts play, and whether any other does."""
     rows = []
     for genre, wanted in BANDS:
@@ -112,7 +112,7 @@ def bands(band: Band, songs: int, seed: int) -> list[dict[str, Any]]:
     return rows
 
 
-def primers(band: Band, shards: list[Shard], songs: int, seed: int) -> dict[str, Any]:
+def primers(band: Composer, shards: list[Shard], songs: int, seed: int) -> dict[str, Any]:
     """How like the rest of a song is to its own primer, beside how like it is to the others' primers."""
     held = [(s, p) for s, p in all_pieces(shards, "valid") if p.genre in ("rock", "folk", "pop", "heavy-metal")]
     rng = np.random.default_rng(seed)
@@ -143,7 +143,7 @@ def jaccard(one: set[Any], other: set[Any]) -> float:
     return len(one & other) / max(len(one | other), 1)
 
 
-def lengths(band: Band, songs: int, seed: int) -> dict[str, Any]:
+def lengths(band: Composer, songs: int, seed: int) -> dict[str, Any]:
     """Share of songs whose length is within one bar of the asked seconds."""
     rng = np.random.default_rng(seed)
     genres = sorted(set(band.checkpoint.header.genres) - {"drum-grooves"})
@@ -172,7 +172,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--checkpoint", type=Path)
     given = parser.parse_args()
-    band, shards = Band(load_checkpoint(given.checkpoint)), open_shards(given.corpus)
+    band, shards = Composer(load_checkpoint(given.checkpoint)), open_shards(given.corpus)
     found = {
         "seed": given.seed,
         "songs": given.songs,

@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 
-from composer.decoding.generate import Band
+from composer.decoding.generate import Composer
 from composer.decoding.sampling_parameters import SamplingParameters, parameters_for
 from composer.model.checkpoint import load_checkpoint
 from composer.model.likelihood import Scorer
@@ -61,7 +61,7 @@ def nats(scorer: Scorer, samples: list[Sample], genre: str) -> float:
 def curve(corpus: Path, checkpoint: Any, genres: list[str], songs: int, seed: int) -> None:
     """One line a randomness: nats a note and copy rate, means of the genres."""
     shards = open_shards(corpus)
-    grams, scorer, band = training_grams(shards), Scorer(checkpoint), Band(checkpoint)
+    grams, scorer, band = training_grams(shards), Scorer(checkpoint), Composer(checkpoint)
     for r in np.round(np.linspace(0, 1, 11), 1).tolist():
         rows = {}
         for genre in genres:
@@ -82,7 +82,7 @@ def rules(corpus: Path, checkpoint: Any, genres: list[str], songs: int, seed: in
         real = real_samples(held, bars)
         measured, works = measure([s.events for s in real]), [s.work for s in real]
         for name, space, how in RULES:
-            band = Band(checkpoint, lambda _, own, how=how: how.times(own))
+            band = Composer(checkpoint, lambda _, own, how=how: how.times(own))
             made = composed_samples(compose_songs(band, genre, bars, songs, seed, randomness=0.5, sampling=space), bars)
             rows = statistics(measured, works, measure([s.events for s in made]), seed)
             ratios = [row["ratio"] for row in rows if row["ratio"]]

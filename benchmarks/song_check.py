@@ -16,12 +16,12 @@ from pathlib import Path
 from statistics import mean
 from typing import Any
 
-from composer.decoding.generate import Band
-from composer.pipeline import band_for
+from composer.decoding.generate import Composer
+from composer.pipeline import composer_for
 from composer.planning.plan import core_of, plan_song
 from composer.planning.template import plays_role
 from composer.request import ComposeRequest
-from midi_data.analysis.repetition import likenesses
+from midi_data.analysis.repetition import bar_similarities
 from midi_data.bars import BarGrid
 from midi_data.events.encoding import encode, part_code
 from midi_data.events.features import LAGS
@@ -31,7 +31,7 @@ from midi_data.io.midi_file import read_midi, write_midi
 from midi_data.song import Song
 
 
-def compose(band: Band, genre: str, count: int, seed: int, length: float) -> list[Song]:
+def compose(band: Composer, genre: str, count: int, seed: int, length: float) -> list[Song]:
     """``count`` songs with seeds from ``seed`` on, written and read back."""
     requests = [ComposeRequest(genres={genre: 1.0}, seed=seed + n, length_seconds=length) for n in range(count)]
     songs = band.compose([plan_song(request, band.checkpoint) for request in requests])
@@ -88,7 +88,7 @@ def best_match(song: Song) -> float:
     """Mean over bars of the likeness to the likest of the bars 1, 2, 4, 8 and 16 before."""
     events = encode(song)
     grid = BarGrid.of(events.meters, events.end)
-    everywhere = likenesses(events, grid)
+    everywhere = bar_similarities(events, grid)
     likeness = [everywhere[lag - 1] for lag in LAGS]
     return float(mean(max(values) for values in zip(*likeness, strict=True)))
 
@@ -120,7 +120,7 @@ def main() -> None:
     parser.add_argument("--checkpoint", type=Path)
     parser.add_argument("--json", action="store_true")
     given = parser.parse_args()
-    band = band_for(given.checkpoint)
+    band = composer_for(given.checkpoint)
     rows = []
     for genre in GENRES:
         if genre.name in band.checkpoint.header.genres:

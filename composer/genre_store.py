@@ -185,11 +185,13 @@ def _taught(checkpoint: Checkpoint, file: Path) -> str:
 
 def _tempo_range(checkpoint: Checkpoint, name: str) -> tuple[int, int]:
     """Slowest and fastest tempo of the training pieces of ``name``, clamped to the range of a request."""
-    from composer.model.checkpoint import LINEUP_COLUMNS
+    from composer.model.checkpoint import TEMPLATE_COLUMNS
 
     mine = checkpoint.lineups[:, 0] == checkpoint.header.genres.index(name)
     low, high = (int(bpm) for bpm in TEMPO_RANGE_BPM)
-    tempos = [min(max(bpm, low), high) for bpm in checkpoint.lineups[mine, LINEUP_COLUMNS.index("tempo_bpm")].tolist()]
+    tempos = [
+        min(max(bpm, low), high) for bpm in checkpoint.lineups[mine, TEMPLATE_COLUMNS.index("tempo_bpm")].tolist()
+    ]
     return (min(tempos, default=low), max(tempos, default=high))
 
 

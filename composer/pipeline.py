@@ -14,8 +14,8 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Literal
 
-from composer.decoding.generate import Band
-from composer.decoding.parallel import usual_processes
+from composer.decoding.generate import Composer
+from composer.decoding.parallel import usable_cores
 from composer.errors import RefusedError
 from composer.genre_store import custom_checkpoint
 from composer.model.checkpoint import load_checkpoint, shipped_checkpoint
@@ -29,7 +29,7 @@ from midi_data.song import Song
 
 Stage = Literal["composing", "rendering"]
 OnStage = Callable[[Stage, float], None]
-BANDS_KEPT = 4
+COMPOSERS_KEPT = 4
 """LRU cache: at most 4 loaded networks (about 60 MB each)."""
 LONGEST_STEM = 60
 """Characters of the title that a file name keeps."""
@@ -64,7 +64,7 @@ def compose_songs(
 
     Raises ``RefusedError`` for a request that cannot be met.
     """
-    bands = [band_for(checkpoint_for(request, checkpoint)) for request in requests]
+    bands = [composer_for(checkpoint_for(request, checkpoint)) for request in requests]
     plans = [plan_song(request, band.checkpoint) for request, band in zip(requests, bands, strict=True)]
     return _composed(bands, plans, progress)
 
@@ -87,14 +87,14 @@ def compose_all(
     """
     begun = time.perf_counter()
     check_folder(folder)
-    bands = [band_for(checkpoint_for(request, checkpoint)) for request in requests]
+    bands = [composer_for(checkpoint_for(request, checkpoint)) for request in requests]
     loaded = time.perf_counter()
     plans = [plan_song(request, band.checkpoint, primer) for request, band in zip(requests, bands, strict=True)]
     songs = songs or _composed(bands, plans, progress)
     labels = [band.checkpoint.label for band in bands]
     if last:
         bands.clear()
-        _cached_band.cache_clear()
+        _cached_composer.cache_clear()
     composed = time.perf_counter()
     timings = Timings(load=loaded - begun, compose=composed - loaded)
     renditions = []
@@ -109,7 +109,7 @@ def compose_all(
     return renditions
 
 
-def _composed(bands: Sequence[Band], plans: Sequence[Plan], progress: OnStage | None) -> list[Song]:
+def _composed(bands: Sequence[Composer], plans: Sequence[Plan], progress: OnStage | None) -> list[Song]:
     """The songs of ``plans``, in order; one batch for each network."""
     songs: dict[int, Song] = {}
     for band in dict.fromkeys(bands):
@@ -120,7 +120,7 @@ def _composed(bands: Sequence[Band], plans: Sequence[Plan], progress: OnStage | 
             if progress:
                 progress("composing", (done + share * count) / len(plans))
 
-        played = band.compose([plans[number] for number in mine], tell, processes=usual_processes())
+        played = band.compose([plans[number] for number in mine], tell, processes=usable_cores())
         songs |= zip(mine, played, strict=True)
     return [songs[number] for number in range(len(plans))]
 
@@ -146,29 +146,29 @@ def checkpoint_digest(request: ComposeRequest, checkpoint: Path | None = None) -
     return _digest(path, stat.st_mtime_ns, stat.st_size, stat.st_ino)
 
 
-@lru_cache(maxsize=4 * BANDS_KEPT)
+@lru_cache(maxsize=4 * COMPOSERS_KEPT)
 def _digest(path: Path, _changed: int, _size: int, _file: int) -> str:
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _genres_of(checkpoint: Path) -> set[str]:
-    return set(band_for(checkpoint).checkpoint.header.genres)
+    return set(composer_for(checkpoint).checkpoint.header.genres)
 
 
-def band_for(checkpoint: Path | None) -> Band:
+def composer_for(checkpoint: Path | None) -> Composer:
     """The loaded network of a checkpoint (``None``: the shipped one); loaded again when the file has changed."""
     path = (checkpoint or shipped_checkpoint()).resolve()
     try:
         stat = path.stat()
     except OSError:
-        return Band(load_checkpoint(path))  # raises with the reason
-    return _cached_band(path, stat.st_mtime_ns, stat.st_size, stat.st_ino)
+        return Composer(load_checkpoint(path))  # raises with the reason
+    return _cached_composer(path, stat.st_mtime_ns, stat.st_size, stat.st_ino)
 
 
-@lru_cache(maxsize=BANDS_KEPT)
-def _cached_band(path: Path, _changed: int, _size: int, _file: int) -> Band:
-    return Band(load_checkpoint(path))
+@lru_cache(maxsize=COMPOSERS_KEPT)
+def _cached_composer(path: Path, _changed: int, _size: int, _file: int) -> Composer:
+    return Composer(load_checkpoint(path))
 
 
 def check_folder(folder: Path) -> None:

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from composer.decoding.generate import Band
-from composer.pipeline import band_for
+from composer.decoding.generate import Composer
+from composer.pipeline import composer_for
 from composer.planning.plan import plan_song
 from composer.request import ComposeRequest
 from midi_data.io.midi_file import midi_bytes
@@ -43,7 +43,7 @@ def notes_digest(songs: list[Song]) -> str:
 
 
 def compose(*requests: ComposeRequest) -> list[Song]:
-    band: Band = band_for(None)
+    band: Composer = composer_for(None)
     return band.compose([plan_song(each, band.checkpoint) for each in requests])
 
 

@@ -25,7 +25,7 @@ AnyTable = TypeVar("AnyTable", bound=Table)
 
 
 class Widths(Table):
-    """Widths of the network; see ``composer.model.config.NetworkShape``."""
+    """Widths of the network; see ``composer.model.config.ModelConfig``."""
 
     hidden: int = Field(default=512, ge=8)
     layers: int = Field(default=2, ge=1, le=8)

@@ -9,20 +9,24 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from composer.model.checkpoint import LINEUP_COLUMNS, Checkpoint, header_for
+from composer.model.checkpoint import TEMPLATE_COLUMNS, Checkpoint, header_for
 from composer.model.network import Network
 from composer.planning.conditioning import density_class
-from midi_data.analysis.activity import Levels, arrangement_of, habits_of
-from midi_data.analysis.attribute_histograms import Tendencies, pace_of, tendencies_of
-from midi_data.analysis.repetition import form_of, part_forms_of
+from midi_data.analysis.activity import Activity, activity_of, masks_of
+from midi_data.analysis.attribute_histograms import (
+    AttributeHistograms,
+    attribute_histograms_of,
+    time_shift_histogram_of,
+)
+from midi_data.analysis.repetition import part_repetition_of, repetition_of
 from midi_data.bars import BarGrid
 from midi_data.corpus.dataset import Piece, Shard
 from midi_data.events.encoding import PART_LIMIT, Ints
 from training.data.examples import Names
 
 Held = list[tuple[Shard, Piece]]
-PerPiece = tuple[Levels, ...]
-Heard = tuple[PerPiece, PerPiece, PerPiece, PerPiece, Ints, tuple[Tendencies, ...], Tendencies]
+PerPiece = tuple[Activity, ...]
+Heard = tuple[PerPiece, PerPiece, PerPiece, PerPiece, Ints, tuple[AttributeHistograms, ...], AttributeHistograms]
 Tables = tuple[NDArray[np.int64], *Heard]
 """Lineups, and what ``heard`` gives."""
 MOST_HEARD = 5_000
@@ -79,39 +83,39 @@ def of_every_genre(held: Held, most: int) -> Held:
 
 
 def lineups(train: Held, names: Names) -> NDArray[np.int64]:
-    """(P, 8 + 16): one row a training piece, as ``composer.model.checkpoint.LINEUP_COLUMNS`` and its band."""
-    rows = np.full((len(train), len(LINEUP_COLUMNS) + PART_LIMIT), -1, dtype=np.int64)
+    """(P, 8 + 16): one row a training piece, as ``composer.model.checkpoint.TEMPLATE_COLUMNS`` and its band."""
+    rows = np.full((len(train), len(TEMPLATE_COLUMNS) + PART_LIMIT), -1, dtype=np.int64)
     for row, (shard, piece) in zip(rows, train, strict=True):
         events = shard.events(piece)
         band = events.band
         _, numerator, denominator = piece.meters[0]
         bars = max(1, round(piece.end / (numerator * 96 / denominator)))
-        row[: len(LINEUP_COLUMNS)] = (
+        row[: len(TEMPLATE_COLUMNS)] = (
             names.genre_row(piece), names.style_row(piece), round(piece.tempos[0][1]), numerator, denominator,
             piece.key, density_class(len(events), piece.end), min(bars, 30000),
         )  # fmt: skip
-        row[len(LINEUP_COLUMNS) : len(LINEUP_COLUMNS) + len(band)] = band
+        row[len(TEMPLATE_COLUMNS) : len(TEMPLATE_COLUMNS) + len(band)] = band
     return rows
 
 
 def heard(train: Held) -> Heard:
     """What ``Checkpoint`` remembers of each training piece beside its lineup, table by table."""
-    forms, fars, part_forms, arrangements, habits, tendencies, paces = [], [], [], [], [], [], []
+    forms, fars, part_repetition, arrangements, habits, tendencies, paces = [], [], [], [], [], [], []
     for shard, piece in train:
         events = shard.events(piece)
         grid = BarGrid.of(events.meters, events.end)
-        form, far = form_of(events, grid)
+        form, far = repetition_of(events, grid)
         forms.append(form.astype(np.uint8))
         fars.append(far.astype(np.uint8))
-        part_forms.append(part_forms_of(events, grid, form, far).astype(np.uint8))
-        arrangements.append(arrangement_of(events, grid))
-        habits.append(habits_of(events))
-        tendencies.append(tendencies_of(events))
-        paces.append(pace_of(events))
+        part_repetition.append(part_repetition_of(events, grid, form, far).astype(np.uint8))
+        arrangements.append(activity_of(events, grid))
+        habits.append(masks_of(events))
+        tendencies.append(attribute_histograms_of(events))
+        paces.append(time_shift_histogram_of(events))
     return (
         tuple(forms),
         tuple(fars),
-        tuple(part_forms),
+        tuple(part_repetition),
         tuple(arrangements),
         np.stack(habits),
         tuple(tendencies),

@@ -19,7 +19,7 @@ from typing import Any
 import torch
 
 from composer.model.checkpoint import Checkpoint, save_checkpoint
-from composer.model.config import NetworkShape
+from composer.model.config import ModelConfig
 from composer.model.network import Dropouts, Network, State, field_nll
 from midi_data.corpus.dataset import Piece, Shard
 from training.ceiling import BareLstm
@@ -84,7 +84,7 @@ class Training:
         self.recipe, self.names, self.folder, self.device = recipe, names, folder, device
         self.minutes, self.ranks = minutes, ranks or Ranks(device)
         self.train_pieces, self.valid_pieces = train, choose(valid, recipe.valid_notes_a_genre)
-        shape = NetworkShape(len(names.genres), len(names.styles), **recipe.widths.model_dump())
+        shape = ModelConfig(len(names.genres), len(names.styles), **recipe.widths.model_dump())
         self.network = Network(shape, Dropouts(**recipe.dropouts.model_dump())).to(device)
         self.named = dict(self.network.named_parameters())
         self.average = {name: p.detach().clone() for name, p in self.named.items()}

@@ -104,10 +104,10 @@ def _warm_up(settings: Settings, queue_name: str) -> None:
         return
     load_performer(settings)
     if settings.performer == DEFAULT_PERFORMER:
-        from composer.pipeline import band_for
+        from composer.pipeline import composer_for
 
         try:
-            band_for(settings.checkpoint)
+            composer_for(settings.checkpoint)
         except ComposerError:
             # It may be mended while we run; until then each request is answered with an apology.
             logger.exception("the checkpoint does not work")

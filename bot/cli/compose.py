@@ -68,10 +68,10 @@ def on_offer(checkpoint: Path | None) -> dict[str, str]:
     known = spellings()
     if checkpoint is None:
         return known
-    from composer.pipeline import band_for
+    from composer.pipeline import composer_for
 
     own = set(custom_genre_names())
-    plays = band_for(checkpoint).checkpoint.header.genres
+    plays = composer_for(checkpoint).checkpoint.header.genres
     return {each: name for each, name in known.items() if name not in own} | {name: name for name in plays}
 
 

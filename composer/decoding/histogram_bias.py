@@ -17,17 +17,17 @@ from midi_data.analysis.attribute_histograms import (
     COLUMNS,
     FULL,
     KINDS,
-    PACE_BINS,
-    Tendencies,
+    TIME_SHIFT_BINS,
+    AttributeHistograms,
     gap_bin,
-    pace_bin,
     register_bin,
     step_bin,
+    time_shift_bin,
     tone_bin,
-    transposed_tendencies,
+    transposed_histograms,
 )
 from midi_data.analysis.histograms import GAP_EDGES
-from midi_data.events.encoding import VOCABULARY, WAIT, WAIT_TICKS, part_instrument
+from midi_data.events.encoding import MAX_SHIFT, VOCABULARY, part_instrument
 
 Row = NDArray[np.float64]
 
@@ -39,14 +39,14 @@ NOTES_BETWEEN_LOOKS = 4
 EVENTS_BETWEEN_LOOKS = 16
 STRENGTHS = (1.0, 0.6, 0.2, 0.0)
 """How strongly parts lean where they are new, varied, nearly the same, the same."""
-PACE_STRENGTH = 2.0
+TIME_SHIFT_STRENGTH = 2.0
 """How much more strongly the band's pace leans: what a network falls into is to play everything at once."""
 _ALL_PITCHES = np.arange(VOCABULARY["pitch"])
 _TONES: list[int] = tone_bin(_ALL_PITCHES).tolist()
 _REGISTERS: list[int] = register_bin(_ALL_PITCHES).tolist()
 _STEPS: list[int] = step_bin(np.append(_ALL_PITCHES, -_ALL_PITCHES[:0:-1])).tolist()
 """Bins of steps up, then from the end on (negative indices) of steps down."""
-_PACES: list[int] = [*pace_bin(np.append(np.arange(WAIT), WAIT_TICKS)).tolist(), PACE_BINS]
+_PACES: list[int] = [*time_shift_bin(np.append(np.arange(MAX_SHIFT), MAX_SHIFT)).tolist(), TIME_SHIFT_BINS]
 """Of advances, the wait, and the end, whose bin is the one after the last."""
 _LONGEST_GAP = GAP_EDGES[-1]
 _GAPS: list[int] = gap_bin(np.arange(_LONGEST_GAP + 1)).tolist()
@@ -54,13 +54,13 @@ _LEANT = [kind for kind in KINDS if kind != "place"]
 """Where in the bar notes fall is told to the network only: leaning to it was tried and gained nothing."""
 
 
-class Leaning:
+class HistogramBias:
     """How each part of one song leans. ``lean`` before a class is chosen, ``heard`` after each note."""
 
     def __init__(self, tendencies: Mapping[int, Row], pace: Row) -> None:
-        """``tendencies``: part class → (``TENDENCIES_WIDTH``,) shares, each kind's summing to 1, or all 0 for none.
+        """``tendencies``: part class → (``HISTOGRAMS_WIDTH``,) shares, each kind's summing to 1, or all 0 for none.
 
-        ``pace``: the band's (``PACE_BINS``,), or all 0.
+        ``pace``: the band's (``TIME_SHIFT_BINS``,), or all 0.
         """
         self._pace = _Pace(pace)
         self._parts = {part: _Part(row, is_drum=part_instrument(part)[1]) for part, row in tendencies.items()}
@@ -97,9 +97,9 @@ class _Pace:
 
     def __init__(self, pace: Row) -> None:
         self._pace: list[float] = pace.tolist()
-        self._counts = [0] * PACE_BINS
+        self._counts = [0] * TIME_SHIFT_BINS
         self._events = self._tick = 0
-        self._bonus = [0.0] * (PACE_BINS + 1)
+        self._bonus = [0.0] * (TIME_SHIFT_BINS + 1)
 
     def for_advances(self, classes: list[int]) -> list[float]:
         """Of advances and the wait; the end does not lean."""
@@ -108,11 +108,11 @@ class _Pace:
 
     def hear(self, tick: int) -> None:
         """Count the advance to an event at ``tick``."""
-        self._counts[_PACES[min(tick - self._tick, WAIT)]] += 1
+        self._counts[_PACES[min(tick - self._tick, MAX_SHIFT)]] += 1
         self._tick = tick
         self._events += 1
         if self._events % EVENTS_BETWEEN_LOOKS == 0:
-            self._bonus = [*bonuses(self._pace, self._counts, PACE_STRENGTH), 0.0]
+            self._bonus = [*bonuses(self._pace, self._counts, TIME_SHIFT_STRENGTH), 0.0]
 
 
 class _Part:
@@ -175,15 +175,15 @@ def bonuses(wanted: list[float], counts: list[int], strength: float) -> list[flo
     return found
 
 
-def tendencies_for(
-    band: Sequence[int], heard: Sequence[int], rows: Tendencies, semitones: int, *, same_mode: bool
+def template_histograms(
+    band: Sequence[int], heard: Sequence[int], rows: AttributeHistograms, semitones: int, *, same_mode: bool
 ) -> dict[int, Row]:
     """The shares of each part of ``band`` that the piece heard has; parts without any are left out.
 
     ``heard``: that piece's parts, a row of ``rows`` each. Pitches move by ``semitones``; another mode frees tones.
     """
     found = {}
-    moved = transposed_tendencies(rows / FULL, heard, semitones)
+    moved = transposed_histograms(rows / FULL, heard, semitones)
     for part in set(band) & set(heard):
         row = moved[list(heard).index(part)]
         if not part_instrument(part)[1]:

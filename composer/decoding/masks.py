@@ -13,8 +13,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from midi_data.analysis.activity import HABIT_COLUMNS, HABITS_A_PART
-from midi_data.analysis.attribute_histograms import COLUMNS, Tendencies, register_bin, tone_bin
+from midi_data.analysis.activity import MASK_COLUMNS, MASK_VALUES_PER_PART
+from midi_data.analysis.attribute_histograms import COLUMNS, AttributeHistograms, register_bin, tone_bin
 from midi_data.events.encoding import VOCABULARY, Ints, part_instrument
 from midi_data.general_midi import playable_range, usual_polyphony
 from midi_data.song import TICKS_PER_QUARTER
@@ -26,7 +26,7 @@ _PITCHES = np.arange(VOCABULARY["pitch"])
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Habits:
+class PartMasks:
     """Masks: ``pitch``, ``duration``, ``velocity`` (V,) of each part; ``grid`` (24,) ticks into the quarter.
 
     ``voices``: how many notes each part holds at once, at most.
@@ -39,9 +39,9 @@ class Habits:
     grid: Mask
 
 
-def free_habits(band: Sequence[int]) -> Habits:
+def instrument_masks(band: Sequence[int]) -> PartMasks:
     """Whatever the instruments can play."""
-    return Habits(
+    return PartMasks(
         {part: _between(VOCABULARY["pitch"], *pitch_range(part)) for part in band},
         {part: np.ones(VOCABULARY["duration"], dtype=np.bool_) for part in band},
         {part: _between(VOCABULARY["velocity"], QUIETEST_CLASS, VOCABULARY["velocity"] - 1) for part in band},
@@ -50,9 +50,9 @@ def free_habits(band: Sequence[int]) -> Habits:
     )
 
 
-def heard_habits(
-    band: Sequence[int], heard: Sequence[int], row: Ints, shares: Tendencies, semitones: int, *, in_scale: bool
-) -> Habits:
+def template_masks(
+    band: Sequence[int], heard: Sequence[int], row: Ints, shares: AttributeHistograms, semitones: int, *, in_scale: bool
+) -> PartMasks:
     """The habits of a piece heard for the parts of ``band`` it has.
 
     ``heard``: that piece's parts. ``row`` as in ``midi_data.analysis.activity``, ``shares`` as in
@@ -60,13 +60,13 @@ def heard_habits(
     a length, a velocity or a drum that a part never plays there is none of its habits. Pitches move by ``semitones``;
     its scale binds only where ``in_scale``.
     """
-    free = free_habits(band)
+    free = instrument_masks(band)
     scale = _scale(int(row[1]), semitones) if in_scale else np.ones(VOCABULARY["pitch"], dtype=np.bool_)
     pitch, duration, velocity, voices = dict(free.pitch), dict(free.duration), dict(free.velocity), dict(free.voices)
     for part in set(band) & set(heard):
         place = list(heard).index(part)
-        first = len(HABIT_COLUMNS) + HABITS_A_PART * place
-        low, high, quiet, loud, held = row[first : first + HABITS_A_PART].tolist()
+        first = len(MASK_COLUMNS) + MASK_VALUES_PER_PART * place
+        low, high, quiet, loud, held = row[first : first + MASK_VALUES_PER_PART].tolist()
         is_drum = part_instrument(part)[1]
         moved = 0 if is_drum else semitones
         pitch[part] = _narrowed(free.pitch[part], _between(VOCABULARY["pitch"], low + moved, high + moved))
@@ -82,7 +82,7 @@ def heard_habits(
     for part in band:
         if not part_instrument(part)[1]:
             pitch[part] = _narrowed(pitch[part], scale)
-    return Habits(pitch, duration, velocity, voices, _bits(int(row[0]), TICKS_PER_QUARTER))
+    return PartMasks(pitch, duration, velocity, voices, _bits(int(row[0]), TICKS_PER_QUARTER))
 
 
 def pitch_range(part: int) -> tuple[int, int]:

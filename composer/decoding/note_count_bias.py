@@ -12,18 +12,18 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from midi_data.analysis.activity import NOT_TOLD, TYPICAL_NOTES, Levels
+from midi_data.analysis.activity import TYPICAL_NOTES, UNCONDITIONED, Activity
 
 PRIOR = 3.0
 STRENGTH = 3.0
 
 
-class Amounts:
+class NoteCountBias:
     """How much each part of one song has played. ``heard`` after each note."""
 
-    def __init__(self, band: Sequence[int], levels: Levels, bar_ticks: int) -> None:
+    def __init__(self, band: Sequence[int], levels: Activity, bar_ticks: int) -> None:
         """``levels`` (bars, parts of ``band``): parts with a bar that is not told keep to nothing."""
-        told = (levels != NOT_TOLD).all(axis=0)
+        told = (levels != UNCONDITIONED).all(axis=0)
         notes = TYPICAL_NOTES[levels]
         before = np.concatenate([np.zeros((1, len(band))), notes.cumsum(axis=0)])
         self._bar_ticks = bar_ticks

@@ -31,9 +31,9 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-Written = NDArray[np.int32]
+NoteRows = NDArray[np.int32]
 """(N, 5) columns onset, part, pitch, duration, velocity of one song, as it was written."""
-Compose = Callable[["Share"], Iterator[tuple[int, Written]]]
+Compose = Callable[["WorkItem"], Iterator[tuple[int, NoteRows]]]
 """Composes a share: the number of each song and what was written of it, as it ends."""
 STEP_NOTES = 3.0
 """What a step costs besides its notes, in notes: as many steps are made as the longest song of a share has notes."""
@@ -46,7 +46,7 @@ MOST_WAITING = 8192
 """So many numbers every system's pipes hold (16 KB)."""
 
 
-class Waiting:
+class WorkQueue:
     """Numbers of songs that nobody has begun, in order. Several processes may take from it at once.
 
     A pipe with the numbers in it, its other end closed: each is read once, and whoever dies holds no lock.
@@ -75,14 +75,14 @@ class Waiting:
 
 
 @dataclass(frozen=True, slots=True)
-class Share:
+class WorkItem:
     """What a process composes: its ``first`` songs at once, then one of those ``waiting`` for each that ends.
 
     ``songs`` of the whole batch, ``at_once`` of them going in all processes.
     """
 
     first: list[int]
-    waiting: Waiting
+    waiting: WorkQueue
     songs: int
     at_once: int
 
@@ -92,14 +92,14 @@ class Share:
         return min(max(1 - (self.waiting.left + everywhere) / max(self.songs, 1), 0.0), 1.0)
 
 
-def usual_processes() -> int:
+def usable_cores() -> int:
     """One a core that this process may use; where ``OMP_NUM_THREADS`` says that fewer are wanted, so many."""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 1
     told = os.environ.get("OMP_NUM_THREADS", "")
     return min(int(told), cores) if told.isdecimal() and int(told) else cores
 
 
-def shared_out(plans: Sequence[Plan], processes: int, at_once: int) -> tuple[list[list[int]], list[int]]:
+def split_work(plans: Sequence[Plan], processes: int, at_once: int) -> tuple[list[list[int]], list[int]]:
     """Which plans each process begins with, about as much work each, and which wait, those of most notes first.
 
     One share where sharing is of no use; ``at_once`` plans in all shares together.
@@ -124,15 +124,15 @@ def _may_fork() -> bool:
     return sys.platform == "linux" and threading.active_count() == 1
 
 
-def compose_shared(
+def compose_parallel(
     plans: Sequence[Plan], processes: int, at_once: int, compose: Compose, here: Compose
-) -> list[Written]:
+) -> list[NoteRows]:
     """What is written for each of ``plans``, in order. ``here`` is ``compose`` of this process, which tells how far."""
     at_once = min(at_once, len(plans))
-    (own, *others), later = shared_out(plans, processes, at_once)
-    found: dict[int, Written] = {}
-    with closing(Waiting(later)) as waiting:
-        share, *shares = (Share(first, waiting, len(plans), at_once) for first in (own, *others))
+    (own, *others), later = split_work(plans, processes, at_once)
+    found: dict[int, NoteRows] = {}
+    with closing(WorkQueue(later)) as waiting:
+        share, *shares = (WorkItem(first, waiting, len(plans), at_once) for first in (own, *others))
         with _at_work(shares, compose) as connections:
             found |= here(share)
             for connection in connections:
@@ -140,13 +140,13 @@ def compose_shared(
     left = [number for number in range(len(plans)) if number not in found]
     if left:
         logger.warning("a process that composed with others ended early; its %d songs are composed here", len(left))
-        with closing(Waiting(left[at_once:])) as waiting:
-            found |= here(Share(left[:at_once], waiting, len(left), at_once))
+        with closing(WorkQueue(left[at_once:])) as waiting:
+            found |= here(WorkItem(left[:at_once], waiting, len(left), at_once))
     return [found[number] for number in range(len(plans))]
 
 
 @contextmanager
-def _at_work(shares: Sequence[Share], compose: Compose) -> Iterator[list[Connection]]:
+def _at_work(shares: Sequence[WorkItem], compose: Compose) -> Iterator[list[Connection]]:
     """A forked process for each share; they are ended with the block, whatever ends it."""
     if not shares:
         yield []
@@ -171,7 +171,7 @@ def _at_work(shares: Sequence[Share], compose: Compose) -> Iterator[list[Connect
         yield connections
 
 
-def _work(connection: Connection, share: Share, compose: Compose, parent: int) -> None:
+def _work(connection: Connection, share: WorkItem, compose: Compose, parent: int) -> None:
     _end_with(parent)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the process it was forked from hears it and ends this one
     signal.signal(signal.SIGTERM, signal.SIG_DFL)  # not what that process does then
@@ -187,7 +187,7 @@ def _end_with(parent: int) -> None:
         os._exit(1)
 
 
-def _received(connection: Connection) -> Iterator[tuple[int, Written]]:
+def _received(connection: Connection) -> Iterator[tuple[int, NoteRows]]:
     """What a process has written, song by song, until it has ended."""
     while True:
         try:

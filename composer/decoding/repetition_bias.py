@@ -13,7 +13,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from midi_data.analysis.activity import Levels
+from midi_data.analysis.activity import Activity
 from midi_data.analysis.repetition import level_of, source_of
 
 BACK = (0.0, 1.5, 3.5, 8.0)
@@ -21,12 +21,12 @@ BACK = (0.0, 1.5, 3.5, 8.0)
 half as like their source as those of real pieces: one slip leads to the next."""
 
 
-class Returned:
+class RepetitionBias:
     """What returns in each part of a song, from which of ``LAGS``, and how strongly it is asked for."""
 
-    def __init__(self, band: Sequence[int], part_forms: Levels, returns: float = 1.0) -> None:
-        """``part_forms`` (bars, parts of ``band``): ``midi_data.analysis.repetition``. ``returns``: times ``BACK``."""
-        forms = part_forms.astype(np.int64)
+    def __init__(self, band: Sequence[int], part_repetition: Activity, returns: float = 1.0) -> None:
+        """``part_repetition`` (bars, parts of ``band``) repetition labels. ``returns``: factor on ``BACK``."""
+        forms = part_repetition.astype(np.int64)
         rows = zip(level_of(forms).tolist(), source_of(forms).tolist(), strict=True)
         self._bars: list[dict[int, tuple[int, int]]] = [
             dict(zip(band, zip(levels, lags, strict=True), strict=True)) for levels, lags in rows

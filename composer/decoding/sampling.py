@@ -16,7 +16,7 @@ from composer.request import Sampling
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Space:
+class EmbeddingSpace:
     """A field's tied embedding ``table`` (V, E), its rows' squared lengths, and the step size of a walk in it."""
 
     table: Table
@@ -24,7 +24,7 @@ class Space:
     distance: float
 
     @classmethod
-    def of(cls, table: Table) -> Space:
+    def of(cls, table: Table) -> EmbeddingSpace:
         """The space that ``table`` spans."""
         return cls(table, (table**2).sum(axis=1).tolist(), neighbour_distance(table))
 
@@ -35,7 +35,7 @@ def choose(
     how: SamplingParameters,
     sampling: Sampling,
     generator: np.random.Generator,
-    space: Space,
+    embedding_space: EmbeddingSpace,
 ) -> int:
     """One of ``classes``, whose ``logits`` are as many, in the space asked for. Raises ``ValueError`` for none."""
     if not classes:
@@ -45,13 +45,13 @@ def choose(
     weights = [math.exp((logit - top) * cooling) for logit in logits]
     kept = _nucleus(weights, how.kept) if how.truncation == "top_p" else _truncated(weights, how)
     drawn = _draw(weights, kept, generator.random())
-    reach = how.tau * space.distance
+    reach = how.tau * embedding_space.distance
     if sampling == "probability" or reach == 0:
         return classes[drawn]
-    noise: Vector = generator.standard_normal((space.table.shape[1],))
+    noise: Vector = generator.standard_normal((embedding_space.table.shape[1],))
     if len(kept) == 1:
         return classes[drawn]
-    return _landed([(classes[i], weights[i]) for i in kept], classes[drawn], reach * noise, reach, space)
+    return _landed([(classes[i], weights[i]) for i in kept], classes[drawn], reach * noise, reach, embedding_space)
 
 
 def _nucleus(weights: list[float], share: float) -> list[int]:
@@ -95,9 +95,11 @@ def _draw(weights: list[float], kept: list[int], uniform: float) -> int:
     return kept[-1]
 
 
-def _landed(likely: list[tuple[int, float]], drawn: int, step: Vector, reach: float, space: Space) -> int:
+def _landed(
+    likely: list[tuple[int, float]], drawn: int, step: Vector, reach: float, embedding_space: EmbeddingSpace
+) -> int:
     """The class whose posterior is largest after a ``step`` from ``drawn`` (``sampling.embedding_logits``)."""
-    table, squares = space.table, space.squares
+    table, squares = embedding_space.table, embedding_space.squares
     # ‖z − e‖² without ‖z‖², which all have in common.
     near = table.take([each for each, _ in likely], axis=0).dot(table[drawn] + step).tolist()
     scale = 0.5 / reach**2

@@ -11,13 +11,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from composer.decoding.constraints import Classes
-from composer.decoding.histogram_bias import Leaning
-from composer.decoding.note_count_bias import Amounts
-from composer.decoding.repetition_bias import Returned
-from composer.decoding.sampling import Space, choose
+from composer.decoding.histogram_bias import HistogramBias
+from composer.decoding.note_count_bias import NoteCountBias
+from composer.decoding.repetition_bias import RepetitionBias
+from composer.decoding.sampling import EmbeddingSpace, choose
 from composer.decoding.sampling_parameters import RETURNING, SamplingParameters
-from composer.decoding.song_state import SongWriter
-from composer.model.attribute_projections import Inclined
+from composer.decoding.song_state import SongState
+from composer.model.attribute_projections import AttributeProjections
 from composer.model.heads import Heads, OwnOut
 from composer.planning.plan import Plan
 from midi_data.analysis.repetition import level_of
@@ -25,32 +25,32 @@ from midi_data.events.encoding import FIELDS, VOCABULARY
 from midi_data.events.features import LAGS
 
 
-class Desk:
+class SongSampler:
     """See the module's docstring."""
 
     def __init__(
         self,
         plan: Plan,
         how: SamplingParameters,
-        spaces: Mapping[str, Space],
+        embedding_spaces: Mapping[str, EmbeddingSpace],
         told: NDArray[np.float32],
-        inclined: Inclined,
+        inclined: AttributeProjections,
         heads: Heads,
     ) -> None:
         """``told`` (bars, G) is added to the gates bar by bar, and what is ``inclined`` after each part's notes."""
         self.plan = plan
         self._form_levels: list[int] = level_of(np.array(plan.form)).tolist()
         self._hows = [how.times(ratio) for ratio in RETURNING]
-        self._returned = Returned(plan.band, plan.part_forms, plan.returns)
-        self._leaning = Leaning(plan.tendencies, plan.pace)
-        self._amounts = Amounts(plan.band, plan.levels, plan.meter.bar_ticks)
-        self._spaces = spaces
-        self.writer = SongWriter(
+        self._returned = RepetitionBias(plan.band, plan.part_repetition, plan.returns)
+        self._leaning = HistogramBias(plan.tendencies, plan.pace)
+        self._amounts = NoteCountBias(plan.band, plan.levels, plan.meter.bar_ticks)
+        self._embedding_spaces = embedding_spaces
+        self.writer = SongState(
             plan.band, plan.meter, plan.bars, plan.hidden, plan.primer, plan.levels, plan.habits, plan.far
         )
         self._generator = np.random.Generator(np.random.PCG64(plan.seed))
         self._part_out = heads.part_out(plan.band, inclined)
-        pitches = {part: self.writer.rules.pitches_of(part) for part in plan.band}
+        pitches = {part: self.writer.constraints.pitches_of(part) for part in plan.band}
         self._pitch_outs = {part: heads.own_out("pitch", own) for part, own in pitches.items()}
         self._pitch_places = {part: _places(own) for part, own in pitches.items()}
         self._told, self._inclined = told[:, None], inclined
@@ -93,7 +93,7 @@ class Desk:
             self._leaning.lean(field, allowed, own, writer.part, writer.tick, level)
             self._lean_back(field, allowed, own, bar)
             how = self._hows[level]
-            chosen = choose(own, allowed, how, self.plan.sampling, self._generator, self._spaces[field])
+            chosen = choose(own, allowed, how, self.plan.sampling, self._generator, self._embedding_spaces[field])
         writer.choose(chosen)
         played = writer.note_played if field == FIELDS[-1] else None
         if played:
@@ -125,7 +125,7 @@ class Desk:
             if look != classes:
                 logits[look] += logits[classes + lag]
         if field == "advance":
-            self.writer.rules.fold_end(logits, self.writer.standing)
+            self.writer.constraints.fold_eos(logits, self.writer.context)
         return [logits[each] for each in allowed]
 
     def _own(self, logits: list[float], place: dict[int, int], allowed: Classes) -> list[float]:

@@ -12,17 +12,16 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from composer.decoding.constraints import JUST_STRUCK_TICKS, Classes, Rules, Standing, stolen
-from composer.decoding.masks import Habits, free_habits
-from midi_data.analysis.activity import LET_GO_TICKS, RESTS, Levels
+from composer.decoding.constraints import JUST_STRUCK_TICKS, Classes, Constraints, StepContext, stolen
+from composer.decoding.masks import PartMasks, instrument_masks
+from midi_data.analysis.activity import LET_GO_TICKS, RESTS, Activity
 from midi_data.bars import POSITION_CLASSES
 from midi_data.events.encoding import (
     DURATIONS,
-    END,
+    EOS,
     FIELDS,
+    MAX_SHIFT,
     VELOCITY_STEP,
-    WAIT,
-    WAIT_TICKS,
     part_instrument,
     part_name,
 )
@@ -43,7 +42,7 @@ class _Written(NamedTuple):
     velocity: int
 
 
-class SongWriter:
+class SongState:
     """Writes one song event by event: ``inputs`` → (``looks``, ``allowed``, ``choose``) for each field → ``finish``."""
 
     def __init__(
@@ -53,8 +52,8 @@ class SongWriter:
         bars: int,
         hidden: Sequence[frozenset[int]] | None = None,
         forced: Sequence[Event] = (),
-        levels: Levels | None = None,
-        habits: Habits | None = None,
+        levels: Activity | None = None,
+        habits: PartMasks | None = None,
         far: Sequence[int] | None = None,
     ) -> None:
         self.band = tuple(sorted(band))
@@ -64,7 +63,7 @@ class SongWriter:
         self.bar_ticks = [bar * meter.bar_ticks for bar in range(bars + 1)]
         self.finished = False
         self._hidden = hidden or [frozenset()] * bars
-        self.rules = Rules(self.band, habits or free_habits(self.band), self.bar_ticks)
+        self.constraints = Constraints(self.band, habits or instrument_masks(self.band), self.bar_ticks)
         told = np.zeros((bars, len(self.band)), dtype=np.uint8) if levels is None else levels
         resting: list[list[bool]] = (told == RESTS).tolist()
         self._playing = [[part for part, rests in zip(self.band, row, strict=True) if not rests] for row in resting]
@@ -148,14 +147,14 @@ class SongWriter:
     def allowed(self, field: str) -> Classes:
         """The classes that may come next in this field, rising."""
         if field == "advance":
-            return self.rules.advances(self.standing, self._playing[self.bar])
+            return self.constraints.advances(self.context, self._playing[self.bar])
         if field == "part":
-            return self.rules.parts(self.standing, self._playing[self.bar_after], still=self.still)
+            return self.constraints.parts(self.context, self._playing[self.bar_after], still=self.still)
         if field == "pitch":
-            return self.rules.pitches(self.standing, self._event[1], still=self.still)
+            return self.constraints.pitches(self.context, self._event[1], still=self.still)
         if field == "duration":
-            return self.rules.durations(self._event[1], self.tick)
-        return self.rules.velocities(self._event[1])
+            return self.constraints.durations(self._event[1], self.tick)
+        return self.constraints.velocities(self._event[1])
 
     def forced(self, field: str) -> int | None:
         """The class that a primer prescribes here, if any is left."""
@@ -168,9 +167,9 @@ class SongWriter:
         if len(event) == len(FIELDS):
             self._play()
         elif len(event) == 1:
-            if chosen == END:
+            if chosen == EOS:
                 self.finished = True
-            elif chosen == WAIT:
+            elif chosen == MAX_SHIFT:
                 self._wait()
             elif chosen:
                 self._stand(self._tick, self._tick + chosen)
@@ -196,7 +195,7 @@ class SongWriter:
     @property
     def event_complete(self) -> bool:
         """Whether the present event needs no more fields."""
-        return self.finished or len(self._event) in (0, len(FIELDS)) or self._event[0] == WAIT
+        return self.finished or len(self._event) in (0, len(FIELDS)) or self._event[0] == MAX_SHIFT
 
     def _stand(self, before: int, tick: int) -> None:
         """The event before was at ``before``; the present one is at ``tick``: what follows from both."""
@@ -214,15 +213,15 @@ class SongWriter:
             if ends and min(ends.values()) - tick <= LET_GO_TICKS:
                 self._ends[part] = {pitch: end for pitch, end in ends.items() if end - tick > LET_GO_TICKS}
         self._let_go_at = tick
-        self.standing = Standing(before, self._last, self._note_bar, struck, self._ends)
+        self.context = StepContext(before, self._last, self._note_bar, struck, self._ends)
 
     def _last_key(self, nothing: int) -> int:
         return (self._last[0] << PART_SHIFT) + self._last[1] if self._last else nothing
 
     def _wait(self) -> None:
-        self._previous = (WAIT, *NOTHING[1:])
+        self._previous = (MAX_SHIFT, *NOTHING[1:])
         self._last, self._begun, self._matched = None, True, 0
-        self._stand(self._tick + WAIT_TICKS, self._tick + WAIT_TICKS)
+        self._stand(self._tick + MAX_SHIFT, self._tick + MAX_SHIFT)
         if self._forced:
             self._forced.pop()
 

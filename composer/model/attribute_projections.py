@@ -15,9 +15,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from composer.model.config import LOOKS
+from composer.model.config import LOOKBACK_FIELDS
 from composer.model.fixed_point import Floats
-from midi_data.analysis.attribute_histograms import TENDENCIES_WIDTH
+from midi_data.analysis.attribute_histograms import HISTOGRAMS_WIDTH
 
 Wide = NDArray[np.float64]
 WEIGHTS = ("tendencies_in.", "playing_tendencies_in.", "part_tendencies.", "heads.part.to_table.")
@@ -25,7 +25,7 @@ WEIGHTS = ("tendencies_in.", "playing_tendencies_in.", "part_tendencies.", "head
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Inclined:
+class AttributeProjections:
     """``before`` (S, G): added to the gates after a note of each part. ``inner`` (S, 3 W): to the heads of a note.
 
     ``out`` (W, P), ``bias`` (P,): added to the part head's last product for each part of the band.
@@ -37,9 +37,9 @@ class Inclined:
     bias: Wide
 
 
-def roots_of(tendencies: Mapping[int, Wide], band: Sequence[int]) -> Wide:
+def histogram_roots(tendencies: Mapping[int, Wide], band: Sequence[int]) -> Wide:
     """(1 + P, W): roots of the shares as the network takes them; 0 for nobody and for parts that none are told of."""
-    roots = np.zeros((1 + len(band), TENDENCIES_WIDTH))
+    roots = np.zeros((1 + len(band), HISTOGRAMS_WIDTH))
     for slot, part in enumerate(band, 1):
         if part in tendencies:
             roots[slot] = np.sqrt(tendencies[part])
@@ -48,12 +48,12 @@ def roots_of(tendencies: Mapping[int, Wide], band: Sequence[int]) -> Wide:
 
 def incline(
     roots: Wide, weights: Mapping[str, Wide], gates: Callable[[Wide], Floats], addend: Callable[[Wide], Floats]
-) -> Inclined:
+) -> AttributeProjections:
     """``roots`` (1 + P, W) through the ``weights``; ``gates`` and ``addend`` put what is only added on their grids."""
-    heads = np.concatenate([weights[f"heads.{field}.from_tendencies.weight"] for field in LOOKS["note"]])
+    heads = np.concatenate([weights[f"heads.{field}.from_tendencies.weight"] for field in LOOKBACK_FIELDS["note"]])
     parts = roots[1:] @ weights["part_tendencies.weight"].T  # (P, E)
     to_table = weights["heads.part.to_table.weight"]
-    return Inclined(
+    return AttributeProjections(
         gates(roots @ weights["tendencies_in.weight"].T @ weights["layers.0.weight_ih_l0"].T),
         addend(roots @ heads.T),
         (parts @ to_table).T,

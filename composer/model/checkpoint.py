@@ -17,10 +17,10 @@ from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save_file
 
 from composer.errors import CheckpointError
-from composer.model.config import NetworkShape, expected_shapes
-from midi_data.analysis.activity import HABIT_COLUMNS, HABITS_A_PART, HABITS_WIDTH, LEVEL_CLASSES, Levels
-from midi_data.analysis.attribute_histograms import COLUMNS, PACE_BINS, TENDENCIES_WIDTH, Tendencies
-from midi_data.analysis.repetition import FORM_CLASSES
+from composer.model.config import ModelConfig, expected_shapes
+from midi_data.analysis.activity import ACTIVITY_CLASSES, MASK_COLUMNS, MASK_VALUES_PER_PART, MASKS_WIDTH, Activity
+from midi_data.analysis.attribute_histograms import COLUMNS, HISTOGRAMS_WIDTH, TIME_SHIFT_BINS, AttributeHistograms
+from midi_data.analysis.repetition import REPETITION_CLASSES
 from midi_data.events.encoding import FINGERPRINT, PART_LIMIT, Ints
 from midi_data.events.features import LAGS
 
@@ -36,7 +36,7 @@ PART_FORMS, ARRANGEMENTS, HABITS = "part_forms", "arrangements", "habits"
 habits each."""
 TENDENCIES, PACES = "tendencies", "paces"
 """A row a part, piece after piece, and a row a piece; all 0 where there is none."""
-LINEUP_COLUMNS = ("genre", "style", "tempo_bpm", "numerator", "denominator", "key", "density", "bars")
+TEMPLATE_COLUMNS = ("genre", "style", "tempo_bpm", "numerator", "denominator", "key", "density", "bars")
 """Facts of one training piece, followed by its band: part classes, −1 where there is none."""
 
 
@@ -89,26 +89,26 @@ class Header(BaseModel):
 class Checkpoint:
     """Weights by name (float32, named as in the torch module), the header, and what ``P`` pieces heard were like.
 
-    ``lineups`` (P, 8 + 16); of each piece its ``forms``, ``fars`` (bars,), ``part_forms``, ``arrangements``
+    ``lineups`` (P, 8 + 16); of each piece its ``forms``, ``fars`` (bars,), ``part_repetition``, ``arrangements``
     (bars, parts), ``habits`` (P, 82) and ``tendencies`` (parts, 255), ``paces`` (P, 21).
     """
 
     header: Header
     weights: dict[str, NDArray[np.float32]]
     lineups: NDArray[np.int64] = field(repr=False)
-    forms: tuple[Levels, ...] = field(repr=False)
-    fars: tuple[Levels, ...] = field(repr=False)
-    part_forms: tuple[Levels, ...] = field(repr=False)
-    arrangements: tuple[Levels, ...] = field(repr=False)
+    forms: tuple[Activity, ...] = field(repr=False)
+    fars: tuple[Activity, ...] = field(repr=False)
+    part_repetition: tuple[Activity, ...] = field(repr=False)
+    arrangements: tuple[Activity, ...] = field(repr=False)
     habits: NDArray[np.int64] = field(repr=False)
-    tendencies: tuple[Tendencies, ...] = field(repr=False)
-    paces: Tendencies = field(repr=False)
+    tendencies: tuple[AttributeHistograms, ...] = field(repr=False)
+    paces: AttributeHistograms = field(repr=False)
     path: Path | None = None
 
     @property
-    def shape(self) -> NetworkShape:
+    def shape(self) -> ModelConfig:
         """The network's widths."""
-        return NetworkShape(**self.header.shape.model_dump())
+        return ModelConfig(**self.header.shape.model_dump())
 
     @property
     def label(self) -> str:
@@ -136,32 +136,32 @@ def load_checkpoint(path: Path | None = None) -> Checkpoint:
         raise CheckpointError(f"{path}: cannot be read ({error.strerror or error})") from error
     except SafetensorError as error:
         raise CheckpointError(f"{path}: not a checkpoint ({error})") from error
-    lineups = tensors.pop(LINEUPS, np.zeros((0, len(LINEUP_COLUMNS) + PART_LIMIT), dtype=np.int16)).astype(np.int64)
+    lineups = tensors.pop(LINEUPS, np.zeros((0, len(TEMPLATE_COLUMNS) + PART_LIMIT), dtype=np.int16)).astype(np.int64)
     ends = tensors.pop(FORM_ENDS, None)
     forms = _split_forms(path, tensors.pop(FORMS, None), ends, len(lineups))
     fars = _split_fars(path, tensors.pop(FARS, None), forms)
     by_part = (path, lineups, forms)
-    part_forms = _split_by_part(*by_part, PART_FORMS, tensors.pop(PART_FORMS, None), FORM_CLASSES)
-    arrangements = _split_by_part(*by_part, ARRANGEMENTS, tensors.pop(ARRANGEMENTS, None), LEVEL_CLASSES)
-    habits = _with_voices(tensors.pop(HABITS, np.zeros((0, HABITS_WIDTH), dtype=np.int32)).astype(np.int64))
+    part_repetition = _split_by_part(*by_part, PART_FORMS, tensors.pop(PART_FORMS, None), REPETITION_CLASSES)
+    arrangements = _split_by_part(*by_part, ARRANGEMENTS, tensors.pop(ARRANGEMENTS, None), ACTIVITY_CLASSES)
+    habits = _with_voices(tensors.pop(HABITS, np.zeros((0, MASKS_WIDTH), dtype=np.int32)).astype(np.int64))
     tendencies = _split_tendencies(path, tensors.pop(TENDENCIES, None), lineups)
-    paces = tensors.pop(PACES, np.zeros((len(lineups), PACE_BINS), dtype=np.uint8))
+    paces = tensors.pop(PACES, np.zeros((len(lineups), TIME_SHIFT_BINS), dtype=np.uint8))
     weights = {name: _finite(path, name, tensor) for name, tensor in tensors.items()}
-    weights |= _untold_tendencies(weights, NetworkShape(**header.shape.model_dump()))
+    weights |= _untold_tendencies(weights, ModelConfig(**header.shape.model_dump()))
     checkpoint = Checkpoint(
-        header, weights, lineups, forms, fars, part_forms, arrangements, habits, tendencies, paces, path
+        header, weights, lineups, forms, fars, part_repetition, arrangements, habits, tendencies, paces, path
     )
     _check(checkpoint, path)
     return checkpoint
 
 
-def _split_forms(path: Path, forms: NDArray[Any] | None, ends: NDArray[Any] | None, count: int) -> tuple[Levels, ...]:
-    if forms is None or ends is None or len(ends) != count or forms.ndim != 1 or (forms >= FORM_CLASSES).any():
+def _split_forms(path: Path, forms: NDArray[Any] | None, ends: NDArray[Any] | None, count: int) -> tuple[Activity, ...]:
+    if forms is None or ends is None or len(ends) != count or forms.ndim != 1 or (forms >= REPETITION_CLASSES).any():
         raise CheckpointError(f"{path}: damaged checkpoint, {count} lineups need as many forms")
     return tuple(np.split(forms.astype(np.uint8), ends.astype(np.int64)[:-1])) if count else ()
 
 
-def _split_fars(path: Path, fars: NDArray[Any] | None, forms: tuple[Levels, ...]) -> tuple[Levels, ...]:
+def _split_fars(path: Path, fars: NDArray[Any] | None, forms: tuple[Activity, ...]) -> tuple[Activity, ...]:
     """Of older checkpoints, whose last look always went as far, that far."""
     bars = [len(form) for form in forms]
     if fars is None:
@@ -172,8 +172,8 @@ def _split_fars(path: Path, fars: NDArray[Any] | None, forms: tuple[Levels, ...]
 
 
 def _split_by_part(
-    path: Path, lineups: Ints, forms: tuple[Levels, ...], name: str, levels: NDArray[Any] | None, classes: int
-) -> tuple[Levels, ...]:
+    path: Path, lineups: Ints, forms: tuple[Activity, ...], name: str, levels: NDArray[Any] | None, classes: int
+) -> tuple[Activity, ...]:
     """A table (bars, parts) of each piece; nothing told in a checkpoint without parts' forms."""
     parts = _part_counts(lineups)
     sizes = [len(form) * count for form, count in zip(forms, parts, strict=True)]
@@ -187,25 +187,25 @@ def _split_by_part(
 
 def _with_voices(habits: Ints) -> Ints:
     """``habits`` of older checkpoints did not say how many notes a part holds at once: −1, as many as is usual."""
-    if habits.ndim != 2 or habits.shape[1] != len(HABIT_COLUMNS) + (HABITS_A_PART - 1) * PART_LIMIT:
+    if habits.ndim != 2 or habits.shape[1] != len(MASK_COLUMNS) + (MASK_VALUES_PER_PART - 1) * PART_LIMIT:
         return habits
-    parts = habits[:, len(HABIT_COLUMNS) :].reshape(-1, PART_LIMIT, HABITS_A_PART - 1)
+    parts = habits[:, len(MASK_COLUMNS) :].reshape(-1, PART_LIMIT, MASK_VALUES_PER_PART - 1)
     parts = np.pad(parts, ((0, 0), (0, 0), (0, 1)), constant_values=-1)
-    return np.concatenate([habits[:, : len(HABIT_COLUMNS)], parts.reshape(len(habits), -1)], axis=1)
+    return np.concatenate([habits[:, : len(MASK_COLUMNS)], parts.reshape(len(habits), -1)], axis=1)
 
 
-def _split_tendencies(path: Path, rows: NDArray[Any] | None, lineups: Ints) -> tuple[Tendencies, ...]:
+def _split_tendencies(path: Path, rows: NDArray[Any] | None, lineups: Ints) -> tuple[AttributeHistograms, ...]:
     parts = _part_counts(lineups)
     if rows is None:
-        rows = np.zeros((sum(parts), TENDENCIES_WIDTH), dtype=np.uint8)
+        rows = np.zeros((sum(parts), HISTOGRAMS_WIDTH), dtype=np.uint8)
     if rows.ndim == 2 and rows.shape[1] == COLUMNS["place"].start:  # of older checkpoints, which knew no places
-        rows = np.pad(rows, ((0, 0), (0, TENDENCIES_WIDTH - rows.shape[1])))
-    if rows.shape != (sum(parts), TENDENCIES_WIDTH):
+        rows = np.pad(rows, ((0, 0), (0, HISTOGRAMS_WIDTH - rows.shape[1])))
+    if rows.shape != (sum(parts), HISTOGRAMS_WIDTH):
         raise CheckpointError(f"{path}: damaged checkpoint, its tendencies have shape {rows.shape}")
     return tuple(np.split(rows.astype(np.uint8), np.cumsum(parts)[:-1])) if parts else ()
 
 
-def _untold_tendencies(weights: dict[str, NDArray[np.float32]], shape: NetworkShape) -> dict[str, NDArray[np.float32]]:
+def _untold_tendencies(weights: dict[str, NDArray[np.float32]], shape: ModelConfig) -> dict[str, NDArray[np.float32]]:
     """Zeros for the weights that older checkpoints lack: their networks were told no tendencies."""
     if any("tendencies" in name for name in weights):
         return {}
@@ -215,7 +215,7 @@ def _untold_tendencies(weights: dict[str, NDArray[np.float32]], shape: NetworkSh
 
 
 def _part_counts(lineups: Ints) -> list[int]:
-    counts: list[int] = (lineups[:, len(LINEUP_COLUMNS) :] >= 0).sum(axis=1).tolist()
+    counts: list[int] = (lineups[:, len(TEMPLATE_COLUMNS) :] >= 0).sum(axis=1).tolist()
     return counts
 
 
@@ -248,11 +248,11 @@ def _check(checkpoint: Checkpoint, path: Path) -> None:
         name = next(iter(sorted(set(wanted.items()) ^ set(found.items()))))[0]
         raise CheckpointError(f"{path}: {name} should be {wanted.get(name)}, is {found.get(name)}")
     lineups, header = checkpoint.lineups, checkpoint.header
-    if lineups.ndim != 2 or lineups.shape[1] != len(LINEUP_COLUMNS) + PART_LIMIT:
+    if lineups.ndim != 2 or lineups.shape[1] != len(TEMPLATE_COLUMNS) + PART_LIMIT:
         raise CheckpointError(f"{path}: damaged checkpoint, its lineups have shape {lineups.shape}")
-    if checkpoint.habits.shape != (len(lineups), HABITS_WIDTH):
+    if checkpoint.habits.shape != (len(lineups), MASKS_WIDTH):
         raise CheckpointError(f"{path}: damaged checkpoint, its habits have shape {checkpoint.habits.shape}")
-    if checkpoint.paces.shape != (len(lineups), PACE_BINS):
+    if checkpoint.paces.shape != (len(lineups), TIME_SHIFT_BINS):
         raise CheckpointError(f"{path}: damaged checkpoint, its paces have shape {checkpoint.paces.shape}")
     if len(header.genres) != header.shape.genres or len(header.styles) != header.shape.styles:
         raise CheckpointError(f"{path}: damaged checkpoint, names and tables differ in length")
@@ -264,10 +264,10 @@ def save_checkpoint(checkpoint: Checkpoint, path: Path) -> None:
     tensors[LINEUPS] = checkpoint.lineups.astype(np.int16)
     tensors[FORMS] = np.concatenate([*checkpoint.forms, np.zeros(0)]).astype(np.uint8)
     tensors[FARS] = np.concatenate([*checkpoint.fars, np.zeros(0)]).astype(np.uint8)
-    for name, tables in ((PART_FORMS, checkpoint.part_forms), (ARRANGEMENTS, checkpoint.arrangements)):
+    for name, tables in ((PART_FORMS, checkpoint.part_repetition), (ARRANGEMENTS, checkpoint.arrangements)):
         tensors[name] = np.concatenate([*(each.ravel() for each in tables), np.zeros(0)]).astype(np.uint8)
     tensors[HABITS] = checkpoint.habits.astype(np.int32)
-    tensors[TENDENCIES] = np.concatenate([*checkpoint.tendencies, np.zeros((0, TENDENCIES_WIDTH))]).astype(np.uint8)
+    tensors[TENDENCIES] = np.concatenate([*checkpoint.tendencies, np.zeros((0, HISTOGRAMS_WIDTH))]).astype(np.uint8)
     tensors[PACES] = checkpoint.paces.astype(np.uint8)
     tensors[FORM_ENDS] = np.cumsum([len(form) for form in checkpoint.forms]).astype(np.int32)
     temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
@@ -281,6 +281,6 @@ def save_checkpoint(checkpoint: Checkpoint, path: Path) -> None:
         temporary.unlink(missing_ok=True)
 
 
-def header_for(shape: NetworkShape, **facts: Any) -> Header:
+def header_for(shape: ModelConfig, **facts: Any) -> Header:
     """A header for this version's format and events."""
     return Header(format=FORMAT, fingerprint=FINGERPRINT, shape=_Shape(**asdict(shape)), **facts)

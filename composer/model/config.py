@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from midi_data.analysis.activity import BUSY_CLASSES, LEVEL_CLASSES
-from midi_data.analysis.attribute_histograms import TENDENCIES_WIDTH
-from midi_data.analysis.repetition import FORM_CLASSES
+from midi_data.analysis.activity import ACTIVITY_CLASSES, BAND_ACTIVITY_CLASSES
+from midi_data.analysis.attribute_histograms import HISTOGRAMS_WIDTH
+from midi_data.analysis.repetition import REPETITION_CLASSES
 from midi_data.bars import METER_CLASSES, POSITION_CLASSES
 from midi_data.events.encoding import FIELDS, VOCABULARY
 from midi_data.events.features import LAGS
@@ -18,20 +18,20 @@ BARS_LEFT_EDGES = (1, 2, 3, 4, 5, 7, 9, 13, 17, 25, 33, 49)
 TEMPO_CLASSES = 21
 KEY_CLASSES = 26
 DENSITY_CLASSES = 9
-KEY_NOT_TOLD = 25
+KEY_UNCONDITIONED = 25
 
 CLOCK = ("position", "meter", "phase", "bars_left", "form", "busy", "busy_next")
 CONDITIONS = ("genre", "style", "tempo", "key", "density")
 
-LEVEL_WEIGHTS = (0.0, 0.0, 0.4, 0.55, 0.7, 0.8, 0.9, 1.0)
+ACTIVITY_WEIGHTS = (0.0, 0.0, 0.4, 0.55, 0.7, 0.8, 0.9, 1.0)
 """How much a part of each level (``midi_data.analysis.activity``) counts among those that play in a bar."""
 
-LOOKS = {"next": ("advance", "part", "pitch"), "note": ("pitch", "duration", "velocity")}
+LOOKBACK_FIELDS = {"next": ("advance", "part", "pitch"), "note": ("pitch", "duration", "velocity")}
 """Fields of each look back, in the order of ``midi_data.events.features``."""
 
 
 @dataclass(frozen=True, slots=True)
-class NetworkShape:
+class ModelConfig:
     """Every width of the network. ``genres`` and ``styles`` count the rows of their tables (styles: row 0 is "any")."""
 
     genres: int
@@ -60,12 +60,18 @@ class NetworkShape:
 
     def looks(self, field: str) -> int:
         """How many looks back the head of ``field`` has: the lags, and for a note's fields its part's last note."""
-        return len(self.lags) + (field in LOOKS["note"])
+        return len(self.lags) + (field in LOOKBACK_FIELDS["note"])
 
     @property
     def clock_classes(self) -> dict[str, int]:
         """Classes of each clock input, in the order of ``CLOCK``."""
-        bars = (PHASE_CLASSES, len(BARS_LEFT_EDGES) + 1, FORM_CLASSES, BUSY_CLASSES, BUSY_CLASSES)
+        bars = (
+            PHASE_CLASSES,
+            len(BARS_LEFT_EDGES) + 1,
+            REPETITION_CLASSES,
+            BAND_ACTIVITY_CLASSES,
+            BAND_ACTIVITY_CLASSES,
+        )
         counts = (POSITION_CLASSES, METER_CLASSES, *bars)
         return dict(zip(CLOCK, counts, strict=True))
 
@@ -76,7 +82,7 @@ class NetworkShape:
         return dict(zip(CONDITIONS, counts, strict=True))
 
 
-def expected_shapes(shape: NetworkShape) -> dict[str, tuple[int, ...]]:
+def expected_shapes(shape: ModelConfig) -> dict[str, tuple[int, ...]]:
     """Every weight's name and shape, as the torch module's ``state_dict`` has them."""
     widths, lags = shape.field_widths, len(shape.lags)
     shapes: dict[str, tuple[int, ...]] = {f"tables.{f}.weight": (VOCABULARY[f] + 1, widths[f]) for f in FIELDS}
@@ -84,14 +90,14 @@ def expected_shapes(shape: NetworkShape) -> dict[str, tuple[int, ...]]:
     shapes |= {f"condition_tables.{n}.weight": (c, shape.inputs) for n, c in shape.condition_classes.items()}
     shapes["previous_in.weight"] = (shape.inputs, sum(widths.values()))
     shapes["previous_in.bias"] = (shape.inputs,)
-    shapes["next_in.weight"] = (shape.inputs, lags * sum(widths[f] for f in LOOKS["next"]))
+    shapes["next_in.weight"] = (shape.inputs, lags * sum(widths[f] for f in LOOKBACK_FIELDS["next"]))
     shapes["matched_in.weight"] = (shape.inputs, lags)
     shapes["band_in.weight"] = (shape.inputs, shape.part)
     shapes["playing_in.weight"] = (shape.inputs, shape.part)
-    shapes["level.weight"] = (LEVEL_CLASSES, shape.head)
-    shapes["tendencies_in.weight"] = (shape.inputs, TENDENCIES_WIDTH)
-    shapes["playing_tendencies_in.weight"] = (shape.inputs, TENDENCIES_WIDTH)
-    shapes["part_tendencies.weight"] = (shape.part, TENDENCIES_WIDTH)
+    shapes["level.weight"] = (ACTIVITY_CLASSES, shape.head)
+    shapes["tendencies_in.weight"] = (shape.inputs, HISTOGRAMS_WIDTH)
+    shapes["playing_tendencies_in.weight"] = (shape.inputs, HISTOGRAMS_WIDTH)
+    shapes["part_tendencies.weight"] = (shape.part, HISTOGRAMS_WIDTH)
     for layer in range(shape.layers):
         gates, width = 4 * shape.hidden, shape.inputs if layer == 0 else shape.hidden
         shapes |= {
@@ -105,7 +111,7 @@ def expected_shapes(shape: NetworkShape) -> dict[str, tuple[int, ...]]:
     return shapes
 
 
-def _head_shapes(shape: NetworkShape, field: str) -> dict[str, tuple[int, ...]]:
+def _head_shapes(shape: ModelConfig, field: str) -> dict[str, tuple[int, ...]]:
     widths, looks = shape.field_widths, shape.looks(field)
     before = sum(widths[f] for f in FIELDS[: FIELDS.index(field)])
     shapes: dict[str, tuple[int, ...]] = {
@@ -120,6 +126,6 @@ def _head_shapes(shape: NetworkShape, field: str) -> dict[str, tuple[int, ...]]:
     }
     if before:
         shapes |= {"from_chosen.weight": (shape.head, before), "from_position.weight": (shape.head, shape.inputs)}
-    if field in LOOKS["note"]:
-        shapes["from_tendencies.weight"] = (shape.head, TENDENCIES_WIDTH)
+    if field in LOOKBACK_FIELDS["note"]:
+        shapes["from_tendencies.weight"] = (shape.head, HISTOGRAMS_WIDTH)
     return {f"heads.{field}.{name}": size for name, size in shapes.items()}

@@ -21,17 +21,17 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from composer.model.activations import ExactCurves, PlainCurves
-from composer.model.attribute_projections import WEIGHTS, Inclined, incline
+from composer.model.activations import FloatActivations, TableActivations
+from composer.model.attribute_projections import WEIGHTS, AttributeProjections, incline
 from composer.model.checkpoint import Checkpoint
-from composer.model.config import CLOCK, CONDITIONS, LEVEL_WEIGHTS, LOOKS
+from composer.model.config import ACTIVITY_WEIGHTS, CLOCK, CONDITIONS, LOOKBACK_FIELDS
 from composer.model.fixed_point import OUT_BITS, ROW_BITS, Floats, on_grid
-from composer.model.quantized import REST, WholeProduct
-from midi_data.analysis.activity import Levels
+from composer.model.quantized import ZERO_POINT, Int8Linear
+from midi_data.analysis.activity import Activity
 from midi_data.events.encoding import FIELDS, VOCABULARY, Ints
 
 Hidden = NDArray[Any]
-"""(B, H) activations: float32, in an exact engine bytes around ``REST``."""
+"""(B, H) activations: float32, in an exact engine bytes around ``ZERO_POINT``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +69,7 @@ class Engine:
             if exact
             else weights
         )
-        self._curves = ExactCurves() if exact else PlainCurves()
+        self._curves = TableActivations() if exact else FloatActivations()
         rows, self._input_first = self._pack_inputs()
         self._input_rows: NDArray[Any]
         self._input_rows, self._row_step = _in_words(rows) if exact else (rows, np.float32(1))
@@ -97,7 +97,7 @@ class Engine:
 
     def _product(self, weights: Floats, unit: float = 1.0) -> Product:
         """The product of activations (B, in) with a weight matrix (out, in), ``unit`` times as large."""
-        return WholeProduct(weights, unit) if self.exact else _PlainProduct(weights)
+        return Int8Linear(weights, unit) if self.exact else FloatLinear(weights)
 
     def _addend(self, rows: NDArray[np.floating]) -> Floats:
         return np.ascontiguousarray(on_grid(rows, ROW_BITS) if self.exact else rows, dtype=np.float32)
@@ -129,7 +129,7 @@ class Engine:
             column += widths[field]
         column = 0
         for lag in range(len(self.shape.lags)):
-            for field in LOOKS["next"]:
+            for field in LOOKBACK_FIELDS["next"]:
                 part = weights["next_in.weight"][:, column : column + widths[field]]
                 groups[f"next.{lag}.{field}"] = tables[field] @ part.T
                 column += widths[field]
@@ -154,7 +154,7 @@ class Engine:
         """(5 + 1 + 3 K + 1,): the first row of each of ``composer.decoding.song_state``'s inputs."""
         first, lags = self._input_first, range(len(self.shape.lags))
         starts = [first[f"previous.{f}"] for f in FIELDS] + [first["clock.position"]]
-        starts += [first[f"next.{lag}.{f}"] for lag in lags for f in LOOKS["next"]]
+        starts += [first[f"next.{lag}.{f}"] for lag in lags for f in LOOKBACK_FIELDS["next"]]
         return np.array([*starts, first["matches"]], dtype=np.int64)
 
     def _pack_head(self, field: str) -> Head:
@@ -202,7 +202,7 @@ class Engine:
     def start(self, batch: int) -> EngineState:
         """The state before a song's first step."""
         zeros = np.zeros((self.shape.layers, batch, self.shape.hidden), dtype=np.float32)
-        return EngineState(np.full(zeros.shape, REST, dtype=np.uint8) if self.exact else zeros, zeros)
+        return EngineState(np.full(zeros.shape, ZERO_POINT, dtype=np.uint8) if self.exact else zeros, zeros)
 
     def condition(self, labels: Sequence[Sequence[tuple[int, float]]], band: Sequence[int]) -> Floats:
         """(G,): what a song's conditions add to the first layer's gates.
@@ -217,18 +217,18 @@ class Engine:
                 vector = vector + share * table[row]
         return self._gates(self._weights["layers.0.weight_ih_l0"] @ vector + self._first_bias)
 
-    def playing(self, levels: Levels, band: Sequence[int], roots: NDArray[np.float64] | None = None) -> Floats:
+    def playing(self, levels: Activity, band: Sequence[int], roots: NDArray[np.float64] | None = None) -> Floats:
         """(bars, G): what an arrangement (bars, parts of the band) adds to the first layer's gates, bar by bar.
 
         ``roots`` of the parts' tendencies as in ``composer.model.attribute_projections``; without them none are told.
         """
-        weights = np.asarray(LEVEL_WEIGHTS)[levels]
+        weights = np.asarray(ACTIVITY_WEIGHTS)[levels]
         vector = weights @ self._weights["tables.part.weight"][list(band)] @ self._weights["playing_in.weight"].T
         if roots is not None:
             vector = vector + weights @ roots[1:] @ self._weights["playing_tendencies_in.weight"].T
         return self._gates(vector @ self._weights["layers.0.weight_ih_l0"].T)
 
-    def inclined(self, roots: NDArray[np.float64]) -> Inclined:
+    def inclined(self, roots: NDArray[np.float64]) -> AttributeProjections:
         """What the ``roots`` (1 + parts of the band, W) of a song's tendencies add."""
         found = incline(roots, self._weights, self._gates, self._addend)
         if not self.exact:
@@ -241,7 +241,7 @@ class Engine:
         first = self._input_first
         lags = len(self.shape.lags)
         starts = [first[f"previous.{f}"] for f in FIELDS] + [first[f"clock.{n}"] for n in CLOCK]
-        starts += [first[f"next.{lag}.{f}"] for lag in range(lags) for f in LOOKS["next"]]
+        starts += [first[f"next.{lag}.{f}"] for lag in range(lags) for f in LOOKBACK_FIELDS["next"]]
         flags = matched + (first["matched"] + 2 * np.arange(lags))
         flat = following.reshape(*following.shape[:-2], -1)
         return np.concatenate([np.concatenate([previous, clock, flat], axis=-1) + starts, flags], axis=-1)
@@ -283,7 +283,7 @@ class Engine:
         shown = curves.cell(cell)
         shown *= opened[..., 2 * size :]
         if self.exact:  # in steps of 1 / 127: to the nearest byte
-            shown += REST + 0.5
+            shown += ZERO_POINT + 0.5
         np.copyto(hidden, shown, casting="unsafe")
 
     def before_heads(self, hidden: Hidden) -> Floats:
@@ -339,7 +339,7 @@ class Head:
         return flat[:, :-1].reshape(*out.shape[:-1], self.classes)
 
 
-class _PlainProduct:
+class FloatLinear:
     """A product in float32, in whatever order BLAS adds."""
 
     def __init__(self, weights: Floats) -> None:

@@ -41,7 +41,7 @@ def on_grid(values: NDArray[np.floating], bits: int) -> Floats:
     return rounded
 
 
-class Curve:
+class ActivationTable:
     """A function of one number as a table over [−16, 16), constant beyond; values on the activation grid or finer."""
 
     def __init__(

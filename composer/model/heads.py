@@ -14,8 +14,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from composer.model.attribute_projections import Inclined
-from composer.model.config import LOOKS
+from composer.model.attribute_projections import AttributeProjections
+from composer.model.config import LOOKBACK_FIELDS
 from composer.model.engine import Engine
 from composer.model.fixed_point import Floats
 from midi_data.events.encoding import FIELDS, VOCABULARY, Ints
@@ -70,7 +70,7 @@ class Heads:
 
     def _notes_laid_out(self) -> tuple[Floats, Ints]:
         """Rows of all looks of a note's fields, and where each look's begin, in the order of ``look_at_notes``."""
-        own = [self._fields[field] for field in LOOKS["note"]]
+        own = [self._fields[field] for field in LOOKBACK_FIELDS["note"]]
         before = np.cumsum([0, *(len(each.looks) for each in own)])[:-1]
         first = [each.first + start for each, start in zip(own, before, strict=True)]
         return np.concatenate([each.looks for each in own]), np.stack(first, axis=-1).reshape(-1)
@@ -81,7 +81,7 @@ class Heads:
         columns = [*classes, *range(VOCABULARY[field], own.out.shape[-1])]
         return OwnOut(np.ascontiguousarray(own.out[:, columns]), own.bias[columns])
 
-    def part_out(self, band: Sequence[int], inclined: Inclined) -> OwnOut:
+    def part_out(self, band: Sequence[int], inclined: AttributeProjections) -> OwnOut:
         """The part head for one song: its band's classes, inclined to what is told of each, then looks and levels."""
         own = self._fields["part"]
         out, bias = (
@@ -113,7 +113,7 @@ class Heads:
         _add_rows(inner[:, own.after], own.chosen, chosen)
 
     def incline(self, inner: Floats, rows: Sequence[Floats]) -> None:
-        """Tell the heads of a note each song's row of what its chosen part tends to (``Inclined.inner``)."""
+        """Add the chosen part's projected histograms (``projections.inner``) to the note heads of each song."""
         inner[:, self._fields["part"].after] += rows[0] if len(rows) == 1 else np.stack(rows)
 
     def look(self, field: str, looks: Sequence[Sequence[int]]) -> Floats:
@@ -123,7 +123,7 @@ class Heads:
 
     def look_at_notes(self, looks: Sequence[Sequence[int]]) -> Floats:
         """(B, 3, W): the same for pitch, duration and velocity at once; ``looks`` (3 K) lag by lag."""
-        return _summed(self._note_looks, self._note_first, looks, len(LOOKS["note"]))
+        return _summed(self._note_looks, self._note_first, looks, len(LOOKBACK_FIELDS["note"]))
 
     def logits(self, field: str, inner: Floats, seen: Floats) -> list[list[float]]:
         """For each song V logits, then each look's bonus (K): not yet added up. Any field but the part.

@@ -14,12 +14,12 @@ from threadpoolctl import threadpool_limits
 
 from composer.errors import RefusedError
 from composer.model.checkpoint import Checkpoint
-from composer.model.config import CONDITIONS, KEY_NOT_TOLD
+from composer.model.config import CONDITIONS, KEY_UNCONDITIONED
 from composer.model.engine import Engine, EngineState
 from composer.planning.conditioning import clock, tempo_class
 from composer.planning.instrumentation import band_nll
 from midi_data.bars import BarGrid
-from midi_data.events.encoding import FIELDS, VOCABULARY, WAIT, EventSequence, Ints, encode
+from midi_data.events.encoding import FIELDS, MAX_SHIFT, VOCABULARY, EventSequence, Ints, encode
 from midi_data.events.features import Steps, steps_of
 from midi_data.song import Song
 
@@ -80,7 +80,7 @@ class Scorer:
         return sums
 
     def _condition(self, genre_row: int, tempo_bpm: float, band: tuple[int, ...]) -> NDArray[np.float32]:
-        told = {"genre": genre_row, "tempo": tempo_class(tempo_bpm), "key": KEY_NOT_TOLD}
+        told = {"genre": genre_row, "tempo": tempo_class(tempo_bpm), "key": KEY_UNCONDITIONED}
         return self._engine.condition([[(told.get(name, 0), 1.0)] for name in CONDITIONS], band)
 
     def _hidden(
@@ -145,7 +145,7 @@ def step_inputs(steps: Steps, grid: BarGrid, chunk: slice) -> tuple[Ints, Ints, 
     before = steps.target[max(first - 1, 0) : chunk.stop - 1]
     previous = before if first else np.concatenate([nothing, before])
     held = steps.note[max(first - 1, 0) : chunk.stop - 1, :-1, 0]
-    matched = ((held == before[:, 2:3]) & (before[:, :1] < WAIT)).astype(np.int64)
+    matched = ((held == before[:, 2:3]) & (before[:, :1] < MAX_SHIFT)).astype(np.int64)
     if not first:
         matched = np.concatenate([np.zeros((1, matched.shape[1]), dtype=np.int64), matched])
-    return previous, clock(grid, steps.tick[:-1][chunk], length_told=False), steps.next[chunk], matched
+    return previous, clock(grid, steps.tick[:-1][chunk], length_conditioned=False), steps.next[chunk], matched

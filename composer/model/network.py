@@ -16,9 +16,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812  the field's own name for it
 
-from composer.model.config import LEVEL_WEIGHTS, LOOKS, NetworkShape
-from midi_data.analysis.activity import LEVEL_CLASSES, RESTS
-from midi_data.analysis.attribute_histograms import TENDENCIES_WIDTH
+from composer.model.config import ACTIVITY_WEIGHTS, LOOKBACK_FIELDS, ModelConfig
+from midi_data.analysis.activity import ACTIVITY_CLASSES, RESTS
+from midi_data.analysis.attribute_histograms import HISTOGRAMS_WIDTH
 from midi_data.events.encoding import FIELDS, VOCABULARY
 
 State = tuple[tuple[Tensor, Tensor], ...]
@@ -92,7 +92,7 @@ class Network(nn.Module):
 
     _level_weights: Tensor
 
-    def __init__(self, shape: NetworkShape, dropouts: Dropouts | None = None) -> None:
+    def __init__(self, shape: ModelConfig, dropouts: Dropouts | None = None) -> None:
         super().__init__()
         self.shape = shape
         self.dropouts = dropouts or Dropouts()
@@ -105,16 +105,16 @@ class Network(nn.Module):
         )
         every_field = sum(widths.values())
         self.previous_in = nn.Linear(every_field, shape.inputs)
-        looked_at = sum(widths[f] for f in LOOKS["next"])
+        looked_at = sum(widths[f] for f in LOOKBACK_FIELDS["next"])
         self.next_in = nn.Linear(len(shape.lags) * looked_at, shape.inputs, bias=False)
         self.matched_in = nn.Linear(len(shape.lags), shape.inputs, bias=False)
         self.band_in = nn.Linear(widths["part"], shape.inputs, bias=False)
         self.playing_in = nn.Linear(widths["part"], shape.inputs, bias=False)
-        self.level = nn.Linear(shape.head, LEVEL_CLASSES, bias=False)
-        self.tendencies_in = nn.Linear(TENDENCIES_WIDTH, shape.inputs, bias=False)
-        self.playing_tendencies_in = nn.Linear(TENDENCIES_WIDTH, shape.inputs, bias=False)
-        self.part_tendencies = nn.Linear(TENDENCIES_WIDTH, shape.part, bias=False)
-        self.register_buffer("_level_weights", torch.tensor(LEVEL_WEIGHTS), persistent=False)
+        self.level = nn.Linear(shape.head, ACTIVITY_CLASSES, bias=False)
+        self.tendencies_in = nn.Linear(HISTOGRAMS_WIDTH, shape.inputs, bias=False)
+        self.playing_tendencies_in = nn.Linear(HISTOGRAMS_WIDTH, shape.inputs, bias=False)
+        self.part_tendencies = nn.Linear(HISTOGRAMS_WIDTH, shape.part, bias=False)
+        self.register_buffer("_level_weights", torch.tensor(ACTIVITY_WEIGHTS), persistent=False)
         self.layers = nn.ModuleList(
             nn.LSTM(shape.inputs if layer == 0 else shape.hidden, shape.hidden) for layer in range(shape.layers)
         )
@@ -143,7 +143,9 @@ class Network(nn.Module):
     def _inputs(self, inputs: StepInputs, conditions: Conditions) -> Tensor:
         events = [self.tables[field](inputs.previous[..., i]) for i, field in enumerate(FIELDS)]
         x = self.previous_in(torch.cat(events, dim=-1))
-        looks = [self.tables[f](inputs.next[..., i]) for i, f in enumerate(LOOKS["next"])]  # each (T, B, K, E_f)
+        looks = [
+            self.tables[f](inputs.next[..., i]) for i, f in enumerate(LOOKBACK_FIELDS["next"])
+        ]  # each (T, B, K, E_f)
         seen = torch.cat(looks, dim=-1).flatten(-2)
         x = x + self.next_in(F.dropout(seen, self.dropouts.lookback, self.training))
         much = self._level_weights[inputs.levels.to(torch.int32)]  # (T, B, V_part)
@@ -240,7 +242,7 @@ class Head(nn.Module):
     Besides the table's logits, each lag's own class gets a learnt bonus (a gated copy): a riff can come back exactly.
     """
 
-    def __init__(self, shape: NetworkShape, field: str) -> None:
+    def __init__(self, shape: ModelConfig, field: str) -> None:
         super().__init__()
         before = sum(shape.field_widths[f] for f in FIELDS[: FIELDS.index(field)])
         width = shape.field_widths[field]
@@ -249,8 +251,8 @@ class Head(nn.Module):
         self.from_position = nn.Linear(shape.inputs, shape.head, bias=False) if before else None
         looks = shape.looks(field)
         self.from_looks = nn.Linear(looks * width, shape.head, bias=False)
-        of_a_part = field in LOOKS["note"]
-        self.from_tendencies = nn.Linear(TENDENCIES_WIDTH, shape.head, bias=False) if of_a_part else None
+        of_a_part = field in LOOKBACK_FIELDS["note"]
+        self.from_tendencies = nn.Linear(HISTOGRAMS_WIDTH, shape.head, bias=False) if of_a_part else None
         self.to_table = nn.Linear(shape.head, width)
         self.copy = nn.Linear(shape.head, looks)
         self.bias = nn.Parameter(torch.zeros(VOCABULARY[field]))

@@ -18,16 +18,16 @@ from composer.model.onnx_model import product_model
 
 Bytes = NDArray[np.uint8]
 
-REST = 128
+ZERO_POINT = 128
 """The byte that stands for an activation of 0."""
-WHOLE = 127
+QMAX = 127
 """So many steps make an activation of 1."""
 MOST_BOUND = 8
 """Numbers of songs side by side for which a product keeps places."""
 
 
-class WholeProduct:
-    """``weights`` (out, in), each row in its own steps, for activations in [−1, 1] given as bytes around ``REST``."""
+class Int8Linear:
+    """Int8 ``weights`` (out, in), one scale a row, for activations in [−1, 1] as uint8 around ``ZERO_POINT``."""
 
     def __init__(self, weights: Floats, unit: float = 1.0, *, runtime: bool = True) -> None:
         """``unit``: what a product of 1 is given as, a power of two.
@@ -35,17 +35,17 @@ class WholeProduct:
         ``runtime``: whether onnxruntime is used where it is installed and its sums are exact.
         """
         # A row's step is so large that its sums stay exact in float32 too, rounding included.
-        room = 2.0**EXACT_BITS - REST * weights.shape[1]
+        room = 2.0**EXACT_BITS - ZERO_POINT * weights.shape[1]
         sizes = np.abs(weights)
-        step = np.maximum(sizes.max(axis=1) / WHOLE, REST * sizes.sum(axis=1, dtype=np.float64) / room)
+        step = np.maximum(sizes.max(axis=1) / QMAX, ZERO_POINT * sizes.sum(axis=1, dtype=np.float64) / room)
         step = np.maximum(step, 1e-12).astype(np.float32)
         self.whole = np.ascontiguousarray(np.rint(weights / step[:, None]).astype(np.int8).T)
-        self._scale = np.float32(unit) * (step / np.float32(WHOLE))
+        self._scale = np.float32(unit) * (step / np.float32(QMAX))
         self._bound: dict[int, _Bound] = {}
         self._session: Any = None
         self._floats = self.whole.astype(np.float32)
         if runtime and find_spec("onnxruntime"):
-            self._use(open_session(product_model(self.whole, REST, self._scale)))
+            self._use(open_session(product_model(self.whole, ZERO_POINT, self._scale)))
 
     @property
     def by_runtime(self) -> bool:
@@ -55,7 +55,7 @@ class WholeProduct:
     def __call__(self, left: Bytes, plus: Floats) -> Floats:
         """(B, out): the products of activations (B, in), and ``plus``."""
         if self._session is None:
-            products = (left.astype(np.float32) - REST) @ self._floats
+            products = (left.astype(np.float32) - ZERO_POINT) @ self._floats
             products *= self._scale
         else:
             products = self._by_runtime(left)
@@ -73,8 +73,8 @@ class WholeProduct:
     def _use(self, session: Any) -> None:
         """Leave the sums to the runtime, if its are exact: some processors' byte products overflow at large bytes."""
         count, none = len(self.whole), np.zeros(1, dtype=np.float32)
-        scattered = np.arange(count) * 89 % (2 * WHOLE + 1) - WHOLE
-        left = (np.stack([np.full(count, WHOLE), np.full(count, -WHOLE), scattered]) + REST).astype(np.uint8)
+        scattered = np.arange(count) * 89 % (2 * QMAX + 1) - QMAX
+        left = (np.stack([np.full(count, QMAX), np.full(count, -QMAX), scattered]) + ZERO_POINT).astype(np.uint8)
         # Through bound places, as ever after: were they copied, the second answer would be the first.
         bound = _Bound(session, len(left), count, len(self._scale))
         if all(np.array_equal(bound.products(each), self(each, none)) for each in (left[::-1], left)):

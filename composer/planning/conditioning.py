@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from composer.model.config import BARS_LEFT_EDGES, DENSITY_CLASSES, PHASE_CLASSES, TEMPO_CLASSES
-from midi_data.analysis.activity import Levels, busy_classes
+from midi_data.analysis.activity import Activity, band_activity_bins
 from midi_data.bars import BarGrid
 from midi_data.events.encoding import Ints
 from midi_data.song import TICKS_PER_QUARTER, Meter
@@ -30,7 +30,12 @@ def density_class(notes: int, ticks: int) -> int:
 
 
 def clock(
-    grid: BarGrid, ticks: Ints, *, length_told: bool = True, form: Ints | None = None, levels: Levels | None = None
+    grid: BarGrid,
+    ticks: Ints,
+    *,
+    length_conditioned: bool = True,
+    form: Ints | None = None,
+    levels: Activity | None = None,
 ) -> Ints:
     """(N, 7) classes of ``shapes.CLOCK`` at each tick.
 
@@ -38,9 +43,9 @@ def clock(
     ``midi_data.analysis.activity``, if told.
     """
     bar = grid.bar_of(ticks)
-    busy = busy_classes(levels) if levels is not None else np.zeros(len(grid), dtype=np.int64)
+    busy = band_activity_bins(levels) if levels is not None else np.zeros(len(grid), dtype=np.int64)
     following = np.append(busy[1:], 0)
-    left = np.searchsorted(BARS_LEFT_EDGES, len(grid) - bar, side="right") if length_told else np.zeros_like(bar)
+    left = np.searchsorted(BARS_LEFT_EDGES, len(grid) - bar, side="right") if length_conditioned else np.zeros_like(bar)
     return np.column_stack(
         [
             grid.position_of(ticks),
@@ -54,7 +59,7 @@ def clock(
     )
 
 
-def bar_clock(meter: Meter, bars: int, form: Sequence[int], levels: Levels) -> Ints:
+def bar_clock(meter: Meter, bars: int, form: Sequence[int], levels: Activity) -> Ints:
     """(bars, 7) the same at the beginning of each bar of a song in one meter; within it only the position changes."""
     grid = BarGrid.of((meter,), bars * meter.bar_ticks)
     return clock(grid, grid.first_tick, form=np.asarray(form), levels=levels)

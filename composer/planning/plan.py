@@ -13,24 +13,24 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from composer.decoding.histogram_bias import Row, tendencies_for
-from composer.decoding.masks import Habits, free_habits, heard_habits
+from composer.decoding.histogram_bias import Row, template_histograms
+from composer.decoding.masks import PartMasks, instrument_masks, template_masks
 from composer.errors import RefusedError
 from composer.model.checkpoint import Checkpoint
-from composer.model.config import CONDITIONS, KEY_NOT_TOLD
+from composer.model.config import CONDITIONS, KEY_UNCONDITIONED
 from composer.planning.conditioning import tempo_class
 from composer.planning.template import (
     TONICS,
-    Heard,
+    Template,
     arranged,
-    draw_lineup,
-    draw_stretch,
+    draw_excerpt,
+    draw_template,
     facts_of,
-    forms_of_parts,
     mode_of_row,
+    part_repetition_for,
 )
 from composer.request import HIGHEST_SEED, ComposeRequest, PartRequest, Sampling
-from midi_data.analysis.activity import NOT_TOLD, Levels
+from midi_data.analysis.activity import UNCONDITIONED, Activity
 from midi_data.analysis.attribute_histograms import FULL
 from midi_data.analysis.repetition import level_of
 from midi_data.events.encoding import encode, part_code, part_instrument
@@ -52,7 +52,7 @@ _GENRES = {genre.name: genre for genre in GENRES}
 class Plan:
     """Everything a song is conditioned on. ``labels``: each condition's rows and weights. ``primer``: forced events.
 
-    ``form``, ``far`` (bars), ``part_forms`` (bars, parts of the band): as in ``midi_data.analysis.repetition``;
+    ``form``, ``far`` (bars), ``part_repetition`` (bars, parts of the band): as in ``midi_data.analysis.repetition``;
     ``hidden`` (bars):
     parts that are not shown their pitches in each bar; ``levels`` (bars, parts of the band):
     ``midi_data.analysis.activity``;
@@ -69,10 +69,10 @@ class Plan:
     band: tuple[int, ...]
     form: tuple[int, ...]
     far: tuple[int, ...]
-    part_forms: Levels
+    part_repetition: Activity
     hidden: tuple[frozenset[int], ...]
-    levels: Levels
-    habits: Habits
+    levels: Activity
+    habits: PartMasks
     tendencies: dict[int, Row]
     pace: Row
     key: Key | None
@@ -93,7 +93,7 @@ def plan_song(request: ComposeRequest, checkpoint: Checkpoint, primer: Song | No
     leading = leading_genre(request, generator)
     core = core_of(leading)
     mode = request.key.mode if request.key else None
-    chosen = draw_lineup(checkpoint.lineups, leading, rows[leading], asked, generator, core, mode)
+    chosen = draw_template(checkpoint.lineups, leading, rows[leading], asked, generator, core, mode)
     facts = facts_of(checkpoint.lineups[chosen])
     genre = max(request.genres, key=lambda name: request.genres[name])
     tempo = round(
@@ -101,10 +101,10 @@ def plan_song(request: ComposeRequest, checkpoint: Checkpoint, primer: Song | No
     )
     meter = meter_for(primer, facts)
     bars = bars_for(request.length_seconds, tempo, meter)
-    heard = draw_stretch(checkpoint, chosen, bars, generator, core)
+    heard = draw_excerpt(checkpoint, chosen, bars, generator, core)
     band = asked or heard.band
     key_row, key = key_for(request, facts["key"], told=primer is None)
-    levels, part_forms = arranged(heard, band), forms_of_parts(heard, band)
+    levels, part_repetition = arranged(heard, band), part_repetition_for(heard, band)
     labels = {
         "genre": tuple((rows[name], weight) for name, weight in request.genres.items()),
         "style": style_rows(request, checkpoint, facts["style"]),
@@ -122,11 +122,11 @@ def plan_song(request: ComposeRequest, checkpoint: Checkpoint, primer: Song | No
         band=band,
         form=tuple(heard.form.tolist()),
         far=tuple(heard.far.tolist()),
-        part_forms=part_forms,
-        hidden=hidden_parts(generator, part_forms, band),
-        levels=np.full_like(levels, NOT_TOLD) if primer else levels,
-        habits=free_habits(band) if primer else habits_for(heard, band, key),
-        tendencies={} if primer else leaning_for(heard, band, key),
+        part_repetition=part_repetition,
+        hidden=pitch_dropout_for(generator, part_repetition, band),
+        levels=np.full_like(levels, UNCONDITIONED) if primer else levels,
+        habits=instrument_masks(band) if primer else masks_for(heard, band, key),
+        tendencies={} if primer else histograms_for(heard, band, key),
         pace=heard.pace / FULL * (band == heard.band and not primer),
         key=key,
         labels=tuple(labels[name] for name in CONDITIONS),
@@ -150,19 +150,19 @@ def meter_for(primer: Song | None, facts: dict[str, int]) -> Meter:
     return Meter(0, facts["numerator"], facts["denominator"])
 
 
-def habits_for(heard: Heard, band: tuple[int, ...], key: Key | None) -> Habits:
+def masks_for(heard: Template, band: tuple[int, ...], key: Key | None) -> PartMasks:
     """The stretch's habits, moved to the asked ``key`` by at most six semitones."""
     semitones, same_mode = moved_to(key, heard)
-    return heard_habits(band, heard.parts, heard.habits, heard.tendencies, semitones, in_scale=same_mode)
+    return template_masks(band, heard.parts, heard.habits, heard.tendencies, semitones, in_scale=same_mode)
 
 
-def leaning_for(heard: Heard, band: tuple[int, ...], key: Key | None) -> dict[int, Row]:
+def histograms_for(heard: Template, band: tuple[int, ...], key: Key | None) -> dict[int, Row]:
     """The stretch's tendencies, moved likewise."""
     semitones, same_mode = moved_to(key, heard)
-    return tendencies_for(band, heard.parts, heard.tendencies, semitones, same_mode=same_mode)
+    return template_histograms(band, heard.parts, heard.tendencies, semitones, same_mode=same_mode)
 
 
-def moved_to(key: Key | None, heard: Heard) -> tuple[int, bool]:
+def moved_to(key: Key | None, heard: Template) -> tuple[int, bool]:
     """(semitones from the heard piece's key to the asked one, whether both have one mode); (0, true) if none is."""
     if key is None:
         return 0, True
@@ -172,12 +172,14 @@ def moved_to(key: Key | None, heard: Heard) -> tuple[int, bool]:
     return semitones, mode == key.mode
 
 
-def hidden_parts(
-    generator: np.random.Generator, part_forms: Levels, band: tuple[int, ...]
+def pitch_dropout_for(
+    generator: np.random.Generator, part_repetition: Activity, band: tuple[int, ...]
 ) -> tuple[frozenset[int], ...]:
     """The pitched parts not shown their pitches, bar by bar, drawn by their forms (bars, parts of the band)."""
     pitched = np.array([not part_instrument(part)[1] for part in band])
-    gone = pitched & (generator.random(part_forms.shape) < np.asarray(HIDING)[level_of(part_forms.astype(np.int64))])
+    gone = pitched & (
+        generator.random(part_repetition.shape) < np.asarray(HIDING)[level_of(part_repetition.astype(np.int64))]
+    )
     return tuple(frozenset(np.array(band)[row].tolist()) for row in gone)
 
 
@@ -239,7 +241,7 @@ def key_for(request: ComposeRequest, lineup_key: int, *, told: bool) -> tuple[in
     if request.key:
         key = Key(request.key.tonic, request.key.mode)
         return 1 + key.tonic + 12 * (key.mode == "minor"), key
-    return (lineup_key if told and lineup_key > 0 else KEY_NOT_TOLD), None
+    return (lineup_key if told and lineup_key > 0 else KEY_UNCONDITIONED), None
 
 
 def style_rows(request: ComposeRequest, checkpoint: Checkpoint, lineup_style: int) -> tuple[tuple[int, float], ...]:

@@ -11,17 +11,17 @@ from dataclasses import dataclass
 import numpy as np
 
 from composer.errors import RefusedError
-from composer.model.checkpoint import LINEUP_COLUMNS, Checkpoint
-from composer.model.config import KEY_NOT_TOLD
-from midi_data.analysis.activity import NOT_TOLD, RESTS, TYPICAL_NOTES, Levels
-from midi_data.analysis.attribute_histograms import Tendencies
+from composer.model.checkpoint import TEMPLATE_COLUMNS, Checkpoint
+from composer.model.config import KEY_UNCONDITIONED
+from midi_data.analysis.activity import RESTS, TYPICAL_NOTES, UNCONDITIONED, Activity
+from midi_data.analysis.attribute_histograms import AttributeHistograms
 from midi_data.analysis.repetition import NEW, source_of
 from midi_data.events.encoding import Ints, part_instrument
 from midi_data.events.features import LAGS
 
 TONICS = 12
 """Rows of the key condition: the major keys by tonic from 1 on, then the minor ones."""
-SHORTEST_LINEUP_BARS = 12
+SHORTEST_TEMPLATE_BARS = 12
 """Lineups of jingles and fragments are passed by while there are longer ones."""
 PHRASE_BARS = 4
 """A stretch begins where a phrase may begin: at a piece's beginning, in its middle, or so that it ends with it."""
@@ -35,8 +35,8 @@ _ROLES = {"bass": range(32, 40), "guitar": range(24, 32), "distorted guitar": ra
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Heard:
-    """A stretch of a piece. ``facts``: its lineup's columns. ``part_forms``, ``levels`` (bars, parts of ``band``).
+class Template:
+    """A stretch of a piece. ``facts``: its lineup's columns. ``part_repetition``, ``levels`` (bars, parts of ``band``).
 
     ``form``, ``far`` (bars,): as in ``midi_data.analysis.repetition``.
 
@@ -48,11 +48,11 @@ class Heard:
     band: tuple[int, ...]
     form: Ints
     far: Ints
-    part_forms: Levels
-    levels: Levels
+    part_repetition: Activity
+    levels: Activity
     habits: Ints
-    tendencies: Tendencies
-    pace: Tendencies
+    tendencies: AttributeHistograms
+    pace: AttributeHistograms
 
 
 def plays_role(part: int, role: str) -> bool:
@@ -61,17 +61,17 @@ def plays_role(part: int, role: str) -> bool:
     return is_drum if role == "drums" else not is_drum and program in _ROLES[role]
 
 
-def band_of_lineup(lineup: Ints) -> tuple[int, ...]:
+def band_of_row(lineup: Ints) -> tuple[int, ...]:
     """The part classes of a row of lineups."""
-    return tuple(part for part in lineup[len(LINEUP_COLUMNS) :].tolist() if part >= 0)
+    return tuple(part for part in lineup[len(TEMPLATE_COLUMNS) :].tolist() if part >= 0)
 
 
 def facts_of(lineup: Ints) -> dict[str, int]:
     """The named columns of a row of lineups."""
-    return dict(zip(LINEUP_COLUMNS, lineup.tolist(), strict=False))
+    return dict(zip(TEMPLATE_COLUMNS, lineup.tolist(), strict=False))
 
 
-def draw_lineup(
+def draw_template(
     lineups: Ints,
     genre: str,
     row: int,
@@ -87,13 +87,13 @@ def draw_lineup(
     mine = np.flatnonzero(lineups[:, 0] == row)
     if not len(mine):
         raise RefusedError(f"this checkpoint has no lineups of {genre}")
-    long_enough = mine[lineups[mine, LINEUP_COLUMNS.index("bars")] >= SHORTEST_LINEUP_BARS]
+    long_enough = mine[lineups[mine, TEMPLATE_COLUMNS.index("bars")] >= SHORTEST_TEMPLATE_BARS]
     mine = long_enough if len(long_enough) else mine
-    bands = {i: band_of_lineup(lineups[i]) for i in mine.tolist()}
+    bands = {i: band_of_row(lineups[i]) for i in mine.tolist()}
     fitting = [i for i, band in bands.items() if all(any(plays_role(p, role) for p in band) for role in core)]
     fitting = fitting or list(bands)
     if mode:
-        column = LINEUP_COLUMNS.index("key")
+        column = TEMPLATE_COLUMNS.index("key")
         fitting = [i for i in fitting if mode_of_row(int(lineups[i, column])) == mode] or fitting
     if asked:
         likeness = [_likeness(set(bands[i]), set(asked)) for i in fitting]
@@ -103,16 +103,16 @@ def draw_lineup(
 
 def mode_of_row(key: int) -> str | None:
     """``major`` or ``minor``, by the row of the key condition; ``None`` where no key was heard."""
-    if not 0 < key < KEY_NOT_TOLD:
+    if not 0 < key < KEY_UNCONDITIONED:
         return None
     return "minor" if key > TONICS else "major"
 
 
-def draw_stretch(
+def draw_excerpt(
     checkpoint: Checkpoint, chosen: int, bars: int, generator: np.random.Generator, core: Sequence[str]
-) -> Heard:
+) -> Template:
     """``bars`` bars of the piece of lineup ``chosen``, from a phrase's beginning on, where its core roles play."""
-    parts = band_of_lineup(checkpoint.lineups[chosen])
+    parts = band_of_row(checkpoint.lineups[chosen])
     levels = checkpoint.arrangements[chosen]
     sounding = np.flatnonzero((levels > RESTS).any(axis=1))
     within = slice(sounding[0], sounding[-1] + 1)
@@ -126,16 +126,16 @@ def draw_stretch(
     rows = _rows(len(levels) - first, bars) + first
     levels = levels[rows]
     heard = _who_plays(levels)
-    part_forms = _parts_within(checkpoint.part_forms[chosen][within][rows], far[rows])
+    part_repetition = _parts_within(checkpoint.part_repetition[chosen][within][rows], far[rows])
     form, far = _within(form[rows], far[rows])
     band = tuple(parts[column] for column in heard)
-    return Heard(
+    return Template(
         facts_of(checkpoint.lineups[chosen]),
         parts,
         band,
         form,
         far,
-        part_forms[:, heard],
+        part_repetition[:, heard],
         _filled(levels[:, heard]),
         checkpoint.habits[chosen],
         checkpoint.tendencies[chosen],
@@ -148,25 +148,25 @@ def _starts(last: int) -> Ints:
     return np.unique(np.array([0, last // 2, last]) // PHRASE_BARS * PHRASE_BARS)
 
 
-def _who_plays(levels: Levels) -> list[int]:
+def _who_plays(levels: Activity) -> list[int]:
     """The columns of the parts with ``FEWEST_NOTES_A_BAR``; of all that play where none has."""
     enough: list[int] = np.flatnonzero(TYPICAL_NOTES[levels].mean(axis=0) >= FEWEST_NOTES_A_BAR).tolist()
     playing: list[int] = np.flatnonzero((levels > RESTS).any(axis=0)).tolist()
     return enough or playing
 
 
-def arranged(heard: Heard, band: tuple[int, ...]) -> Levels:
-    """(bars, parts of ``band``): the stretch's levels, ``NOT_TOLD`` for parts that it does not have."""
+def arranged(heard: Template, band: tuple[int, ...]) -> Activity:
+    """(bars, parts of ``band``): the stretch's levels, ``UNCONDITIONED`` for parts that it does not have."""
     return _filled(_of_band(heard.levels, heard.band, band))
 
 
-def forms_of_parts(heard: Heard, band: tuple[int, ...]) -> Levels:
+def part_repetition_for(heard: Template, band: tuple[int, ...]) -> Activity:
     """(bars, parts of ``band``): the form of each part by itself, the whole bar's where that is not told."""
-    told = _of_band(heard.part_forms, heard.band, band)
-    return np.where(told == NOT_TOLD, heard.form[:, None], told).astype(np.uint8)
+    told = _of_band(heard.part_repetition, heard.band, band)
+    return np.where(told == UNCONDITIONED, heard.form[:, None], told).astype(np.uint8)
 
 
-def _of_band(table: Levels, own: tuple[int, ...], band: tuple[int, ...]) -> Levels:
+def _of_band(table: Activity, own: tuple[int, ...], band: tuple[int, ...]) -> Activity:
     """The columns of ``table``, which are of the parts ``own``, as those of ``band``; 0 where there is none."""
     found = np.zeros((len(table), len(band)), dtype=np.uint8)
     for column, part in enumerate(band):
@@ -176,7 +176,7 @@ def _of_band(table: Levels, own: tuple[int, ...], band: tuple[int, ...]) -> Leve
 
 
 def _core_playing(
-    levels: Levels, parts: tuple[int, ...], core: Sequence[str]
+    levels: Activity, parts: tuple[int, ...], core: Sequence[str]
 ) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
     """(bars,) where every core role plays."""
     playing = np.ones(len(levels), dtype=np.bool_)
@@ -200,20 +200,20 @@ def _within(form: Ints, far: Ints) -> tuple[Ints, Ints]:
     return np.where(outside, NEW, form), np.where(outside, LAGS[-1], far)
 
 
-def _parts_within(part_forms: Levels, far: Ints) -> Levels:
-    """``part_forms`` with parts new whose source would lie before the first bar."""
+def _parts_within(part_repetition: Activity, far: Ints) -> Activity:
+    """``part_repetition`` with parts new whose source would lie before the first bar."""
     lags = np.column_stack([np.tile(LAGS[:-1], (len(far), 1)), far])
-    source = np.take_along_axis(lags, source_of(part_forms.astype(np.int64)), axis=1)
-    outside = (part_forms > NEW) & (source > np.arange(len(far))[:, None])
-    return np.where(outside, NEW, part_forms).astype(np.uint8)
+    source = np.take_along_axis(lags, source_of(part_repetition.astype(np.int64)), axis=1)
+    outside = (part_repetition > NEW) & (source > np.arange(len(far))[:, None])
+    return np.where(outside, NEW, part_repetition).astype(np.uint8)
 
 
-def _filled(levels: Levels) -> Levels:
+def _filled(levels: Activity) -> Activity:
     """``levels`` where no bar rests in all parts: such a bar takes the one before, the first bars the next."""
     levels = levels.copy()
     silent = (levels == RESTS).all(axis=1)
     if silent.all():
-        return np.full_like(levels, NOT_TOLD)
+        return np.full_like(levels, UNCONDITIONED)
     sounding = np.flatnonzero(~silent)
     for bar in np.flatnonzero(silent).tolist():
         before = sounding[sounding < bar]

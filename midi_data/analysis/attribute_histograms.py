@@ -17,8 +17,8 @@ from midi_data.analysis.metrics import GROOVE_TICKS
 from midi_data.bars import BarGrid
 from midi_data.events.encoding import DURATIONS, VOCABULARY, EventSequence, Ints, part_instrument
 
-Tendencies = NDArray[np.uint8]
-"""(parts, ``TENDENCIES_WIDTH``) shares of 255, by the columns of ``COLUMNS``."""
+AttributeHistograms = NDArray[np.uint8]
+"""(parts, ``HISTOGRAMS_WIDTH``) shares of 255, by the columns of ``COLUMNS``."""
 
 DRUM_PITCH = 128
 REGISTER_SEMITONES = 6
@@ -34,17 +34,17 @@ KINDS = {
 }
 """What is counted, and its number of bins. ``tone``: pitch classes, of drums their voices (``DRUM_VOICES``).
 ``place``: where in the bar notes begin, in 32 bins; of drums by voice and sixteenth."""
-TENDENCIES_WIDTH = sum(KINDS.values())
+HISTOGRAMS_WIDTH = sum(KINDS.values())
 _EDGES = np.cumsum([0, *KINDS.values()]).tolist()
 COLUMNS = {kind: slice(*edges) for kind, edges in zip(KINDS, pairwise(_EDGES), strict=True)}
 FULL = 255
-PACE_BINS = 2 + len(GAP_EDGES)
+TIME_SHIFT_BINS = 2 + len(GAP_EDGES)
 """Of a pace: events at the tick of the one before, then the bins of ``gap``."""
 
 
-def tendencies_of(events: EventSequence) -> Tendencies:
-    """(parts of the band, ``TENDENCIES_WIDTH``); all 0 in a kind that a part has none of (one note makes no step)."""
-    rows = np.zeros((len(events.band), TENDENCIES_WIDTH), dtype=np.uint8)
+def attribute_histograms_of(events: EventSequence) -> AttributeHistograms:
+    """(parts of the band, ``HISTOGRAMS_WIDTH``); all 0 in a kind that a part has none of (one note makes no step)."""
+    rows = np.zeros((len(events.band), HISTOGRAMS_WIDTH), dtype=np.uint8)
     grid = BarGrid.of(events.meters, events.end)
     position = events.onset - grid.first_tick[grid.bar_of(events.onset)]
     for row, part in zip(rows, events.band, strict=True):
@@ -54,14 +54,14 @@ def tendencies_of(events: EventSequence) -> Tendencies:
     return rows
 
 
-def pace_of(events: EventSequence) -> Tendencies:
-    """(``PACE_BINS``,) how the band moves on from event to event, all parts together: shares of 255."""
-    counts = np.bincount(pace_bin(np.diff(events.onset)), minlength=PACE_BINS)
-    pace: Tendencies = np.round(FULL * counts / max(counts.sum(), 1)).astype(np.uint8)
+def time_shift_histogram_of(events: EventSequence) -> AttributeHistograms:
+    """(``TIME_SHIFT_BINS``,) how the band moves on from event to event, all parts together: shares of 255."""
+    counts = np.bincount(time_shift_bin(np.diff(events.onset)), minlength=TIME_SHIFT_BINS)
+    pace: AttributeHistograms = np.round(FULL * counts / max(counts.sum(), 1)).astype(np.uint8)
     return pace
 
 
-def pace_bin(ticks: Ints) -> Ints:
+def time_shift_bin(ticks: Ints) -> Ints:
     """Bins of ticks between an event and the one before."""
     return np.where(ticks > 0, 1 + gap_bin(ticks), 0)
 
@@ -95,7 +95,7 @@ def place_bin(position: Ints, pitch: Ints) -> Ints:
     return np.where(pitch < DRUM_PITCH, position // _PLACE_TICKS % _PLACES, of_drums)
 
 
-def transposed_tendencies(shares: NDArray[np.floating], parts: Sequence[int], semitones: int) -> NDArray[np.floating]:
+def transposed_histograms(shares: NDArray[np.floating], parts: Sequence[int], semitones: int) -> NDArray[np.floating]:
     """``shares`` (parts, W) of ``parts`` played so many semitones higher; drums stay as they are."""
     moved = shares.copy()
     pitched = [row for row, part in enumerate(parts) if not part_instrument(part)[1]]

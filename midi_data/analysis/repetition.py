@@ -15,11 +15,11 @@ from midi_data.bars import BarGrid
 from midi_data.events.encoding import EventSequence, Ints, part_instrument
 from midi_data.events.features import LAGS, NONE, ONSET_SHIFT, PART_SHIFT
 
-NOT_TOLD, NEW = 0, 1
+UNCONDITIONED, NEW = 0, 1
 Floats = NDArray[np.float64]
 LEVELS = (0.35, 0.75, 0.97)
 """Likeness from which a bar counts as varied, nearly the same, the same as an earlier one."""
-FORM_CLASSES = 2 + len(LAGS) * len(LEVELS)
+REPETITION_CLASSES = 2 + len(LAGS) * len(LEVELS)
 _TIE = 0.02
 """A bar at a farther lag must be this much more alike to be called the source."""
 _OWN = 0.05
@@ -44,25 +44,25 @@ def source_of(form: Ints) -> Ints:
     return np.maximum(form - 2, 0) // len(LEVELS)
 
 
-def draw_hidden(rng: np.random.Generator, part_forms: Ints, band: tuple[int, ...]) -> NDArray[np.bool_]:
+def draw_pitch_dropout(rng: np.random.Generator, part_repetition: Ints, band: tuple[int, ...]) -> NDArray[np.bool_]:
     """(bars, part classes + none): in which bars a part is not shown the pitches it played.
 
-    By its own form (``part_forms``: bars, parts of ``band``). Where, how long and how loud it played is always shown,
-    since rhythm goes on; and drums are shown everything, since they carry on.
+    Drawn by the part's repetition label (``part_repetition``: bars, parts of ``band``). Onsets, durations and
+    velocities are always shown; drums keep everything.
     """
-    hidden = np.zeros((len(part_forms), NONE["part"] + 1), dtype=np.bool_)
+    hidden = np.zeros((len(part_repetition), NONE["part"] + 1), dtype=np.bool_)
     pitched = np.array([not part_instrument(part)[1] for part in band], dtype=np.bool_)
-    drawn = rng.random(part_forms.shape) < np.asarray(HIDING)[level_of(part_forms)]
+    drawn = rng.random(part_repetition.shape) < np.asarray(HIDING)[level_of(part_repetition)]
     hidden[:, list(band)] = drawn & pitched
     return hidden
 
 
-def form_of(events: EventSequence, grid: BarGrid) -> tuple[Ints, Ints]:
+def repetition_of(events: EventSequence, grid: BarGrid) -> tuple[Ints, Ints]:
     """(bars,) classes: ``NEW``, or 2 + 3 × the index of the likest lag + how alike (0 varied … 2 the same).
 
     Beside them ``far`` (bars,): how many bars the last lag's look goes back, ``LAGS[-1]`` where nothing else is likest.
     """
-    everywhere = likenesses(events, grid)
+    everywhere = bar_similarities(events, grid)
     bars = np.arange(len(grid))
     away = everywhere - _ANYWHERE * (np.arange(1, len(everywhere) + 1) != LAGS[-1])[:, None]
     far = np.where(away.max(axis=0) > 0, away.argmax(axis=0) + 1, LAGS[-1])
@@ -75,22 +75,22 @@ def form_of(events: EventSequence, grid: BarGrid) -> tuple[Ints, Ints]:
     return form, np.where((level > 0) & (source == len(LAGS) - 1), far, LAGS[-1])
 
 
-def part_forms_of(events: EventSequence, grid: BarGrid, form: Ints, far: Ints) -> Ints:
+def part_repetition_of(events: EventSequence, grid: BarGrid, form: Ints, far: Ints) -> Ints:
     """(bars, parts of the band) the form of each part by itself, in the classes of a bar's.
 
-    ``NOT_TOLD`` where the part rests in the bar. In a varied bar the drums may return as they were beneath a new tune.
+    ``UNCONDITIONED`` where the part rests in the bar.
     """
-    likeness, size = _part_likenesses(events, grid, far)
+    likeness, size = _part_similarities(events, grid, far)
     favoured = likeness - _TIE * np.arange(len(LAGS))[:, None, None]
     of_bar = source_of(form)
     favoured[of_bar, np.arange(len(grid))] += np.where(form > NEW, _OWN, 0)[:, None]
     source = favoured.argmax(axis=0)
     found = np.take_along_axis(likeness, source[None], axis=0)[0]
     level = np.searchsorted(LEVELS, found, side="right")
-    return np.where(size == 0, NOT_TOLD, np.where(level == 0, NEW, 2 + len(LEVELS) * source + level - 1))
+    return np.where(size == 0, UNCONDITIONED, np.where(level == 0, NEW, 2 + len(LEVELS) * source + level - 1))
 
 
-def _part_likenesses(events: EventSequence, grid: BarGrid, far: Ints) -> tuple[Floats, Ints]:
+def _part_similarities(events: EventSequence, grid: BarGrid, far: Ints) -> tuple[Floats, Ints]:
     """(lags, bars, parts) likeness of each part's bar to its earlier ones, and (bars, parts) its notes."""
     bars, parts = len(grid), len(events.band)
     bar = grid.bar_of(events.onset)
@@ -108,7 +108,7 @@ def _part_likenesses(events: EventSequence, grid: BarGrid, far: Ints) -> tuple[F
     return likeness, size
 
 
-def likenesses(events: EventSequence, grid: BarGrid) -> Floats:
+def bar_similarities(events: EventSequence, grid: BarGrid) -> Floats:
     """(``FARTHEST``, bars) likeness of each bar to the ones 1 … ``FARTHEST`` bars before; 0 where both are empty."""
     bar = grid.bar_of(events.onset)
     key = ((events.onset - grid.first_tick[bar]) << ONSET_SHIFT) + (events.part << PART_SHIFT) + events.pitch

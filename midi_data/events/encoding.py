@@ -1,7 +1,7 @@
 """A song as a sequence of events, one a note, the whole band in one line; ``decode`` undoes ``encode`` exactly.
 
 An event is (advance in ticks, part, pitch or drum key, duration, velocity). Events are sorted by (onset, part, pitch).
-A rest longer than ``WAIT_TICKS`` is spelled with wait events; an end event closes the song.
+A rest longer than ``MAX_SHIFT`` is spelled with wait events; an end event closes the song.
 Tempo and meter stay outside the events: the song carries them, so any tempo can be asked for exactly.
 
 Knows nothing of networks. What the grid and the classes lose is measured by ``midi_data.io.round_trip``.
@@ -26,11 +26,10 @@ Ints = NDArray[np.int64]
 FIELDS = ("advance", "part", "pitch", "duration", "velocity")
 """The fields of an event, in the order in which they are chosen."""
 
-WAIT_TICKS = 192
-WAIT = WAIT_TICKS
-"""Advance class of an event that lets ``WAIT_TICKS`` pass and plays nothing. Classes below are ticks."""
-END = WAIT + 1
-"""Advance class of the event that ends the song."""
+MAX_SHIFT = 192
+"""Ticks; also the time-shift class of an event that only lets that many pass. Smaller classes are ticks."""
+EOS = MAX_SHIFT + 1
+"""Time-shift class of the event that ends the song."""
 
 SAME_PROGRAM_LIMIT = 4
 """Tracks of one program that stay apart (rhythm and lead guitar …); further ones join the last."""
@@ -47,7 +46,7 @@ _NEVER = 1 << 40
 """A tick past every song."""
 
 VOCABULARY: dict[str, int] = {
-    "advance": END + 1,
+    "advance": EOS + 1,
     "part": 129 * SAME_PROGRAM_LIMIT,
     "pitch": 256,
     "duration": len(DURATIONS),
@@ -55,7 +54,7 @@ VOCABULARY: dict[str, int] = {
 }
 """Classes of each field. Pitches of drums stand 128 above those of other parts."""
 
-FINGERPRINT = f"events-1/{WAIT_TICKS}/{SAME_PROGRAM_LIMIT}/{len(DURATIONS)}/{VELOCITY_STEP}/24"
+FINGERPRINT = f"events-1/{MAX_SHIFT}/{SAME_PROGRAM_LIMIT}/{len(DURATIONS)}/{VELOCITY_STEP}/24"
 """Names this representation; a checkpoint made for another one is refused."""
 
 

@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from midi_data.bars import BarGrid
-from midi_data.events.encoding import END, FIELDS, VOCABULARY, WAIT, WAIT_TICKS, EventSequence, Ints
+from midi_data.events.encoding import EOS, FIELDS, MAX_SHIFT, VOCABULARY, EventSequence, Ints
 
 LAGS = (1, 2, 4, 8, 16)
 """Bars looked back; the last look may be turned to a bar at any distance (``midi_data.analysis.repetition``)."""
@@ -69,27 +69,27 @@ def steps_of(events: EventSequence, far: Ints | None = None) -> Steps:
 
 def step_count(events: EventSequence) -> int:
     """``len(steps_of(events))`` without laying them out."""
-    return len(events) + int((np.diff(events.onset, prepend=0) // WAIT_TICKS).sum()) + 1
+    return len(events) + int((np.diff(events.onset, prepend=0) // MAX_SHIFT).sum()) + 1
 
 
 def _own_last_note(target: Ints) -> Ints:
     """(S, 3) pitch, duration, velocity of the note which the step's own part played last."""
     last = np.tile(np.array([NONE["pitch"], NONE["duration"], NONE["velocity"]]), (len(target), 1))
     by_part = np.argsort(target[:, 1], kind="stable")
-    same = (target[by_part[1:], 1] == target[by_part[:-1], 1]) & (target[by_part[1:], 0] < WAIT)
+    same = (target[by_part[1:], 1] == target[by_part[:-1], 1]) & (target[by_part[1:], 0] < MAX_SHIFT)
     last[by_part[1:][same]] = target[by_part[:-1][same], 2:]
     return last
 
 
 def _targets(events: EventSequence) -> tuple[Ints, Ints]:
     advance = np.diff(events.onset, prepend=0)
-    waits = advance // WAIT_TICKS
+    waits = advance // MAX_SHIFT
     first = np.arange(len(events)) + np.cumsum(waits)  # step of each note
     total = len(events) + int(waits.sum()) + 1
-    target = np.tile(np.array([WAIT, *(NONE[field] for field in FIELDS[1:])], dtype=np.int64), (total, 1))
-    target[first] = np.column_stack([advance % WAIT_TICKS, events.part, events.pitch, events.duration, events.velocity])
-    target[-1, 0] = END
-    passed = np.where(target[:, 0] == END, 0, np.where(target[:, 0] == WAIT, WAIT_TICKS, target[:, 0]))
+    target = np.tile(np.array([MAX_SHIFT, *(NONE[field] for field in FIELDS[1:])], dtype=np.int64), (total, 1))
+    target[first] = np.column_stack([advance % MAX_SHIFT, events.part, events.pitch, events.duration, events.velocity])
+    target[-1, 0] = EOS
+    passed = np.where(target[:, 0] == EOS, 0, target[:, 0])
     return target, np.concatenate([[0], np.cumsum(passed)])
 
 
@@ -111,11 +111,11 @@ def _look_back(target: Ints, tick: Ints, grid: BarGrid, lag: Ints, notes: _Notes
     none_note = np.array([NONE["pitch"], NONE["duration"], NONE["velocity"]])
     before, after = _bars_ago(tick[:-1], grid, lag), _bars_ago(tick[1:], grid, lag)
     last = _last_played(target)
-    played = np.concatenate([[0], np.cumsum(target[:-1, 0] < WAIT)])
+    played = np.concatenate([[0], np.cumsum(target[:-1, 0] < MAX_SHIFT)])
 
     row, found = notes.after((before << ONSET_SHIFT) + last, played)
     known = found & (before >= 0) & (np.arange(len(target)) > 0)
-    following = np.column_stack([np.minimum(row[:, 0] - before, WAIT), row[:, 1], row[:, 2]])
+    following = np.column_stack([np.minimum(row[:, 0] - before, MAX_SHIFT), row[:, 1], row[:, 2]])
     following = np.where(known[:, None], following, none_next)
 
     still = target[:, 0] == 0
@@ -144,5 +144,5 @@ def _bars_ago(tick: Ints, grid: BarGrid, lag: Ints) -> Ints:
 
 def _last_played(target: Ints) -> Ints:
     """(part, pitch) of the event before each step as the low bits of a key; 0 after a wait or at the beginning."""
-    played = np.where(target[:, 0] < WAIT, (target[:, 1] << PART_SHIFT) + target[:, 2], 0)
+    played = np.where(target[:, 0] < MAX_SHIFT, (target[:, 1] << PART_SHIFT) + target[:, 2], 0)
     return np.concatenate([[0], played[:-1]])

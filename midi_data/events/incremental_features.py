@@ -8,7 +8,7 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Sequence
 
-from midi_data.events.encoding import WAIT
+from midi_data.events.encoding import MAX_SHIFT
 from midi_data.events.features import LAGS, NONE, ONSET_SHIFT, PART_SHIFT
 
 NOTHING_NEXT = (NONE["advance"], NONE["part"], NONE["pitch"])
@@ -55,7 +55,7 @@ class Lookback:
                 looks.append(NOTHING_NEXT)
             else:
                 onset, part, pitch = rows[found]
-                looks.append((min(onset - moved, WAIT), part, pitch))
+                looks.append((min(onset - moved, MAX_SHIFT), part, pitch))
         return looks
 
     def part_at(self, tick: int, last: int) -> list[int]:

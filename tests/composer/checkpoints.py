@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from composer.model.checkpoint import LINEUP_COLUMNS, Checkpoint, header_for
-from composer.model.config import NetworkShape, expected_shapes
-from midi_data.analysis.activity import HABITS_A_PART, HABITS_WIDTH
-from midi_data.analysis.attribute_histograms import PACE_BINS, TENDENCIES_WIDTH
+from composer.model.checkpoint import TEMPLATE_COLUMNS, Checkpoint, header_for
+from composer.model.config import ModelConfig, expected_shapes
+from midi_data.analysis.activity import MASK_VALUES_PER_PART, MASKS_WIDTH
+from midi_data.analysis.attribute_histograms import HISTOGRAMS_WIDTH, TIME_SHIFT_BINS
 from midi_data.events.encoding import PART_LIMIT, part_code
 from midi_data.events.features import LAGS
 
@@ -17,8 +17,8 @@ STYLES = ("any", "heavy-metal/a", "jazz/b")
 BAND = (part_code(0, is_drum=True), part_code(30, is_drum=False), part_code(33, is_drum=False))
 
 
-def tiny_shape() -> NetworkShape:
-    return NetworkShape(
+def tiny_shape() -> ModelConfig:
+    return ModelConfig(
         len(GENRES),
         len(STYLES),
         hidden=24,
@@ -42,18 +42,18 @@ def tiny_checkpoint(seed: int = 1, scale: float = 0.4) -> Checkpoint:
         for name, size in expected_shapes(shape).items()
     }
     header = header_for(shape, name="tiny", genres=GENRES, styles=STYLES)
-    lineups = np.full((2, len(LINEUP_COLUMNS) + PART_LIMIT), -1)
+    lineups = np.full((2, len(TEMPLATE_COLUMNS) + PART_LIMIT), -1)
     for genre in range(2):
-        lineups[genre, : len(LINEUP_COLUMNS)] = (genre, genre + 1, 120, 4, 4, 1, 4, 32)
-        lineups[genre, len(LINEUP_COLUMNS) : len(LINEUP_COLUMNS) + len(BAND)] = BAND
-    habits = np.full((2, HABITS_WIDTH), -1)
+        lineups[genre, : len(TEMPLATE_COLUMNS)] = (genre, genre + 1, 120, 4, 4, 1, 4, 32)
+        lineups[genre, len(TEMPLATE_COLUMNS) : len(TEMPLATE_COLUMNS) + len(BAND)] = BAND
+    habits = np.full((2, MASKS_WIDTH), -1)
     habits[:, :2] = (1 << 24) - 1, (1 << 12) - 1
     for index in range(len(BAND)):
         own = (128 + 35, 128 + 59, 1, 15, 5) if index == 0 else (20, 100, 1, 15, 6)
-        habits[:, 2 + HABITS_A_PART * index :][:, :HABITS_A_PART] = own
+        habits[:, 2 + MASK_VALUES_PER_PART * index :][:, :MASK_VALUES_PER_PART] = own
     levels = np.full((32, len(BAND)), 4, dtype=np.uint8)
-    tendencies = rng.integers(0, 40, (2, len(BAND), TENDENCIES_WIDTH)).astype(np.uint8)
-    paces = rng.integers(0, 40, (2, PACE_BINS)).astype(np.uint8)
+    tendencies = rng.integers(0, 40, (2, len(BAND), HISTOGRAMS_WIDTH)).astype(np.uint8)
+    paces = rng.integers(0, 40, (2, TIME_SHIFT_BINS)).astype(np.uint8)
     forms, fars = np.ones(32, dtype=np.uint8), np.full(32, LAGS[-1], dtype=np.uint8)
     told = (forms,) * 2, (fars,) * 2, (np.ones_like(levels),) * 2, (levels,) * 2
     return Checkpoint(header, weights, lineups, *told, habits, tuple(tendencies), paces)

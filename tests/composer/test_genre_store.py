@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from composer.decoding.generate import Band
+from composer.decoding.generate import Composer
 from composer.errors import CheckpointError, RefusedError
 from composer.genre_store import (
     add,
@@ -21,7 +21,7 @@ from composer.genre_store import (
     spellings,
 )
 from composer.model.checkpoint import load_checkpoint
-from composer.pipeline import band_for, checkpoint_for, compose_all
+from composer.pipeline import checkpoint_for, compose_all, composer_for
 from composer.planning.plan import plan_song
 from composer.request import ComposeRequest
 from midi_data.io.midi_file import midi_bytes
@@ -157,7 +157,7 @@ def test_networks_are_let_go_before_the_last_songs_are_rendered(tmp_path: Path) 
     house = taught(tmp_path, "heavy-metal", "jazz", name="house")
     request = asking("jazz")
     [kept] = compose_all([request], tmp_path / "kept", ["mid"], checkpoint=house)
-    network = weakref.ref(band_for(house))
+    network = weakref.ref(composer_for(house))
     assert network() is not None
     [last] = compose_all([request], tmp_path / "last", ["mid"], checkpoint=house, last=True)
     gc.collect()
@@ -168,18 +168,18 @@ def test_networks_are_let_go_before_the_last_songs_are_rendered(tmp_path: Path) 
 def test_a_replaced_checkpoint_plays_from_the_next_request_on(genres_dir: Path, tmp_path: Path) -> None:
     add(taught(tmp_path, "jazz", "ska"))
     playing = genres_dir / "ska.safetensors"
-    before = band_for(playing)
-    assert band_for(playing) is before
+    before = composer_for(playing)
+    assert composer_for(playing) is before
     stat = playing.stat()
     add(taught(tmp_path, "jazz", "ska", seed=2), replace=True)
     os.utime(playing, ns=(stat.st_atime_ns, stat.st_mtime_ns))  # the same moment and size: another file all the same
-    after = band_for(playing)
+    after = composer_for(playing)
     assert after is not before
-    assert song_of(after) == song_of(Band(load_checkpoint(playing)))
+    assert song_of(after) == song_of(Composer(load_checkpoint(playing)))
     assert song_of(after) != song_of(before)
 
 
-def song_of(band: Band) -> bytes:
+def song_of(band: Composer) -> bytes:
     request = ComposeRequest(genres={"ska": 1.0}, length_seconds=20, tempo_bpm=150, seed=1)
     [song] = band.compose([plan_song(request, band.checkpoint)])
     return midi_bytes(song)

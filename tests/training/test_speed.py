@@ -15,7 +15,7 @@ torch = pytest.importorskip("torch")
 
 from bot.cli.benchmark.command import app  # noqa: E402
 from composer.decoding import parallel  # noqa: E402
-from composer.decoding.generate import Band  # noqa: E402
+from composer.decoding.generate import Composer  # noqa: E402
 from composer.model.checkpoint import save_checkpoint  # noqa: E402
 from composer.model.engine import Engine  # noqa: E402
 from midi_data.events.encoding import FIELDS, VOCABULARY  # noqa: E402
@@ -49,8 +49,8 @@ def one_thread() -> Iterator[None]:
 
 
 @pytest.fixture(scope="module")
-def band() -> Band:
-    return Band(tiny_checkpoint())
+def band() -> Composer:
+    return Composer(tiny_checkpoint())
 
 
 def test_a_figure_is_the_median_with_its_extremes_by_the_clock_and_by_processor_time() -> None:
@@ -90,7 +90,7 @@ def test_reading_and_the_machine_are_told() -> None:
     json.dumps(told)
 
 
-def test_parts_add_up_to_a_note_and_leave_no_trace(band: Band) -> None:
+def test_parts_add_up_to_a_note_and_leave_no_trace(band: Composer) -> None:
     before = dict(vars(Engine))
     [plan] = plans(band.checkpoint, 10.0)
     notes = band.compose([plan])[0].note_count
@@ -101,7 +101,7 @@ def test_parts_add_up_to_a_note_and_leave_no_trace(band: Band) -> None:
     assert dict(vars(Engine)) == before
 
 
-def test_a_song_is_the_same_under_the_stop_watch(band: Band) -> None:
+def test_a_song_is_the_same_under_the_stop_watch(band: Composer) -> None:
     [plan] = plans(band.checkpoint, 10.0)
     with watched(Stopwatch()):
         watched_song = band.compose([plan])
@@ -117,9 +117,9 @@ def test_a_function_within_another_counts_once() -> None:
 
 
 def test_a_batch_is_measured_as_a_worker_composes_it_and_in_one_process(
-    band: Band, monkeypatch: pytest.MonkeyPatch
+    band: Composer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("training.speed.composing.usual_processes", lambda: 2)
+    monkeypatch.setattr("training.speed.composing.usable_cores", lambda: 2)
     monkeypatch.setattr(parallel, "_may_fork", lambda: True)
     figures = {figure.name: figure.note for figure in batch_figures(band, replace(QUICK, batches=(1, 4, 5)))}
     assert figures["batch_1"] == figures["batch_4_one_process"] == "in one process, 5 songs"
@@ -134,7 +134,7 @@ def test_the_work_of_processes_that_were_started_counts() -> None:
     assert run.cpu >= 0.3
 
 
-def test_batches_and_growth_have_a_figure_for_every_point(band: Band) -> None:
+def test_batches_and_growth_have_a_figure_for_every_point(band: Composer) -> None:
     figures = {figure.name: figure for figure in batch_figures(band, QUICK)}
     assert set(figures) == {"batch_1", "batch_2", "batch_2_against_1"}
     points = growth(band.checkpoint, band, QUICK)
@@ -149,7 +149,7 @@ def test_batches_and_growth_have_a_figure_for_every_point(band: Band) -> None:
         assert point["real_time"] * point["note_us"] * point["notes_a_second"] == pytest.approx(1e6, rel=1e-6)
 
 
-def test_every_run_composes_another_song(band: Band) -> None:
+def test_every_run_composes_another_song(band: Composer) -> None:
     extent = replace(QUICK, runs=2, song_seconds=12.0)
     figures, song = song_figures(band, extent)
     wanted = plans(band.checkpoint, 12.0, 2)
@@ -160,10 +160,10 @@ def test_every_run_composes_another_song(band: Band) -> None:
     assert (told["note"].value or 0) * (told["notes"].value or 0) == pytest.approx(1e6, rel=0.3)
 
 
-def test_a_widened_network_has_that_width_and_plays(band: Band) -> None:
+def test_a_widened_network_has_that_width_and_plays(band: Composer) -> None:
     wide = widened(band.checkpoint, 40)
     assert wide.shape.hidden == 40
-    assert Band(wide).compose(plans(wide, 10.0))[0].note_count > 100
+    assert Composer(wide).compose(plans(wide, 10.0))[0].note_count > 100
 
 
 def test_the_weights_of_a_step_are_those_of_the_layers_and_heads() -> None:

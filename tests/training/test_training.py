@@ -7,7 +7,7 @@ import pytest
 
 torch = pytest.importorskip("torch", reason="training needs the train extra")
 
-from composer.decoding.generate import Band  # noqa: E402
+from composer.decoding.generate import Composer  # noqa: E402
 from composer.model.checkpoint import load_checkpoint  # noqa: E402
 from composer.planning.plan import plan_song  # noqa: E402
 from composer.request import ComposeRequest  # noqa: E402
@@ -87,7 +87,7 @@ def test_the_best_checkpoint_composes(held: tuple[Held, Held], tmp_path: Path) -
     assert checkpoint.header.valid["ska"]["nll"] > 0
     assert checkpoint.header.data["ska"]["pieces"] == 5
     plan = plan_song(ComposeRequest(genres={"ska": 1.0}, length_seconds=10, seed=1), checkpoint)
-    [song] = Band(checkpoint).compose([plan])
+    [song] = Composer(checkpoint).compose([plan])
     assert song.note_count > 0
 
 

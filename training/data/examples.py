@@ -7,21 +7,21 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from composer.model.config import CONDITIONS, KEY_NOT_TOLD
+from composer.model.config import CONDITIONS, KEY_UNCONDITIONED
 from composer.planning.conditioning import clock, density_class, tempo_class
-from midi_data.analysis.activity import NOT_TOLD, Levels, arrangement_of
+from midi_data.analysis.activity import UNCONDITIONED, Activity, activity_of
 from midi_data.analysis.attribute_histograms import (
     COLUMNS,
     FULL,
-    TENDENCIES_WIDTH,
-    tendencies_of,
-    transposed_tendencies,
+    HISTOGRAMS_WIDTH,
+    attribute_histograms_of,
+    transposed_histograms,
 )
 from midi_data.analysis.excerpts import excerpt
-from midi_data.analysis.repetition import draw_hidden, form_of, part_forms_of
+from midi_data.analysis.repetition import draw_pitch_dropout, part_repetition_of, repetition_of
 from midi_data.bars import BarGrid
 from midi_data.corpus.dataset import Piece
-from midi_data.events.encoding import FIELDS, PART_LIMIT, VOCABULARY, WAIT, EventSequence, Ints
+from midi_data.events.encoding import FIELDS, MAX_SHIFT, PART_LIMIT, VOCABULARY, EventSequence, Ints
 from midi_data.events.features import NONE, Steps, steps_of
 from training.config import Augmentation
 
@@ -85,7 +85,7 @@ class LanePiece:
     target: Ints
     bar: Ints
     bar_after: Ints
-    levels: Levels
+    levels: Activity
     labels: Ints
     band: NDArray[np.bool_]
     tendencies: NDArray[np.float32]
@@ -122,17 +122,17 @@ def _untold_parts(rng: np.random.Generator, parts: int, how: Augmentation) -> in
 def lane_piece(piece: Piece, events: EventSequence, names: Names, how: Variation) -> LanePiece:
     """``piece`` varied and laid out for the network."""
     grid = BarGrid.of(events.meters, events.end)
-    form, far = form_of(events, grid)
+    form, far = repetition_of(events, grid)
     steps = steps_of(events, None if "form" in how.untold else far)
     target, following, note = _varied(steps, how)
     if how.hiding_seed is not None:
         rng = np.random.default_rng(how.hiding_seed)
-        hidden = draw_hidden(rng, part_forms_of(events, grid, form, far), events.band)
+        hidden = draw_pitch_dropout(rng, part_repetition_of(events, grid, form, far), events.band)
         following, note = hide(hidden, grid, steps.tick, target, following, note)
     previous = np.concatenate([[[VOCABULARY[f] for f in FIELDS]], target[:-1]])
     matched = np.zeros(steps.part.shape, dtype=np.float32)
     matched[1:] = note[:-1, :-1, 0] == target[:-1, 2:3]
-    matched[1:][target[:-1, 0] >= WAIT] = 0
+    matched[1:][target[:-1, 0] >= MAX_SHIFT] = 0
     band = np.zeros(VOCABULARY["part"], dtype=np.bool_)
     band[list(events.band)] = True
     levels = told_levels(events, grid, how)
@@ -141,7 +141,7 @@ def lane_piece(piece: Piece, events: EventSequence, names: Names, how: Variation
         clock(
             grid,
             steps.tick[:-1],
-            length_told="bars_left" not in how.untold,
+            length_conditioned="bars_left" not in how.untold,
             form=None if "form" in how.untold else form,
             levels=levels,
         ),
@@ -174,7 +174,7 @@ def told_tendencies(events: EventSequence, grid: BarGrid, how: Variation) -> NDA
 
     In training those of some of the bars only, and not every kind: a piece that is told in full is learnt by heart.
     """
-    told = np.zeros((1 + PART_LIMIT, TENDENCIES_WIDTH), dtype=np.float32)
+    told = np.zeros((1 + PART_LIMIT, HISTOGRAMS_WIDTH), dtype=np.float32)
     if "tendencies" in how.untold or not len(events):
         return told
     heard, missing = events, list[str]()
@@ -182,7 +182,7 @@ def told_tendencies(events: EventSequence, grid: BarGrid, how: Variation) -> NDA
         rng = np.random.default_rng([how.hiding_seed, _TENDENCIES_STREAM])
         heard = some_bars(rng, events, grid)
         missing = [kind for kind in COLUMNS if rng.random() < _KIND_UNTOLD]
-    rows = transposed_tendencies(tendencies_of(heard) / np.float32(FULL), heard.band, how.semitones)
+    rows = transposed_histograms(attribute_histograms_of(heard) / np.float32(FULL), heard.band, how.semitones)
     for kind in missing:
         rows[:, COLUMNS[kind]] = 0
     for part, row in zip(heard.band, rows, strict=True):
@@ -198,19 +198,19 @@ def some_bars(rng: np.random.Generator, events: EventSequence, grid: BarGrid) ->
     return some if len(some) else events
 
 
-def told_levels(events: EventSequence, grid: BarGrid, how: Variation) -> Levels:
-    """(bars, parts of the band): the arrangement, ``NOT_TOLD`` where ``how`` leaves it untold."""
-    levels = arrangement_of(events, grid)
+def told_levels(events: EventSequence, grid: BarGrid, how: Variation) -> Activity:
+    """(bars, parts of the band): the arrangement, ``UNCONDITIONED`` where ``how`` leaves it untold."""
+    levels = activity_of(events, grid)
     if "arrangement" in how.untold:
-        return np.full_like(levels, NOT_TOLD)
+        return np.full_like(levels, UNCONDITIONED)
     untold = [part for part in range(levels.shape[1]) if how.untold_parts >> part & 1]
-    levels[:, untold] = NOT_TOLD
+    levels[:, untold] = UNCONDITIONED
     return levels
 
 
-def _spread(levels: Levels, band: tuple[int, ...]) -> Levels:
+def _spread(levels: Activity, band: tuple[int, ...]) -> Activity:
     """(bars, V_part): ``levels`` at the classes of the band's parts."""
-    whole = np.full((len(levels), VOCABULARY["part"]), NOT_TOLD, dtype=np.uint8)
+    whole = np.full((len(levels), VOCABULARY["part"]), UNCONDITIONED, dtype=np.uint8)
     whole[:, list(band)] = levels
     return whole
 
@@ -247,7 +247,7 @@ def _labels(piece: Piece, events: EventSequence, names: Names, how: Variation) -
         "key": transposed_key(piece.key, how.semitones),
         "density": density_class(len(events), events.end),
     }
-    labels |= {name: KEY_NOT_TOLD if name == "key" else 0 for name in how.untold if name in labels}
+    labels |= {name: KEY_UNCONDITIONED if name == "key" else 0 for name in how.untold if name in labels}
     return np.array([labels[name] for name in CONDITIONS], dtype=np.int64)
 
 

@@ -13,7 +13,7 @@ from pathlib import Path, PurePosixPath
 
 import numpy as np
 
-from composer.decoding.generate import Band
+from composer.decoding.generate import Composer
 from composer.model.checkpoint import Checkpoint
 from composer.model.config import CONDITIONS
 from composer.planning.plan import Plan, plan_song
@@ -64,7 +64,7 @@ def _digest(base: Checkpoint) -> str:
 
 
 def _compose_all(base: Checkpoint, folder: Path, how: Tuning) -> None:
-    band = Band(base)
+    band = Composer(base)
     heard = set(base.lineups[:, 0].tolist())
     plans = [
         plan_song(

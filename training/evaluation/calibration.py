@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from composer.decoding.generate import Band
+from composer.decoding.generate import Composer
 from composer.model.checkpoint import Checkpoint
 from midi_data.corpus.dataset import Shard, all_pieces
 from training.evaluation.discriminators.features import Measured, measure
@@ -94,7 +94,7 @@ def _songs(
     checkpoint: Checkpoint, genre: str, temperature: float, returns: float, bars: int, songs: int, seed: int
 ) -> list[Sample]:
     way = {"temperatures": {genre: temperature}, "returns": {genre: returns}}
-    band = Band(replace(checkpoint, header=checkpoint.header.model_copy(update=way)))
+    band = Composer(replace(checkpoint, header=checkpoint.header.model_copy(update=way)))
     return composed_samples(compose_songs(band, genre, bars, songs, seed, randomness=RANDOMNESS), bars)
 
 

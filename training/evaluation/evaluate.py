@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from composer.decoding.generate import Band
+from composer.decoding.generate import Composer
 from composer.model.checkpoint import Checkpoint
 from composer.model.likelihood import Scorer
 from composer.request import Sampling
@@ -90,7 +90,7 @@ def evaluate(
         if count < enough_songs(works):
             note(f"{count} songs stand for {works // 2} works each time: so few look farther from real than they are")
         composed = compose_songs(
-            Band(checkpoint),
+            Composer(checkpoint),
             order.genre,
             bars,
             count,

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
-from composer.decoding.generate import Band
+from composer.decoding.generate import Composer
 from composer.planning.plan import Plan, plan_song
 from composer.request import LENGTH_RANGE_SECONDS, ComposeRequest, Sampling
 from midi_data.analysis.excerpts import excerpt, sounding_bars, spread_excerpts
@@ -102,7 +102,7 @@ def drawn(held: list[Held], count: int, rng: np.random.Generator) -> list[Held]:
 
 
 def compose_songs(
-    band: Band,
+    band: Composer,
     genre: str,
     bars: int,
     count: int,
@@ -134,7 +134,7 @@ def composed_samples(songs: list[Composed], bars: int) -> list[Sample]:
     return samples
 
 
-def _request(band: Band, genre: str, bars: int, seed: int, randomness: float, sampling: Sampling) -> ComposeRequest:
+def _request(band: Composer, genre: str, bars: int, seed: int, randomness: float, sampling: Sampling) -> ComposeRequest:
     """A request for the tempo that the seed would draw, and the seconds that ``bars`` bars last at it."""
     plain = ComposeRequest(genres={genre: 1.0}, seed=seed, randomness=randomness, sampling=sampling)
     plan = plan_song(plain, band.checkpoint)

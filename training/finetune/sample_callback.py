@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from composer.decoding.generate import Band
+from composer.decoding.generate import Composer
 from composer.model.checkpoint import Checkpoint
 from composer.planning.plan import plan_song
 from composer.request import ComposeRequest
@@ -48,7 +48,7 @@ class Listening:
             ComposeRequest(genres={self.genre: 1.0}, seed=first_seed + number, length_seconds=self.seconds)
             for number in range(count)
         ]
-        return Band(checkpoint).compose([plan_song(request, checkpoint) for request in requests])
+        return Composer(checkpoint).compose([plan_song(request, checkpoint) for request in requests])
 
     def hear(self, checkpoint: Checkpoint, update: int) -> Heard:
         """Compose, keep the first song as MIDI and picture, and hold all against the training pieces."""

@@ -14,7 +14,7 @@ from dataclasses import replace
 import numpy as np
 from threadpoolctl import threadpool_limits
 
-from composer.decoding.generate import Band
+from composer.decoding.generate import Composer
 from composer.model.checkpoint import Checkpoint
 from composer.model.likelihood import Scorer
 from composer.planning.plan import plan_song
@@ -77,7 +77,7 @@ def _songs(checkpoint: Checkpoint, genre: str, seconds: float) -> list[EventSequ
     requests = [
         ComposeRequest(genres={genre: 1.0}, seed=FIRST_SEED + number, length_seconds=seconds) for number in range(SONGS)
     ]
-    songs = Band(checkpoint).compose([plan_song(request, checkpoint) for request in requests])
+    songs = Composer(checkpoint).compose([plan_song(request, checkpoint) for request in requests])
     return [events for song in songs if len(events := encode(song))]
 
 

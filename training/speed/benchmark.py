@@ -9,7 +9,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from composer.decoding.generate import Band
+from composer.decoding.generate import Composer
 from composer.model.checkpoint import load_checkpoint
 from training.speed import composing, machine, processes, rendering
 from training.speed.figures import Figure, by_name, not_measured, ratio
@@ -56,7 +56,7 @@ class _Run:
         self.order = order
         self.extent = composing.QUICK if order.quick else composing.Extent()
         self.checkpoint = load_checkpoint(order.checkpoint)
-        self.band = Band(self.checkpoint)
+        self.band = Composer(self.checkpoint)
         self.figures: dict[str, Figure] = {}
         self.growth: dict[str, Any] = {}
 

@@ -1,6 +1,6 @@
 """How fast songs are composed: a note, its parts, a song, a batch, and how the cost grows.
 
-Everything goes through ``composer.decoding.generate.Band``, which does the same for people. No torch.
+Everything goes through ``composer.decoding.generate.Composer``, which does the same for people. No torch.
 """
 
 from __future__ import annotations
@@ -13,12 +13,12 @@ from typing import Any
 import numpy as np
 from threadpoolctl import threadpool_limits
 
-from composer.decoding.generate import Band
-from composer.decoding.parallel import shared_out, usual_processes
+from composer.decoding.generate import Composer
+from composer.decoding.parallel import split_work, usable_cores
 from composer.model.checkpoint import Checkpoint
-from composer.model.config import LOOKS, NetworkShape
+from composer.model.config import LOOKBACK_FIELDS, ModelConfig
 from composer.planning.plan import Plan
-from midi_data.analysis.activity import LEVEL_CLASSES
+from midi_data.analysis.activity import ACTIVITY_CLASSES
 from midi_data.events.encoding import FIELDS, PART_LIMIT, VOCABULARY
 from midi_data.song import Song
 from training.speed.figures import Figure, Runs, cost, rate, ratio, spread, times
@@ -50,7 +50,7 @@ QUICK = Extent(10.0, 10.0, 1, 1, (1, 2), (10.0, 12.0), (1, 3), (16, 32))
 """To see that everything runs; its figures say little."""
 
 
-def song_figures(band: Band, extent: Extent) -> tuple[list[Figure], Song]:
+def song_figures(band: Composer, extent: Extent) -> tuple[list[Figure], Song]:
     """One note, one song, and a song's parts; and the first song. Each run is another song: some have many notes."""
     wanted = plans(band.checkpoint, extent.song_seconds, extent.runs)
     [first] = band.compose(wanted[:1])
@@ -64,7 +64,7 @@ def song_figures(band: Band, extent: Extent) -> tuple[list[Figure], Song]:
     return [*figures, *part_figures(band, wanted[0], first.note_count, extent.runs)], first
 
 
-def composed(band: Band, wanted: list[Plan]) -> tuple[Runs, Runs]:
+def composed(band: Composer, wanted: list[Plan]) -> tuple[Runs, Runs]:
     """Seconds of work for each note, and for each second of music, of each song."""
     notes, lengths = [], []
     for plan in wanted:
@@ -75,7 +75,7 @@ def composed(band: Band, wanted: list[Plan]) -> tuple[Runs, Runs]:
     return notes, lengths
 
 
-def part_figures(band: Band, plan: Plan, notes: int, runs: int) -> list[Figure]:
+def part_figures(band: Composer, plan: Plan, notes: int, runs: int) -> list[Figure]:
     """Where a note's time goes: microseconds a note within each group of functions, and in all others together."""
     taken: list[dict[str, float]] = []
     for _ in range(runs):
@@ -93,7 +93,7 @@ def part_figures(band: Band, plan: Plan, notes: int, runs: int) -> list[Figure]:
     ]
 
 
-def batch_figures(band: Band, extent: Extent) -> list[Figure]:
+def batch_figures(band: Composer, extent: Extent) -> list[Figure]:
     """Notes a second of the same songs, so many of them side by side: whenever one ends, the next begins.
 
     As the command line composes them, in one process, and with none waiting; and against one song at a time. Every run
@@ -140,7 +140,7 @@ class _Way:
 
 def _ways(wanted: list[Plan], batch: int) -> list[_Way]:
     """How ``batch`` of the songs ``wanted`` are composed side by side."""
-    processes = len(shared_out(wanted, usual_processes(), batch)[0])
+    processes = len(split_work(wanted, usable_cores(), batch)[0])
     ways = [_Way(f"batch_{batch}", len(wanted), batch, processes)]
     if processes > 1:
         ways.append(_Way(f"batch_{batch}_one_process", len(wanted), batch, 1))
@@ -149,7 +149,7 @@ def _ways(wanted: list[Plan], batch: int) -> list[_Way]:
     return ways
 
 
-def reading_figures(shape: NetworkShape, memory: Figure, note: Figure, runs: int) -> list[Figure]:
+def reading_figures(shape: ModelConfig, memory: Figure, note: Figure, runs: int) -> list[Figure]:
     """What the weights of one step take to be read once, from memory and from wherever they lie; a note against it."""
     size = bytes_a_step(shape)
     block = np.ones(size // 4, dtype=np.float32)
@@ -167,16 +167,16 @@ def reading_figures(shape: NetworkShape, memory: Figure, note: Figure, runs: int
     ]
 
 
-def bytes_a_step(shape: NetworkShape) -> int:
+def bytes_a_step(shape: ModelConfig) -> int:
     """Bytes of weights that one note needs, as ``composer.model.engine`` and ``composer.model.heads`` have them.
 
     Large products in one byte a weight, the inputs' rows in two, a bar's and the heads' in four, the last product of a
     head in eight: the part's for ``PART_LIMIT`` classes, the pitch's for ``PITCHES_A_PART``.
     """
-    own = {"part": PART_LIMIT + LEVEL_CLASSES, "pitch": PITCHES_A_PART}
+    own = {"part": PART_LIMIT + ACTIVITY_CLASSES, "pitch": PITCHES_A_PART}
     gates, lags, last = 4 * shape.hidden, len(shape.lags), len(FIELDS) - 1
     products = gates * shape.hidden * (2 * shape.layers - 1) + len(FIELDS) * shape.head * shape.hidden
-    inputs = gates * (len(FIELDS) + lags * len(LOOKS["next"]) + 2)  # position and matches
+    inputs = gates * (len(FIELDS) + lags * len(LOOKBACK_FIELDS["next"]) + 2)  # position and matches
     rows, out = gates, 0
     for index, field in enumerate(FIELDS):
         classes = own.get(field, VOCABULARY[field])
@@ -185,7 +185,7 @@ def bytes_a_step(shape: NetworkShape) -> int:
     return products + 2 * inputs + 4 * rows + 8 * out
 
 
-def growth(checkpoint: Checkpoint, band: Band, extent: Extent) -> dict[str, list[dict[str, Any]]]:
+def growth(checkpoint: Checkpoint, band: Composer, extent: Extent) -> dict[str, list[dict[str, Any]]]:
     """How composing grows with genre, a song's length, its parts and the network's width: notes and their cost."""
     runs = max(1, extent.runs - 2)
     return {
@@ -193,13 +193,13 @@ def growth(checkpoint: Checkpoint, band: Band, extent: Extent) -> dict[str, list
         "length_seconds": [_grown(band, plans(checkpoint, each), each, runs) for each in extent.lengths],
         "parts": [_grown(band, plans(checkpoint, extent.short_seconds, parts=n), n, runs) for n in extent.parts],
         "hidden": [
-            _grown(Band(widened(checkpoint, width)), plans(checkpoint, extent.short_seconds), width, runs)
+            _grown(Composer(widened(checkpoint, width)), plans(checkpoint, extent.short_seconds), width, runs)
             for width in extent.widths
         ],
     }
 
 
-def genre_point(band: Band, genre: str, extent: Extent, runs: int) -> dict[str, Any]:
+def genre_point(band: Composer, genre: str, extent: Extent, runs: int) -> dict[str, Any]:
     """``runs`` songs of ``genre``: notes and microseconds of the median song, and how far it is ahead of real time."""
     wanted = plans(band.checkpoint, extent.song_seconds, runs, genre=genre)
     by_note, by_second = composed(band, wanted)
@@ -211,7 +211,7 @@ def genre_point(band: Band, genre: str, extent: Extent, runs: int) -> dict[str, 
     }  # fmt: skip
 
 
-def _grown(band: Band, wanted: list[Plan], at: float, runs: int) -> dict[str, Any]:
+def _grown(band: Composer, wanted: list[Plan], at: float, runs: int) -> dict[str, Any]:
     notes = band.compose(wanted)[0].note_count
     taken = times(lambda: band.compose(wanted), runs, warm_up=0)
     figure = cost("note", "", "µs", taken, 1e6 / max(notes, 1))

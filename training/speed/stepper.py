@@ -16,9 +16,9 @@ from torch import Tensor
 
 from composer.decoding.sampling_parameters import parameters_for
 from composer.model.checkpoint import Checkpoint
-from composer.model.config import CLOCK, CONDITIONS, LOOKS, NetworkShape
+from composer.model.config import CLOCK, CONDITIONS, LOOKBACK_FIELDS, ModelConfig
 from composer.model.network import Conditions, Network, State, StepInputs
-from midi_data.analysis.attribute_histograms import TENDENCIES_WIDTH
+from midi_data.analysis.attribute_histograms import HISTOGRAMS_WIDTH
 from midi_data.events.encoding import FIELDS, PART_LIMIT, VOCABULARY
 from training.speed.figures import Figure, Runs, not_measured, rate, times
 
@@ -37,7 +37,7 @@ class Stepper:
         band[:, :BAND_SIZE] = True
         labels = torch.zeros(batch, len(CONDITIONS), dtype=torch.int64)
         slots = 1 + PART_LIMIT
-        told, parts = torch.zeros(batch, slots, TENDENCIES_WIDTH), torch.full((batch, slots), VOCABULARY["part"])
+        told, parts = torch.zeros(batch, slots, HISTOGRAMS_WIDTH), torch.full((batch, slots), VOCABULARY["part"])
         self._conditions = Conditions(labels, band, told, parts).to(device)
         self._state: State | None = None
         self._temperature = parameters_for(0.5).temperature
@@ -61,13 +61,13 @@ def network_of(checkpoint: Checkpoint) -> Network:
     return network
 
 
-def _inputs(shape: NetworkShape, batch: int) -> StepInputs:
+def _inputs(shape: ModelConfig, batch: int) -> StepInputs:
     """Inputs of one step (T = 1), all class 0."""
     lags = len(shape.lags)
     tails = {
-        "previous": (len(FIELDS),), "clock": (len(CLOCK),), "position_after": (), "next": (lags, len(LOOKS["next"])),
-        "part": (lags,), "note": (lags + 1, len(LOOKS["note"])), "matched": (lags,), "slots": (2,),
-        "target": (len(FIELDS),),
+        "previous": (len(FIELDS),), "clock": (len(CLOCK),), "position_after": (),
+        "next": (lags, len(LOOKBACK_FIELDS["next"])), "part": (lags,), "note": (lags + 1, len(LOOKBACK_FIELDS["note"])),
+        "matched": (lags,), "slots": (2,), "target": (len(FIELDS),),
     }  # fmt: skip
     wanted = [field.name for field in dataclasses.fields(StepInputs)]
     # What says something of every part of the band (its level in the bar) is as wide as there are parts.

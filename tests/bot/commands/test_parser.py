@@ -260,7 +260,6 @@ def test_no_text_takes_long_however_it_is_made(unit: str) -> None:
 
 def test_parsing_loads_neither_torch_nor_numpy() -> None:
     check = (
-        "import sys, bot.commands.parser, bot.commands.messages;"
-        "sys.exit(bool({'torch', 'numpy'} & sys.modules.keys()))"
+        "import sys, bot.commands.parser, bot.commands.messages;sys.exit(bool({'torch', 'numpy'} & sys.modules.keys()))"
     )
     assert subprocess.run([sys.executable, "-c", check], check=False).returncode == 0

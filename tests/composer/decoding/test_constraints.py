@@ -5,11 +5,11 @@ from dataclasses import replace
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from composer.decoding.constraints import Rules, Standing
-from composer.decoding.masks import free_habits
-from composer.decoding.song_state import SongWriter
+from composer.decoding.constraints import Constraints, StepContext
+from composer.decoding.masks import instrument_masks
+from composer.decoding.song_state import SongState
 from midi_data.analysis.activity import LET_GO_TICKS
-from midi_data.events.encoding import DURATIONS, WAIT, part_code
+from midi_data.events.encoding import DURATIONS, MAX_SHIFT, part_code
 from midi_data.song import TICKS_PER_QUARTER, Meter
 
 ORGAN, DRUMS = part_code(16, is_drum=False), part_code(0, is_drum=True)
@@ -17,9 +17,9 @@ BAR = 4 * TICKS_PER_QUARTER
 QUARTER = DURATIONS.index(TICKS_PER_QUARTER)
 
 
-def writer_after(*notes: tuple[int, int, int]) -> SongWriter:
+def writer_after(*notes: tuple[int, int, int]) -> SongState:
     """A song of two bars by organ and drums in which (advance, part, pitch) have been played, a quarter each."""
-    writer = SongWriter((DRUMS, ORGAN), Meter(0, 4, 4), 2)
+    writer = SongState((DRUMS, ORGAN), Meter(0, 4, 4), 2)
     for advance, part, pitch in notes:
         writer.inputs()
         for chosen in (advance, part, pitch, QUARTER, 8):
@@ -27,7 +27,7 @@ def writer_after(*notes: tuple[int, int, int]) -> SongWriter:
     return writer
 
 
-def pitches_at(writer: SongWriter, advance: int, part: int) -> set[int]:
+def pitches_at(writer: SongState, advance: int, part: int) -> set[int]:
     writer.inputs()
     writer.choose(advance)
     writer.choose(part)
@@ -46,22 +46,24 @@ def test_drums_may_be_struck_while_they_ring() -> None:
 
 
 def test_where_all_pitches_ring_one_is_struck_again() -> None:
-    rules = Rules((ORGAN,), free_habits((ORGAN,)), [0, BAR])
-    everything = Standing(0, None, 0, {}, {ORGAN: range(128)})
-    assert rules.pitches(everything, ORGAN, still=False) == rules.pitches(Standing(0, None, 0, {}), ORGAN, still=False)
+    constraints = Constraints((ORGAN,), instrument_masks((ORGAN,)), [0, BAR])
+    everything = StepContext(0, None, 0, {}, {ORGAN: range(128)})
+    assert constraints.pitches(everything, ORGAN, still=False) == constraints.pitches(
+        StepContext(0, None, 0, {}), ORGAN, still=False
+    )
 
 
 def test_lengths_are_those_a_part_uses_and_end_with_the_song() -> None:
-    habits = free_habits((DRUMS, ORGAN))
+    habits = instrument_masks((DRUMS, ORGAN))
     used = [DURATIONS.index(ticks) for ticks in (6, 12, 48)]
     habits.duration[ORGAN][:] = False
     habits.duration[ORGAN][used] = True
-    rules = Rules((DRUMS, ORGAN), habits, [0, BAR, 2 * BAR])
-    assert list(rules.durations(ORGAN, 0)) == used
-    assert list(rules.durations(ORGAN, 2 * BAR - 48)) == used
-    assert list(rules.durations(ORGAN, 2 * BAR - 47)) == used[:2]
-    assert list(rules.durations(ORGAN, 2 * BAR - 3)) == used[:1]  # what hangs over is cut at the end
-    assert [DURATIONS[each] for each in rules.durations(DRUMS, 2 * BAR - 3)] == [1, 2, 3]
+    constraints = Constraints((DRUMS, ORGAN), habits, [0, BAR, 2 * BAR])
+    assert list(constraints.durations(ORGAN, 0)) == used
+    assert list(constraints.durations(ORGAN, 2 * BAR - 48)) == used
+    assert list(constraints.durations(ORGAN, 2 * BAR - 47)) == used[:2]
+    assert list(constraints.durations(ORGAN, 2 * BAR - 3)) == used[:1]  # what hangs over is cut at the end
+    assert [DURATIONS[each] for each in constraints.durations(DRUMS, 2 * BAR - 3)] == [1, 2, 3]
 
 
 BASS = part_code(33, is_drum=False)
@@ -82,31 +84,34 @@ def test_an_event_may_stand_at_the_tick_of_the_one_before_where_a_part_may_play_
     struck: dict[int, frozenset[int]],
     ringing: dict[int, frozenset[int]],
 ) -> None:
-    rules = Rules(BAND, free_habits(BAND), [0, BAR, 2 * BAR])
-    standing = Standing(BAR // 2, last, 0, struck, ringing)
-    found = list(rules.advances(standing, playing))
-    assert (0 in found) == bool(rules.parts(standing, playing, still=True))
+    constraints = Constraints(BAND, instrument_masks(BAND), [0, BAR, 2 * BAR])
+    context = StepContext(BAR // 2, last, 0, struck, ringing)
+    found = list(constraints.advances(context, playing))
+    assert (0 in found) == bool(constraints.parts(context, playing, still=True))
     assert found == sorted(found)
-    assert all(0 < each <= WAIT for each in found if each)
-    assert found == list(rules.advances(standing, playing))
+    assert all(0 < each <= MAX_SHIFT for each in found if each)
+    assert found == list(constraints.advances(context, playing))
 
 
 def test_a_part_whose_hands_are_full_waits_until_it_lets_go() -> None:
-    habits = free_habits((DRUMS, ORGAN))
-    rules = Rules((DRUMS, ORGAN), replace(habits, voices={DRUMS: 5, ORGAN: 2}), [0, BAR])
+    habits = instrument_masks((DRUMS, ORGAN))
+    constraints = Constraints((DRUMS, ORGAN), replace(habits, voices={DRUMS: 5, ORGAN: 2}), [0, BAR])
     one, two = ({ORGAN: {60: BAR, **more}} for more in ({}, {64: BAR}))
-    assert list(rules.parts(Standing(12, None, 0, {}, one), [DRUMS, ORGAN], still=False)) == [DRUMS, ORGAN]
-    assert list(rules.parts(Standing(12, None, 0, {}, two), [DRUMS, ORGAN], still=False)) == [DRUMS]
+    assert list(constraints.parts(StepContext(12, None, 0, {}, one), [DRUMS, ORGAN], still=False)) == [DRUMS, ORGAN]
+    assert list(constraints.parts(StepContext(12, None, 0, {}, two), [DRUMS, ORGAN], still=False)) == [DRUMS]
     # What was struck just now and rings on is one note, not two.
-    assert list(rules.parts(Standing(12, None, 0, {ORGAN: {60}}, one), [DRUMS, ORGAN], still=False)) == [DRUMS, ORGAN]
-    assert list(rules.parts(Standing(12, None, 0, {ORGAN: {64}}, one), [DRUMS, ORGAN], still=False)) == [DRUMS]
+    assert list(constraints.parts(StepContext(12, None, 0, {ORGAN: {60}}, one), [DRUMS, ORGAN], still=False)) == [
+        DRUMS,
+        ORGAN,
+    ]
+    assert list(constraints.parts(StepContext(12, None, 0, {ORGAN: {64}}, one), [DRUMS, ORGAN], still=False)) == [DRUMS]
     # Where all hands are full, rather another voice than silence.
-    assert list(rules.parts(Standing(12, None, 0, {}, two), [ORGAN], still=False)) == [ORGAN]
+    assert list(constraints.parts(StepContext(12, None, 0, {}, two), [ORGAN], still=False)) == [ORGAN]
 
 
 def test_a_song_holds_no_more_notes_at_once_than_its_habits_say() -> None:
-    habits = free_habits((DRUMS, ORGAN))
-    writer = SongWriter((DRUMS, ORGAN), Meter(0, 4, 4), 2, habits=replace(habits, voices={DRUMS: 5, ORGAN: 1}))
+    habits = instrument_masks((DRUMS, ORGAN))
+    writer = SongState((DRUMS, ORGAN), Meter(0, 4, 4), 2, habits=replace(habits, voices={DRUMS: 5, ORGAN: 1}))
     writer.inputs()
     for chosen in (0, ORGAN, 60, QUARTER, 8):
         writer.choose(chosen)

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from composer.decoding.generate import Band
+from composer.decoding.generate import Composer
 from composer.decoding.masks import pitch_range
 from composer.errors import RefusedError
 from composer.planning.plan import Plan, bars_for, plan_song
@@ -19,8 +19,8 @@ from tests.songs import riff
 
 
 @pytest.fixture(scope="module")
-def band() -> Band:
-    return Band(tiny_checkpoint())
+def band() -> Composer:
+    return Composer(tiny_checkpoint())
 
 
 def asked(**fields: object) -> ComposeRequest:
@@ -29,7 +29,7 @@ def asked(**fields: object) -> ComposeRequest:
     )
 
 
-def plans(band: Band, *requests: ComposeRequest) -> list[Plan]:
+def plans(band: Composer, *requests: ComposeRequest) -> list[Plan]:
     return [plan_song(request, band.checkpoint) for request in requests]
 
 
@@ -51,33 +51,33 @@ def assert_keeps_the_rules(song: Song) -> None:
 
 @pytest.mark.parametrize("sampling", ["probability", "embedding"])
 @pytest.mark.parametrize("randomness", [0.0, 0.5, 1.0])
-def test_songs_keep_range_polyphony_bars_and_ending(band: Band, sampling: str, randomness: float) -> None:
+def test_songs_keep_range_polyphony_bars_and_ending(band: Composer, sampling: str, randomness: float) -> None:
     for song in band.compose(plans(band, *(asked(seed=s, sampling=sampling, randomness=randomness) for s in range(3)))):
         assert_keeps_the_rules(song)
 
 
-def test_a_song_is_the_same_bytes_alone_in_a_batch_and_again(band: Band) -> None:
+def test_a_song_is_the_same_bytes_alone_in_a_batch_and_again(band: Composer) -> None:
     requests = [asked(seed=s, length_seconds=10 + 3 * s, tempo_bpm=100 + 20 * s) for s in range(5)]
     together = band.compose(plans(band, *requests))
     for request, song in zip(requests, together, strict=True):
         assert midi_bytes(band.compose(plans(band, request))[0]) == midi_bytes(song)
 
 
-def test_another_seed_is_another_song(band: Band) -> None:
+def test_another_seed_is_another_song(band: Composer) -> None:
     one, other = band.compose(plans(band, asked(seed=1), asked(seed=2)))
     assert midi_bytes(one) != midi_bytes(other)
 
 
 @pytest.mark.parametrize("seconds", [10, 33.3, 60])
 @pytest.mark.parametrize("tempo", [40, 97.5, 300])
-def test_length_is_within_one_bar_and_tempo_exact(band: Band, seconds: float, tempo: float) -> None:
+def test_length_is_within_one_bar_and_tempo_exact(band: Composer, seconds: float, tempo: float) -> None:
     [song] = band.compose(plans(band, asked(length_seconds=seconds, tempo_bpm=tempo)))
     a_bar = 4 * 60 / tempo
     assert abs(song.duration_seconds - seconds) <= a_bar
     assert [t.bpm for t in song.tempos] == [tempo]
 
 
-def test_an_asked_band_is_the_band(band: Band) -> None:
+def test_an_asked_band_is_the_band(band: Composer) -> None:
     [plan] = plans(
         band, asked(band=(PartRequest(program=56), PartRequest(program=0, is_drum=True), PartRequest(program=56)))
     )
@@ -86,7 +86,7 @@ def test_an_asked_band_is_the_band(band: Band) -> None:
     )
 
 
-def test_a_blend_weighs_both_genres(band: Band) -> None:
+def test_a_blend_weighs_both_genres(band: Composer) -> None:
     [plan] = plans(band, asked(genres={"heavy-metal": 0.7, "jazz": 0.3}))
     assert plan.labels[0] == ((0, 0.7), (1, 0.3))
     assert plan.genre == "heavy-metal:0.7+jazz:0.3"
@@ -95,26 +95,26 @@ def test_a_blend_weighs_both_genres(band: Band) -> None:
 def test_a_blend_is_drawn_at_the_temperature_between_its_genres() -> None:
     checkpoint = tiny_checkpoint()
     header = checkpoint.header.model_copy(update={"temperatures": {"heavy-metal": 0.9, "jazz": 1.1}})
-    warm = Band(replace(checkpoint, header=header))
+    warm = Composer(replace(checkpoint, header=header))
     [blend, metal] = plans(warm, asked(genres={"heavy-metal": 0.7, "jazz": 0.3}), asked())
     assert blend.temperature == pytest.approx(0.96)
     assert metal.temperature == 0.9
-    cooler, plain = warm.compose([metal]), Band(checkpoint).compose(plans(Band(checkpoint), asked()))
+    cooler, plain = warm.compose([metal]), Composer(checkpoint).compose(plans(Composer(checkpoint), asked()))
     assert midi_bytes(cooler[0]) != midi_bytes(plain[0])
 
 
-def test_an_asked_key_conditions_the_song(band: Band) -> None:
+def test_an_asked_key_conditions_the_song(band: Composer) -> None:
     [plan] = plans(band, asked(key=KeyRequest(tonic=2, mode="minor")))
     assert plan.labels[3] == ((1 + 2 + 12, 1.0),)
     assert str(plan.key) == "D minor"
 
 
-def test_a_genre_the_checkpoint_does_not_know_is_refused(band: Band) -> None:
+def test_a_genre_the_checkpoint_does_not_know_is_refused(band: Composer) -> None:
     with pytest.raises(RefusedError, match="polka"):
         plans(band, asked(genres={"polka": 1.0}))
 
 
-def test_a_primer_is_played_first_and_gone_on_from(band: Band) -> None:
+def test_a_primer_is_played_first_and_gone_on_from(band: Composer) -> None:
     primer = riff(bars=4, tempo_bpm=120.0)
     plan = plan_song(ComposeRequest(genres={"jazz": 1.0}, length_seconds=30, seed=5), band.checkpoint, primer)
     [song] = band.compose([plan])
@@ -127,7 +127,7 @@ def test_a_primer_is_played_first_and_gone_on_from(band: Band) -> None:
     assert song.last_note_end > 8 * 96
 
 
-def test_a_band_keeps_the_packed_network_only(band: Band) -> None:
+def test_a_band_keeps_the_packed_network_only(band: Composer) -> None:
     assert not band.checkpoint.weights
     assert band.checkpoint.header == tiny_checkpoint().header
 
@@ -137,7 +137,7 @@ def test_bars_are_at_least_one() -> None:
     assert bars_for(45, 160, Meter(0, 4, 4)) == 30
 
 
-def test_progress_rises_to_the_end(band: Band) -> None:
+def test_progress_rises_to_the_end(band: Composer) -> None:
     heard: list[float] = []
     band.compose(plans(band, asked(length_seconds=60)), heard.append)
     assert heard == sorted(heard)

@@ -2,29 +2,29 @@
 
 import numpy as np
 
-from composer.decoding.histogram_bias import NOTES_BETWEEN_LOOKS, Leaning, Row, tendencies_for
+from composer.decoding.histogram_bias import NOTES_BETWEEN_LOOKS, HistogramBias, Row, template_histograms
 from midi_data.analysis.attribute_histograms import (
     COLUMNS,
     FULL,
+    HISTOGRAMS_WIDTH,
     KINDS,
-    PACE_BINS,
-    TENDENCIES_WIDTH,
+    TIME_SHIFT_BINS,
     gap_bin,
-    pace_bin,
     register_bin,
     step_bin,
+    time_shift_bin,
     tone_bin,
 )
-from midi_data.events.encoding import END, VOCABULARY, WAIT, part_code
+from midi_data.events.encoding import EOS, MAX_SHIFT, VOCABULARY, part_code
 
 BASS, DRUMS, PAD = part_code(33, is_drum=False), part_code(0, is_drum=True), part_code(89, is_drum=False)
 SHORT, LONG = 5, 20
-NO_PACE = np.zeros(PACE_BINS)
+NO_PACE = np.zeros(TIME_SHIFT_BINS)
 
 
 def row(**shares: dict[int, float]) -> Row:
     """A tendency: of each kind the shares of some bins."""
-    made = np.zeros(TENDENCIES_WIDTH)
+    made = np.zeros(HISTOGRAMS_WIDTH)
     for kind, bins in shares.items():
         for index, share in bins.items():
             made[COLUMNS[kind]][index] = share
@@ -32,32 +32,32 @@ def row(**shares: dict[int, float]) -> Row:
 
 
 def leaned(
-    leaning: Leaning, field: str, classes: list[int], tick: int = 0, part: int = BASS, level: int = 0
+    leaning: HistogramBias, field: str, classes: list[int], tick: int = 0, part: int = BASS, level: int = 0
 ) -> list[float]:
     logits = [0.0] * len(classes)
     leaning.lean(field, classes, logits, part, tick, level)
     return logits
 
 
-def play(leaning: Leaning, count: int, *, pitch: int = 40, duration: int = SHORT, every: int = 12) -> None:
+def play(leaning: HistogramBias, count: int, *, pitch: int = 40, duration: int = SHORT, every: int = 12) -> None:
     for number in range(count):
         leaning.heard(number * every, BASS, pitch, duration, 8)
 
 
 def test_before_the_first_note_nothing_leans() -> None:
-    leaning = Leaning({BASS: row(duration={SHORT: 0.5, LONG: 0.5})}, NO_PACE)
+    leaning = HistogramBias({BASS: row(duration={SHORT: 0.5, LONG: 0.5})}, NO_PACE)
     assert leaned(leaning, "duration", [SHORT, LONG]) == [0, 0]
 
 
 def test_a_part_on_its_course_is_left_alone() -> None:
-    leaning = Leaning({BASS: row(duration={SHORT: 0.5, LONG: 0.5})}, NO_PACE)
+    leaning = HistogramBias({BASS: row(duration={SHORT: 0.5, LONG: 0.5})}, NO_PACE)
     for number in range(40):
         leaning.heard(number * 12, BASS, 40, SHORT if number % 2 else LONG, 8)
     assert np.allclose(leaned(leaning, "duration", [SHORT, LONG]), 0, atol=0.05)
 
 
 def test_a_part_that_has_strayed_leans_back_and_more_the_further_it_is() -> None:
-    leaning = Leaning({BASS: row(duration={SHORT: 0.5, LONG: 0.5})}, NO_PACE)
+    leaning = HistogramBias({BASS: row(duration={SHORT: 0.5, LONG: 0.5})}, NO_PACE)
     play(leaning, 2 * NOTES_BETWEEN_LOOKS)
     short, long = leaned(leaning, "duration", [SHORT, LONG])
     assert short < 0 < long
@@ -66,7 +66,7 @@ def test_a_part_that_has_strayed_leans_back_and_more_the_further_it_is() -> None
 
 
 def test_kinds_that_a_part_has_no_tendency_in_never_lean() -> None:
-    leaning = Leaning({BASS: row(duration={SHORT: 1.0})}, NO_PACE)
+    leaning = HistogramBias({BASS: row(duration={SHORT: 1.0})}, NO_PACE)
     play(leaning, 40)
     assert leaned(leaning, "velocity", list(range(16))) == [0] * 16
     assert leaned(leaning, "duration", [SHORT], part=PAD) == [0]
@@ -76,7 +76,7 @@ def test_pitches_lean_by_tone_register_and_step() -> None:
     tone, register = int(tone_bin(np.array(40))), int(register_bin(np.array(40)))
     up, same = int(step_bin(np.array(12))), int(step_bin(np.array(0)))
     tendency = row(tone={tone: 1.0}, register={register: 0.5, register + 2: 0.5}, step={up: 0.5, same: 0.5})
-    leaning = Leaning({BASS: tendency}, NO_PACE)
+    leaning = HistogramBias({BASS: tendency}, NO_PACE)
     play(leaning, 40)
     here, octave = leaned(leaning, "pitch", [40, 52], tick=1000)
     assert here < 0 < octave
@@ -87,7 +87,7 @@ def test_pitches_lean_by_tone_register_and_step() -> None:
 
 def test_a_part_that_plays_too_often_is_called_less() -> None:
     eighth, quarter = KINDS["gap"] // 2, KINDS["gap"] // 2 + 1
-    leaning = Leaning({BASS: row(gap={eighth: 0.1, quarter: 0.9})}, NO_PACE)
+    leaning = HistogramBias({BASS: row(gap={eighth: 0.1, quarter: 0.9})}, NO_PACE)
     gaps = {int(gap_bin(np.array(tick))): tick for tick in range(1, 100)}
     play(leaning, 40, every=gaps[eighth])
     last = 39 * gaps[eighth]
@@ -98,25 +98,25 @@ def test_a_part_that_plays_too_often_is_called_less() -> None:
 
 
 def test_tendencies_move_with_the_key_and_drums_stay() -> None:
-    rows = np.zeros((2, TENDENCIES_WIDTH), dtype=np.uint8)
+    rows = np.zeros((2, HISTOGRAMS_WIDTH), dtype=np.uint8)
     rows[:, COLUMNS["tone"]][:, 4] = FULL
-    moved = tendencies_for((DRUMS, BASS, PAD), (DRUMS, BASS), rows, 3, same_mode=True)
+    moved = template_histograms((DRUMS, BASS, PAD), (DRUMS, BASS), rows, 3, same_mode=True)
     assert PAD not in moved
     assert moved[BASS][COLUMNS["tone"]].argmax() == 7
     assert moved[DRUMS][COLUMNS["tone"]].argmax() == 4
-    free = tendencies_for((BASS,), (DRUMS, BASS), rows, 3, same_mode=False)
+    free = template_histograms((BASS,), (DRUMS, BASS), rows, 3, same_mode=False)
     assert not free
 
 
 def test_every_pitch_and_every_step_has_a_bonus() -> None:
-    leaning = Leaning({BASS: row(tone={4: 1.0}, register={6: 1.0}, step={13: 1.0})}, NO_PACE)
+    leaning = HistogramBias({BASS: row(tone={4: 1.0}, register={6: 1.0}, step={13: 1.0})}, NO_PACE)
     for lowest in (0, 127):
         leaning.heard(0, BASS, lowest, SHORT, 8)
         assert np.isfinite(leaned(leaning, "pitch", list(range(VOCABULARY["pitch"])), tick=12)).all()
 
 
 def test_what_returns_leans_less_and_copies_not_at_all() -> None:
-    leaning = Leaning({BASS: row(duration={SHORT: 0.5, LONG: 0.5})}, NO_PACE)
+    leaning = HistogramBias({BASS: row(duration={SHORT: 0.5, LONG: 0.5})}, NO_PACE)
     play(leaning, 40)
     new, varied, nearly, same = (leaned(leaning, "duration", [LONG], level=level)[0] for level in range(4))
     assert new > varied > nearly > same == 0
@@ -124,16 +124,16 @@ def test_what_returns_leans_less_and_copies_not_at_all() -> None:
 
 def test_a_band_in_a_hurry_leans_to_longer_advances_and_its_end_does_not_lean() -> None:
     pace = NO_PACE.copy()
-    pace[pace_bin(np.array([0, 6, 12]))] = 0.2, 0.4, 0.4
-    leaning = Leaning({}, pace)
-    assert leaned(leaning, "advance", [0, 6, 12, WAIT, END]) == [0] * 5
+    pace[time_shift_bin(np.array([0, 6, 12]))] = 0.2, 0.4, 0.4
+    leaning = HistogramBias({}, pace)
+    assert leaned(leaning, "advance", [0, 6, 12, MAX_SHIFT, EOS]) == [0] * 5
     play(leaning, 64, every=6)
-    together, six, twelve, wait, end = leaned(leaning, "advance", [0, 6, 12, WAIT, END])
+    together, six, twelve, wait, end = leaned(leaning, "advance", [0, 6, 12, MAX_SHIFT, EOS])
     assert six < 0 < together < twelve
     assert wait == end == 0
 
 
 def test_without_a_pace_no_advance_leans() -> None:
-    leaning = Leaning({}, NO_PACE)
+    leaning = HistogramBias({}, NO_PACE)
     play(leaning, 64)
     assert leaned(leaning, "advance", [0, 12]) == [0, 0]

@@ -4,8 +4,8 @@ import math
 
 import numpy as np
 
-from composer.decoding.note_count_bias import PRIOR, STRENGTH, Amounts
-from midi_data.analysis.activity import NOT_TOLD, RESTS, TYPICAL_NOTES
+from composer.decoding.note_count_bias import PRIOR, STRENGTH, NoteCountBias
+from midi_data.analysis.activity import RESTS, TYPICAL_NOTES, UNCONDITIONED
 from midi_data.events.encoding import part_code
 
 BASS, DRUMS = part_code(33, is_drum=False), part_code(0, is_drum=True)
@@ -14,11 +14,11 @@ BAR = 96
 FIVE_NOTES = 4
 
 
-def told(bass: int = FIVE_NOTES, drums: int = FIVE_NOTES) -> Amounts:
-    return Amounts(BAND, np.tile(np.array([bass, drums], dtype=np.uint8), (8, 1)), BAR)
+def told(bass: int = FIVE_NOTES, drums: int = FIVE_NOTES) -> NoteCountBias:
+    return NoteCountBias(BAND, np.tile(np.array([bass, drums], dtype=np.uint8), (8, 1)), BAR)
 
 
-def leaned(amounts: Amounts, tick: int) -> list[float]:
+def leaned(amounts: NoteCountBias, tick: int) -> list[float]:
     logits = [0.0, 0.0]
     amounts.lean(BAND, logits, tick, tick // BAR)
     return logits
@@ -50,7 +50,7 @@ def test_bars_of_rest_ask_for_nothing() -> None:
 
 
 def test_a_part_that_is_not_told_of_never_leans() -> None:
-    amounts = told(bass=NOT_TOLD)
+    amounts = told(bass=UNCONDITIONED)
     for _ in range(40):
         amounts.heard(BASS)
     assert leaned(amounts, 6 * BAR)[0] == 0

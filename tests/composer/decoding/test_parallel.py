@@ -10,18 +10,18 @@ import numpy as np
 import pytest
 
 from composer.decoding import parallel
-from composer.decoding.generate import Band
+from composer.decoding.generate import Composer
 from composer.decoding.parallel import (
     FEWEST_SONGS,
     MOST_WAITING,
-    Share,
-    Waiting,
-    Written,
-    compose_shared,
-    shared_out,
-    usual_processes,
+    NoteRows,
+    WorkItem,
+    WorkQueue,
+    compose_parallel,
+    split_work,
+    usable_cores,
 )
-from composer.decoding.song_sampler import Desk
+from composer.decoding.song_sampler import SongSampler
 from composer.model.engine import EngineState
 from composer.model.heads import Heads
 from composer.planning.plan import Plan, plan_song
@@ -30,8 +30,8 @@ from tests.composer.checkpoints import tiny_checkpoint
 
 
 @pytest.fixture(scope="module")
-def band() -> Band:
-    return Band(tiny_checkpoint())
+def band() -> Composer:
+    return Composer(tiny_checkpoint())
 
 
 @pytest.fixture
@@ -40,7 +40,7 @@ def forking(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(parallel, "_may_fork", lambda: True)
 
 
-def plans(band: Band, count: int) -> list[Plan]:
+def plans(band: Composer, count: int) -> list[Plan]:
     lengths = [10.0 + 3 * (number % 4) for number in range(count)]
     requests = [
         ComposeRequest(genres={"jazz": 1.0}, seed=seed, length_seconds=length) for seed, length in enumerate(lengths)
@@ -49,7 +49,7 @@ def plans(band: Band, count: int) -> list[Plan]:
 
 
 @pytest.mark.usefixtures("forking")
-def test_songs_are_the_same_whoever_composes_them(band: Band) -> None:
+def test_songs_are_the_same_whoever_composes_them(band: Composer) -> None:
     wanted = plans(band, 7)
     alone = [band.compose([plan])[0] for plan in wanted]
     for processes in (1, 2, 3, 16):
@@ -57,7 +57,7 @@ def test_songs_are_the_same_whoever_composes_them(band: Band) -> None:
 
 
 @pytest.mark.usefixtures("forking")
-def test_songs_are_the_same_however_many_are_going_and_wait(band: Band) -> None:
+def test_songs_are_the_same_however_many_are_going_and_wait(band: Composer) -> None:
     wanted = plans(band, 11)
     alone = [band.compose([plan])[0] for plan in wanted]
     for processes, at_once in ((1, 1), (1, 3), (1, 10), (2, 4), (3, 7), (2, 100)):
@@ -65,16 +65,16 @@ def test_songs_are_the_same_however_many_are_going_and_wait(band: Band) -> None:
 
 
 def test_no_more_songs_than_asked_for_are_going_and_one_follows_as_soon_as_one_ends(
-    band: Band, monkeypatch: pytest.MonkeyPatch
+    band: Composer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     going: list[int] = []
-    step = Band._step
+    step = Composer._step
 
-    def watched(self: Band, desks: list[Desk], heads: Heads, state: EngineState) -> EngineState:
-        going.append(len(desks))
-        return step(self, desks, heads, state)
+    def watched(self: Composer, samplers: list[SongSampler], heads: Heads, state: EngineState) -> EngineState:
+        going.append(len(samplers))
+        return step(self, samplers, heads, state)
 
-    monkeypatch.setattr(Band, "_step", watched)
+    monkeypatch.setattr(Composer, "_step", watched)
     songs = band.compose(plans(band, 9), at_once=3)
     assert len(songs) == 9
     assert going == sorted(going, reverse=True)  # three until none waits, then fewer and fewer
@@ -83,7 +83,7 @@ def test_no_more_songs_than_asked_for_are_going_and_one_follows_as_soon_as_one_e
 
 
 def test_every_waiting_song_is_taken_once_by_whoever_asks() -> None:
-    waiting = Waiting(range(2000))
+    waiting = WorkQueue(range(2000))
     reading, writing = os.pipe()
     child = os.fork()
     if child == 0:
@@ -101,17 +101,17 @@ def test_every_waiting_song_is_taken_once_by_whoever_asks() -> None:
 
 def test_more_songs_than_may_wait_are_refused() -> None:
     with pytest.raises(ValueError, match=f"at most {MOST_WAITING} songs wait, not {MOST_WAITING + 1}"):
-        Waiting(range(MOST_WAITING + 1))
+        WorkQueue(range(MOST_WAITING + 1))
 
 
 @pytest.mark.usefixtures("forking")
 def test_the_songs_of_a_process_that_is_killed_are_composed_here(
-    band: Band, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+    band: Composer, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     wanted, here = plans(band, 9), os.getpid()
     alone, compose = band.compose(wanted), band._compose
 
-    def killed_elsewhere(asked: Sequence[Plan], share: Share, **_: object) -> Iterator[tuple[int, Written]]:
+    def killed_elsewhere(asked: Sequence[Plan], share: WorkItem, **_: object) -> Iterator[tuple[int, NoteRows]]:
         if os.getpid() != here:
             share.waiting.take()  # one that waits goes with it
             os.kill(os.getpid(), signal.SIGKILL)
@@ -123,35 +123,35 @@ def test_the_songs_of_a_process_that_is_killed_are_composed_here(
 
 
 @pytest.mark.usefixtures("forking")
-def test_what_goes_wrong_here_ends_the_others(band: Band) -> None:
+def test_what_goes_wrong_here_ends_the_others(band: Composer) -> None:
     wanted, here = plans(band, 4), os.getpid()
 
-    def never(_: Share) -> Iterator[tuple[int, Written]]:
+    def never(_: WorkItem) -> Iterator[tuple[int, NoteRows]]:
         threading.Event().wait()
         raise AssertionError
 
-    def broken(_: Share) -> Iterator[tuple[int, Written]]:
+    def broken(_: WorkItem) -> Iterator[tuple[int, NoteRows]]:
         raise RuntimeError("no")
 
     with pytest.raises(RuntimeError, match="no"):
-        compose_shared(wanted, 2, 16, never, broken)
+        compose_parallel(wanted, 2, 16, never, broken)
     assert os.getpid() == here
     assert not multiprocessing.active_children()
 
 
 @pytest.mark.usefixtures("forking")
-def test_nobody_is_left_behind_by_a_process_that_is_killed(band: Band) -> None:
+def test_nobody_is_left_behind_by_a_process_that_is_killed(band: Composer) -> None:
     wanted = plans(band, 4)
     reading, writing = os.pipe()  # open for as long as anybody who composes lives
 
-    def begun(_: Share) -> Iterator[tuple[int, Written]]:
+    def begun(_: WorkItem) -> Iterator[tuple[int, NoteRows]]:
         os.write(writing, b"begun")
         threading.Event().wait()
         raise AssertionError
 
     composing = os.fork()
     if composing == 0:
-        compose_shared(wanted, 2, 16, begun, begun)
+        compose_parallel(wanted, 2, 16, begun, begun)
     os.close(writing)
     with os.fdopen(reading, "rb") as pipe:
         assert pipe.read(10) == b"begunbegun"
@@ -161,9 +161,9 @@ def test_nobody_is_left_behind_by_a_process_that_is_killed(band: Band) -> None:
 
 
 @pytest.mark.usefixtures("forking")
-def test_shares_have_about_as_many_notes_each(band: Band) -> None:
+def test_shares_have_about_as_many_notes_each(band: Composer) -> None:
     wanted = plans(band, 12)
-    told, waiting = shared_out(wanted, 3, 16)
+    told, waiting = split_work(wanted, 3, 16)
     assert not waiting
     assert sorted(number for share in told for number in share) == list(range(12))
     bars = [sum(wanted[number].bars for number in share) for share in told]
@@ -171,9 +171,9 @@ def test_shares_have_about_as_many_notes_each(band: Band) -> None:
 
 
 @pytest.mark.usefixtures("forking")
-def test_the_longest_songs_begin_and_the_others_wait(band: Band) -> None:
+def test_the_longest_songs_begin_and_the_others_wait(band: Composer) -> None:
     wanted = plans(band, 12)
-    told, waiting = shared_out(wanted, 2, 8)
+    told, waiting = split_work(wanted, 2, 8)
     first = [number for share in told for number in share]
     assert sorted([*first, *waiting]) == list(range(12))
     assert len(first) == 8
@@ -181,25 +181,25 @@ def test_the_longest_songs_begin_and_the_others_wait(band: Band) -> None:
 
 
 @pytest.mark.usefixtures("forking")
-def test_few_songs_are_not_shared_out(band: Band) -> None:
+def test_few_songs_are_not_shared_out(band: Composer) -> None:
     few = list(range(FEWEST_SONGS - 1))
-    assert sorted(shared_out(plans(band, len(few)), 8, 16)[0][0]) == few
-    assert len(shared_out(plans(band, 8), 8, len(few))[0]) == 1
-    assert shared_out([], 8, 16) == ([[]], [])
+    assert sorted(split_work(plans(band, len(few)), 8, 16)[0][0]) == few
+    assert len(split_work(plans(band, 8), 8, len(few))[0]) == 1
+    assert split_work([], 8, 16) == ([[]], [])
 
 
-def test_a_process_with_threads_is_not_forked(band: Band) -> None:
+def test_a_process_with_threads_is_not_forked(band: Composer) -> None:
     done = threading.Event()
     other = threading.Thread(target=done.wait)
     other.start()
     try:
-        assert len(shared_out(plans(band, 8), 2, 16)[0]) == 1
+        assert len(split_work(plans(band, 8), 2, 16)[0]) == 1
     finally:
         done.set()
         other.join()
 
 
-def test_progress_never_falls_and_ends_whole(band: Band) -> None:
+def test_progress_never_falls_and_ends_whole(band: Composer) -> None:
     for count, at_once in ((5, 16), (9, 2)):
         heard: list[float] = []
         band.compose(plans(band, count), heard.append, processes=2, at_once=at_once)
@@ -213,6 +213,6 @@ def test_processes_are_as_many_as_the_environment_says(monkeypatch: pytest.Monke
     monkeypatch.setattr(os, "sched_getaffinity", lambda _pid: {0, 1, 2, 3}, raising=False)
     for told, count in (("3", 3), ("9", 4), ("0", 4), ("many", 4)):
         monkeypatch.setenv("OMP_NUM_THREADS", told)
-        assert usual_processes() == count
+        assert usable_cores() == count
     monkeypatch.delenv("OMP_NUM_THREADS")
-    assert usual_processes() == 4
+    assert usable_cores() == 4

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from composer.decoding.repetition_bias import BACK, Returned
+from composer.decoding.repetition_bias import BACK, RepetitionBias
 from midi_data.analysis.repetition import LEVELS, NEW
 from midi_data.events.encoding import part_code
 from midi_data.events.features import LAGS, NONE
@@ -18,8 +18,8 @@ def form(lag: int, level: int) -> int:
     return 2 + len(LEVELS) * LAGS.index(lag) + level - 1
 
 
-def returned(*bars: tuple[int, int, int], returns: float = 1.0) -> Returned:
-    return Returned(BAND, np.array(bars, dtype=np.uint8), returns)
+def returned(*bars: tuple[int, int, int], returns: float = 1.0) -> RepetitionBias:
+    return RepetitionBias(BAND, np.array(bars, dtype=np.uint8), returns)
 
 
 def shares(logits: list[float]) -> np.ndarray:

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from composer.decoding.sampling import Space, choose
+from composer.decoding.sampling import EmbeddingSpace, choose
 from composer.decoding.sampling_parameters import (
     TRUNCATIONS,
     SamplingParameters,
@@ -16,7 +16,7 @@ from composer.decoding.sampling_parameters import (
 )
 
 CLASSES, WIDTH = 60, 8
-SPACE = Space.of(np.random.default_rng(1).standard_normal((CLASSES, WIDTH)))
+SPACE = EmbeddingSpace.of(np.random.default_rng(1).standard_normal((CLASSES, WIDTH)))
 logits_of = st.integers(0, 2**32).map(lambda seed: np.random.default_rng(seed).standard_normal(CLASSES))
 allowed_of = st.sets(st.integers(0, CLASSES - 1), min_size=1).map(sorted)
 rules = st.builds(

@@ -2,7 +2,7 @@
 
 import pytest
 
-from composer.decoding.song_state import SongWriter
+from composer.decoding.song_state import SongState
 from midi_data.events.encoding import DURATIONS, part_code
 from midi_data.events.features import LAGS, NONE
 from midi_data.song import TICKS_PER_QUARTER, Meter
@@ -14,7 +14,7 @@ QUARTER, LOUD = DURATIONS.index(TICKS_PER_QUARTER), 8
 
 def looks_at_the_bar_before(hidden: frozenset[int]) -> dict[str, int]:
     """What the second bar's first note of the organ is shown of the same note in the first bar, by field."""
-    writer = SongWriter((DRUMS, ORGAN), Meter(0, 4, 4), 2, [frozenset(), hidden])
+    writer = SongState((DRUMS, ORGAN), Meter(0, 4, 4), 2, [frozenset(), hidden])
     writer.inputs()
     for chosen in (0, ORGAN, 60, QUARTER, LOUD):
         writer.choose(chosen)

@@ -5,13 +5,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from composer.model.attribute_projections import roots_of
+from composer.model.attribute_projections import histogram_roots
 from composer.model.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
-from composer.model.config import LOOKS
+from composer.model.config import LOOKBACK_FIELDS
 from composer.model.engine import Engine, EngineState
 from composer.model.heads import Heads
-from composer.model.quantized import REST
-from midi_data.analysis.attribute_histograms import TENDENCIES_WIDTH
+from composer.model.quantized import ZERO_POINT
+from midi_data.analysis.attribute_histograms import HISTOGRAMS_WIDTH
 from midi_data.events.encoding import FIELDS, VOCABULARY
 from tests.composer.checkpoints import BAND, tiny_checkpoint
 
@@ -103,8 +103,8 @@ def composed_logits(engine: Engine, inputs: dict[str, np.ndarray], roots: np.nda
 
 def seen_by(heads: Heads, field: str, looks: list[list[int]], notes: np.ndarray) -> np.ndarray:
     """What the looks back give a head: those of a note's fields at once, from ``notes`` (B, K, 3)."""
-    if field in LOOKS["note"]:
-        return heads.look_at_notes(notes.reshape(len(notes), -1).tolist())[:, LOOKS["note"].index(field)]
+    if field in LOOKBACK_FIELDS["note"]:
+        return heads.look_at_notes(notes.reshape(len(notes), -1).tolist())[:, LOOKBACK_FIELDS["note"].index(field)]
     return heads.look(field, looks)
 
 
@@ -129,7 +129,7 @@ def torch_logits(
     band = torch.zeros(1, VOCABULARY["part"], dtype=torch.bool)
     band[0, list(BAND)] = True
     with torch.no_grad():
-        roots = np.zeros((1 + len(BAND), TENDENCIES_WIDTH)) if roots is None else roots
+        roots = np.zeros((1 + len(BAND), HISTOGRAMS_WIDTH)) if roots is None else roots
         told, parts = torch.from_numpy(roots[None]).float(), torch.tensor([[VOCABULARY["part"], *BAND]])
         conditions = Conditions(torch.tensor([[1, 2, 5, 3, 2]]), band, told, parts)
         logits, _ = network(StepInputs(**tensors), conditions, None)
@@ -147,8 +147,8 @@ def test_numpy_and_torch_agree_on_every_logit() -> None:
 
 def test_numpy_and_torch_agree_where_tendencies_are_told() -> None:
     checkpoint, inputs = tiny_checkpoint(), random_inputs(np.random.default_rng(8))
-    shares = {part: np.random.default_rng(part).random(TENDENCIES_WIDTH) for part in BAND[1:]}
-    roots = roots_of(shares, BAND)
+    shares = {part: np.random.default_rng(part).random(HISTOGRAMS_WIDTH) for part in BAND[1:]}
+    roots = histogram_roots(shares, BAND)
     mine = composed_logits(Engine(checkpoint, exact=False), inputs, roots)
     theirs, untold = torch_logits(checkpoint, inputs, roots), torch_logits(checkpoint, inputs)
     for field, found in zip(FIELDS, mine, strict=True):
@@ -188,7 +188,7 @@ def test_rounding_to_grids_moves_logits_little() -> None:
 def test_the_heads_laid_out_for_composing_say_what_the_engine_says() -> None:
     engine, inputs = Engine(tiny_checkpoint()), random_inputs(np.random.default_rng(6))
     heads, songs = Heads(engine), slice(0, 9)
-    out = heads.part_out(BAND, engine.inclined(roots_of({}, BAND)))
+    out = heads.part_out(BAND, engine.inclined(histogram_roots({}, BAND)))
     looks = dict(zip(FIELDS[2:], np.moveaxis(inputs["note"], -1, 0), strict=True))
     looks |= {"advance": inputs["next"][..., 0], "part": inputs["part"]}
     hidden = np.random.default_rng(7).integers(1, 256, (9, engine.shape.hidden)).astype(np.uint8)
@@ -214,10 +214,10 @@ def test_state_goes_in_and_comes_out() -> None:
     before = engine.start(1)
     after = engine.advance(np.ones((1, 4 * engine.shape.hidden), dtype=np.float32), before)
     assert not before.cell.any()
-    assert (before.hidden == REST).all()
+    assert (before.hidden == ZERO_POINT).all()
     assert isinstance(after, EngineState)
     assert after.cell.any()
-    assert (after.hidden != REST).any()
+    assert (after.hidden != ZERO_POINT).any()
 
 
 def test_a_checkpoint_survives_the_disk(tmp_path: Path) -> None:

@@ -7,12 +7,12 @@ import pytest
 from safetensors import safe_open
 from safetensors.numpy import save_file
 
-from composer.decoding.generate import Band
+from composer.decoding.generate import Composer
 from composer.errors import CheckpointError
 from composer.model.checkpoint import HABITS, TENDENCIES, load_checkpoint, save_checkpoint
 from composer.planning.plan import plan_song
 from composer.request import ComposeRequest
-from midi_data.analysis.activity import HABITS_A_PART
+from midi_data.analysis.activity import MASK_VALUES_PER_PART
 from midi_data.analysis.attribute_histograms import COLUMNS
 from tests.composer.checkpoints import BAND, tiny_checkpoint
 
@@ -24,7 +24,7 @@ def rewritten(folder: Path, drop: tuple[str, ...] = ()) -> Path:
     with safe_open(new, framework="numpy") as file:
         tensors, facts = {name: file.get_tensor(name) for name in file.keys()}, file.metadata()  # noqa: SIM118
     tensors = {name: each for name, each in tensors.items() if not any(part in name for part in drop)}
-    parts = tensors[HABITS][:, 2:].reshape(2, -1, HABITS_A_PART)[..., :-1]
+    parts = tensors[HABITS][:, 2:].reshape(2, -1, MASK_VALUES_PER_PART)[..., :-1]
     tensors[HABITS] = np.concatenate([tensors[HABITS][:, :2], parts.reshape(2, -1)], axis=1)
     if TENDENCIES in tensors:
         tensors[TENDENCIES] = np.ascontiguousarray(tensors[TENDENCIES][:, : COLUMNS["place"].start])
@@ -40,9 +40,9 @@ def test_an_older_checkpoint_composes(tmp_path: Path) -> None:
     assert not checkpoint.weights["part_tendencies.weight"].any()
     assert not checkpoint.tendencies[0][:, COLUMNS["place"]].any()
     assert checkpoint.tendencies[0][:, COLUMNS["duration"]].any()
-    voices = checkpoint.habits[:, 2:].reshape(2, -1, HABITS_A_PART)[:, : len(BAND), -1]
+    voices = checkpoint.habits[:, 2:].reshape(2, -1, MASK_VALUES_PER_PART)[:, : len(BAND), -1]
     assert (voices == -1).all()
-    band = Band(checkpoint)
+    band = Composer(checkpoint)
     [song] = band.compose([plan_song(ComposeRequest(genres={"jazz": 1.0}, seed=1, length_seconds=10), checkpoint)])
     assert song.note_count
 

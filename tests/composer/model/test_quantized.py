@@ -8,7 +8,7 @@ import pytest
 from composer.model.engine import Engine
 from composer.model.fixed_point import EXACT_BITS
 from composer.model.onnx_model import product_model
-from composer.model.quantized import MOST_BOUND, REST, WHOLE, WholeProduct
+from composer.model.quantized import MOST_BOUND, QMAX, ZERO_POINT, Int8Linear
 from tests.composer.checkpoints import tiny_checkpoint
 
 NONE = np.zeros(1, dtype=np.float32)
@@ -20,14 +20,16 @@ def some_weights(outer: int, inner: int) -> np.ndarray:
 
 
 def some_bytes(batch: int, inner: int) -> np.ndarray:
-    return np.random.default_rng(inner).integers(REST - WHOLE, REST + WHOLE + 1, (batch, inner)).astype(np.uint8)
+    return (
+        np.random.default_rng(inner).integers(ZERO_POINT - QMAX, ZERO_POINT + QMAX + 1, (batch, inner)).astype(np.uint8)
+    )
 
 
 @pytest.mark.parametrize("shape", SHAPES)
 def test_a_product_is_near_the_real_one(shape: tuple[int, int]) -> None:
     weights, left = some_weights(*shape), some_bytes(3, shape[1])
-    wanted = ((left.astype(np.float64) - REST) / WHOLE) @ weights.T
-    found = WholeProduct(weights, runtime=False)(left, NONE)
+    wanted = ((left.astype(np.float64) - ZERO_POINT) / QMAX) @ weights.T
+    found = Int8Linear(weights, runtime=False)(left, NONE)
     assert np.abs(found - wanted).max() < 0.02 * np.abs(weights).max() * np.sqrt(shape[1])
 
 
@@ -35,8 +37,8 @@ def test_a_product_is_near_the_real_one(shape: tuple[int, int]) -> None:
 def test_the_runtime_gives_the_same_bits_as_numpy(shape: tuple[int, int]) -> None:
     pytest.importorskip("onnxruntime", reason="the fast extra")
     weights, left = some_weights(*shape), some_bytes(7, shape[1])
-    left[0], left[1] = REST + WHOLE, REST - WHOLE
-    mine, its = WholeProduct(weights, runtime=False), WholeProduct(weights)
+    left[0], left[1] = ZERO_POINT + QMAX, ZERO_POINT - QMAX
+    mine, its = Int8Linear(weights, runtime=False), Int8Linear(weights)
     assert its.by_runtime
     assert not mine.by_runtime
     plus = np.random.default_rng(3).standard_normal((7, shape[0])).astype(np.float32)
@@ -50,7 +52,7 @@ def test_the_runtime_gives_the_same_bits_as_numpy(shape: tuple[int, int]) -> Non
 
 def test_places_are_kept_for_a_few_numbers_of_songs_only() -> None:
     pytest.importorskip("onnxruntime", reason="the fast extra")
-    mine, its = WholeProduct(some_weights(8, 3), runtime=False), WholeProduct(some_weights(8, 3))
+    mine, its = Int8Linear(some_weights(8, 3), runtime=False), Int8Linear(some_weights(8, 3))
     for batch in [*range(1, 3 * MOST_BOUND), 1, 2]:
         left = some_bytes(batch, 3)
         assert np.array_equal(mine(left, NONE), its(left, NONE))
@@ -75,8 +77,8 @@ class Runtime:
     def run_with_iobinding(self, _binding: object) -> None:
         left = self.places.setdefault("kept", self.places["left"].numpy().copy())
         left = left if self.copying else self.places["left"].numpy()
-        sums = (left.astype(np.int64) - REST) @ np.ones((16, 4), dtype=np.int64) * WHOLE
-        scale = np.float32(1 / WHOLE) / np.float32(WHOLE)
+        sums = (left.astype(np.int64) - ZERO_POINT) @ np.ones((16, 4), dtype=np.int64) * QMAX
+        scale = np.float32(1 / QMAX) / np.float32(QMAX)
         self.places["out"].update_inplace(np.minimum(sums, self.largest).astype(np.float32) * scale)
 
 
@@ -93,25 +95,25 @@ def test_a_runtime_whose_sums_overflow_or_whose_places_are_copies_is_not_used(
 ) -> None:
     monkeypatch.setattr("composer.model.quantized.open_session", lambda _model: runtime)
     pytest.importorskip("onnxruntime", reason="the fast extra")
-    assert WholeProduct(np.ones((4, 16), dtype=np.float32)).by_runtime is used
+    assert Int8Linear(np.ones((4, 16), dtype=np.float32)).by_runtime is used
 
 
 def test_without_the_runtime_numpy_makes_them(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("composer.model.quantized.find_spec", lambda _name: None)
-    assert not WholeProduct(some_weights(8, 4)).by_runtime
+    assert not Int8Linear(some_weights(8, 4)).by_runtime
 
 
 def test_no_sum_can_leave_the_exact_range_of_single_precision() -> None:
     weights = np.ones((2, 5000), dtype=np.float32)  # every weight is its row's largest
-    product = WholeProduct(weights, runtime=False)
-    loudest = product(np.full((1, 5000), REST + WHOLE, dtype=np.uint8), NONE)
-    assert np.abs(product.whole).sum(axis=0).max() * REST < 2**EXACT_BITS
+    product = Int8Linear(weights, runtime=False)
+    loudest = product(np.full((1, 5000), ZERO_POINT + QMAX, dtype=np.uint8), NONE)
+    assert np.abs(product.whole).sum(axis=0).max() * ZERO_POINT < 2**EXACT_BITS
     assert loudest == pytest.approx(5000, rel=0.01)
 
 
 def test_an_engine_holds_its_large_weights_in_whole_numbers() -> None:
     engine = Engine(tiny_checkpoint())
-    assert all(isinstance(product, WholeProduct) for product in engine.products)
+    assert all(isinstance(product, Int8Linear) for product in engine.products)
     assert engine.start(2).hidden.dtype == np.uint8
 
 

@@ -5,15 +5,15 @@ from dataclasses import replace
 import numpy as np
 
 from midi_data.analysis.activity import (
-    BUSY_CLASSES,
-    HABITS_A_PART,
-    HABITS_WIDTH,
-    LEVEL_CLASSES,
-    NOT_TOLD,
+    ACTIVITY_CLASSES,
+    BAND_ACTIVITY_CLASSES,
+    MASK_VALUES_PER_PART,
+    MASKS_WIDTH,
     RESTS,
-    arrangement_of,
-    busy_classes,
-    habits_of,
+    UNCONDITIONED,
+    activity_of,
+    band_activity_bins,
+    masks_of,
 )
 from midi_data.bars import BarGrid
 from midi_data.events.encoding import encode, part_code
@@ -37,24 +37,24 @@ def song() -> Song:
 
 def test_levels_tell_who_rests_and_who_plays_how_much() -> None:
     events = encode(song())
-    levels = arrangement_of(events, BarGrid.of(events.meters, events.end))
+    levels = activity_of(events, BarGrid.of(events.meters, events.end))
     assert events.band == (part_code(0, is_drum=True), part_code(33, is_drum=False))
     assert levels[:, 1].tolist() == [RESTS, RESTS, levels[2, 1], levels[2, 1]]
     assert levels[0, 0] > levels[2, 1] > RESTS
-    assert levels.max() < LEVEL_CLASSES
+    assert levels.max() < ACTIVITY_CLASSES
 
 
 def test_a_bar_is_busier_with_more_notes_and_untold_where_nothing_is_told() -> None:
-    levels = np.array([[NOT_TOLD, NOT_TOLD], [RESTS, RESTS], [RESTS, 2], [4, 2], [7, 7]], dtype=np.uint8)
-    busy = busy_classes(levels)
+    levels = np.array([[UNCONDITIONED, UNCONDITIONED], [RESTS, RESTS], [RESTS, 2], [4, 2], [7, 7]], dtype=np.uint8)
+    busy = band_activity_bins(levels)
     assert busy[0] == 0
     assert busy.tolist() == sorted(set(busy.tolist()))
-    assert busy.max() < BUSY_CLASSES
+    assert busy.max() < BAND_ACTIVITY_CLASSES
 
 
 def test_habits_are_ranges_scale_and_grid() -> None:
-    row = habits_of(encode(song()))
-    assert len(row) == HABITS_WIDTH
+    row = masks_of(encode(song()))
+    assert len(row) == MASKS_WIDTH
     assert row[0] == sum(1 << tick for tick in (0, 6, 12, 18))
     assert row[1] == 1 << 40 % 12 | 1 << 45 % 12
     assert row[2:4].tolist() == [128 + 36, 128 + 36]
@@ -68,12 +68,12 @@ def test_one_slip_among_hundreds_is_no_habit() -> None:
     long = [replace(note, onset=bar * 4 * BAR + note.onset) for bar in range(5) for note in kick.notes]
     slipped = tuple(sorted([*long, Note(3 * BAR + 7, 38, 3, 90)]))
     whole = Song((replace(kick, notes=slipped),), plain.tempos, plain.meters, "", end=20 * BAR)
-    assert habits_of(encode(whole))[0] == habits_of(encode(plain))[0]
+    assert masks_of(encode(whole))[0] == masks_of(encode(plain))[0]
 
 
 def voices_of(*notes: Note) -> int:
     events = encode(Song((Track(16, is_drum=False, notes=tuple(sorted(notes))),), end=8 * BAR))
-    return int(habits_of(events)[2 + HABITS_A_PART - 1])
+    return int(masks_of(events)[2 + MASK_VALUES_PER_PART - 1])
 
 
 def test_voices_are_the_notes_a_part_holds_at_once_but_for_hands_that_let_go_late() -> None:

@@ -7,18 +7,18 @@ import numpy as np
 from midi_data.analysis.attribute_histograms import (
     COLUMNS,
     FULL,
+    HISTOGRAMS_WIDTH,
     KINDS,
-    PACE_BINS,
     REGISTER_SEMITONES,
-    TENDENCIES_WIDTH,
+    TIME_SHIFT_BINS,
+    attribute_histograms_of,
     gap_bin,
-    pace_bin,
-    pace_of,
     place_bin,
     step_bin,
-    tendencies_of,
+    time_shift_bin,
+    time_shift_histogram_of,
     tone_bin,
-    transposed_tendencies,
+    transposed_histograms,
 )
 from midi_data.events.encoding import DURATIONS, EventSequence, encode
 from midi_data.song import TICKS_PER_QUARTER, Meter, Note, Song, Tempo, Track
@@ -39,15 +39,15 @@ def share(row: np.ndarray, kind: str, index: int) -> float:
 
 
 def test_every_kind_has_its_columns_and_sums_to_one() -> None:
-    rows = tendencies_of(events())
-    assert rows.shape == (2, TENDENCIES_WIDTH)
-    assert sum(KINDS.values()) == TENDENCIES_WIDTH
+    rows = attribute_histograms_of(events())
+    assert rows.shape == (2, HISTOGRAMS_WIDTH)
+    assert sum(KINDS.values()) == HISTOGRAMS_WIDTH
     for kind in KINDS:
         assert abs(int(rows[1][COLUMNS[kind]].sum()) - FULL) <= 2, kind
 
 
 def test_shares_are_of_the_parts_own_notes() -> None:
-    drums, bass = tendencies_of(events())
+    drums, bass = attribute_histograms_of(events())
     assert abs(share(bass, "velocity", 120 // 8) - 0.25) < 0.01
     assert share(bass, "duration", DURATIONS.index(24)) == 1
     assert abs(share(bass, "step", int(step_bin(np.array(5)))) - 4 / 7) < 0.01
@@ -56,7 +56,7 @@ def test_shares_are_of_the_parts_own_notes() -> None:
 
 
 def test_drums_have_voices_for_tones_and_no_steps() -> None:
-    drums, bass = tendencies_of(events())
+    drums, bass = attribute_histograms_of(events())
     assert not drums[COLUMNS["step"]].any()
     kick, hat = (int(tone_bin(np.array(128 + key))) for key in (36, 42))
     assert kick != hat
@@ -66,23 +66,23 @@ def test_drums_have_voices_for_tones_and_no_steps() -> None:
 
 def test_one_note_makes_no_step_and_no_gap() -> None:
     alone = Track(33, is_drum=False, notes=(Note(0, 40, 24, 80),))
-    [row] = tendencies_of(encode(Song((alone,), (Tempo(0, 120.0),), (Meter(0, 4, 4),), "", end=BAR)))
+    [row] = attribute_histograms_of(encode(Song((alone,), (Tempo(0, 120.0),), (Meter(0, 4, 4),), "", end=BAR)))
     assert not row[COLUMNS["step"]].any()
     assert not row[COLUMNS["gap"]].any()
     assert row[COLUMNS["tone"]].any()
 
 
 def test_a_pace_is_how_the_band_moves_on() -> None:
-    pace = pace_of(events())
-    assert pace.shape == (PACE_BINS,)
+    pace = time_shift_histogram_of(events())
+    assert pace.shape == (TIME_SHIFT_BINS,)
     # 16 strokes of drums in eighths, 8 notes of the bass at every second of them.
-    at_once, eighth = pace[pace_bin(np.array([0, 12]))] / FULL
+    at_once, eighth = pace[time_shift_bin(np.array([0, 12]))] / FULL
     assert abs(at_once - 8 / 23) < 0.01
     assert abs(eighth - 15 / 23) < 0.01
 
 
 def test_places_are_of_the_bar_and_of_drums_voice_by_voice() -> None:
-    drums, bass = tendencies_of(events())
+    drums, bass = attribute_histograms_of(events())
     for beat in range(4):
         assert abs(share(bass, "place", 8 * beat) - 0.25) < 0.01
     kick, hat = (int(tone_bin(np.array(128 + key))) for key in (36, 42))
@@ -96,6 +96,6 @@ def test_places_are_of_the_bar_and_of_drums_voice_by_voice() -> None:
 def test_transposed_shares_are_those_of_the_transposed_piece_but_for_the_drums() -> None:
     song = events()
     up = replace(song, pitch=np.where(song.pitch < 128, song.pitch + REGISTER_SEMITONES, song.pitch))
-    moved = transposed_tendencies(tendencies_of(song).astype(np.float64), song.band, REGISTER_SEMITONES)
-    assert np.array_equal(moved, tendencies_of(up))
-    assert not np.array_equal(tendencies_of(song)[1], tendencies_of(up)[1])
+    moved = transposed_histograms(attribute_histograms_of(song).astype(np.float64), song.band, REGISTER_SEMITONES)
+    assert np.array_equal(moved, attribute_histograms_of(up))
+    assert not np.array_equal(attribute_histograms_of(song)[1], attribute_histograms_of(up)[1])

@@ -5,7 +5,7 @@ from dataclasses import replace
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from midi_data.analysis.repetition import NEW, NOT_TOLD, form_of, part_forms_of
+from midi_data.analysis.repetition import NEW, UNCONDITIONED, part_repetition_of, repetition_of
 from midi_data.bars import BarGrid
 from midi_data.events.encoding import (
     DURATIONS,
@@ -90,7 +90,7 @@ def test_a_repeated_bar_is_told_from_a_new_one() -> None:
     song = riff(bars=16)
     bass_only = Song((song.tracks[2],), song.tempos, song.meters, end=song.end)
     events = encode(bass_only)
-    form, _ = form_of(events, BarGrid.of(events.meters, events.end))
+    form, _ = repetition_of(events, BarGrid.of(events.meters, events.end))
     four_bars_ago_the_same = 2 + 3 * LAGS.index(4) + 2
     assert form[0] == NEW
     assert set(form[4:].tolist()) == {four_bars_ago_the_same}
@@ -101,7 +101,7 @@ def test_a_chorus_is_found_again_at_any_distance() -> None:
     chorus = [Note(96 * bar + 24 * beat, 40 + bar + beat, 12, 80) for bar in range(12) for beat in range(4)]
     again = [replace(note, onset=note.onset + 12 * 96) for note in chorus]
     events = encode(Song((Track(30, False, tuple(chorus + again)),)))
-    form, far = form_of(events, BarGrid.of(events.meters, events.end))
+    form, far = repetition_of(events, BarGrid.of(events.meters, events.end))
     the_same_from_there = 2 + 3 * (len(LAGS) - 1) + 2
     assert set(form[12:].tolist()) == {the_same_from_there}
     assert set(far[12:].tolist()) == {12}
@@ -113,12 +113,12 @@ def test_parts_return_by_themselves() -> None:
     tune = Track(30, False, tuple(Note(24 * beat, 40 + beat, 12, 80) for beat in range(24)))
     events = encode(Song((drums, tune), end=8 * 96))
     grid = BarGrid.of(events.meters, events.end)
-    forms = part_forms_of(events, grid, *form_of(events, grid))
+    forms = part_repetition_of(events, grid, *repetition_of(events, grid))
     (drums_at,) = (place for place, part in enumerate(events.band) if part_instrument(part)[1])
     of_drums, of_tune = forms[:, drums_at].tolist(), forms[:, 1 - drums_at].tolist()
     one_bar_ago_the_same = 4
     assert of_drums == [NEW] + [one_bar_ago_the_same] * 7
-    assert of_tune == [NEW] * 6 + [NOT_TOLD] * 2
+    assert of_tune == [NEW] * 6 + [UNCONDITIONED] * 2
 
 
 def test_seconds_follow_the_tempo_map() -> None:

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from midi_data.bars import BarGrid
-from midi_data.events.encoding import END, WAIT, WAIT_TICKS, encode
+from midi_data.events.encoding import EOS, MAX_SHIFT, encode
 from midi_data.events.features import LAGS, NONE, PART_SHIFT, steps_of
 from midi_data.events.incremental_features import NOTHING_NEXT, Lookback
 from midi_data.song import Meter, Note, Song, Track
@@ -41,12 +41,12 @@ def test_one_step_at_a_time_sees_what_the_arrays_hold(song: Song, seed: int) -> 
         before, after = int(steps.tick[index]), int(steps.tick[index + 1])
         expected = lookback.following(before, last) if index else [NOTHING_NEXT] * len(LAGS)
         assert steps.next[index].tolist() == [list(look) for look in expected]
-        if advance < WAIT:
+        if advance < MAX_SHIFT:
             floor = last if advance == 0 else -1
             assert steps.part[index].tolist() == lookback.part_at(after, floor)
             assert steps.note[index].tolist() == [list(x) for x in lookback.note_at(after, part, floor)]
             lookback.play(after, part, pitch, duration, velocity)
-        last = (part << PART_SHIFT) + pitch if advance < WAIT else 0
+        last = (part << PART_SHIFT) + pitch if advance < MAX_SHIFT else 0
 
 
 def test_a_repeated_bar_is_announced_note_by_note() -> None:
@@ -71,7 +71,7 @@ def test_the_last_look_goes_as_far_back_as_it_is_told() -> None:
 def test_long_rests_are_waits_and_the_last_step_is_the_end() -> None:
     song = Song((Track(0, False, (Note(500, 60, 6, 100),)),))
     steps = steps_of(encode(song))
-    assert steps.target[:, 0].tolist() == [WAIT, WAIT, 500 - 2 * WAIT_TICKS, END]
+    assert steps.target[:, 0].tolist() == [MAX_SHIFT, MAX_SHIFT, 500 - 2 * MAX_SHIFT, EOS]
     assert steps.target[0, 1] == NONE["part"]
 
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from composer.decoding.histogram_bias import tendencies_for
-from composer.model.attribute_projections import roots_of
-from midi_data.analysis.attribute_histograms import COLUMNS, TENDENCIES_WIDTH, tendencies_of
+from composer.decoding.histogram_bias import template_histograms
+from composer.model.attribute_projections import histogram_roots
+from midi_data.analysis.attribute_histograms import COLUMNS, HISTOGRAMS_WIDTH, attribute_histograms_of
 from midi_data.bars import BarGrid
 from midi_data.events.encoding import PART_LIMIT, VOCABULARY, EventSequence, encode, part_code
 from tests.songs import riff
@@ -28,9 +28,9 @@ def grid_of(events: EventSequence) -> BarGrid:
 @pytest.mark.parametrize("semitones", [0, 2, -5])
 def test_training_tells_what_composing_tells(events: EventSequence, semitones: int) -> None:
     told = told_tendencies(events, grid_of(events), Variation(semitones=semitones, untold=()))
-    shares = tendencies_for(events.band, events.band, tendencies_of(events), semitones, same_mode=True)
-    assert told.shape == (1 + PART_LIMIT, TENDENCIES_WIDTH)
-    np.testing.assert_allclose(told[: 1 + len(events.band)], roots_of(shares, events.band), atol=1e-6)
+    shares = template_histograms(events.band, events.band, attribute_histograms_of(events), semitones, same_mode=True)
+    assert told.shape == (1 + PART_LIMIT, HISTOGRAMS_WIDTH)
+    np.testing.assert_allclose(told[: 1 + len(events.band)], histogram_roots(shares, events.band), atol=1e-6)
     assert told[1 : 1 + len(events.band)].any(axis=1).all()
     assert not told[0].any()
     assert not told[1 + len(events.band) :].any()

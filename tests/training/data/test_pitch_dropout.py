@@ -4,10 +4,10 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from composer.decoding.song_state import SongWriter
-from midi_data.analysis.repetition import NEW, draw_hidden
+from composer.decoding.song_state import SongState
+from midi_data.analysis.repetition import NEW, draw_pitch_dropout
 from midi_data.bars import BarGrid
-from midi_data.events.encoding import WAIT, encode, part_code
+from midi_data.events.encoding import MAX_SHIFT, encode, part_code
 from midi_data.events.features import LAGS, NONE, steps_of
 from midi_data.song import Meter, Note, Song, Track
 from training.data.examples import hide
@@ -34,16 +34,16 @@ def test_training_hides_what_the_writer_hides(
     events = encode(song_of(drums, organ, bass))
     grid = BarGrid.of(events.meters, events.end)
     steps = steps_of(events)
-    part_forms = np.full((len(grid), len(BAND)), NEW, dtype=np.int64)
-    hidden = draw_hidden(np.random.default_rng(seed), part_forms, BAND)
+    part_repetition = np.full((len(grid), len(BAND)), NEW, dtype=np.int64)
+    hidden = draw_pitch_dropout(np.random.default_rng(seed), part_repetition, BAND)
     following, note = hide(hidden, grid, steps.tick, steps.target, steps.next, steps.note)
     by_bar = [frozenset(np.flatnonzero(row).tolist()) for row in hidden]
-    writer = SongWriter(BAND, Meter(0, 4, 4), len(grid), by_bar)
+    writer = SongState(BAND, Meter(0, 4, 4), len(grid), by_bar)
     for index, event in enumerate(steps.target.tolist()):
         writer.inputs()
         assert [list(look) for look in writer.following] == following[index].tolist()
         writer.choose(event[0])
-        if event[0] >= WAIT:
+        if event[0] >= MAX_SHIFT:
             continue
         writer.choose(event[1])
         for place, field in enumerate(("pitch", "duration", "velocity")):
@@ -76,8 +76,8 @@ def test_only_pitches_of_new_pitched_parts_are_hidden() -> None:
 
 def test_parts_are_hidden_by_their_own_form_and_drums_never() -> None:
     bars = 4000
-    part_forms = np.tile(np.array([NEW, NEW, 2 + 2], dtype=np.int64), (bars, 1))  # 2 + 2: the same as a bar ago
-    hidden = draw_hidden(np.random.default_rng(1), part_forms, BAND)
+    part_repetition = np.tile(np.array([NEW, NEW, 2 + 2], dtype=np.int64), (bars, 1))  # 2 + 2: the same as a bar ago
+    hidden = draw_pitch_dropout(np.random.default_rng(1), part_repetition, BAND)
     shares = {part: hidden[:, part].mean() for part in BAND}
     assert BAND == (DRUMS, ORGAN, BASS)
     assert shares[DRUMS] == 0

@@ -10,7 +10,7 @@ import pytest
 
 torch = pytest.importorskip("torch", reason="training needs the train extra")
 
-from composer.decoding.generate import Band  # noqa: E402
+from composer.decoding.generate import Composer  # noqa: E402
 from composer.genre_store import cards, custom_checkpoint  # noqa: E402
 from composer.model.checkpoint import Checkpoint, load_checkpoint  # noqa: E402
 from composer.planning.plan import plan_song  # noqa: E402
@@ -116,7 +116,7 @@ def test_a_folder_of_midi_becomes_a_genre_of_ones_own(base: Checkpoint, order: O
     assert made.header.recipe["base"] == "base"
     for genre in made.header.genres:
         plan = plan_song(ComposeRequest(genres={genre: 1.0}, length_seconds=10, seed=1), made)
-        assert Band(made).compose([plan])[0].note_count > 0
+        assert Composer(made).compose([plan])[0].note_count > 0
     [card] = cards()
     assert (card.name, card.nll) == ("dub", made.header.valid["dub"]["nll"])
     assert any("most like" in note for note in listener.notes)

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from composer.decoding.generate import Band
+from composer.decoding.generate import Composer
 from composer.planning.plan import plan_song
 from composer.request import ComposeRequest
 from midi_data.events.encoding import EventSequence, encode
@@ -19,7 +19,7 @@ def songs_at(temperature: float, count: int = 6) -> list[EventSequence]:
         plan_song(ComposeRequest(genres={"jazz": 1.0}, seed=seed, length_seconds=30), checkpoint)
         for seed in range(count)
     ]
-    return [encode(song) for song in Band(checkpoint).compose(plans)]
+    return [encode(song) for song in Composer(checkpoint).compose(plans)]
 
 
 def test_the_temperature_is_where_the_line_through_those_tried_meets_the_pieces() -> None:
@@ -49,5 +49,5 @@ def test_a_genre_without_a_sounding_piece_stays_as_it_was() -> None:
 
 def test_songs_that_are_silent_leave_the_genre_as_it_was(monkeypatch: pytest.MonkeyPatch) -> None:
     checkpoint, pieces = tiny_checkpoint(), songs_at(0.8, 2)
-    monkeypatch.setattr(Band, "compose", lambda _band, plans: [Song(()) for _ in plans])
+    monkeypatch.setattr(Composer, "compose", lambda _band, plans: [Song(()) for _ in plans])
     assert with_own_temperature(checkpoint, "jazz", pieces, 30, lambda *_: None) is checkpoint

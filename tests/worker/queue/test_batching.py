@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from composer import pipeline
-from composer.decoding.generate import Band
+from composer.decoding.generate import Composer
 from composer.errors import RefusedError
 from composer.pipeline import checkpoint_digest
 from composer.planning.plan import Plan
@@ -27,13 +27,13 @@ GENRE = "jazz"
 def batches(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """How many songs each call of the real band composed."""
     counted: list[int] = []
-    compose = Band.compose
+    compose = Composer.compose
 
-    def counting(self: Band, plans: Sequence[Plan], *more: Any, **named: Any) -> list[Song]:
+    def counting(self: Composer, plans: Sequence[Plan], *more: Any, **named: Any) -> list[Song]:
         counted.append(len(plans))
         return compose(self, plans, *more, **named)
 
-    monkeypatch.setattr(Band, "compose", counting)
+    monkeypatch.setattr(Composer, "compose", counting)
     return counted
 
 
@@ -195,14 +195,14 @@ def test_a_neighbour_that_is_refused_only_when_it_is_planned_is_not_logged(
 def test_a_song_with_a_bug_costs_only_itself(
     queues: Queues, house: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    compose = Band.compose
+    compose = Composer.compose
 
-    def buggy(self: Band, plans: Sequence[Plan], *more: Any, **named: Any) -> list[Song]:
+    def buggy(self: Composer, plans: Sequence[Plan], *more: Any, **named: Any) -> list[Song]:
         if any(plan.title == "bad" for plan in plans):
             raise ZeroDivisionError("a bug in the band")
         return compose(self, plans, *more, **named)
 
-    monkeypatch.setattr(Band, "compose", buggy)
+    monkeypatch.setattr(Composer, "compose", buggy)
     band = playing(queues, house)
     ask(band, "a", "bad", "b")
     work(band)

@@ -13,7 +13,7 @@ import torch.nn.functional as F  # noqa: N812  its usual name
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from midi_data.events.encoding import FIELDS, VOCABULARY, WAIT, EventSequence
+from midi_data.events.encoding import FIELDS, MAX_SHIFT, VOCABULARY, EventSequence
 from training.evaluation.discriminators.folds import Judge
 
 WINDOW = 128
@@ -49,7 +49,7 @@ class WindowNetwork(nn.Module):
 
 def windows_of(events: EventSequence) -> Tensor:
     """(windows, ``WINDOW``, 5) classes, hops of ``HOP``; a piece shorter than a window goes round again."""
-    advance = np.minimum(np.diff(events.onset, prepend=events.onset[:1]), WAIT)
+    advance = np.minimum(np.diff(events.onset, prepend=events.onset[:1]), MAX_SHIFT)
     rows = np.column_stack([advance, events.part, events.pitch, events.duration, events.velocity])
     rows = np.resize(rows, (max(len(rows), WINDOW), len(FIELDS)))
     starts = range(0, len(rows) - WINDOW + 1, HOP)
