@@ -16,28 +16,28 @@ from typing import Any
 from bot.networks.protocol import Mention
 
 
-class Taken(StrEnum):
+class Claim(StrEnum):
     """The answer to an attempt at taking a promise."""
 
     FRESH = "fresh"
-    DOUBTFUL = "doubtful"
+    IN_DOUBT = "in_doubt"
     HELD = "held"
     DONE = "done"
     GONE = "gone"
 
 
 @dataclass(frozen=True, slots=True)
-class Promise:
+class OwedReply:
     """One interaction that is owed a reply: a song (``request`` and ``job``), or only ``words``.
 
-    ``tells_limit`` marks words that tell a person of a limit of theirs.
+    ``is_limit_notice`` marks words that tell a person of a limit of theirs.
     """
 
     mention: Mention
     request: dict[str, Any] | None = None
     job: str = ""
     words: str = ""
-    tells_limit: bool = False
+    is_limit_notice: bool = False
     notices: tuple[str, ...] = ()
     attempts: int = 0
     state: str = "claimed"
@@ -55,7 +55,7 @@ class Promise:
             "request": json.dumps(self.request) if self.request is not None else "",
             "job": self.job,
             "words": self.words,
-            "tells_limit": str(int(self.tells_limit)),
+            "is_limit_notice": str(int(self.is_limit_notice)),
             "notices": json.dumps(self.notices),
             "attempts": str(self.attempts),
             "state": self.state,
@@ -63,14 +63,14 @@ class Promise:
         }
 
     @classmethod
-    def from_hash(cls, fields: Mapping[str, str]) -> Promise:
+    def from_hash(cls, fields: Mapping[str, str]) -> OwedReply:
         """The inverse of ``as_hash``; the lease's own fields are left out."""
         return cls(
             mention=Mention(**json.loads(fields["mention"])),
             request=json.loads(fields["request"]) if fields["request"] else None,
             job=fields["job"],
             words=fields["words"],
-            tells_limit=fields["tells_limit"] == "1",
+            is_limit_notice=fields["is_limit_notice"] == "1",
             notices=tuple(json.loads(fields["notices"])),
             attempts=int(fields["attempts"]),
             state=fields["state"],
@@ -78,7 +78,7 @@ class Promise:
         )
 
 
-TAKE = """
+CLAIM = """
 local state = redis.call('HGET', KEYS[1], 'state')
 if not state then redis.call('ZREM', KEYS[2], ARGV[1]); return 'gone' end
 if state == 'posted' or state == 'dropped' then redis.call('ZREM', KEYS[2], ARGV[1]); return 'done' end
@@ -88,12 +88,12 @@ redis.call('HSET', KEYS[1], 'state', 'preparing', 'owner', ARGV[2], 'lease', ARG
 redis.call('HINCRBY', KEYS[1], 'attempts', 1)
 redis.call('ZADD', KEYS[2], ARGV[4], ARGV[1])
 if state == 'posting' or redis.call('HGET', KEYS[1], 'doubt') == '1' then
-  redis.call('HSET', KEYS[1], 'doubt', '1'); return 'doubtful'
+  redis.call('HSET', KEYS[1], 'doubt', '1'); return 'in_doubt'
 end
 return 'fresh'
 """
 
-FENCE = """
+MARK_POSTING = """
 local held = redis.call('HMGET', KEYS[1], 'state', 'owner')
 if held[1] ~= 'preparing' or held[2] ~= ARGV[2] then return 0 end
 redis.call('HSET', KEYS[1], 'state', 'posting', 'lease', ARGV[3])
@@ -110,7 +110,7 @@ redis.call('ZADD', KEYS[2], ARGV[3], ARGV[1])
 return 1
 """
 
-SETTLE = """
+COMPLETE = """
 local state = redis.call('HGET', KEYS[1], 'state')
 if not state or state == 'posted' then return 0 end
 redis.call('HSET', KEYS[1], 'state', ARGV[2], 'reply_id', ARGV[3], 'doubt', '0')

@@ -1,7 +1,7 @@
 """From a promise to the one reply: waits for the song, posts it, remembers it. The reply job only rings the bell.
 
-Every promise is kept through the same steps, whether it fell due by the bell, by the clock or after a crash. Knows the
-ledger, the queue and one frontend; deliberately knows no network by name and no wording of its own.
+Every owed is kept through the same steps, whether it fell due by the bell, by the clock or after a crash. Knows the
+reply_store, the queue and one network; deliberately knows no network by name and no wording of its own.
 """
 
 from __future__ import annotations
@@ -16,36 +16,36 @@ from rq import SimpleWorker, get_current_job
 from rq.timeouts import TimerDeathPenalty
 
 from bot.commands.responses import HouseWords
-from bot.intake import Intake, Milestone, Point, no_milestone
+from bot.intake import CrashHook, CrashPoint, Intake, no_crash
 from bot.networks.protocol import (
     Answer,
     Attachment,
     CredentialsError,
-    DoubtfulError,
     ForbiddenError,
-    Frontend,
+    InDoubtError,
     MediaRules,
+    Network,
     TryLaterError,
 )
 from bot.networks.retry import Clock, backoff_seconds
-from bot.owed_reply import Promise, Taken
-from bot.reply_store import Ledger
+from bot.owed_reply import Claim, OwedReply
+from bot.reply_store import ReplyStore
 from worker.client import REPLY_QUEUE, SERIALIZER, JobState, Queues, SongRecord, look_up
 
 logger = logging.getLogger(__name__)
 
 GIVE_UP_SECONDS = 48 * 3600.0
 LONGEST_BACKOFF_SECONDS = 1800.0
-FENCE_SECONDS = 120.0  # the visible act is one call, retried at most once
-DOUBT_SECONDS = 5.0  # a post needs a moment until its own network shows it
-MOST_BUGS = 5
+POSTING_LEASE_SECONDS = 120.0  # the visible act is one call, retried at most once
+IN_DOUBT_PAUSE_SECONDS = 5.0  # a post needs a moment until its own network shows it
+MAX_BUGS = 5
 
 
 def reply(network: str, interaction: str) -> None:
-    """The job behind each song: its promise is due now. Quick and repeatable, so it needs no credentials."""
+    """The job behind each song: its owed is due now. Quick and repeatable, so it needs no credentials."""
     job = get_current_job()
     assert job is not None  # noqa: S101  only RQ calls this
-    Ledger(job.connection, network, owner="bell").postpone(interaction, 0.0)
+    ReplyStore(job.connection, network, owner="bell").postpone(interaction, 0.0)
 
 
 class BellWorker(SimpleWorker):
@@ -73,15 +73,15 @@ def hear_bells(queues: Queues) -> None:
 
 
 class LostLeaseError(Exception):
-    """For this module: another process has taken the promise over."""
+    """For this module: another process has claim the promise over."""
 
 
 @dataclass(frozen=True)
-class Desk:
+class ReplyWorker:
     """Where one network's promises are kept."""
 
-    frontend: Frontend
-    reply_store: Ledger
+    network: Network
+    reply_store: ReplyStore
     queues: Queues
     intake: Intake
     words: HouseWords
@@ -89,109 +89,109 @@ class Desk:
     generator: random.Random
     lease_seconds: float
     poll_seconds: float
-    milestone: Milestone = no_milestone
+    crash_hook: CrashHook = no_crash
 
-    def attend(self, interaction: str) -> None:
+    def process(self, interaction: str) -> None:
         """One step towards the reply: wait on, or post. Raises only ``CredentialsError``."""
-        promise = self.reply_store.find(interaction)
-        song = self._song_state(promise) if promise else None
-        over = promise is None or promise.state in ("posted", "dropped") or promise.request is None
+        owed = self.reply_store.find(interaction)
+        song = self._song_state(owed) if owed else None
+        over = owed is None or owed.state in ("posted", "dropped") or owed.request is None
         if over or (song is not None and song.status in ("done", "refused", "failed")):
-            self._take(interaction, song)
+            self._claim(interaction, song)
         else:
             self.reply_store.postpone(interaction, self.clock.now() + self.poll_seconds)
 
-    def _song_state(self, promise: Promise) -> JobState | None:
-        if promise.request is None or promise.state in ("posted", "dropped"):
+    def _song_state(self, owed: OwedReply) -> JobState | None:
+        if owed.request is None or owed.state in ("posted", "dropped"):
             return None
-        state = look_up(self.queues, promise.job)
+        state = look_up(self.queues, owed.job)
         if state is None:  # we died before queueing it, or its result is gone: ask for it (again)
-            self.intake.queue_song(promise)
+            self.intake.queue_song(owed)
         return state
 
-    def _take(self, interaction: str, song: JobState | None) -> None:
-        taken = self.reply_store.take(interaction, self.clock.now(), self.lease_seconds)
-        promise = self.reply_store.find(interaction)
-        if promise is None or taken not in (Taken.FRESH, Taken.DOUBTFUL):
+    def _claim(self, interaction: str, song: JobState | None) -> None:
+        claim = self.reply_store.claim(interaction, self.clock.now(), self.lease_seconds)
+        owed = self.reply_store.find(interaction)
+        if owed is None or claim not in (Claim.FRESH, Claim.IN_DOUBT):
             return
-        self.milestone(Point.TAKEN)
-        if self._is_unwanted(promise):
-            self.reply_store.settle(promise, "dropped")
+        self.crash_hook(CrashPoint.CLAIMED)
+        if self._is_unwanted(owed):
+            self.reply_store.complete(owed, "dropped")
             return
-        self._keep(promise, song, doubtful=taken is Taken.DOUBTFUL)
+        self._keep(owed, song, in_doubt=claim is Claim.IN_DOUBT)
 
-    def _is_unwanted(self, promise: Promise) -> bool:
+    def _is_unwanted(self, owed: OwedReply) -> bool:
         """They said stop meanwhile, or nobody waits for it any more."""
-        mention, now = promise.mention, self.clock.now()
+        mention, now = owed.mention, self.clock.now()
         person = self.reply_store.person(mention.author_id, mention.author_name, now)
         return person.stopped or person.blocked or now - mention.written_at > GIVE_UP_SECONDS
 
-    def _keep(self, promise: Promise, song: JobState | None, *, doubtful: bool) -> None:
+    def _keep(self, owed: OwedReply, song: JobState | None, *, in_doubt: bool) -> None:
         try:
             with tempfile.TemporaryDirectory() as folder:
-                answer = self._answer(promise, song, Path(folder))
-                self._post(promise, answer, song, doubtful=doubtful)
+                answer = self._answer(owed, song, Path(folder))
+                self._post(owed, answer, song, in_doubt=in_doubt)
         except LostLeaseError:
-            logger.warning("%s: another bot process answers %s", promise.mention.network, promise.interaction)
+            logger.warning("%s: another bot process answers %s", owed.mention.network, owed.interaction)
         except TryLaterError as error:
-            self._later(promise, error, doubtful=doubtful)
-        except DoubtfulError as error:
-            self._later(promise, error, doubtful=True)
+            self._later(owed, error, in_doubt=in_doubt)
+        except InDoubtError as error:
+            self._later(owed, error, in_doubt=True)
         except CredentialsError:
-            self.reply_store.release(promise.interaction, self.clock.now() + self.poll_seconds, doubtful=doubtful)
+            self.reply_store.release(owed.interaction, self.clock.now() + self.poll_seconds, in_doubt=in_doubt)
             raise
         except ForbiddenError as error:
-            logger.warning("%s will not be answered: %s", promise.interaction, error)
-            self.reply_store.settle(promise, "dropped")
+            logger.warning("%s will not be answered: %s", owed.interaction, error)
+            self.reply_store.complete(owed, "dropped")
         except Exception as bug:  # noqa: BLE001  logged; one bad promise must not silence the band for everybody else
-            self._stumble(promise, bug)
+            self._stumble(owed, bug)
 
-    def _post(self, promise: Promise, answer: Answer, song: JobState | None, *, doubtful: bool) -> None:
-        reply_id = self.frontend.find_reply(promise.mention, answer) if doubtful else None
+    def _post(self, owed: OwedReply, answer: Answer, song: JobState | None, *, in_doubt: bool) -> None:
+        reply_id = self.network.find_reply(owed.mention, answer) if in_doubt else None
         if reply_id is None:
-            reply_id = self.frontend.reply(promise.mention, answer, lambda: self._fence(promise))
-            self.milestone(Point.POSTED)
+            reply_id = self.network.reply(owed.mention, answer, lambda: self._mark_posting(owed))
+            self.crash_hook(CrashPoint.POSTED)
         if song is not None and song.song is not None:
-            self.reply_store.remember_song(promise.mention, reply_id, song.song.request.model_dump(mode="json"))
-        self.reply_store.settle(promise, "posted", reply_id)
-        self.milestone(Point.REMEMBERED)
+            self.reply_store.remember_song(owed.mention, reply_id, song.song.request.model_dump(mode="json"))
+        self.reply_store.complete(owed, "posted", reply_id)
+        self.crash_hook(CrashPoint.COMPLETED)
 
-    def _fence(self, promise: Promise) -> None:
-        if not self.reply_store.fence(promise.interaction, self.clock.now(), FENCE_SECONDS):
-            raise LostLeaseError(promise.interaction)
-        self.milestone(Point.FENCED)
+    def _mark_posting(self, owed: OwedReply) -> None:
+        if not self.reply_store.mark_posting(owed.interaction, self.clock.now(), POSTING_LEASE_SECONDS):
+            raise LostLeaseError(owed.interaction)
+        self.crash_hook(CrashPoint.MARKED_POSTING)
 
-    def _later(self, promise: Promise, error: TryLaterError | DoubtfulError, *, doubtful: bool) -> None:
+    def _later(self, owed: OwedReply, error: TryLaterError | InDoubtError, *, in_doubt: bool) -> None:
         pause = getattr(error, "retry_after_seconds", None)
         if pause is None:
-            pause = backoff_seconds(promise.attempts, self.generator, longest=LONGEST_BACKOFF_SECONDS)
-        pause = max(pause, DOUBT_SECONDS) if doubtful else pause
-        logger.info("%s: try again in %.0f s: %s", promise.interaction, pause, error)
-        self.reply_store.release(promise.interaction, self.clock.now() + pause, doubtful=doubtful)
+            pause = backoff_seconds(owed.attempts, self.generator, longest=LONGEST_BACKOFF_SECONDS)
+        pause = max(pause, IN_DOUBT_PAUSE_SECONDS) if in_doubt else pause
+        logger.info("%s: try again in %.0f s: %s", owed.interaction, pause, error)
+        self.reply_store.release(owed.interaction, self.clock.now() + pause, in_doubt=in_doubt)
 
-    def _stumble(self, promise: Promise, bug: Exception) -> None:
-        logger.error("%s: a bug on the way to its reply", promise.interaction, exc_info=bug)
-        if promise.attempts >= MOST_BUGS and promise.request is None:
-            self.reply_store.settle(promise, "dropped")
+    def _stumble(self, owed: OwedReply, bug: Exception) -> None:
+        logger.error("%s: a bug on the way to its reply", owed.interaction, exc_info=bug)
+        if owed.attempts >= MAX_BUGS and owed.request is None:
+            self.reply_store.complete(owed, "dropped")
             return
-        if promise.attempts >= MOST_BUGS:  # the song cannot be posted: an apology can
-            self.reply_store.say_instead(promise, self.words.apology(promise.mention))
-        pause = backoff_seconds(promise.attempts, self.generator, longest=LONGEST_BACKOFF_SECONDS)
-        self.reply_store.release(promise.interaction, self.clock.now() + pause, doubtful=True)
+        if owed.attempts >= MAX_BUGS:  # the song cannot be posted: an apology can
+            self.reply_store.say_instead(owed, self.words.apology(owed.mention))
+        pause = backoff_seconds(owed.attempts, self.generator, longest=LONGEST_BACKOFF_SECONDS)
+        self.reply_store.release(owed.interaction, self.clock.now() + pause, in_doubt=True)
 
     # ------------------------------------------------------------------ what is said
 
-    def _answer(self, promise: Promise, song: JobState | None, folder: Path) -> Answer:
-        mention, key = promise.mention, f"riffbird-{promise.mention.network}-{promise.interaction}"
-        if promise.request is None or song is None:
-            return Answer(promise.words, key)
+    def _answer(self, owed: OwedReply, song: JobState | None, folder: Path) -> Answer:
+        mention, key = owed.mention, f"riffbird-{owed.mention.network}-{owed.interaction}"
+        if owed.request is None or song is None:
+            return Answer(owed.words, key)
         if song.song is None:
             return Answer(self.words.no_song(mention, song), key)
-        text = self.words.song(mention, song.song, promise.notices)
+        text = self.words.song(mention, song.song, owed.notices)
         return Answer(text, key, self._attachment(song.song, folder))
 
     def _attachment(self, song: SongRecord, folder: Path) -> Attachment | None:
-        rules = self.frontend.media
+        rules = self.network.media
         for kind in rules.formats:
             size = self.queues.media.size(song.id, f"song.{kind}")
             if kind in song.rendition.files and size is not None and _fits(size, song, rules):

@@ -7,7 +7,7 @@ It lives in the same Redis-protocol server as the queue, so that it survives any
        └────────────┴────────────┘                    (nothing happened: try later)
 
 ``preparing`` is invisible work (uploads). ``posting`` begins right before the visible act: a lease that runs out there
-is *doubtful*, and whoever takes the promise next must look at our own thread first. Each step is one atomic script,
+is *in_doubt*, and whoever takes the promise next must look at our own thread first. Each step is one atomic script,
 fenced by its owner, so two bot processes by mistake still make one reply. Knows no network and no wording.
 """
 
@@ -25,7 +25,7 @@ from redis.client import Pipeline
 from redis.exceptions import ResponseError
 
 from bot.networks.protocol import Mention
-from bot.owed_reply import FENCE, RELEASE, SETTLE, TAKE, Promise, Taken
+from bot.owed_reply import CLAIM, COMPLETE, MARK_POSTING, RELEASE, Claim, OwedReply
 from bot.rate_limits import Person
 
 MEMORY_SECONDS = 90 * 24 * 3600  # longer than any network lets a mention be read again
@@ -37,7 +37,7 @@ logger = logging.getLogger(__name__)
 
 
 @dataclass
-class Ledger:
+class ReplyStore:
     """The memory of one network's bot. ``server`` decodes its answers; times are unix seconds, given by the caller.
 
     ``durable`` waits, before each visible act, until the server has the promise on disk: about half a second.
@@ -82,11 +82,11 @@ class Ledger:
             last_song_at=float(facts.get("last_song_at", 0)),
             last_limit_at=float(facts.get("last_limit_at", 0)),
             songs_today=int(facts.get("songs", 0)) if today else 0,
-            words_today=int(facts.get("words", 0)) if today else 0,
+            texts_today=int(facts.get("words", 0)) if today else 0,
             waiting=int(server.scard(self._key("waiting", author_id))),
         )
 
-    def promise(self, mention: Mention, decide: Callable[[Person], Promise | None], now: float) -> Promise | None:
+    def accept(self, mention: Mention, decide: Callable[[Person], OwedReply | None], now: float) -> OwedReply | None:
         """Claim ``mention`` once for all: the promise that stands, or ``None`` for silence.
 
         ``decide`` sees the person as of this very moment; if anything of it changes meanwhile, it is asked again.
@@ -94,12 +94,12 @@ class Ledger:
         """
         key, waiting = self._key("promise", mention.interaction), self._key("waiting", mention.author_id)
         silence = self._key("silence", mention.interaction)
-        kept: list[Promise | None] = [None]
+        kept: list[OwedReply | None] = [None]
 
         def attempt(pipe: Pipeline) -> None:
             known: dict[str, str] = pipe.hgetall(key)  # type: ignore[assignment]
             if known:
-                kept[0] = Promise.from_hash(known)
+                kept[0] = OwedReply.from_hash(known)
                 pipe.multi()
                 return
             silenced = bool(pipe.exists(silence))
@@ -116,29 +116,29 @@ class Ledger:
         )
         return kept[0]
 
-    def _write(self, pipe: Pipeline, promise: Promise, now: float) -> None:
-        person = self._key("person", promise.mention.author_id)
-        pipe.hset(self._key("promise", promise.interaction), mapping=promise.as_hash())  # type: ignore[arg-type]
-        pipe.zadd(self._key("due"), {promise.interaction: now})
-        _count_one(pipe, person, utc_day(now), "words" if promise.request is None else "songs")
+    def _write(self, pipe: Pipeline, owed: OwedReply, now: float) -> None:
+        person = self._key("person", owed.mention.author_id)
+        pipe.hset(self._key("promise", owed.interaction), mapping=owed.as_hash())  # type: ignore[arg-type]
+        pipe.zadd(self._key("due"), {owed.interaction: now})
+        _count_one(pipe, person, utc_day(now), "words" if owed.request is None else "songs")
         pipe.expire(person, MEMORY_SECONDS)
-        if promise.request is not None:
-            pipe.sadd(self._key("waiting", promise.mention.author_id), promise.interaction)
+        if owed.request is not None:
+            pipe.sadd(self._key("waiting", owed.mention.author_id), owed.interaction)
             pipe.hset(person, "last_song_at", str(now))
-        elif promise.tells_limit:
+        elif owed.is_limit_notice:
             pipe.hset(person, "last_limit_at", str(now))
 
-    def find(self, interaction: str) -> Promise | None:
+    def find(self, interaction: str) -> OwedReply | None:
         """The promise made for ``interaction``."""
         known: dict[str, str] = self.server.hgetall(self._key("promise", interaction))  # type: ignore[assignment]
-        return Promise.from_hash(known) if known else None
+        return OwedReply.from_hash(known) if known else None
 
-    def say_instead(self, promise: Promise, words: str) -> None:
+    def say_instead(self, owed: OwedReply, words: str) -> None:
         """The song cannot be given (the queue is full, a bug): owe words in its place, and give the turn back."""
-        person = self._key("person", promise.mention.author_id)
+        person = self._key("person", owed.mention.author_id)
         pipe = self.server.pipeline()
-        pipe.hset(self._key("promise", promise.interaction), mapping={"request": "", "job": "", "words": words})
-        pipe.srem(self._key("waiting", promise.mention.author_id), promise.interaction)
+        pipe.hset(self._key("promise", owed.interaction), mapping={"request": "", "job": "", "words": words})
+        pipe.srem(self._key("waiting", owed.mention.author_id), owed.interaction)
         pipe.hset(person, "last_song_at", "0")
         pipe.hincrby(person, "songs", -1)
         pipe.execute()
@@ -151,7 +151,7 @@ class Ledger:
         return found
 
     def next_due(self) -> float | None:
-        """When the next promise is due."""
+        """When the next owed is due."""
         first: list[tuple[str, float]] = self.server.zrange(self._key("due"), 0, 0, withscores=True)  # type: ignore[assignment]
         return first[0][1] if first else None
 
@@ -163,15 +163,15 @@ class Ledger:
         """Look again at ``until``; also the nudge, with a time that is past."""
         self.server.zadd(self._key("due"), {interaction: until}, xx=True)
 
-    def take(self, interaction: str, now: float, lease_seconds: float) -> Taken:
-        """Begin to keep a promise. Only FRESH and DOUBTFUL give the right to go on."""
+    def claim(self, interaction: str, now: float, lease_seconds: float) -> Claim:
+        """Begin to keep a promise. Only FRESH and IN_DOUBT give the right to go on."""
         keys = [self._key("promise", interaction), self._key("due")]
-        return Taken(self._run(TAKE, keys, interaction, self.owner, now, now + lease_seconds))
+        return Claim(self._run(CLAIM, keys, interaction, self.owner, now, now + lease_seconds))
 
-    def fence(self, interaction: str, now: float, lease_seconds: float) -> bool:
-        """Right before the visible act: renew the lease; False when somebody else has taken over."""
+    def mark_posting(self, interaction: str, now: float, lease_seconds: float) -> bool:
+        """Right before the visible act: renew the lease; False when somebody else has claim over."""
         keys = [self._key("promise", interaction), self._key("due")]
-        held = bool(self._run(FENCE, keys, interaction, self.owner, now + lease_seconds))
+        held = bool(self._run(MARK_POSTING, keys, interaction, self.owner, now + lease_seconds))
         if held and self.durable:
             self._wait_for_disk()
         return held
@@ -181,18 +181,18 @@ class Ledger:
         try:
             self.server.waitaof(1, 0, DISK_MILLISECONDS)
         except ResponseError as error:  # an old server, or one that keeps nothing on disk: its operator's choice
-            logger.warning("the queue's server does not promise to remember: %s", error)
+            logger.warning("Redis does not confirm writes to disk: %s", error)
 
-    def release(self, interaction: str, until: float, *, doubtful: bool) -> None:
-        """Give it back for a later attempt; ``doubtful`` makes the next one look first."""
+    def release(self, interaction: str, until: float, *, in_doubt: bool) -> None:
+        """Give it back for a later attempt; ``in_doubt`` makes the next one look first."""
         keys = [self._key("promise", interaction), self._key("due")]
-        self._run(RELEASE, keys, interaction, self.owner, until, "1" if doubtful else "0")
+        self._run(RELEASE, keys, interaction, self.owner, until, "1" if in_doubt else "0")
 
-    def settle(self, promise: Promise, state: Literal["posted", "dropped"], reply_id: str = "") -> None:
+    def complete(self, owed: OwedReply, state: Literal["posted", "dropped"], reply_id: str = "") -> None:
         """The end: remembered for ``MEMORY_SECONDS``, never to be answered again."""
-        waiting = self._key("waiting", promise.mention.author_id)
-        keys = [self._key("promise", promise.interaction), self._key("due"), waiting]
-        self._run(SETTLE, keys, promise.interaction, state, reply_id, MEMORY_SECONDS)
+        waiting = self._key("waiting", owed.mention.author_id)
+        keys = [self._key("promise", owed.interaction), self._key("due"), waiting]
+        self._run(COMPLETE, keys, owed.interaction, state, reply_id, MEMORY_SECONDS)
 
     # ------------------------------------------------------------------ songs to be played again
 

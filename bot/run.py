@@ -1,7 +1,7 @@
 """The bot's loop: read, make safe, move the cursor, keep what is promised, and sleep until the next of these is due.
 
 The cursor moves only after everything that was read is promised and queued, so a process may die anywhere. Knows one
-frontend; deliberately knows no network by name.
+network; deliberately knows no network by name.
 """
 
 from __future__ import annotations
@@ -19,18 +19,18 @@ from types import FrameType
 from redis import Redis
 
 from bot.commands.responses import HouseWords
-from bot.intake import Intake, Milestone, Point, no_milestone
-from bot.networks.protocol import Batch, CredentialsError, Frontend, FrontendError, TryLaterError
+from bot.intake import CrashHook, CrashPoint, Intake, no_crash
+from bot.networks.protocol import Batch, CredentialsError, Network, NetworkError, TryLaterError
 from bot.networks.retry import Clock, SystemClock, backoff_seconds
-from bot.rate_limits import Policy
-from bot.replies import Desk, hear_bells
-from bot.reply_store import Ledger
+from bot.rate_limits import RateLimits
+from bot.replies import ReplyWorker, hear_bells
+from bot.reply_store import ReplyStore
 from bot.settings import BotSettings
 from worker.client import QUEUE_GONE, Queues
 
 logger = logging.getLogger(__name__)
 
-LONGEST_NAP_SECONDS = 1.0  # bells of the reply queue are heard at least this often
+MAX_SLEEP_SECONDS = 1.0  # bells of the reply queue are found_mentions at least this often
 CREDENTIALS_PAUSE_SECONDS = 300.0
 QUEUE_GONE_PAUSE_SECONDS = 2.0
 
@@ -50,32 +50,32 @@ class Channel:
 class Bot:
     """One network's bot. ``turn`` does what is due now, ``run`` turns until it is told to stop."""
 
-    frontend: Frontend
-    reply_store: Ledger
+    network: Network
+    reply_store: ReplyStore
     queues: Queues
     intake: Intake
-    desk: Desk
+    reply_worker: ReplyWorker
     clock: Clock
     generator: random.Random
-    milestone: Milestone = no_milestone
+    crash_hook: CrashHook = no_crash
     stopping: threading.Event = field(default_factory=threading.Event)
     channels: list[Channel] = field(default_factory=list)
 
     def open(self) -> str:
         """Sign in and learn the network's limits; the account's name. Raises ``CredentialsError``."""
-        name = self.frontend.open()
-        limits = self.frontend.limits
-        self.channels = [Channel("mentions", self.frontend.mentions, limits.mentions_pause_seconds)]
+        name = self.network.open()
+        limits = self.network.limits
+        self.channels = [Channel("mentions", self.network.mentions, limits.mentions_pause_seconds)]
         if limits.messages_pause_seconds is not None:
-            self.channels.append(Channel("messages", self.frontend.messages, limits.messages_pause_seconds))
+            self.channels.append(Channel("messages", self.network.messages, limits.messages_pause_seconds))
         return name
 
     def run(self) -> None:
         """Turn until ``stopping`` is set (the step under way is finished first), or nothing can come any more."""
-        while not self.stopping.is_set() and not (self.frontend.is_over() and not self.reply_store.owed()):
-            self.clock.sleep(self._careful_turn())
+        while not self.stopping.is_set() and not (self.network.is_over() and not self.reply_store.owed()):
+            self.clock.sleep(self._guarded_turn())
 
-    def _careful_turn(self) -> float:
+    def _guarded_turn(self) -> float:
         """A turn that outlives a lost server: nothing is forgotten meanwhile, since nothing was remembered."""
         try:
             return self.turn()
@@ -92,43 +92,43 @@ class Bot:
         for interaction in self.reply_store.due(self.clock.now()):
             if self.stopping.is_set():
                 break
-            self._attend(interaction)
-        return self._nap_seconds()
+            self._process(interaction)
+        return self._sleep_seconds()
 
     def _read(self, channel: Channel) -> None:
         now = self.clock.now()
         try:
             batch = channel.read(self.reply_store.cursor(channel.name))
-        except FrontendError as error:
+        except NetworkError as error:
             channel.failures += 1
             channel.next_at = now + self._pause_after(error, channel.failures)
             logger.warning("%s are not read: %s", channel.name, error)
             return
-        self.milestone(Point.READ)
+        self.crash_hook(CrashPoint.READ)
         for mention in batch.mentions:
-            self.intake.hear(mention, now)
+            self.intake.accept(mention, now)
         if batch.cursor is not None:
             self.reply_store.move_cursor(channel.name, batch.cursor)
-            self.milestone(Point.CURSOR_MOVED)
+            self.crash_hook(CrashPoint.CURSOR_MOVED)
         channel.failures, channel.next_at = 0, now + channel.pause_seconds
 
-    def _attend(self, interaction: str) -> None:
+    def _process(self, interaction: str) -> None:
         try:
-            self.desk.attend(interaction)
+            self.reply_worker.process(interaction)
         except CredentialsError as error:
             logger.error("nothing can be posted: %s", error)  # noqa: TRY400  the operator needs the line, not the stack
 
-    def _pause_after(self, error: FrontendError, failures: int) -> float:
+    def _pause_after(self, error: NetworkError, failures: int) -> float:
         if isinstance(error, TryLaterError) and error.retry_after_seconds is not None:
             return error.retry_after_seconds
         if isinstance(error, CredentialsError):
             return CREDENTIALS_PAUSE_SECONDS
         return backoff_seconds(failures, self.generator)
 
-    def _nap_seconds(self) -> float:
+    def _sleep_seconds(self) -> float:
         """Short while something is owed: a bell of the reply queue does not wake us."""
         idle = self.idle_seconds()
-        return min(idle, LONGEST_NAP_SECONDS) if self.reply_store.owed() else idle
+        return min(idle, MAX_SLEEP_SECONDS) if self.reply_store.owed() else idle
 
     def idle_seconds(self) -> float:
         """How long no channel is to be read and no promise is due."""
@@ -145,33 +145,33 @@ class Bot:
             self.clock.wake()
 
 
-def open_ledger(queues: Queues, network: str, *, durable: bool = False) -> Ledger:
-    """The ledger of ``network`` in the queue's own server. ``durable`` as in `Ledger`."""
+def open_reply_store(queues: Queues, network: str, *, durable: bool = False) -> ReplyStore:
+    """The reply_store of ``network`` in the queue's own server. ``durable`` as in `ReplyStore`."""
     server = Redis.from_url(
         queues.settings.redis_url.get_secret_value(), decode_responses=True, socket_timeout=5, socket_connect_timeout=2
     )
     owner = f"{socket.gethostname()}-{os.getpid()}-{random.randrange(2**32):08x}"
-    return Ledger(server, network, owner, durable=durable)
+    return ReplyStore(server, network, owner, durable=durable)
 
 
 def make_bot(
-    frontend: Frontend,
-    ledger: Ledger,
+    network: Network,
+    reply_store: ReplyStore,
     queues: Queues,
     settings: BotSettings,
     *,
     clock: Clock,
     generator: random.Random,
-    milestone: Milestone = no_milestone,
+    crash_hook: CrashHook = no_crash,
 ) -> Bot:
     """All parts of one network's bot, put together."""
-    ledger.block(*settings.bot_blocked.replace(",", " ").split())
-    policy = Policy(settings.bot_cooldown_seconds, settings.bot_songs_a_day, settings.bot_waiting_songs)
-    words = HouseWords(frontend)
+    reply_store.block(*settings.bot_blocked.replace(",", " ").split())
+    limits = RateLimits(settings.bot_cooldown_seconds, settings.bot_songs_a_day, settings.bot_waiting_songs)
+    words = HouseWords(network)
     catch_up = settings.bot_catch_up_hours * 3600
-    intake = Intake(frontend, ledger, queues, policy, words, catch_up, milestone)
-    desk = Desk(
-        frontend, ledger, queues, intake, words, clock, generator,
-        settings.bot_lease_seconds, settings.bot_poll_seconds, milestone,
+    intake = Intake(network, reply_store, queues, limits, words, catch_up, crash_hook)
+    reply_worker = ReplyWorker(
+        network, reply_store, queues, intake, words, clock, generator,
+        settings.bot_lease_seconds, settings.bot_poll_seconds, crash_hook,
     )  # fmt: skip
-    return Bot(frontend, ledger, queues, intake, desk, clock, generator, milestone)
+    return Bot(network, reply_store, queues, intake, reply_worker, clock, generator, crash_hook)

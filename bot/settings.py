@@ -111,12 +111,12 @@ def plain(value: SecretStr | str | None) -> str:
     return value.get_secret_value() if isinstance(value, SecretStr) else (value or "")
 
 
-def problems(error: ValidationError) -> str:
+def settings_errors(error: ValidationError) -> str:
     """What is wrong with the settings, by variable, without their values: one of them may be a secret."""
     return "; ".join(f"{PREFIX}{'_'.join(map(str, one['loc'])).upper()}: {one['msg']}" for one in error.errors())
 
 
-class SecretlessFormatter(logging.Formatter):
+class RedactingFormatter(logging.Formatter):
     """Plain log lines with each known secret replaced by ``***``, also inside tracebacks."""
 
     def __init__(self, settings: BotSettings) -> None:

@@ -11,11 +11,11 @@ from bot.cli.errors import REFUSED, CommandRefusedError
 from bot.cli.queue_server import queues_of
 
 if TYPE_CHECKING:
-    from bot.networks.checks import Finding
-    from bot.networks.protocol import Frontend
+    from bot.networks.checks import CheckResult
+    from bot.networks.protocol import Network
     from bot.networks.registry import Check
     from bot.networks.retry import SystemClock
-    from bot.reply_store import Ledger
+    from bot.reply_store import ReplyStore
     from bot.settings import BotSettings
     from worker.client import Queues
 
@@ -28,104 +28,107 @@ def bot(
     ] = False,
 ) -> None:
     """Answer people on NETWORK until told to stop (Ctrl+C, SIGTERM)."""
-    from bot.networks.protocol import FrontendError
+    from bot.networks.protocol import NetworkError
     from bot.networks.registry import NETWORKS
     from bot.networks.retry import SystemClock
 
     if network not in NETWORKS:
         raise CommandRefusedError(f"the band lives on {', '.join(NETWORKS)}, not on {network!r}")
     settings = _settings()
-    _log_without(settings)
+    _log_to_stderr(settings)
     try:
         _run(network, redis, settings, SystemClock(), check=check)
-    except FrontendError as error:
+    except NetworkError as error:
         raise CommandRefusedError(str(error)) from None
 
 
 def _settings() -> BotSettings:
     from pydantic import ValidationError
 
-    from bot.settings import BotSettings, problems
+    from bot.settings import BotSettings, settings_errors
 
     try:
         return BotSettings()
     except ValidationError as error:
-        raise CommandRefusedError(problems(error)) from None
+        raise CommandRefusedError(settings_errors(error)) from None
     except OSError as error:
         raise CommandRefusedError(f"{error.filename}, the file of a secret, cannot be read: {error.strerror}") from None
 
 
-def _run(network: str, redis: str | None, settings: BotSettings, clock: SystemClock, *, check: bool) -> None:
+def _run(name: str, redis: str | None, settings: BotSettings, clock: SystemClock, *, check: bool) -> None:
     from bot.networks.registry import open_network
-    from bot.run import open_ledger
+    from bot.run import open_reply_store
 
     queues = queues_of(redis)
-    ledger = open_ledger(queues, network, durable=True)
-    server = _server_finding(queues)
+    reply_store = open_reply_store(queues, name, durable=True)
+    server = _server_result(queues)
     if not check and not server.good:
         raise CommandRefusedError(server.text)
-    frontend, check_network = open_network(network, settings, ledger, clock)
+    network, check_network = open_network(name, settings, reply_store, clock)
     try:
         if check:
-            _tell_findings([server, *_network_findings(check_network)])
+            _show_results([server, *_network_results(check_network)])
         else:
-            _answer(frontend, ledger, queues, settings, clock)
+            _answer(network, reply_store, queues, settings, clock)
     finally:
-        frontend.close()
+        network.close()
 
 
-def _server_finding(queues: Queues) -> Finding:
-    from bot.networks.checks import Finding
+def _server_result(queues: Queues) -> CheckResult:
+    from bot.networks.checks import CheckResult
     from worker.client import QUEUE_GONE
 
     try:
         queues.connection.ping()
         workers = queues.stats.worker_count()
     except QUEUE_GONE:
-        return Finding("queue", good=False, text="no server answers: start `riffbird serve`, or set RIFFBIRD_REDIS_URL")
+        advice = "start `riffbird serve`, or set RIFFBIRD_REDIS_URL"
+        return CheckResult("queue", good=False, text=f"no Redis server answers: {advice}")
     advice = "" if workers else ": songs wait until `riffbird worker` or `riffbird serve` runs"
-    return Finding("queue", good=True, text=f"{workers} workers{advice}")
+    return CheckResult("queue", good=True, text=f"{workers} workers{advice}")
 
 
-def _network_findings(check: Check) -> list[Finding]:
-    from bot.networks.checks import Finding
-    from bot.networks.protocol import FrontendError
+def _network_results(check: Check) -> list[CheckResult]:
+    from bot.networks.checks import CheckResult
+    from bot.networks.protocol import NetworkError
 
     try:
         return check()
-    except FrontendError as error:
-        return [Finding("network", good=False, text=str(error))]
+    except NetworkError as error:
+        return [CheckResult("network", good=False, text=str(error))]
 
 
-def _tell_findings(findings: list[Finding]) -> None:
-    for finding in findings:
-        say(f"{'ok     ' if finding.good else 'MISSING'}  {finding.name:<12} {finding.text}")
-    if not all(finding.good for finding in findings):
+def _show_results(results: list[CheckResult]) -> None:
+    for result in results:
+        say(f"{'ok     ' if result.good else 'MISSING'}  {result.name:<12} {result.text}")
+    if not all(result.good for result in results):
         raise typer.Exit(REFUSED)
 
 
-def _answer(frontend: Frontend, ledger: Ledger, queues: Queues, settings: BotSettings, clock: SystemClock) -> None:
+def _answer(
+    network: Network, reply_store: ReplyStore, queues: Queues, settings: BotSettings, clock: SystemClock
+) -> None:
     import random
     import signal
 
     from bot.run import make_bot
 
-    made = make_bot(frontend, ledger, queues, settings, clock=clock, generator=random.Random())
-    tell(f"riffbird: {made.open()} listens on {frontend.network} - stop with Ctrl+C")
+    made = make_bot(network, reply_store, queues, settings, clock=clock, generator=random.Random())
+    tell(f"riffbird: {made.open()} listens on {network.name} - stop with Ctrl+C")
     signal.signal(signal.SIGTERM, made.stop)
     signal.signal(signal.SIGINT, made.stop)
-    frontend.listen(clock.wake)
+    network.listen(clock.wake)
     made.run()
 
 
-def _log_without(settings: BotSettings) -> None:
+def _log_to_stderr(settings: BotSettings) -> None:
     """Log to stderr, with every secret of ``settings`` cut out of whatever was to be said."""
     import logging
 
-    from bot.settings import SecretlessFormatter
+    from bot.settings import RedactingFormatter
 
     handler = logging.StreamHandler()
-    handler.setFormatter(SecretlessFormatter(settings))
+    handler.setFormatter(RedactingFormatter(settings))
     logging.basicConfig(level=logging.INFO, handlers=[handler], force=True)
     for library in ("rq", "httpx", "nio"):
         logging.getLogger(library).setLevel(logging.WARNING)

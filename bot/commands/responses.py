@@ -26,8 +26,8 @@ from bot.commands.messages import (
 )
 from bot.commands.parser import ParsedText
 from bot.commands.text_length import Measure
-from bot.networks.protocol import Frontend, Mention
-from bot.rate_limits import Policy, Verdict
+from bot.networks.protocol import Mention, Network
+from bot.rate_limits import RateLimits, Verdict
 from composer.genre_store import spellings
 from worker.client import JobState, SongRecord, Submission
 
@@ -43,10 +43,10 @@ class Room(TypedDict):
 class HouseWords:
     """The words for one network; its limits are asked each time, since some are learnt at sign-in."""
 
-    frontend: Frontend
+    network: Network
 
     def _room(self, mention: Mention) -> Room:
-        limits = self.frontend.limits
+        limits = self.network.limits
         length = limits.message_length if mention.is_private else limits.text_length
         return {"limit": length, "measure": limits.measure}
 
@@ -60,13 +60,13 @@ class HouseWords:
         }
         return table.get(parsed.kind, lambda: refusal_reply(parsed.refusal or "", **room))()
 
-    def limit(self, mention: Mention, verdict: Verdict, policy: Policy, wait_seconds: float) -> str:
+    def limit(self, mention: Mention, verdict: Verdict, limits: RateLimits, wait_seconds: float) -> str:
         """The reply to a wish that the house rules do not allow now."""
         room = self._room(mention)
-        if verdict is Verdict.COOLING_DOWN:
+        if verdict is Verdict.COOLDOWN:
             return cooldown_reply(wait_seconds, **room)
-        if verdict is Verdict.ENOUGH_TODAY:
-            return too_many_reply(policy.songs_a_day, **room)
+        if verdict is Verdict.DAILY_LIMIT:
+            return too_many_reply(limits.songs_a_day, **room)
         return one_waiting_reply(**room)
 
     def queue_full(self, mention: Mention, wait_seconds: float) -> str:
@@ -92,5 +92,5 @@ class HouseWords:
         return song_reply(song.rendition, song.request, notices, **self._room(mention))
 
     def alt_text(self, song: SongRecord) -> str:
-        """The song in words, for people who do not hear it."""
-        return alt_text(song.rendition, limit=self.frontend.limits.alt_text_length)
+        """The song in words, for people who do not accept it."""
+        return alt_text(song.rendition, limit=self.network.limits.alt_text_length)

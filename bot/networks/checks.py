@@ -6,13 +6,13 @@ import email.utils
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from bot.networks.protocol import FrontendError, MediaRules
+from bot.networks.protocol import MediaRules, NetworkError
 
 LARGEST_SKEW_SECONDS = 60.0  # X refuses signatures older than five minutes
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class CheckResult:
     """One fact: ``good``, or what exactly is missing."""
 
     name: str
@@ -20,26 +20,26 @@ class Finding:
     text: str
 
 
-def tried(name: str, attempt: Callable[[], str], advice: str) -> Finding:
-    """The finding of ``attempt``, which returns what it saw; where the network refuses, its words and ``advice``."""
+def check_call(name: str, attempt: Callable[[], str], advice: str) -> CheckResult:
+    """The result of ``attempt``, which returns what it saw; where the network refuses, its words and ``advice``."""
     try:
-        return Finding(name, good=True, text=attempt())
-    except FrontendError as error:
-        return Finding(name, good=False, text=f"{error}. {advice}")
+        return CheckResult(name, good=True, text=attempt())
+    except NetworkError as error:
+        return CheckResult(name, good=False, text=f"{error}. {advice}")
 
 
-def media_finding(rules: MediaRules) -> Finding:
+def media_result(rules: MediaRules) -> CheckResult:
     """Which files the network takes."""
-    return Finding("media", good=True, text=f"{', '.join(rules.formats)}, up to {rules.most_bytes:,} bytes")
+    return CheckResult("media", good=True, text=f"{', '.join(rules.formats)}, up to {rules.most_bytes:,} bytes")
 
 
-def clock_finding(date_header: str | None, now: float) -> Finding:
+def clock_result(date_header: str | None, now: float) -> CheckResult:
     """How far this machine's clock is from the network's, by the ``Date`` of an answer."""
     if not date_header:
-        return Finding("clock", good=False, text="the network did not tell its time")
+        return CheckResult("clock", good=False, text="the network did not tell its time")
     ahead = now - email.utils.parsedate_to_datetime(date_header).timestamp()
     if abs(ahead) <= LARGEST_SKEW_SECONDS:
-        return Finding("clock", good=True, text=f"{abs(ahead):.0f} s from the network's")
+        return CheckResult("clock", good=True, text=f"{abs(ahead):.0f} s from the network's")
     direction = "ahead of" if ahead > 0 else "behind"
     text = f"{abs(ahead):.0f} s {direction} the network's: turn on time synchronisation"
-    return Finding("clock", good=False, text=text)
+    return CheckResult("clock", good=False, text=text)

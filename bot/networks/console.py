@@ -1,6 +1,6 @@
 """The bot in a terminal: one line is one mention, the answer is printed and its song kept in a folder.
 
-The same loop, ledger, queue and wording as at the networks, for trying them. The only frontend that writes to stdout.
+The same loop, reply_store, queue and wording as at the networks, for trying them. The only network that writes to stdout.
 """
 
 from __future__ import annotations
@@ -14,18 +14,18 @@ from pathlib import Path
 
 from rich.console import Console
 
-from bot.networks.protocol import Answer, Batch, Limits, MediaRules, Mention
+from bot.networks.protocol import Answer, Batch, MediaRules, Mention, NetworkLimits
 from bot.networks.retry import Clock
 
 FOLDER = Path("songs")
 
 
-class ConsoleFrontend:
+class ConsoleNetwork:
     """One person at a keyboard; ``lines`` is what they type."""
 
-    network = "console"
-    limits = Limits(
-        text_length=500, message_length=500, alt_text_length=1500, mentions_pause_seconds=0.2, tells_position=True
+    name = "console"
+    limits = NetworkLimits(
+        text_length=500, message_length=500, alt_text_length=1500, mentions_pause_seconds=0.2, sends_position=True
     )
     media = MediaRules(formats=("mp4", "mp3", "mid"), most_bytes=2**40, longest_seconds=600.0)
 
@@ -40,7 +40,7 @@ class ConsoleFrontend:
         self._begun = f"{clock.now():.3f}".replace(".", "-")
 
     def open(self) -> str:
-        """As ``Frontend.open``."""
+        """As ``Network.open``."""
         self.console.print("Type like a tweet, for example: Dancing robots /compose /g metal   (end: Ctrl-D)")
         return "riffbird"
 
@@ -58,22 +58,22 @@ class ConsoleFrontend:
         threading.Thread(target=read, daemon=True, name="keyboard").start()
 
     def mentions(self, cursor: str | None) -> Batch:
-        """As ``Frontend.mentions``."""
-        heard = []
+        """As ``Network.mentions``."""
+        found_mentions = []
         while not self._typed.empty():
             self._count += 1
             name = f"{self._begun}-{self._count}"
-            heard.append(
+            found_mentions.append(
                 Mention("console", name, name, "you", "you", self._typed.get(), self.clock.now(), is_private=True)
             )
-        return Batch(tuple(heard), cursor)
+        return Batch(tuple(found_mentions), cursor)
 
     def messages(self, cursor: str | None) -> Batch:
         """None here."""
         return Batch((), cursor)
 
     def reply(self, mention: Mention, answer: Answer, before_posting: Callable[[], None]) -> str:
-        """As ``Frontend.reply``."""
+        """As ``Network.reply``."""
         kept = self._kept(mention, answer)
         before_posting()
         self.console.print(f"@riffbird: {answer.text}", markup=False)
@@ -90,7 +90,7 @@ class ConsoleFrontend:
         return kept
 
     def tell(self, mention: Mention, text: str) -> None:  # noqa: ARG002  there is one person
-        """As ``Frontend.tell``."""
+        """As ``Network.tell``."""
         self.console.print(f"@riffbird: {text}", markup=False)
 
     def find_reply(self, mention: Mention, answer: Answer) -> str | None:  # noqa: ARG002  nothing to look at
@@ -98,7 +98,7 @@ class ConsoleFrontend:
         return None
 
     def is_over(self) -> bool:
-        """As ``Frontend.is_over``."""
+        """As ``Network.is_over``."""
         return self.finished.is_set() and self._typed.empty()
 
     def close(self) -> None:

@@ -1,6 +1,6 @@
 """What every network looks like from inside: mentions come in, answers go out, and each failure says what is certain.
 
-It deliberately does not know the queue, the ledger or any one network's library.
+It deliberately does not know the queue, the reply_store or any one network's library.
 """
 
 from __future__ import annotations
@@ -24,27 +24,27 @@ MIME_TYPES: dict[Format, str] = {
 }
 
 
-class FrontendError(Exception):
+class NetworkError(Exception):
     """Base of what can go wrong at a network. The text is one line and never holds a secret."""
 
 
-class TryLaterError(FrontendError):
-    """For the loop: nothing happened at the network; the same may be tried again after ``retry_after_seconds``."""
+class TryLaterError(NetworkError):
+    """For the loop: nothing happened at the network; the same may be check_call again after ``retry_after_seconds``."""
 
     def __init__(self, text: str, *, retry_after_seconds: float | None = None) -> None:
         super().__init__(text)
         self.retry_after_seconds = retry_after_seconds
 
 
-class DoubtfulError(FrontendError):
+class InDoubtError(NetworkError):
     """For the loop: the network may have posted or not. Look before posting again."""
 
 
-class ForbiddenError(FrontendError):
+class ForbiddenError(NetworkError):
     """For the log: the network will never allow this one; trying again would only annoy."""
 
 
-class CredentialsError(FrontendError):
+class CredentialsError(NetworkError):
     """For the operator: the account's keys are missing, wrong or too weak."""
 
 
@@ -77,7 +77,7 @@ class Mention:
 
 @dataclass(frozen=True, slots=True)
 class Attachment:
-    """One finished file of the song. ``extension`` as in ``Format``; ``alt_text`` is for people who cannot hear it."""
+    """One finished file of the song. ``extension`` as in ``Format``; ``alt_text`` is for people who cannot accept it."""
 
     path: Path
     extension: Format
@@ -109,7 +109,7 @@ class Batch:
 
 
 @dataclass(frozen=True, slots=True)
-class Limits:
+class NetworkLimits:
     """How much may be said, and how often it is worth asking. Lengths in ``measure``'s units, pauses in seconds."""
 
     text_length: int
@@ -118,7 +118,7 @@ class Limits:
     mentions_pause_seconds: float
     messages_pause_seconds: float | None = None  # None: the network has no messages of their own
     measure: Callable[[str], int] = field(default=len)
-    tells_position: bool = False  # whether a word in between is welcome while a song waits
+    sends_position: bool = False  # whether a word in between is welcome while a song waits
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,11 +130,11 @@ class MediaRules:
     longest_seconds: float
 
 
-class Frontend(Protocol):
-    """One network. Every method blocks, and raises only ``FrontendError``'s children for what the network does."""
+class Network(Protocol):
+    """One network. Every method blocks, and raises only ``NetworkError``'s children for what the network does."""
 
-    network: str
-    limits: Limits
+    name: str
+    limits: NetworkLimits
     media: MediaRules
 
     def open(self) -> str:
@@ -149,14 +149,14 @@ class Frontend(Protocol):
     def reply(self, mention: Mention, answer: Answer, before_posting: Callable[[], None]) -> str:
         """Post ``answer`` and return its id. ``before_posting`` is called once, right before it becomes visible.
 
-        A ``TryLaterError`` promises that nothing became visible; a ``DoubtfulError`` promises nothing.
+        A ``TryLaterError`` promises that nothing became visible; a ``InDoubtError`` promises nothing.
         """
 
     def tell(self, mention: Mention, text: str) -> None:
-        """A word in between, while the song waits. Called only where ``limits.tells_position``; may be lost."""
+        """A word in between, while the song waits. Called only where ``limits.sends_position``; may be lost."""
 
     def find_reply(self, mention: Mention, answer: Answer) -> str | None:
-        """The id of our own reply to ``mention`` if the network has one: the look after a doubtful crash."""
+        """The id of our own reply to ``mention`` if the network has one: the look after a in_doubt crash."""
 
     def listen(self, wake: Callable[[], None]) -> None:
         """Call ``wake`` when the network pushes news, if it can; reading still goes through ``mentions``."""

@@ -5,51 +5,51 @@ from __future__ import annotations
 import random
 from collections.abc import Callable
 
-from bot.networks.checks import Finding
-from bot.networks.protocol import Frontend
+from bot.networks.checks import CheckResult
+from bot.networks.protocol import Network
 from bot.networks.retry import Clock
-from bot.networks.x.prices import Counter
+from bot.networks.x.prices import SpendCounter
 from bot.settings import BotSettings
 
-Check = Callable[[], list[Finding]]
+Check = Callable[[], list[CheckResult]]
 
 
-def open_network(network: str, settings: BotSettings, counter: Counter, clock: Clock) -> tuple[Frontend, Check]:
-    """The frontend of ``network`` and its check. Raises ``CredentialsError``, or ``KeyError`` for an unknown name."""
+def open_network(network: str, settings: BotSettings, counter: SpendCounter, clock: Clock) -> tuple[Network, Check]:
+    """The network of ``network`` and its check. Raises ``CredentialsError``, or ``KeyError`` for an unknown name."""
     return NETWORKS[network](settings, counter, clock)
 
 
-def _open_x(settings: BotSettings, counter: Counter, clock: Clock) -> tuple[Frontend, Check]:
-    from bot.networks.x.check import budget_finding, check_x
-    from bot.networks.x.client import XFrontend
+def _open_x(settings: BotSettings, counter: SpendCounter, clock: Clock) -> tuple[Network, Check]:
+    from bot.networks.x.check import budget_result, check_x
+    from bot.networks.x.client import XNetwork
 
-    frontend = XFrontend(settings, counter, clock, random.Random())
-    return frontend, lambda: [*check_x(frontend), budget_finding(frontend)]
+    network = XNetwork(settings, counter, clock, random.Random())
+    return network, lambda: [*check_x(network), budget_result(network)]
 
 
-def _open_mastodon(settings: BotSettings, _: Counter, clock: Clock) -> tuple[Frontend, Check]:
+def _open_mastodon(settings: BotSettings, _: SpendCounter, clock: Clock) -> tuple[Network, Check]:
     from bot.networks.mastodon.check import check_mastodon
-    from bot.networks.mastodon.client import MastodonFrontend
+    from bot.networks.mastodon.client import MastodonNetwork
 
-    frontend = MastodonFrontend(settings, clock)
-    return frontend, lambda: check_mastodon(frontend)
+    network = MastodonNetwork(settings, clock)
+    return network, lambda: check_mastodon(network)
 
 
-def _open_matrix(settings: BotSettings, _: Counter, clock: Clock) -> tuple[Frontend, Check]:
+def _open_matrix(settings: BotSettings, _: SpendCounter, clock: Clock) -> tuple[Network, Check]:
     from bot.networks.matrix.check import check_matrix
-    from bot.networks.matrix.client import MatrixFrontend
+    from bot.networks.matrix.client import MatrixNetwork
 
-    frontend = MatrixFrontend(settings, clock)
-    return frontend, lambda: check_matrix(frontend)
-
-
-def _open_console(_: BotSettings, __: Counter, clock: Clock) -> tuple[Frontend, Check]:
-    from bot.networks.console import ConsoleFrontend
-
-    return ConsoleFrontend(clock), lambda: [Finding("terminal", good=True, text="nothing to sign in to")]
+    network = MatrixNetwork(settings, clock)
+    return network, lambda: check_matrix(network)
 
 
-NETWORKS: dict[str, Callable[[BotSettings, Counter, Clock], tuple[Frontend, Check]]] = {
+def _open_console(_: BotSettings, __: SpendCounter, clock: Clock) -> tuple[Network, Check]:
+    from bot.networks.console import ConsoleNetwork
+
+    return ConsoleNetwork(clock), lambda: [CheckResult("terminal", good=True, text="nothing to sign in to")]
+
+
+NETWORKS: dict[str, Callable[[BotSettings, SpendCounter, Clock], tuple[Network, Check]]] = {
     "x": _open_x,
     "mastodon": _open_mastodon,
     "matrix": _open_matrix,

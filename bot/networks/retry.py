@@ -57,7 +57,7 @@ def backoff_seconds(attempt: int, generator: random.Random, *, longest: float = 
     return max(0.5, generator.uniform(0.0, ceiling))
 
 
-def patiently(call: Callable[[], Result], clock: Clock, generator: random.Random, *, tries: int = TRIES) -> Result:
+def with_retries(call: Callable[[], Result], clock: Clock, generator: random.Random, *, tries: int = TRIES) -> Result:
     """``call``'s result, retried on ``TryLaterError`` that names no time of its own. For harmless repeats only."""
     for attempt in range(1, tries):
         try:

@@ -5,9 +5,9 @@ import pytest
 
 from bot.networks.protocol import MediaRules
 from bot.replies import hear_bells, reply
-from bot.reply_store import Ledger
-from tests.bot.fakes.fixtures import clock, fake_x, server_url, stage
-from tests.bot.fakes.stage import Stage
+from bot.reply_store import ReplyStore
+from tests.bot.fakes.fixtures import clock, fake_x, harness, server_url
+from tests.bot.fakes.harness import Harness
 from tests.bot.fakes.x import BAND, FakeX
 from worker.client import QUEUE_GONE, REPLY_QUEUE
 
@@ -18,44 +18,44 @@ def said_to(fake_x: FakeX, *ids: str) -> list[str]:
     return [post.text for post in fake_x.replies_to(*ids)]
 
 
-def test_a_person_in_a_hurry_is_told_once_and_then_met_with_silence(stage: Stage, fake_x: FakeX) -> None:
-    bot = stage.x_bot(fake_x, bot_cooldown_seconds=3600)
+def test_a_person_in_a_hurry_is_told_once_and_then_met_with_silence(harness: Harness, fake_x: FakeX) -> None:
+    bot = harness.x_bot(fake_x, bot_cooldown_seconds=3600)
     ada = fake_x.person("ada")
     asked = []
     for _ in range(4):
         asked.append(fake_x.write(ada, SONG))
-        stage.settle(bot)
+        harness.run_until_idle(bot)
     texts = [said_to(fake_x, post.id) for post in asked]
     assert [len(each) for each in texts] == [1, 1, 0, 0]
     assert "needs a breath" in texts[1][0]
 
 
-def test_one_song_a_person_waits_at_a_time(stage: Stage, fake_x: FakeX) -> None:
-    bot = stage.x_bot(fake_x, bot_waiting_songs=1)
+def test_one_song_a_person_waits_at_a_time(harness: Harness, fake_x: FakeX) -> None:
+    bot = harness.x_bot(fake_x, bot_waiting_songs=1)
     ada = fake_x.person("ada")
     first, second = fake_x.write(ada, SONG), fake_x.write(ada, SONG)
-    stage.settle(bot)
+    harness.run_until_idle(bot)
     third = fake_x.write(ada, SONG)
-    stage.settle(bot)
+    harness.run_until_idle(bot)
     assert [bool(fake_x.replies_to(post.id)[0].media) for post in (first, second, third)] == [True, False, True]
     assert "still on its way" in said_to(fake_x, second.id)[0]
 
 
-def test_the_daily_limit_is_told_and_ends_with_the_day(stage: Stage, fake_x: FakeX) -> None:
-    bot = stage.x_bot(fake_x, bot_songs_a_day=1)
+def test_the_daily_limit_is_told_and_ends_with_the_day(harness: Harness, fake_x: FakeX) -> None:
+    bot = harness.x_bot(fake_x, bot_songs_a_day=1)
     ada = fake_x.person("ada")
     asked = [fake_x.write(ada, SONG), fake_x.write(ada, SONG)]
-    stage.settle(bot)
-    stage.clock.sleep(86_400)
+    harness.run_until_idle(bot)
+    harness.clock.sleep(86_400)
     asked.append(fake_x.write(ada, SONG))
-    stage.settle(bot)
+    harness.run_until_idle(bot)
     assert [bool(fake_x.replies_to(post.id)[0].media) for post in asked] == [True, False, True]
     assert "1 song a day" in said_to(fake_x, asked[1].id)[0]
 
 
-def test_what_was_clamped_and_how_to_repeat_the_song_is_said_within_280(stage: Stage, fake_x: FakeX) -> None:
+def test_what_was_clamped_and_how_to_repeat_the_song_is_said_within_280(harness: Harness, fake_x: FakeX) -> None:
     asked = fake_x.write(fake_x.person("ada"), "@riffbird Fast @victim https://spam.example/x /compose /g jazz /t 900")
-    stage.settle(stage.x_bot(fake_x))
+    harness.run_until_idle(harness.x_bot(fake_x))
     (text,) = said_to(fake_x, asked.id)
     assert "300" in text
     assert "/s " in text
@@ -63,23 +63,23 @@ def test_what_was_clamped_and_how_to_repeat_the_song_is_said_within_280(stage: S
     assert fake_x.violations == []
 
 
-def test_old_mentions_are_left_alone_when_a_bot_comes_back(stage: Stage, fake_x: FakeX) -> None:
-    bot = stage.x_bot(fake_x, bot_catch_up_hours=2)
-    stage.settle(bot)
+def test_old_mentions_are_left_alone_when_a_bot_comes_back(harness: Harness, fake_x: FakeX) -> None:
+    bot = harness.x_bot(fake_x, bot_catch_up_hours=2)
+    harness.run_until_idle(bot)
     old = fake_x.write(fake_x.person("ada"), SONG)
-    stage.clock.sleep(2.5 * 3600)
+    harness.clock.sleep(2.5 * 3600)
     fresh = fake_x.write(fake_x.person("bo"), SONG)
-    stage.settle(bot)
+    harness.run_until_idle(bot)
     assert [len(fake_x.replies_to(post.id)) for post in (old, fresh)] == [0, 1]
 
 
 def test_a_bug_on_the_way_is_logged_ends_in_an_apology_and_silences_nobody_else(
-    stage: Stage, fake_x: FakeX, caplog: pytest.LogCaptureFixture
+    harness: Harness, fake_x: FakeX, caplog: pytest.LogCaptureFixture
 ) -> None:
-    bot = stage.x_bot(fake_x)
-    bot.frontend.media = MediaRules(("mp4",), most_bytes=1, longest_seconds=140)
+    bot = harness.x_bot(fake_x)
+    bot.network.media = MediaRules(("mp4",), most_bytes=1, longest_seconds=140)
     broken, fine = fake_x.write(fake_x.person("ada"), SONG), fake_x.write(fake_x.person("bo"), "@riffbird /help")
-    stage.settle(bot)
+    harness.run_until_idle(bot)
     assert [len(fake_x.replies_to(post.id)) for post in (broken, fine)] == [1, 1]
     assert "our fault" in said_to(fake_x, broken.id)[0]
     found = bot.reply_store.find(broken.id)
@@ -88,54 +88,54 @@ def test_a_bug_on_the_way_is_logged_ends_in_an_apology_and_silences_nobody_else(
     assert "in a size the network takes" in caplog.text
 
 
-def test_a_song_whose_result_was_lost_is_made_again(stage: Stage, fake_x: FakeX) -> None:
-    bot = stage.x_bot(fake_x)
+def test_a_song_whose_result_was_lost_is_made_again(harness: Harness, fake_x: FakeX) -> None:
+    bot = harness.x_bot(fake_x)
     asked = fake_x.write(fake_x.person("ada"), SONG)
     bot.turn()
-    for key in stage.queues.connection.keys("rq:*"):
-        stage.queues.connection.delete(key)
-    stage.clock.sleep(60)
-    stage.settle(bot)
+    for key in harness.queues.connection.keys("rq:*"):
+        harness.queues.connection.delete(key)
+    harness.clock.sleep(60)
+    harness.run_until_idle(bot)
     assert len(fake_x.replies_to(asked.id)) == 1
 
 
-def test_the_bell_of_a_finished_song_brings_its_reply_at_once(stage: Stage, fake_x: FakeX) -> None:
-    bot = stage.x_bot(fake_x, bot_poll_seconds=9999)
+def test_the_bell_of_a_finished_song_brings_its_reply_at_once(harness: Harness, fake_x: FakeX) -> None:
+    bot = harness.x_bot(fake_x, bot_poll_seconds=9999)
     asked = fake_x.write(fake_x.person("ada"), SONG)
     bot.turn()
     bot.turn()
-    stage.work()
-    assert stage.queues.depth(REPLY_QUEUE) == 1
+    harness.work()
+    assert harness.queues.depth(REPLY_QUEUE) == 1
     bot.turn()
     assert len(fake_x.replies_to(asked.id)) == 1
 
 
-def test_bells_need_no_credentials_and_none_is_lost_on_another_network(stage: Stage) -> None:
-    queue = stage.queues.queue(REPLY_QUEUE)
+def test_bells_need_no_credentials_and_none_is_lost_on_another_network(harness: Harness) -> None:
+    queue = harness.queues.queue(REPLY_QUEUE)
     queue.enqueue(reply, network="mastodon", interaction="5")
-    hear_bells(stage.queues)
-    assert stage.queues.depth(REPLY_QUEUE) == 0
-    assert stage.ledger("mastodon").owed() == 0
+    hear_bells(harness.queues)
+    assert harness.queues.depth(REPLY_QUEUE) == 0
+    assert harness.reply_store("mastodon").owed() == 0
 
 
-def test_a_promise_is_given_up_after_two_days(stage: Stage, fake_x: FakeX) -> None:
-    bot = stage.x_bot(fake_x)
+def test_a_promise_is_given_up_after_two_days(harness: Harness, fake_x: FakeX) -> None:
+    bot = harness.x_bot(fake_x)
     asked = fake_x.write(fake_x.person("ada"), SONG)
     bot.turn()
-    stage.clock.sleep(49 * 3600)
-    stage.settle(bot)
+    harness.clock.sleep(49 * 3600)
+    harness.run_until_idle(bot)
     assert fake_x.replies_to(asked.id) == []
 
 
-def test_the_bot_outlives_a_lost_server(stage: Stage, fake_x: FakeX, monkeypatch: pytest.MonkeyPatch) -> None:
-    bot = stage.x_bot(fake_x)
+def test_the_bot_outlives_a_lost_server(harness: Harness, fake_x: FakeX, monkeypatch: pytest.MonkeyPatch) -> None:
+    bot = harness.x_bot(fake_x)
     asked = fake_x.write(fake_x.person("ada"), SONG)
 
-    def gone(_ledger: Ledger, _channel: str) -> str:
+    def gone(_store: ReplyStore, _channel: str) -> str:
         raise QUEUE_GONE[0] from None
 
     with monkeypatch.context() as patch:
-        patch.setattr(Ledger, "cursor", gone)
-        assert bot._careful_turn() > 0
-    stage.settle(bot)
+        patch.setattr(ReplyStore, "cursor", gone)
+        assert bot._guarded_turn() > 0
+    harness.run_until_idle(bot)
     assert len([post for post in fake_x.posts if post.author == BAND]) == len(fake_x.replies_to(asked.id)) == 1

@@ -4,12 +4,12 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from bot.networks.protocol import Mention, job_id
-from bot.owed_reply import Promise, Taken
+from bot.owed_reply import Claim, OwedReply
 from bot.rate_limits import Person
-from bot.reply_store import Ledger, utc_day
-from bot.run import open_ledger
-from tests.bot.fakes.fixtures import clock, server_url, stage
-from tests.bot.fakes.stage import Stage
+from bot.reply_store import ReplyStore, utc_day
+from bot.run import open_reply_store
+from tests.bot.fakes.fixtures import clock, harness, server_url
+from tests.bot.fakes.harness import Harness
 
 NOW = 1_800_000_000.0
 
@@ -18,191 +18,193 @@ def mention(number: int = 1, author: str = "9") -> Mention:
     return Mention("x", str(number), str(number), author, "ada", "hello", NOW)
 
 
-def song(asked: Mention) -> Promise:
-    return Promise(asked, request={"title": "é 🎸"}, job=job_id("x", asked.interaction), notices=("clamped",))
+def song(asked: Mention) -> OwedReply:
+    return OwedReply(asked, request={"title": "é 🎸"}, job=job_id("x", asked.interaction), notices=("clamped",))
 
 
 @pytest.fixture
-def ledger(stage: Stage) -> Ledger:
-    return stage.ledger("x")
+def reply_store(harness: Harness) -> ReplyStore:
+    return harness.reply_store("x")
 
 
-def promised(ledger: Ledger, asked: Mention, now: float = NOW) -> Promise:
-    made = ledger.promise(asked, lambda _: song(asked), now)
+def accepted(reply_store: ReplyStore, asked: Mention, now: float = NOW) -> OwedReply:
+    made = reply_store.accept(asked, lambda _: song(asked), now)
     assert made is not None
     return made
 
 
-def test_a_promise_comes_back_as_it_was_written(ledger: Ledger) -> None:
-    made = promised(ledger, mention())
-    assert ledger.find("1") == made == song(mention())
-    assert ledger.due(NOW) == ["1"]
+def test_a_promise_comes_back_as_it_was_written(reply_store: ReplyStore) -> None:
+    made = accepted(reply_store, mention())
+    assert reply_store.find("1") == made == song(mention())
+    assert reply_store.due(NOW) == ["1"]
 
 
-def test_a_repeated_mention_gets_the_first_promise_and_counts_once(ledger: Ledger) -> None:
-    first = promised(ledger, mention())
-    again = ledger.promise(mention(), lambda _: pytest.fail("nothing is to be decided twice"), NOW + 1)
+def test_a_repeated_mention_gets_the_first_promise_and_counts_once(reply_store: ReplyStore) -> None:
+    first = accepted(reply_store, mention())
+    again = reply_store.accept(mention(), lambda _: pytest.fail("nothing is to be decided twice"), NOW + 1)
     assert again == first
-    person = ledger.person("9", "ada", NOW)
+    person = reply_store.person("9", "ada", NOW)
     assert (person.songs_today, person.waiting, person.last_song_at) == (1, 1, NOW)
 
 
-def test_a_mention_met_with_silence_once_is_not_answered_when_it_is_read_again(ledger: Ledger) -> None:
-    assert ledger.promise(mention(), lambda _: None, NOW) is None
-    assert ledger.promise(mention(), lambda _: pytest.fail("nothing is to be decided twice"), NOW + 99) is None
-    assert ledger.owed() == 0
+def test_a_mention_met_with_silence_once_is_not_answered_when_it_is_read_again(reply_store: ReplyStore) -> None:
+    assert reply_store.accept(mention(), lambda _: None, NOW) is None
+    assert reply_store.accept(mention(), lambda _: pytest.fail("nothing is to be decided twice"), NOW + 99) is None
+    assert reply_store.owed() == 0
 
 
-def test_of_many_processes_that_claim_at_once_each_sees_the_one_promise(stage: Stage) -> None:
-    ledgers = [stage.ledger("x") for _ in range(8)]
+def test_of_many_processes_that_claim_at_once_each_sees_the_one_promise(harness: Harness) -> None:
+    stores = [harness.reply_store("x") for _ in range(8)]
     with ThreadPoolExecutor(8) as pool:
-        made = list(pool.map(lambda ledger: promised(ledger, mention()), ledgers))
-    assert {promise.job for promise in made} == {"x-1"}
-    assert ledgers[0].person("9", "ada", NOW).songs_today == 1
+        made = list(pool.map(lambda reply_store: accepted(reply_store, mention()), stores))
+    assert {owed.job for owed in made} == {"x-1"}
+    assert stores[0].person("9", "ada", NOW).songs_today == 1
 
 
-def test_two_wishes_of_one_person_at_once_are_judged_one_after_the_other(stage: Stage) -> None:
-    def only_the_first(asked: Mention) -> Promise | None:
-        return stage.ledger("x").promise(asked, lambda person: song(asked) if person.waiting == 0 else None, NOW)
+def test_two_wishes_of_one_person_at_once_are_judged_one_after_the_other(harness: Harness) -> None:
+    def only_the_first(asked: Mention) -> OwedReply | None:
+        return harness.reply_store("x").accept(asked, lambda person: song(asked) if person.waiting == 0 else None, NOW)
 
     with ThreadPoolExecutor(8) as pool:
         made = list(pool.map(only_the_first, [mention(number) for number in range(1, 9)]))
-    assert len([promise for promise in made if promise is not None]) == 1
+    assert len([owed for owed in made if owed is not None]) == 1
 
 
-def test_of_many_takers_one_gets_the_promise(stage: Stage, ledger: Ledger) -> None:
-    promised(ledger, mention())
-    ledgers = [stage.ledger("x") for _ in range(8)]
+def test_of_many_takers_one_gets_the_promise(harness: Harness, reply_store: ReplyStore) -> None:
+    accepted(reply_store, mention())
+    stores = [harness.reply_store("x") for _ in range(8)]
     with ThreadPoolExecutor(8) as pool:
-        taken = list(pool.map(lambda taker: taker.take("1", NOW, 60), ledgers))
-    assert sorted(taken) == sorted([Taken.FRESH] + [Taken.HELD] * 7)
+        claim = list(pool.map(lambda taker: taker.claim("1", NOW, 60), stores))
+    assert sorted(claim) == sorted([Claim.FRESH] + [Claim.HELD] * 7)
 
 
-def test_a_lease_that_ran_out_before_the_fence_is_fresh_and_after_it_doubtful(stage: Stage, ledger: Ledger) -> None:
-    promised(ledger, mention())
-    other = stage.ledger("x")
-    assert ledger.take("1", NOW, 60) is Taken.FRESH
-    assert other.take("1", NOW + 61, 60) is Taken.FRESH
-    assert other.fence("1", NOW + 62, 60)
-    assert ledger.take("1", NOW + 100, 60) is Taken.HELD
-    assert ledger.take("1", NOW + 123, 60) is Taken.DOUBTFUL
-
-
-def test_doubt_outlives_a_second_crash_before_the_look(stage: Stage, ledger: Ledger) -> None:
-    promised(ledger, mention())
-    ledger.take("1", NOW, 60)
-    ledger.fence("1", NOW, 60)
-    assert stage.ledger("x").take("1", NOW + 61, 60) is Taken.DOUBTFUL
-    assert stage.ledger("x").take("1", NOW + 122, 60) is Taken.DOUBTFUL
-
-
-def test_whoever_lost_the_lease_is_stopped_at_the_fence(stage: Stage, ledger: Ledger) -> None:
-    promised(ledger, mention())
-    ledger.take("1", NOW, 60)
-    other = stage.ledger("x")
-    other.take("1", NOW + 61, 60)
-    assert not ledger.fence("1", NOW + 62, 60)
-    assert other.fence("1", NOW + 62, 60)
-
-
-def test_before_a_post_the_promise_is_on_disk_where_the_server_keeps_anything_there(
-    stage: Stage, caplog: pytest.LogCaptureFixture
+def test_a_lease_that_ran_out_before_posting_is_fresh_and_after_it_in_doubt(
+    harness: Harness, reply_store: ReplyStore
 ) -> None:
-    ledger = open_ledger(stage.queues, "x", durable=True)
+    accepted(reply_store, mention())
+    other = harness.reply_store("x")
+    assert reply_store.claim("1", NOW, 60) is Claim.FRESH
+    assert other.claim("1", NOW + 61, 60) is Claim.FRESH
+    assert other.mark_posting("1", NOW + 62, 60)
+    assert reply_store.claim("1", NOW + 100, 60) is Claim.HELD
+    assert reply_store.claim("1", NOW + 123, 60) is Claim.IN_DOUBT
+
+
+def test_doubt_outlives_a_second_crash_before_the_look(harness: Harness, reply_store: ReplyStore) -> None:
+    accepted(reply_store, mention())
+    reply_store.claim("1", NOW, 60)
+    reply_store.mark_posting("1", NOW, 60)
+    assert harness.reply_store("x").claim("1", NOW + 61, 60) is Claim.IN_DOUBT
+    assert harness.reply_store("x").claim("1", NOW + 122, 60) is Claim.IN_DOUBT
+
+
+def test_whoever_lost_the_lease_is_stopped_at_the_fence(harness: Harness, reply_store: ReplyStore) -> None:
+    accepted(reply_store, mention())
+    reply_store.claim("1", NOW, 60)
+    other = harness.reply_store("x")
+    other.claim("1", NOW + 61, 60)
+    assert not reply_store.mark_posting("1", NOW + 62, 60)
+    assert other.mark_posting("1", NOW + 62, 60)
+
+
+def test_before_a_post_the_owed_reply_is_on_disk_where_redis_persists(
+    harness: Harness, caplog: pytest.LogCaptureFixture
+) -> None:
+    reply_store = open_reply_store(harness.queues, "x", durable=True)
     for number, kept in ((1, "yes"), (2, "no")):
-        promised(ledger, mention(number))
-        ledger.server.config_set("appendonly", kept)
-        ledger.take(str(number), NOW, 60)
-        assert ledger.fence(str(number), NOW, 60)
-        assert ("does not promise to remember" in caplog.text) is (kept == "no")
-    ledger.server.config_set("appendonly", "yes")
+        accepted(reply_store, mention(number))
+        reply_store.server.config_set("appendonly", kept)
+        reply_store.claim(str(number), NOW, 60)
+        assert reply_store.mark_posting(str(number), NOW, 60)
+        assert ("does not confirm writes to disk" in caplog.text) is (kept == "no")
+    reply_store.server.config_set("appendonly", "yes")
 
 
-def test_a_settled_promise_is_done_for_good_and_frees_the_persons_turn(ledger: Ledger) -> None:
-    made = promised(ledger, mention())
-    ledger.take("1", NOW, 60)
-    ledger.fence("1", NOW, 60)
-    ledger.settle(made, "posted", "77")
-    assert ledger.take("1", NOW + 999, 60) is Taken.DONE
-    assert (ledger.owed(), ledger.person("9", "ada", NOW).waiting) == (0, 0)
-    found = ledger.find("1")
+def test_a_settled_promise_is_done_for_good_and_frees_the_persons_turn(reply_store: ReplyStore) -> None:
+    made = accepted(reply_store, mention())
+    reply_store.claim("1", NOW, 60)
+    reply_store.mark_posting("1", NOW, 60)
+    reply_store.complete(made, "posted", "77")
+    assert reply_store.claim("1", NOW + 999, 60) is Claim.DONE
+    assert (reply_store.owed(), reply_store.person("9", "ada", NOW).waiting) == (0, 0)
+    found = reply_store.find("1")
     assert found is not None
     assert (found.state, found.reply_id) == ("posted", "77")
-    ledger.settle(made, "dropped")
-    found = ledger.find("1")
+    reply_store.complete(made, "dropped")
+    found = reply_store.find("1")
     assert found is not None
     assert found.state == "posted"
 
 
-def test_a_release_is_due_again_at_its_time_and_certain_unless_told(ledger: Ledger) -> None:
-    promised(ledger, mention())
-    for doubtful, expected in ((False, Taken.FRESH), (True, Taken.DOUBTFUL)):
-        ledger.take("1", NOW, 60)
-        ledger.fence("1", NOW, 60)
-        ledger.release("1", NOW + 10, doubtful=doubtful)
-        assert ledger.due(NOW + 9) == []
-        assert ledger.take("1", NOW + 10, 60) is expected
-        ledger.release("1", NOW, doubtful=False)
+def test_a_release_is_due_again_at_its_time_and_certain_unless_told(reply_store: ReplyStore) -> None:
+    accepted(reply_store, mention())
+    for in_doubt, expected in ((False, Claim.FRESH), (True, Claim.IN_DOUBT)):
+        reply_store.claim("1", NOW, 60)
+        reply_store.mark_posting("1", NOW, 60)
+        reply_store.release("1", NOW + 10, in_doubt=in_doubt)
+        assert reply_store.due(NOW + 9) == []
+        assert reply_store.claim("1", NOW + 10, 60) is expected
+        reply_store.release("1", NOW, in_doubt=False)
 
 
-def test_the_bell_makes_a_promise_due_but_none_out_of_nothing(ledger: Ledger) -> None:
-    promised(ledger, mention())
-    ledger.postpone("1", NOW + 500)
-    assert ledger.next_due() == NOW + 500
-    ledger.postpone("1", 0)
-    ledger.postpone("unknown", 0)
-    assert ledger.due(NOW) == ["1"]
+def test_the_bell_makes_a_promise_due_but_none_out_of_nothing(reply_store: ReplyStore) -> None:
+    accepted(reply_store, mention())
+    reply_store.postpone("1", NOW + 500)
+    assert reply_store.next_due() == NOW + 500
+    reply_store.postpone("1", 0)
+    reply_store.postpone("unknown", 0)
+    assert reply_store.due(NOW) == ["1"]
 
 
-def test_words_instead_of_a_song_give_the_turn_back(ledger: Ledger) -> None:
-    ledger.say_instead(promised(ledger, mention()), "the rehearsal room is full")
-    found = ledger.find("1")
+def test_words_instead_of_a_song_give_the_turn_back(reply_store: ReplyStore) -> None:
+    reply_store.say_instead(accepted(reply_store, mention()), "the rehearsal room is full")
+    found = reply_store.find("1")
     assert found is not None
     assert (found.request, found.words) == (None, "the rehearsal room is full")
-    assert ledger.person("9", "ada", NOW) == Person()
+    assert reply_store.person("9", "ada", NOW) == Person()
 
 
-def test_songs_are_counted_by_utc_day(ledger: Ledger) -> None:
+def test_songs_are_counted_by_utc_day(reply_store: ReplyStore) -> None:
     for number in range(3):
-        promised(ledger, mention(number))
-    assert ledger.person("9", "ada", NOW).songs_today == 3
-    assert ledger.person("9", "ada", NOW + 86_400).songs_today == 0
-    promised(ledger, mention(9), NOW + 86_400)
-    assert ledger.person("9", "ada", NOW + 86_400).songs_today == 1
+        accepted(reply_store, mention(number))
+    assert reply_store.person("9", "ada", NOW).songs_today == 3
+    assert reply_store.person("9", "ada", NOW + 86_400).songs_today == 0
+    accepted(reply_store, mention(9), NOW + 86_400)
+    assert reply_store.person("9", "ada", NOW + 86_400).songs_today == 1
 
 
-def test_stopped_and_blocked_people_are_known_by_id_or_handle(ledger: Ledger) -> None:
-    ledger.stop("9")
-    ledger.block("@Ada")
-    assert ledger.person("9", "someone", NOW).stopped
-    assert ledger.person("8", "ADA", NOW).blocked
-    ledger.block()
-    assert not ledger.person("8", "ADA", NOW).blocked
+def test_stopped_and_blocked_people_are_known_by_id_or_handle(reply_store: ReplyStore) -> None:
+    reply_store.stop("9")
+    reply_store.block("@Ada")
+    assert reply_store.person("9", "someone", NOW).stopped
+    assert reply_store.person("8", "ADA", NOW).blocked
+    reply_store.block()
+    assert not reply_store.person("8", "ADA", NOW).blocked
 
 
-def test_cursors_and_networks_are_kept_apart(stage: Stage, ledger: Ledger) -> None:
-    ledger.move_cursor("mentions", "5")
-    ledger.move_cursor("messages", "7")
-    assert (ledger.cursor("mentions"), ledger.cursor("messages")) == ("5", "7")
-    assert stage.ledger("mastodon").cursor("mentions") is None
+def test_cursors_and_networks_are_kept_apart(harness: Harness, reply_store: ReplyStore) -> None:
+    reply_store.move_cursor("mentions", "5")
+    reply_store.move_cursor("messages", "7")
+    assert (reply_store.cursor("mentions"), reply_store.cursor("messages")) == ("5", "7")
+    assert harness.reply_store("mastodon").cursor("mentions") is None
 
 
-def test_money_is_counted_exactly_by_utc_day(ledger: Ledger) -> None:
+def test_money_is_counted_exactly_by_utc_day(reply_store: ReplyStore) -> None:
     for _ in range(3):
-        ledger.spend("mention read", 0.001, NOW, times=7)
-    ledger.spend("reply", 0.010, NOW)
-    assert ledger.spent_dollars(NOW) == 0.031
-    assert ledger.spent_dollars(NOW + 86_400) == 0
+        reply_store.spend("mention read", 0.001, NOW, times=7)
+    reply_store.spend("reply", 0.010, NOW)
+    assert reply_store.spent_dollars(NOW) == 0.031
+    assert reply_store.spent_dollars(NOW + 86_400) == 0
     assert utc_day(NOW) == "2027-01-15"
 
 
-def test_a_song_is_found_by_the_reply_that_holds_it_then_by_the_conversation(ledger: Ledger) -> None:
-    ledger.remember_song(mention(1), "70", {"title": "first"})
-    ledger.remember_song(mention(2), "71", {"title": "second"})
+def test_a_song_is_found_by_the_reply_that_holds_it_then_by_the_conversation(reply_store: ReplyStore) -> None:
+    reply_store.remember_song(mention(1), "70", {"title": "first"})
+    reply_store.remember_song(mention(2), "71", {"title": "second"})
     under = Mention("x", "3", "3", "5", "bo", "/again", NOW, in_reply_to="70")
-    assert ledger.song_for(under) == {"title": "first"}
-    assert ledger.song_for(mention(4)) == {"title": "second"}
-    assert ledger.song_for(mention(4, author="5")) is None
+    assert reply_store.song_for(under) == {"title": "first"}
+    assert reply_store.song_for(mention(4)) == {"title": "second"}
+    assert reply_store.song_for(mention(4, author="5")) is None
 
 
 @pytest.mark.parametrize("interaction", ["123", "dm-123", "$abc:server.example", "x" * 200, "ünïcode"])
@@ -213,12 +215,12 @@ def test_job_ids_are_safe_names_and_differ_by_interaction(interaction: str) -> N
     assert name != job_id("matrix", interaction + "0")
 
 
-def test_a_ledger_shows_no_password(stage: Stage) -> None:
-    assert "hunter2" not in repr(open_ledger_with("redis://:hunter2@127.0.0.1:1/0", stage))
+def test_a_ledger_shows_no_password(harness: Harness) -> None:
+    assert "hunter2" not in repr(open_ledger_with("redis://:hunter2@127.0.0.1:1/0", harness))
 
 
-def open_ledger_with(url: str, stage: Stage) -> Ledger:
+def open_ledger_with(url: str, harness: Harness) -> ReplyStore:
     from pydantic import SecretStr
 
-    settings = stage.queues.settings.model_copy(update={"redis_url": SecretStr(url)})
-    return open_ledger(type(stage.queues)(stage.queues.connection, settings), "x")
+    settings = harness.queues.settings.model_copy(update={"redis_url": SecretStr(url)})
+    return open_reply_store(type(harness.queues)(harness.queues.connection, settings), "x")

@@ -12,12 +12,12 @@ from pathlib import Path
 
 import pytest
 
-from bot.networks.console import ConsoleFrontend
+from bot.networks.console import ConsoleNetwork
 from bot.networks.protocol import TryLaterError
 from bot.networks.retry import SystemClock, backoff_seconds
-from bot.run import LONGEST_NAP_SECONDS
-from tests.bot.fakes.fixtures import clock, fake_x, server_url, stage
-from tests.bot.fakes.stage import SECRETS, Stage, bot_settings
+from bot.run import MAX_SLEEP_SECONDS
+from tests.bot.fakes.fixtures import clock, fake_x, harness, server_url
+from tests.bot.fakes.harness import SECRETS, Harness, bot_settings
 from tests.bot.fakes.x import FakeX
 from tests.waiting import wait_for
 
@@ -26,9 +26,9 @@ COMMAND = [sys.executable, "-c", "from bot.cli.main import main; main()", "bot"]
 
 
 @contextmanager
-def bot_process(stage: Stage, folder: Path, *words: str, **settings: str) -> Iterator[subprocess.Popen[str]]:
+def bot_process(harness: Harness, folder: Path, *words: str, **settings: str) -> Iterator[subprocess.Popen[str]]:
     """``riffbird bot …`` as it is typed, in ``folder``."""
-    queue = stage.queues.settings
+    queue = harness.queues.settings
     given = {"redis_url": queue.redis_url.get_secret_value(), "data_dir": str(queue.data_dir), **settings}
     variables = {f"RIFFBIRD_{name.upper()}": value for name, value in given.items()}
     process = subprocess.Popen(
@@ -47,13 +47,13 @@ def bot_process(stage: Stage, folder: Path, *words: str, **settings: str) -> Ite
         process.communicate()
 
 
-def test_in_the_console_a_typed_line_is_answered_and_its_song_kept(stage: Stage, tmp_path: Path) -> None:
-    with bot_process(stage, tmp_path, "console") as process:
+def test_in_the_console_a_typed_line_is_answered_and_its_song_kept(harness: Harness, tmp_path: Path) -> None:
+    with bot_process(harness, tmp_path, "console") as process:
         assert process.stdin is not None
         process.stdin.write("Dancing robots /compose /g jazz /t 160\n/compose /g polka-core\n")
         process.stdin.close()
         process.stdin = None
-        wait_for(lambda: stage.work() or process.poll() is not None)
+        wait_for(lambda: harness.work() or process.poll() is not None)
         told, errors = process.communicate()
     assert process.returncode == 0, errors
     assert "Dancing robots" in told
@@ -61,8 +61,8 @@ def test_in_the_console_a_typed_line_is_answered_and_its_song_kept(stage: Stage,
     assert [path.suffix for path in (tmp_path / "songs").iterdir() if path.is_file()].count(".mp4") == 1
 
 
-def test_a_bot_that_is_told_to_stop_ends_in_good_order(stage: Stage, fake_x: FakeX, tmp_path: Path) -> None:
-    with bot_process(stage, tmp_path, "x", x_api_origin=fake_x.url, **SECRETS) as process:
+def test_a_bot_that_is_told_to_stop_ends_in_good_order(harness: Harness, fake_x: FakeX, tmp_path: Path) -> None:
+    with bot_process(harness, tmp_path, "x", x_api_origin=fake_x.url, **SECRETS) as process:
         asked = fake_x.write(fake_x.person("ada"), "@riffbird /help")
         wait_for(lambda: fake_x.replies_to(asked.id))
         process.send_signal(signal.SIGTERM)
@@ -72,35 +72,35 @@ def test_a_bot_that_is_told_to_stop_ends_in_good_order(stage: Stage, fake_x: Fak
     assert "Traceback" not in errors
 
 
-def test_a_pause_is_short_while_something_is_owed(stage: Stage, fake_x: FakeX) -> None:
-    bot = stage.x_bot(fake_x)
+def test_a_pause_is_short_while_something_is_owed(harness: Harness, fake_x: FakeX) -> None:
+    bot = harness.x_bot(fake_x)
     bot.turn()
     assert bot.turn() == pytest.approx(15, abs=0.1)
     fake_x.write(fake_x.person("ada"), "@riffbird Robots /compose")
-    stage.clock.sleep(16)
+    harness.clock.sleep(16)
     bot.turn()
-    assert bot.turn() <= LONGEST_NAP_SECONDS
+    assert bot.turn() <= MAX_SLEEP_SECONDS
 
 
 def test_an_unreadable_network_is_asked_less_and_less_often_and_at_the_time_it_names(
-    stage: Stage, fake_x: FakeX
+    harness: Harness, fake_x: FakeX
 ) -> None:
-    bot = stage.x_bot(fake_x, x_messages=False)
+    bot = harness.x_bot(fake_x, x_messages=False)
     fake_x.faults.plan(r"GET /2/users/(\d+)/mentions", *["503"] * 6)
     (channel,) = bot.channels
     for failure in range(1, 7):
-        stage.clock.sleep(max(0.0, channel.next_at - stage.clock.now()))
+        harness.clock.sleep(max(0.0, channel.next_at - harness.clock.now()))
         bot.turn()
         assert channel.failures == failure
-    assert channel.next_at > stage.clock.now()
+    assert channel.next_at > harness.clock.now()
 
     def resting(_cursor: str | None) -> None:
         raise TryLaterError("resting", retry_after_seconds=777)
 
     channel.read = resting
-    stage.clock.sleep(max(0.0, channel.next_at - stage.clock.now()))
+    harness.clock.sleep(max(0.0, channel.next_at - harness.clock.now()))
     bot.turn()
-    assert channel.next_at == pytest.approx(stage.clock.now() + 777)
+    assert channel.next_at == pytest.approx(harness.clock.now() + 777)
 
 
 def test_backoff_doubles_with_full_jitter_up_to_its_limit() -> None:
@@ -121,16 +121,16 @@ def test_a_sleeping_bot_is_woken_by_news() -> None:
 
 
 def test_a_long_wait_is_told_in_the_terminal_and_never_on_x(
-    stage: Stage, fake_x: FakeX, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    harness: Harness, fake_x: FakeX, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    stage.queues.stats.learn_pace(600)
-    frontend = ConsoleFrontend(stage.clock, ["Robots /compose /g jazz"], tmp_path)
-    bot = stage.bot(frontend, bot_settings())
-    frontend.listen(lambda: None)
-    wait_for(lambda: not frontend._typed.empty())
-    stage.settle(bot)
+    harness.queues.stats.learn_pace(600)
+    network = ConsoleNetwork(harness.clock, ["Robots /compose /g jazz"], tmp_path)
+    bot = harness.bot(network, bot_settings())
+    network.listen(lambda: None)
+    wait_for(lambda: not network._typed.empty())
+    harness.run_until_idle(bot)
     told = capsys.readouterr().out
     assert told.index("The band is on it") < told.index("Robots”")
     asked = fake_x.write(fake_x.person("ada"), "@riffbird Robots /compose")
-    stage.settle(stage.x_bot(fake_x))
+    harness.run_until_idle(harness.x_bot(fake_x))
     assert len(fake_x.replies_to(asked.id)) == 1

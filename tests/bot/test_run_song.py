@@ -15,10 +15,10 @@ import mido
 import pytest
 
 from bot.networks.retry import SystemClock
-from bot.networks.x.client import XFrontend
+from bot.networks.x.client import XNetwork
 from composer.model.checkpoint import shipped_checkpoint
 from tests.bot.fakes.fixtures import server_url
-from tests.bot.fakes.stage import Stage, open_stage, x_settings
+from tests.bot.fakes.harness import Harness, open_harness, x_settings
 from tests.bot.fakes.x import FakeX
 
 ROOT = Path(__file__).parents[2]
@@ -28,9 +28,9 @@ needs_checkpoint = pytest.mark.skipif(not shipped_checkpoint().exists(), reason=
 
 
 @contextmanager
-def worker_process(stage: Stage) -> Iterator[None]:
+def worker_process(harness: Harness) -> Iterator[None]:
     """A real worker, as `riffbird worker` starts it."""
-    environment = os.environ | stage.queues.settings.environment()
+    environment = os.environ | harness.queues.settings.environment()
     process = subprocess.Popen([sys.executable, "-m", "worker"], env=environment, cwd=ROOT)
     try:
         yield
@@ -42,9 +42,10 @@ def worker_process(stage: Stage) -> Iterator[None]:
 @needs_checkpoint
 def test_a_mention_becomes_a_composed_song_posted_as_a_video_that_x_takes(server_url: str, tmp_path: Path) -> None:
     clock = SystemClock()
-    stage = open_stage(server_url, tmp_path, clock, performer="composer.pipeline.compose")
-    with FakeX(clock.now) as fake, worker_process(stage):
-        bot = stage.bot(XFrontend(x_settings(fake), stage.ledger("x"), clock, random.Random(1)), x_settings(fake))
+    harness = open_harness(server_url, tmp_path, clock, performer="composer.pipeline.compose")
+    with FakeX(clock.now) as fake, worker_process(harness):
+        network = XNetwork(x_settings(fake), harness.reply_store("x"), clock, random.Random(1))
+        bot = harness.bot(network, x_settings(fake))
         asked = fake.write(fake.person("ada"), "@riffbird Dancing robots /compose /g metal /t 160 /r 0.2 /l 10 /s 7")
         deadline = time.monotonic() + LONGEST_SECONDS
         while not fake.replies_to(asked.id):
@@ -52,12 +53,12 @@ def test_a_mention_becomes_a_composed_song_posted_as_a_video_that_x_takes(server
             clock.sleep(min(0.2, bot.turn()))
         (reply,) = fake.replies_to(asked.id)
         played = fake.played(reply.media[0])
-        song = stage.queues.songs.find(f"x-{asked.id}")
+        song = harness.queues.songs.find(f"x-{asked.id}")
     assert song is not None
     assert (song.rendition.genre, song.rendition.tempo_bpm, song.rendition.seed) == ("heavy-metal", 160, 7)
     assert (played.video_codec, played.pixel_format, played.audio_codec) == ("h264", "yuv420p", "aac")
     assert 8 <= played.seconds <= 20
-    midi = mido.MidiFile(stage.queues.media.fetch(song.id, "song.mid", tmp_path))
+    midi = mido.MidiFile(harness.queues.media.fetch(song.id, "song.mid", tmp_path))
     tempos = [message.tempo for track in midi.tracks for message in track if message.type == "set_tempo"]
     assert round(mido.tempo2bpm(tempos[0])) == 160
     assert song.rendition.notes > 20

@@ -2,41 +2,41 @@
 
 from __future__ import annotations
 
-from bot.networks.checks import Finding, media_finding, tried
-from bot.networks.mastodon.client import MastodonFrontend
+from bot.networks.checks import CheckResult, check_call, media_result
+from bot.networks.mastodon.client import MastodonNetwork
 
 ADVICE = "Make a new application in the account's settings under Development, with the scopes read and write"
 
 
-def check_mastodon(frontend: MastodonFrontend) -> list[Finding]:
-    """All findings, the first reason first."""
-    account = tried("account", lambda: f"signed in as @{frontend.open()}", ADVICE)
+def check_mastodon(network: MastodonNetwork) -> list[CheckResult]:
+    """All results, the first reason first."""
+    account = check_call("account", lambda: f"signed in as @{network.open()}", ADVICE)
     if not account.good:
         return [account]
     return [
         account,
-        tried("reading", lambda: _may_read(frontend), ADVICE),
-        _scopes(frontend),
-        _label(frontend),
-        media_finding(frontend.media),
+        check_call("reading", lambda: _may_read(network), ADVICE),
+        _scopes(network),
+        _label(network),
+        media_result(network.media),
     ]
 
 
-def _may_read(frontend: MastodonFrontend) -> str:
-    frontend.mentions("0")
+def _may_read(network: MastodonNetwork) -> str:
+    network.mentions("0")
     return "the token may read mentions"
 
 
-def _scopes(frontend: MastodonFrontend) -> Finding:
-    granted = frontend.scopes()
+def _scopes(network: MastodonNetwork) -> CheckResult:
+    granted = network.scopes()
     if not granted:
-        return Finding("scopes", good=True, text="the instance does not tell")
+        return CheckResult("scopes", good=True, text="the instance does not tell")
     good = "write" in granted or {"write:statuses", "write:media"} <= granted
     text = ", ".join(sorted(granted))
-    return Finding("scopes", good=good, text=text if good else f"{text}: write is missing. {ADVICE}")
+    return CheckResult("scopes", good=good, text=text if good else f"{text}: write is missing. {ADVICE}")
 
 
-def _label(frontend: MastodonFrontend) -> Finding:
-    if frontend.is_labelled:
-        return Finding("label", good=True, text="marked as automated")
-    return Finding("label", good=False, text="tick 'This is an automated account' in the profile's settings")
+def _label(network: MastodonNetwork) -> CheckResult:
+    if network.is_labelled:
+        return CheckResult("label", good=True, text="marked as automated")
+    return CheckResult("label", good=False, text="tick 'This is an automated account' in the profile's settings")

@@ -1,6 +1,6 @@
 """Mastodon through Mastodon.py: mentions by catch-up, woken by the stream, answered with native video or audio.
 
-The visibility and the content warning of the question are kept; every post carries an idempotency key; lengths and
+The visibility and the content warning of the room_event are kept; every post carries an idempotency key; lengths and
 sizes are read from the instance. Knows no queue and no wording.
 """
 
@@ -30,11 +30,11 @@ from bot.networks.protocol import (
     Attachment,
     Batch,
     CredentialsError,
-    DoubtfulError,
     ForbiddenError,
-    Limits,
+    InDoubtError,
     MediaRules,
     Mention,
+    NetworkLimits,
     TryLaterError,
 )
 from bot.networks.retry import Clock
@@ -48,11 +48,11 @@ LONGEST_PROCESSING_SECONDS = 600.0
 ROOM_FOR_NAME = 100  # the reply begins with the asker's @name@host, as Mastodon needs to deliver it
 
 
-class MastodonFrontend:
+class MastodonNetwork:
     """The band's account on one instance."""
 
-    network = "mastodon"
-    limits = Limits(text_length=400, message_length=400, alt_text_length=1500, mentions_pause_seconds=15.0)
+    name = "mastodon"
+    limits = NetworkLimits(text_length=400, message_length=400, alt_text_length=1500, mentions_pause_seconds=15.0)
     media = MediaRules(formats=("mp4", "mp3"), most_bytes=40 * 1024 * 1024, longest_seconds=600.0)
 
     def __init__(self, settings: BotSettings, clock: Clock) -> None:
@@ -67,24 +67,24 @@ class MastodonFrontend:
             request_timeout=settings.bot_request_timeout_seconds,
             user_agent="riffbird",
         )
-        self.user_id = self.name = ""
+        self.user_id = self.account_name = ""
         self.is_labelled = False
         self._stream: Any = None
 
     def __repr__(self) -> str:
-        return f"<MastodonFrontend @{self.name} at {self.settings.mastodon_url}>"
+        return f"<MastodonNetwork @{self.account_name} at {self.settings.mastodon_url}>"
 
     def open(self) -> str:
-        """As ``Frontend.open``."""
+        """As ``Network.open``."""
         with self._errors():
             me = self.client.account_verify_credentials()
             instance = self.client.instance_v2()
-        self.user_id, self.name = str(me["id"]), str(me["acct"])
+        self.user_id, self.account_name = str(me["id"]), str(me["acct"])
         self.is_labelled = bool(me.get("bot"))
         length = int(instance["configuration"]["statuses"]["max_characters"]) - ROOM_FOR_NAME
         self.limits = replace(self.limits, text_length=length, message_length=length)
         self.media = read_media_rules(instance, self.media)
-        return self.name
+        return self.account_name
 
     def scopes(self) -> set[str]:
         """What the token may do, where the instance tells."""
@@ -95,11 +95,11 @@ class MastodonFrontend:
     # ------------------------------------------------------------------ reading
 
     def mentions(self, cursor: str | None) -> Batch:
-        """As ``Frontend.mentions``. The cursor is a notification's id; private questions come this way too."""
+        """As ``Network.mentions``. The cursor is a notification's id; private room_events come this way too."""
         notifications = self._after(cursor) if cursor else self._first()
-        heard = tuple(as_mention(notification) for notification in notifications if notification.get("status"))
+        found_mentions = tuple(as_mention(notification) for notification in notifications if notification.get("status"))
         youngest = max((int(notification["id"]) for notification in notifications), default=0)
-        ours = tuple(mention for mention in heard if mention.author_id != self.user_id)
+        ours = tuple(mention for mention in found_mentions if mention.author_id != self.user_id)
         return Batch(ours, str(youngest) if youngest else cursor)
 
     def _after(self, cursor: str) -> list[Any]:
@@ -136,7 +136,7 @@ class MastodonFrontend:
     # ------------------------------------------------------------------ answering
 
     def reply(self, mention: Mention, answer: Answer, before_posting: Callable[[], None]) -> str:
-        """As ``Frontend.reply``."""
+        """As ``Network.reply``."""
         media = [self._upload(answer.attachment)] if answer.attachment else None
         before_posting()
         with self._errors(visible=True):
@@ -179,7 +179,7 @@ class MastodonFrontend:
         """Nothing: an interaction gets one reply here, and that is the song."""
 
     def find_reply(self, mention: Mention, answer: Answer) -> str | None:  # noqa: ARG002  the thread is enough here
-        """As ``Frontend.find_reply``: through the posts under the mention."""
+        """As ``Network.find_reply``: through the posts under the mention."""
         with self._errors():
             thread = self.client.status_context(mention.id)
         for status in thread["descendants"]:
@@ -190,16 +190,16 @@ class MastodonFrontend:
     # ------------------------------------------------------------------ the stream
 
     def listen(self, wake: Callable[[], None]) -> None:
-        """As ``Frontend.listen``: each pushed notification ends the present pause."""
+        """As ``Network.listen``: each pushed notification ends the present pause."""
         with self._errors():
-            self._stream = self.client.stream_user(_Bell(wake), run_async=True, reconnect_async=True)
+            self._stream = self.client.stream_user(_WakeListener(wake), run_async=True, reconnect_async=True)
 
     def is_over(self) -> bool:
-        """As ``Frontend.is_over``."""
+        """As ``Network.is_over``."""
         return False
 
     def close(self) -> None:
-        """As ``Frontend.close``."""
+        """As ``Network.close``."""
         if self._stream is not None:
             self._stream.close()
         self.client.session.close()
@@ -207,7 +207,7 @@ class MastodonFrontend:
     @contextmanager
     def _errors(self, *, visible: bool = False) -> Iterator[None]:
         """Translate Mastodon.py's errors. ``visible``: a lost answer may hide a post that was made."""
-        lost = DoubtfulError if visible else TryLaterError
+        lost = InDoubtError if visible else TryLaterError
         try:
             yield
         except MastodonRatelimitError:
@@ -226,7 +226,7 @@ class MastodonFrontend:
             raise lost(f"Mastodon.py gives up: {type(error).__name__}") from None
 
 
-class _Bell(StreamListener):
+class _WakeListener(StreamListener):
     """Rings at each notification; what it was is read through ``mentions``."""
 
     def __init__(self, wake: Callable[[], None]) -> None:

@@ -2,24 +2,24 @@
 
 from __future__ import annotations
 
-from bot.networks.checks import Finding, media_finding, tried
-from bot.networks.matrix.client import MatrixFrontend
+from bot.networks.checks import CheckResult, check_call, media_result
+from bot.networks.matrix.client import MatrixNetwork
 
 ADVICE = "Log in again as the bot and copy its access token (docs/bots.md, Matrix, step 2)"
 
 
-def check_matrix(frontend: MatrixFrontend) -> list[Finding]:
-    """All findings, the first reason first."""
-    account = tried("account", lambda: f"signed in as {frontend.open()}", ADVICE)
+def check_matrix(network: MatrixNetwork) -> list[CheckResult]:
+    """All results, the first reason first."""
+    account = check_call("account", lambda: f"signed in as {network.open()}", ADVICE)
     if not account.good:
         return [account]
     return [
         account,
-        tried("reading", lambda: _may_read(frontend), ADVICE),
-        media_finding(frontend.media),
+        check_call("reading", lambda: _may_read(network), ADVICE),
+        media_result(network.media),
     ]
 
 
-def _may_read(frontend: MatrixFrontend) -> str:
-    rooms = frontend.rooms()
+def _may_read(network: MatrixNetwork) -> str:
+    rooms = network.rooms()
     return f"in {rooms} rooms" if rooms else "in no room yet: invite the bot"

@@ -15,17 +15,17 @@ from typing import Any
 import aiohttp
 from nio import AsyncClient, AsyncClientConfig, ErrorResponse
 
-from bot.networks.matrix.reading import Question, song_content, text_content
+from bot.networks.matrix.reading import RoomEvent, song_content, text_content
 from bot.networks.protocol import (
     Answer,
     Attachment,
     Batch,
     CredentialsError,
-    DoubtfulError,
     ForbiddenError,
-    Limits,
+    InDoubtError,
     MediaRules,
     Mention,
+    NetworkLimits,
     TryLaterError,
 )
 from bot.networks.retry import Clock
@@ -39,12 +39,12 @@ FINAL = {"M_FORBIDDEN", "M_NOT_FOUND", "M_TOO_LARGE", "M_BAD_JSON", "M_INVALID_P
 BAD_TOKEN = {"M_UNKNOWN_TOKEN", "M_MISSING_TOKEN", "M_USER_DEACTIVATED"}
 
 
-class MatrixFrontend:
+class MatrixNetwork:
     """The band's account on one homeserver."""
 
-    network = "matrix"
-    limits = Limits(
-        text_length=2000, message_length=2000, alt_text_length=1500, mentions_pause_seconds=1.0, tells_position=True
+    name = "matrix"
+    limits = NetworkLimits(
+        text_length=2000, message_length=2000, alt_text_length=1500, mentions_pause_seconds=1.0, sends_position=True
     )
     media = MediaRules(formats=("ogg", "mp3"), most_bytes=USUAL_UPLOAD_BYTES, longest_seconds=600.0)
 
@@ -55,22 +55,22 @@ class MatrixFrontend:
         self.clock = clock
         self.runner = asyncio.Runner()
         self.client: AsyncClient | None = None
-        self.name = settings.matrix_user_id
+        self.account_name = settings.matrix_user_id
         self._members: dict[str, int] = {}
 
     def __repr__(self) -> str:
-        return f"<MatrixFrontend {self.name}>"
+        return f"<MatrixNetwork {self.account_name}>"
 
     def open(self) -> str:
-        """As ``Frontend.open``."""
+        """As ``Network.open``."""
         me = self._ask(lambda client: client.whoami())
         if me.user_id != self.settings.matrix_user_id:
-            raise CredentialsError(f"RIFFBIRD_MATRIX_ACCESS_TOKEN belongs to {me.user_id}, not to {self.name}")
+            raise CredentialsError(f"RIFFBIRD_MATRIX_ACCESS_TOKEN belongs to {me.user_id}, not to {self.account_name}")
         self._client().device_id = me.device_id
         rules = self._ask(lambda client: client.content_repository_config())
         most = int(rules.upload_size or USUAL_UPLOAD_BYTES)
         self.media = MediaRules(self.media.formats, most, self.media.longest_seconds)
-        return self.name
+        return self.account_name
 
     def rooms(self) -> int:
         """How many rooms the account is in."""
@@ -79,18 +79,18 @@ class MatrixFrontend:
     # ------------------------------------------------------------------ reading
 
     def mentions(self, cursor: str | None) -> Batch:
-        """As ``Frontend.mentions``. The cursor is the sync token; private rooms come this way too."""
+        """As ``Network.mentions``. The cursor is the sync token; private rooms come this way too."""
         news = self._ask(lambda client: client.sync(timeout=0, since=cursor, set_presence="online"))
         if self.settings.matrix_join_invitations:
             for room in news.rooms.invite:
                 self._ask(methodcaller("join", room))
-        heard: list[Mention] = []
+        found_mentions: list[Mention] = []
         for room, news_of_room in news.rooms.join.items():
             sources = [event.source for event in news_of_room.timeline.events]
             if news_of_room.timeline.limited and cursor:
                 sources = self._missed(room, news_of_room.timeline.prev_batch, cursor) + sources
-            heard += self._heard(room, sources)
-        return Batch(tuple(heard), news.next_batch)
+            found_mentions += self._heard(room, sources)
+        return Batch(tuple(found_mentions), news.next_batch)
 
     def _missed(self, room: str, begin: str, end: str) -> list[dict[str, Any]]:
         """What a limited sync left out, the oldest first."""
@@ -104,11 +104,11 @@ class MatrixFrontend:
         return found[::-1]
 
     def _heard(self, room: str, sources: list[dict[str, Any]]) -> list[Mention]:
-        questions = [Question(source, self.name) for source in sources]
+        room_events = [RoomEvent(source, self.account_name) for source in sources]
         return [
-            question.as_mention(room, is_private=self._is_private(room))
-            for question in questions
-            if question.is_words and (question.names_us or self._is_private(room))
+            room_event.as_mention(room, is_private=self._is_private(room))
+            for room_event in room_events
+            if room_event.is_text and (room_event.mentions_bot or self._is_private(room))
         ]
 
     def _is_private(self, room: str) -> bool:
@@ -125,7 +125,7 @@ class MatrixFrontend:
     # ------------------------------------------------------------------ answering
 
     def reply(self, mention: Mention, answer: Answer, before_posting: Callable[[], None]) -> str:
-        """As ``Frontend.reply``."""
+        """As ``Network.reply``."""
         content = text_content(mention, answer.text)
         if answer.attachment is not None:
             content = song_content(mention, answer, self._upload(answer.attachment), answer.attachment.mime_type)
@@ -150,17 +150,17 @@ class MatrixFrontend:
             raise TryLaterError(f"the upload failed: {error}") from None
 
     def tell(self, mention: Mention, text: str) -> None:
-        """As ``Frontend.tell``: a notice in the room that answers nothing, so that it is not taken for the reply."""
+        """As ``Network.tell``: a notice in the room that answers nothing, so that it is not claim for the reply."""
         room, transaction = mention.conversation, hashlib.sha256(f"wait {mention.interaction}".encode()).hexdigest()
         content = {"msgtype": "m.notice", "body": text}
         self._ask(lambda client: client.room_send(room, "m.room.message", content, tx_id=transaction))
 
     def find_reply(self, mention: Mention, answer: Answer) -> str | None:  # noqa: ARG002  the relation is enough here
-        """As ``Frontend.find_reply``: through the room's latest messages."""
+        """As ``Network.find_reply``: through the room's latest messages."""
         page = self._ask(lambda client: client.room_messages(mention.conversation, limit=PAGE))
         for event in page.chunk:
-            question = Question(event.source, self.name)
-            if event.sender == self.name and question.replies_to in (mention.id, mention.interaction):
+            room_event = RoomEvent(event.source, self.account_name)
+            if event.sender == self.account_name and room_event.replies_to in (mention.id, mention.interaction):
                 return str(event.event_id)
         return None
 
@@ -168,11 +168,11 @@ class MatrixFrontend:
         """Syncing every second is cheap for a homeserver; no push is needed."""
 
     def is_over(self) -> bool:
-        """As ``Frontend.is_over``."""
+        """As ``Network.is_over``."""
         return False
 
     def close(self) -> None:
-        """As ``Frontend.close``."""
+        """As ``Network.close``."""
         if self.client is not None:
             self.runner.run(self.client.close())
         self.runner.close()
@@ -184,9 +184,9 @@ class MatrixFrontend:
         if self.client is None:
             timeout = self.settings.bot_request_timeout_seconds
             config = AsyncClientConfig(max_limit_exceeded=0, max_timeouts=0, request_timeout=timeout)
-            self.client = AsyncClient(self.settings.matrix_homeserver, self.name, config=config)
+            self.client = AsyncClient(self.settings.matrix_homeserver, self.account_name, config=config)
             self.client.access_token = plain(self.settings.matrix_access_token)
-            self.client.user_id = self.name
+            self.client.user_id = self.account_name
         return self.client
 
     def _ask(self, call: Callable[[AsyncClient], Coroutine[Any, Any, Any]], *, visible: bool = False) -> Any:
@@ -199,7 +199,7 @@ class MatrixFrontend:
             answer = self.runner.run(run())
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             text = f"the homeserver's answer is lost: {type(error).__name__}"
-            raise (DoubtfulError(text) if visible else TryLaterError(text)) from None
+            raise (InDoubtError(text) if visible else TryLaterError(text)) from None
         if isinstance(answer, ErrorResponse):
             raise _error(answer, visible=visible)
         return answer
@@ -213,4 +213,4 @@ def _error(answer: ErrorResponse, *, visible: bool) -> Exception:
         return CredentialsError(f"the homeserver does not accept RIFFBIRD_MATRIX_ACCESS_TOKEN ({code})")
     if code in FINAL:
         return ForbiddenError(text)
-    return DoubtfulError(text) if visible else TryLaterError(text)
+    return InDoubtError(text) if visible else TryLaterError(text)

@@ -12,7 +12,7 @@ from bot.networks.protocol import Answer, Mention
 
 
 @dataclass(frozen=True, slots=True)
-class Question:
+class RoomEvent:
     """One room event, seen by the account ``me``."""
 
     source: dict[str, Any]
@@ -37,13 +37,13 @@ class Question:
         return str(relation.get("m.in_reply_to", {}).get("event_id", ""))
 
     @property
-    def is_words(self) -> bool:
+    def is_text(self) -> bool:
         """Somebody else's own words. ``m.notice`` is what bots write, and is never to be answered."""
         is_message = self.source.get("type") == "m.room.message" and self.source.get("sender") != self.me
         return is_message and self.content.get("msgtype") == "m.text"
 
     @property
-    def names_us(self) -> bool:
+    def mentions_bot(self) -> bool:
         """By the mention list, or by our name in the text."""
         body = str(self.content.get("body", "")).casefold()
         localpart = self.me[1:].split(":", maxsplit=1)[0].casefold()

@@ -22,7 +22,7 @@ from requests.adapters import HTTPAdapter
 
 from bot.networks.protocol import CredentialsError
 from bot.networks.retry import Clock
-from bot.networks.x.limits import RateBook, x_errors
+from bot.networks.x.limits import RateWindows, x_errors
 from bot.settings import BotSettings, plain
 
 API_ORIGIN = "https://api.twitter.com"  # the one tweepy calls
@@ -121,7 +121,7 @@ class XClient(tweepy.Client):  # type: ignore[misc]  # the library has no types
         keys = [plain(getattr(settings, name)) for name in OAUTH1_NAMES] if has_keys else []
         super().__init__(None, *keys, return_type=dict)
         self.signed = has_keys
-        self.rates = RateBook(clock)
+        self.rates = RateWindows(clock)
         self.session.mount("https://", XAdapter(settings.bot_request_timeout_seconds, settings.x_api_origin))
         self.session.hooks["response"].append(self.rates.learn)
         self.tokens = None if has_keys else Tokens(self.session, settings, clock)

@@ -1,6 +1,6 @@
 """X's rate limits and errors, in the bot's own words. Knows no posts and no media.
 
-Limits come from the ``x-rate-limit-*`` headers of each answer.
+NetworkLimits come from the ``x-rate-limit-*`` headers of each answer.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import Any
 import requests
 import tweepy
 
-from bot.networks.protocol import CredentialsError, DoubtfulError, ForbiddenError, TryLaterError
+from bot.networks.protocol import CredentialsError, ForbiddenError, InDoubtError, TryLaterError
 from bot.networks.retry import Clock
 
 UNKNOWN_RESET_SECONDS = 60.0
@@ -22,7 +22,7 @@ OUT_OF_CREDIT_SECONDS = 3600.0
 
 
 @dataclass
-class RateBook:
+class RateWindows:
     """What X last said about each endpoint's window, so that a spent one is not even asked."""
 
     clock: Clock
@@ -69,8 +69,8 @@ def x_errors(clock: Clock, *, visible: bool = False) -> Iterator[None]:
         raise _lost(f"X's answer is lost: {type(error).__name__}", visible=visible) from None
 
 
-def _lost(text: str, *, visible: bool) -> TryLaterError | DoubtfulError:
-    return DoubtfulError(text) if visible else TryLaterError(text)
+def _lost(text: str, *, visible: bool) -> TryLaterError | InDoubtError:
+    return InDoubtError(text) if visible else TryLaterError(text)
 
 
 def _until_reset(error: tweepy.TooManyRequests, clock: Clock) -> float:

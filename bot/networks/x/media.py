@@ -14,8 +14,8 @@ from typing import Any, Literal, TypeVar
 
 import requests
 
-from bot.networks.protocol import Attachment, ForbiddenError, FrontendError, TryLaterError
-from bot.networks.retry import Clock, patiently
+from bot.networks.protocol import Attachment, ForbiddenError, NetworkError, TryLaterError
+from bot.networks.retry import Clock, with_retries
 from bot.networks.x.auth import XClient
 from bot.networks.x.limits import x_errors
 
@@ -60,7 +60,7 @@ class Uploader:
         self._begin(1024, "tweet_video")
 
     def _initialize(self, path: Path, category: Category) -> str:
-        return str(self._patiently(lambda: self._begin(path.stat().st_size, category)))
+        return str(self._with_retries(lambda: self._begin(path.stat().st_size, category)))
 
     def _begin(self, total_bytes: int, category: Category) -> str:
         wish = {"media_type": "video/mp4", "total_bytes": total_bytes, "media_category": category}
@@ -73,7 +73,7 @@ class Uploader:
                 route = f"/2/media/upload/{media_id}/append"
                 return self.client.send_file(route, {"segment_index": str(index)}, "media", segment)
 
-        self._patiently(send)
+        self._with_retries(send)
 
     def _finalize(self, media_id: str) -> dict[str, Any]:
         """The processing info. A lost answer is no reason to finalize twice: the status tells."""
@@ -97,7 +97,7 @@ class Uploader:
             if waited > LONGEST_WAIT_SECONDS:
                 raise TryLaterError(f"X has not processed the video in {LONGEST_WAIT_SECONDS:.0f} s")
             self.clock.sleep(pause)
-            info = self._patiently(lambda: self._status(media_id))
+            info = self._with_retries(lambda: self._status(media_id))
 
     def _status(self, media_id: str) -> dict[str, Any]:
         try:
@@ -110,7 +110,7 @@ class Uploader:
         wish = {"id": media_id, "metadata": {"alt_text": {"text": alt_text}}}
         try:
             self._call("POST", "/2/media/metadata", json=wish)
-        except FrontendError as error:
+        except NetworkError as error:
             logger.info("no alt text at X: %s", error)
 
     def _call(self, method: str, route: str, params: Any = None, json: Any = None) -> dict[str, Any]:
@@ -118,8 +118,8 @@ class Uploader:
             answer: dict[str, Any] = self.client.request(method, route, params=params, json=json).json()
             return answer
 
-    def _patiently(self, call: Callable[[], Result]) -> Result:
-        return patiently(call, self.clock, self.generator)
+    def _with_retries(self, call: Callable[[], Result]) -> Result:
+        return with_retries(call, self.clock, self.generator)
 
 
 def _processing(answer: dict[str, Any]) -> dict[str, Any]:

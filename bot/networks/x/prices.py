@@ -22,8 +22,8 @@ PRICE_DOLLARS = {
 }
 
 
-class Counter(Protocol):
-    """Where money is counted: the ledger."""
+class SpendCounter(Protocol):
+    """Where money is counted: the reply_store."""
 
     def spend(self, what: str, dollars: float, now: float, times: int = 1) -> None:
         """Count ``times`` calls of the kind ``what``."""
@@ -33,10 +33,10 @@ class Counter(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Purse:
+class Budget:
     """A daily budget. When it is empty the bot waits for the next UTC day; what was asked stays at X until then."""
 
-    counter: Counter
+    counter: SpendCounter
     clock: Clock
     daily_dollars: float
 

@@ -50,7 +50,7 @@ def replied_to(tweet: dict[str, Any]) -> list[str]:
     return [str(link["id"]) for link in tweet.get("referenced_tweets", []) if link["type"] == "replied_to"]
 
 
-def summons(tweet: dict[str, Any], name: str) -> bool:
+def addresses_bot(tweet: dict[str, Any], name: str) -> bool:
     """Whether the author addressed us in words of their own: not by a repost, and with our name in the text."""
     if any(link["type"] == "retweeted" for link in tweet.get("referenced_tweets", [])):
         return False

@@ -1,4 +1,4 @@
-"""Fixtures of the frontends' tests: imported by name where they are used."""
+"""Fixtures of the networks' tests: imported by name where they are used."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.bot.fakes.harness import Harness, open_harness, open_server
 from tests.bot.fakes.mastodon import FakeMastodon
 from tests.bot.fakes.server import TestClock
-from tests.bot.fakes.stage import Stage, open_server, open_stage
 from tests.bot.fakes.x import FakeX
 
 
@@ -26,8 +26,8 @@ def clock() -> TestClock:
 
 
 @pytest.fixture
-def stage(server_url: str, tmp_path: Path, clock: TestClock) -> Iterator[Stage]:
-    made = open_stage(server_url, tmp_path, clock)
+def harness(server_url: str, tmp_path: Path, clock: TestClock) -> Iterator[Harness]:
+    made = open_harness(server_url, tmp_path, clock)
     yield made
     made.queues.connection.close()
 

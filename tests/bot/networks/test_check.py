@@ -8,9 +8,9 @@ from dataclasses import dataclass
 import pytest
 
 from bot.cli.main import main
-from tests.bot.fakes.fixtures import clock, fake_mastodon, fake_x, server_url, stage
+from tests.bot.fakes.fixtures import clock, fake_mastodon, fake_x, harness, server_url
+from tests.bot.fakes.harness import SECRETS
 from tests.bot.fakes.mastodon import TOKEN, FakeMastodon
-from tests.bot.fakes.stage import SECRETS
 from tests.bot.fakes.x import FakeX
 
 

@@ -6,19 +6,19 @@ import pytest
 
 from bot.networks.mastodon.reading import plain_text
 from bot.networks.protocol import CredentialsError
-from tests.bot.fakes.fixtures import clock, fake_mastodon, server_url, stage
+from tests.bot.fakes.fixtures import clock, fake_mastodon, harness, server_url
+from tests.bot.fakes.harness import Harness
 from tests.bot.fakes.mastodon import FakeMastodon
 from tests.bot.fakes.server import TestClock
-from tests.bot.fakes.stage import Stage
 
 SONG = "@riffbird Dancing robots /compose /g jazz /t 160"
 
 
 def test_a_mention_is_answered_once_with_video_alt_text_and_the_asker_named(
-    stage: Stage, fake_mastodon: FakeMastodon
+    harness: Harness, fake_mastodon: FakeMastodon
 ) -> None:
     asked = fake_mastodon.write(fake_mastodon.person("ada@far.example"), SONG)
-    stage.settle(stage.mastodon_bot(fake_mastodon))
+    harness.run_until_idle(harness.mastodon_bot(fake_mastodon))
     (reply,) = fake_mastodon.replies_to(asked)
     played = fake_mastodon.played(reply.media[0])
     assert (played.genre, played.tempo_bpm, played.video_codec) == ("jazz", 160, "h264")
@@ -29,87 +29,87 @@ def test_a_mention_is_answered_once_with_video_alt_text_and_the_asker_named(
 
 @pytest.mark.parametrize("visibility", ["public", "unlisted", "private", "direct"])
 def test_visibility_and_content_warning_of_the_question_are_kept(
-    visibility: str, stage: Stage, fake_mastodon: FakeMastodon
+    visibility: str, harness: Harness, fake_mastodon: FakeMastodon
 ) -> None:
     ada = fake_mastodon.person("ada")
     asked = fake_mastodon.write(ada, SONG, visibility=visibility, spoiler="loud music")
-    stage.settle(stage.mastodon_bot(fake_mastodon))
+    harness.run_until_idle(harness.mastodon_bot(fake_mastodon))
     (reply,) = fake_mastodon.replies_to(asked)
     assert (reply.visibility, reply.spoiler) == (visibility, "loud music")
 
 
-def test_a_private_wish_is_not_listed_on_the_timeline(stage: Stage, fake_mastodon: FakeMastodon) -> None:
+def test_a_private_wish_is_not_listed_on_the_timeline(harness: Harness, fake_mastodon: FakeMastodon) -> None:
     ada = fake_mastodon.person("ada")
     fake_mastodon.write(ada, SONG, visibility="direct")
     fake_mastodon.write(ada, SONG.replace("jazz", "blues"))
-    stage.settle(stage.mastodon_bot(fake_mastodon))
-    assert [song.rendition.genre for song in stage.queues.songs.newest(10)] == ["blues"]
+    harness.run_until_idle(harness.mastodon_bot(fake_mastodon))
+    assert [song.rendition.genre for song in harness.queues.songs.newest(10)] == ["blues"]
 
 
 def test_where_the_instance_takes_no_such_video_the_song_is_posted_as_audio(
-    stage: Stage, fake_mastodon: FakeMastodon
+    harness: Harness, fake_mastodon: FakeMastodon
 ) -> None:
     fake_mastodon.mime_types = ["image/png", "audio/mpeg"]
     asked = fake_mastodon.write(fake_mastodon.person("ada"), SONG)
-    stage.settle(stage.mastodon_bot(fake_mastodon))
+    harness.run_until_idle(harness.mastodon_bot(fake_mastodon))
     (reply,) = fake_mastodon.replies_to(asked)
     assert fake_mastodon.media[reply.media[0]].mime == "audio/mpeg"
     assert fake_mastodon.played(reply.media[0]).genre == "jazz"
 
 
-def test_a_video_above_the_instances_size_gives_way_to_audio(stage: Stage, fake_mastodon: FakeMastodon) -> None:
+def test_a_video_above_the_instances_size_gives_way_to_audio(harness: Harness, fake_mastodon: FakeMastodon) -> None:
     fake_mastodon.size_limit = 11_000
     asked = fake_mastodon.write(fake_mastodon.person("ada"), SONG)
-    stage.settle(stage.mastodon_bot(fake_mastodon))
+    harness.run_until_idle(harness.mastodon_bot(fake_mastodon))
     assert fake_mastodon.media[fake_mastodon.replies_to(asked)[0].media[0]].mime == "audio/mpeg"
 
 
-def test_bots_ourselves_and_chatter_get_no_answer(stage: Stage, fake_mastodon: FakeMastodon) -> None:
+def test_bots_ourselves_and_chatter_get_no_answer(harness: Harness, fake_mastodon: FakeMastodon) -> None:
     for author in (fake_mastodon.person("robot", bot=True), fake_mastodon.band):
         fake_mastodon.write(author, SONG)
     fake_mastodon.write(fake_mastodon.person("ada"), "@riffbird I liked your concert")
-    stage.settle(stage.mastodon_bot(fake_mastodon))
+    harness.run_until_idle(harness.mastodon_bot(fake_mastodon))
     assert [status for status in fake_mastodon.statuses.values() if status.replies_to] == []
 
 
-def test_a_post_notified_twice_is_answered_once(stage: Stage, fake_mastodon: FakeMastodon) -> None:
+def test_a_post_notified_twice_is_answered_once(harness: Harness, fake_mastodon: FakeMastodon) -> None:
     asked = fake_mastodon.write(fake_mastodon.person("ada"), SONG)
     fake_mastodon.notify(asked)
-    bot = stage.mastodon_bot(fake_mastodon)
-    stage.settle(bot)
+    bot = harness.mastodon_bot(fake_mastodon)
+    harness.run_until_idle(bot)
     fake_mastodon.notify(asked)
-    stage.settle(bot)
+    harness.run_until_idle(bot)
     assert len(fake_mastodon.replies_to(asked)) == 1
 
 
 def test_the_stream_wakes_the_bot_and_catch_up_reads_what_came_while_it_slept(
-    stage: Stage, fake_mastodon: FakeMastodon
+    harness: Harness, fake_mastodon: FakeMastodon
 ) -> None:
-    bot, woken = stage.mastodon_bot(fake_mastodon), threading.Event()
-    stage.settle(bot)
-    bot.frontend.listen(woken.set)
+    bot, woken = harness.mastodon_bot(fake_mastodon), threading.Event()
+    harness.run_until_idle(bot)
+    bot.network.listen(woken.set)
     try:
-        # The stream is opened in the client's own thread: knock until it is heard.
+        # The stream is opened in the client's own thread: knock until it is found_mentions.
         for _ in range(100):
             asked = fake_mastodon.write(fake_mastodon.person("ada"), SONG)
             if woken.wait(0.1):
                 break
         assert woken.is_set()
-        stage.clock.sleep(20)
-        stage.settle(bot)
+        harness.clock.sleep(20)
+        harness.run_until_idle(bot)
         assert len(fake_mastodon.replies_to(asked)) == 1
     finally:
-        bot.frontend.close()
+        bot.network.close()
 
 
 @pytest.mark.parametrize("fault", ["503-after", "timeout-after", "reset-after"])
 def test_a_lost_answer_to_a_post_is_doubtful_and_never_posted_twice(
-    fault: str, stage: Stage, fake_mastodon: FakeMastodon
+    fault: str, harness: Harness, fake_mastodon: FakeMastodon
 ) -> None:
     asked = fake_mastodon.write(fake_mastodon.person("ada"), SONG)
     fake_mastodon.faults.plan("POST /api/v1/statuses", fault)
     fake_mastodon.kept_keys = _Forgetful()  # an instance forgets idempotency keys after an hour: the thread must tell
-    stage.settle(stage.mastodon_bot(fake_mastodon, bot_request_timeout_seconds=0.3))
+    harness.run_until_idle(harness.mastodon_bot(fake_mastodon, bot_request_timeout_seconds=0.3))
     assert len(fake_mastodon.replies_to(asked)) == 1
 
 
@@ -120,10 +120,10 @@ class _Forgetful(dict):
 
 @pytest.mark.slow
 def test_a_crowd_on_mastodon_is_answered_once_each_while_one_call_in_ten_fails(
-    stage: Stage, fake_mastodon: FakeMastodon
+    harness: Harness, fake_mastodon: FakeMastodon
 ) -> None:
     generator, asked = random.Random(4), {}
-    bot = stage.mastodon_bot(fake_mastodon, bot_request_timeout_seconds=0.2)
+    bot = harness.mastodon_bot(fake_mastodon, bot_request_timeout_seconds=0.2)
     fake_mastodon.faults.rate = 0.1
     fake_mastodon.faults.generator.seed(5)
     people = [fake_mastodon.person(f"fan{index}@far.example") for index in range(20)]
@@ -132,7 +132,7 @@ def test_a_crowd_on_mastodon_is_answered_once_each_while_one_call_in_ten_fails(
             genre, tempo = generator.choice(["jazz", "folk", "blues"]), generator.choice([90, 120, 150])
             status = fake_mastodon.write(who, f"@riffbird روبوتات 🤖 /compose /g {genre} /t {tempo}")
             asked[status.id] = (genre, tempo)
-        stage.settle(bot)
+        harness.run_until_idle(bot)
     for identifier, wish in asked.items():
         (reply,) = fake_mastodon.replies_to(fake_mastodon.statuses[identifier])
         played = fake_mastodon.played(reply.media[0])
@@ -142,11 +142,11 @@ def test_a_crowd_on_mastodon_is_answered_once_each_while_one_call_in_ten_fails(
 
 
 def test_without_a_url_or_token_the_missing_variables_are_named(clock: TestClock) -> None:
-    from bot.networks.mastodon.client import MastodonFrontend
-    from tests.bot.fakes.stage import bot_settings
+    from bot.networks.mastodon.client import MastodonNetwork
+    from tests.bot.fakes.harness import bot_settings
 
     with pytest.raises(CredentialsError, match="RIFFBIRD_MASTODON_URL, RIFFBIRD_MASTODON_ACCESS_TOKEN"):
-        MastodonFrontend(bot_settings(), clock)
+        MastodonNetwork(bot_settings(), clock)
 
 
 def test_html_becomes_plain_text_with_its_lines() -> None:

@@ -6,14 +6,14 @@ import pytest
 
 from bot.networks.protocol import Attachment, CredentialsError, TryLaterError
 from bot.networks.x.auth import XClient
-from bot.networks.x.client import XFrontend
-from bot.networks.x.limits import RateBook, endpoint
+from bot.networks.x.client import XNetwork
+from bot.networks.x.limits import RateWindows, endpoint
 from bot.networks.x.media import Uploader
 from bot.networks.x.prices import seconds_to_midnight
-from bot.networks.x.reading import snowflake_before, snowflake_seconds, summons
-from tests.bot.fakes.fixtures import clock, fake_x, server_url, stage
+from bot.networks.x.reading import addresses_bot, snowflake_before, snowflake_seconds
+from tests.bot.fakes.fixtures import clock, fake_x, harness, server_url
+from tests.bot.fakes.harness import Harness, bot_settings, x_settings
 from tests.bot.fakes.server import TestClock
-from tests.bot.fakes.stage import Stage, bot_settings, x_settings
 from tests.bot.fakes.videos import media
 from tests.bot.fakes.x import BAND, FakeX
 
@@ -21,10 +21,10 @@ SONG = "@riffbird Dancing robots /compose /g jazz /t 160 /r 0.2"
 
 
 def test_a_mention_gets_one_reply_with_a_playable_video_of_the_asked_genre_and_tempo(
-    stage: Stage, fake_x: FakeX
+    harness: Harness, fake_x: FakeX
 ) -> None:
     asked = fake_x.write(fake_x.person("ada"), SONG)
-    stage.settle(stage.x_bot(fake_x))
+    harness.run_until_idle(harness.x_bot(fake_x))
     (reply,) = fake_x.replies_to(asked.id)
     played = fake_x.played(reply.media[0])
     assert (played.genre, played.tempo_bpm, played.video_codec) == ("jazz", 160, "h264")
@@ -35,49 +35,49 @@ def test_a_mention_gets_one_reply_with_a_playable_video_of_the_asked_genre_and_t
 
 
 def test_a_direct_message_is_answered_in_its_conversation_with_a_video_for_messages(
-    stage: Stage, fake_x: FakeX
+    harness: Harness, fake_x: FakeX
 ) -> None:
     asked = fake_x.message(fake_x.person("ada"), "Dancing robots /compose /g jazz /t 160")
-    stage.settle(stage.x_bot(fake_x))
+    harness.run_until_idle(harness.x_bot(fake_x))
     (sent,) = fake_x.answers_in(asked.conversation)
     assert fake_x.uploads[sent.media].category == "dm_video"
     assert fake_x.violations == []
 
 
-def test_messages_may_be_turned_off(stage: Stage, fake_x: FakeX) -> None:
+def test_messages_may_be_turned_off(harness: Harness, fake_x: FakeX) -> None:
     asked = fake_x.message(fake_x.person("ada"), SONG)
-    stage.settle(stage.x_bot(fake_x, x_messages=False))
+    harness.run_until_idle(harness.x_bot(fake_x, x_messages=False))
     assert fake_x.answers_in(asked.conversation) == []
     assert not any("dm" in route for route in fake_x.calls)
 
 
-def test_stop_is_honoured_for_good_and_also_for_a_song_on_its_way(stage: Stage, fake_x: FakeX) -> None:
-    ada, bot = fake_x.person("ada"), stage.x_bot(fake_x)
+def test_stop_is_honoured_for_good_and_also_for_a_song_on_its_way(harness: Harness, fake_x: FakeX) -> None:
+    ada, bot = fake_x.person("ada"), harness.x_bot(fake_x)
     asked = fake_x.write(ada, SONG)
     bot.turn()
-    stage.clock.sleep(20)
+    harness.clock.sleep(20)
     fake_x.write(ada, "@riffbird stop")
     bot.turn()
-    stage.settle(bot)
+    harness.run_until_idle(bot)
     later = fake_x.write(ada, SONG)
-    stage.settle(bot)
+    harness.run_until_idle(bot)
     assert fake_x.replies_to(asked.id, later.id) == []
 
 
-def test_blocked_people_get_no_answer_by_handle_or_id(stage: Stage, fake_x: FakeX) -> None:
+def test_blocked_people_get_no_answer_by_handle_or_id(harness: Harness, fake_x: FakeX) -> None:
     asked = [fake_x.write(fake_x.person(name), SONG) for name in ("troll", "spammer", "ada")]
-    stage.settle(stage.x_bot(fake_x, bot_blocked=f"@Troll, {asked[1].author}"))
+    harness.run_until_idle(harness.x_bot(fake_x, bot_blocked=f"@Troll, {asked[1].author}"))
     assert [len(fake_x.replies_to(post.id)) for post in asked] == [0, 0, 1]
 
 
-def test_again_under_a_song_plays_it_with_another_seed(stage: Stage, fake_x: FakeX) -> None:
-    ada, bot = fake_x.person("ada"), stage.x_bot(fake_x)
+def test_again_under_a_song_plays_it_with_another_seed(harness: Harness, fake_x: FakeX) -> None:
+    ada, bot = fake_x.person("ada"), harness.x_bot(fake_x)
     asked = fake_x.write(ada, SONG)
-    stage.settle(bot)
+    harness.run_until_idle(bot)
     (song,) = fake_x.replies_to(asked.id)
     more = fake_x.write(fake_x.person("bo"), "@riffbird /again /t 90", song.id)
     lost = fake_x.write(fake_x.person("cy"), "@riffbird /again")
-    stage.settle(bot)
+    harness.run_until_idle(bot)
     (second,) = fake_x.replies_to(more.id)
     played = fake_x.played(second.media[0])
     assert (played.genre, played.tempo_bpm) == ("jazz", 90)
@@ -85,83 +85,85 @@ def test_again_under_a_song_plays_it_with_another_seed(stage: Stage, fake_x: Fak
     assert fake_x.replies_to(lost.id)[0].media == []
 
 
-def test_a_refused_command_is_answered_with_what_is_played(stage: Stage, fake_x: FakeX) -> None:
+def test_a_refused_command_is_answered_with_what_is_played(harness: Harness, fake_x: FakeX) -> None:
     asked = fake_x.write(fake_x.person("ada"), "@riffbird Oompah /compose /g polka-core")
-    stage.settle(stage.x_bot(fake_x))
+    harness.run_until_idle(harness.x_bot(fake_x))
     (reply,) = fake_x.replies_to(asked.id)
     assert 'I don\'t know "polka-core"' in reply.text
     assert "heavy-metal" in reply.text
-    assert stage.queues.depth("compose") == 0
+    assert harness.queues.depth("compose") == 0
 
 
-def test_a_failed_song_is_answered_with_an_apology_and_a_refused_one_with_the_rule(stage: Stage, fake_x: FakeX) -> None:
+def test_a_failed_song_is_answered_with_an_apology_and_a_refused_one_with_the_rule(harness: Harness, fake_x: FakeX) -> None:
     for performer, words in (("buggy", "our fault"), ("refusing", "a kazoo is not in this band")):
-        settings = stage.queues.settings.model_copy(update={"performer": f"tests.bot.fakes.videos.{performer}"})
-        other = Stage(type(stage.queues)(stage.queues.connection, settings), stage.clock)
+        settings = harness.queues.settings.model_copy(update={"performer": f"tests.bot.fakes.videos.{performer}"})
+        other = Harness(type(harness.queues)(harness.queues.connection, settings), harness.clock)
         asked = fake_x.write(fake_x.person(performer), SONG)
-        other.settle(other.x_bot(fake_x))
+        other.run_until_idle(other.x_bot(fake_x))
         (reply,) = fake_x.replies_to(asked.id)
         assert words in reply.text
 
 
-def test_a_full_queue_is_told_and_the_turn_given_back(stage: Stage, fake_x: FakeX) -> None:
-    settings = stage.queues.settings.model_copy(update={"queue_limit": 1})
-    other = Stage(type(stage.queues)(stage.queues.connection, settings), stage.clock)
+def test_a_full_queue_is_told_and_the_turn_given_back(harness: Harness, fake_x: FakeX) -> None:
+    settings = harness.queues.settings.model_copy(update={"queue_limit": 1})
+    other = Harness(type(harness.queues)(harness.queues.connection, settings), harness.clock)
     asked = [fake_x.write(fake_x.person(name), SONG) for name in ("ada", "bo")]
     bot = other.x_bot(fake_x)
     bot.turn()
-    other.settle(bot)
+    other.run_until_idle(bot)
     replies = [fake_x.replies_to(post.id)[0] for post in asked]
     assert [bool(reply.media) for reply in replies] == [True, False]
-    assert bot.reply_store.person(asked[1].author, "bo", stage.clock.now()).songs_today == 0
+    assert bot.reply_store.person(asked[1].author, "bo", harness.clock.now()).songs_today == 0
 
 
 # ---------------------------------------------------------------------- when X is unwell
 
 
 @pytest.mark.parametrize("fault", ["503-after", "timeout-after", "reset-after"])
-def test_a_lost_answer_to_a_post_is_looked_up_and_never_posted_twice(fault: str, stage: Stage, fake_x: FakeX) -> None:
+def test_a_lost_answer_to_a_post_is_looked_up_and_never_posted_twice(fault: str, harness: Harness, fake_x: FakeX) -> None:
     asked = fake_x.write(fake_x.person("ada"), SONG)
     fake_x.faults.plan("POST /2/tweets", fault)
-    stage.settle(stage.x_bot(fake_x, bot_request_timeout_seconds=0.3))
+    harness.run_until_idle(harness.x_bot(fake_x, bot_request_timeout_seconds=0.3))
     assert len(fake_x.replies_to(asked.id)) == 1
     assert fake_x.calls[r"GET /2/users/(\d+)/tweets"] >= 1
 
 
 @pytest.mark.parametrize("fault", ["429", "500", "503", "timeout", "reset"])
-def test_a_post_that_did_not_happen_is_tried_again(fault: str, stage: Stage, fake_x: FakeX) -> None:
+def test_a_post_that_did_not_happen_is_tried_again(fault: str, harness: Harness, fake_x: FakeX) -> None:
     asked = fake_x.write(fake_x.person("ada"), SONG)
     fake_x.faults.plan("POST /2/tweets", fault, fault)
-    stage.settle(stage.x_bot(fake_x, bot_request_timeout_seconds=0.3))
+    harness.run_until_idle(harness.x_bot(fake_x, bot_request_timeout_seconds=0.3))
     assert len(fake_x.replies_to(asked.id)) == 1
 
 
 @pytest.mark.parametrize("fault", ["503-after", "timeout-after", "reset-after"])
-def test_a_lost_answer_to_a_message_is_looked_up_in_the_conversation(fault: str, stage: Stage, fake_x: FakeX) -> None:
+def test_a_lost_answer_to_a_message_is_looked_up_in_the_conversation(
+    fault: str, harness: Harness, fake_x: FakeX
+) -> None:
     asked = fake_x.message(fake_x.person("ada"), "Robots /compose /g jazz")
     fake_x.faults.plan(r"POST /2/dm_conversations/([\d-]+)/messages", fault)
-    stage.settle(stage.x_bot(fake_x, bot_request_timeout_seconds=0.3))
+    harness.run_until_idle(harness.x_bot(fake_x, bot_request_timeout_seconds=0.3))
     assert len(fake_x.answers_in(asked.conversation)) == 1
 
 
-def test_a_refusal_by_x_is_final(stage: Stage, fake_x: FakeX) -> None:
+def test_a_refusal_by_x_is_final(harness: Harness, fake_x: FakeX) -> None:
     asked = fake_x.write(fake_x.person("ada"), SONG)
-    bot = stage.x_bot(fake_x)
+    bot = harness.x_bot(fake_x)
     bot.turn()
     fake_x.posts.remove(asked)  # deleted while the band played
-    stage.settle(bot)
+    harness.run_until_idle(bot)
     assert fake_x.calls["POST /2/tweets"] == 1
 
 
-def test_a_spent_window_is_waited_for_and_not_asked_meanwhile(stage: Stage, fake_x: FakeX) -> None:
+def test_a_spent_window_is_waited_for_and_not_asked_meanwhile(harness: Harness, fake_x: FakeX) -> None:
     people = [fake_x.person(f"fan{index}") for index in range(103)]
-    bot, begin = stage.x_bot(fake_x), stage.clock.now()
+    bot, begin = harness.x_bot(fake_x), harness.clock.now()
     for who in people:
         fake_x.write(who, "@riffbird /help")
-    stage.settle(bot)
+    harness.run_until_idle(bot)
     assert len([post for post in fake_x.posts if post.author == BAND]) == 103
     assert fake_x.calls["POST /2/tweets"] == 103
-    assert 900 <= stage.clock.now() - begin < 2000
+    assert 900 <= harness.clock.now() - begin < 2000
 
 
 def test_video_goes_up_in_ordered_segments_and_is_posted_only_when_processed(
@@ -192,72 +194,72 @@ def test_a_video_that_x_cannot_process_is_uploaded_again_and_not_posted(
 # ---------------------------------------------------------------------- money
 
 
-def test_the_daily_budget_pauses_the_bot_until_the_next_utc_day(stage: Stage, fake_x: FakeX) -> None:
+def test_the_daily_budget_pauses_the_bot_until_the_next_utc_day(harness: Harness, fake_x: FakeX) -> None:
     asked = [fake_x.write(fake_x.person(f"fan{index}"), SONG) for index in range(4)]
-    bot = stage.x_bot(fake_x, x_daily_budget_dollars=0.03, x_messages=False)
+    bot = harness.x_bot(fake_x, x_daily_budget_dollars=0.03, x_messages=False)
     for _ in range(8):
         bot.turn()
-        stage.work()
-        stage.clock.sleep(60)
+        harness.work()
+        harness.clock.sleep(60)
     assert len([post for post in fake_x.posts if post.author == BAND]) == 2
-    assert bot.reply_store.spent_dollars(stage.clock.now()) <= 0.03
-    stage.clock.sleep(seconds_to_midnight(stage.clock.now()) + 1)
-    stage.settle(bot)
+    assert bot.reply_store.spent_dollars(harness.clock.now()) <= 0.03
+    harness.clock.sleep(seconds_to_midnight(harness.clock.now()) + 1)
+    harness.run_until_idle(bot)
     assert [len(fake_x.replies_to(post.id)) for post in asked] == [1, 1, 1, 1]
 
 
-def test_one_song_by_mention_costs_about_a_cent(stage: Stage, fake_x: FakeX) -> None:
-    bot = stage.x_bot(fake_x, x_messages=False)
-    before = bot.reply_store.spent_dollars(stage.clock.now())
+def test_one_song_by_mention_costs_about_a_cent(harness: Harness, fake_x: FakeX) -> None:
+    bot = harness.x_bot(fake_x, x_messages=False)
+    before = bot.reply_store.spent_dollars(harness.clock.now())
     fake_x.write(fake_x.person("ada"), SONG)
     bot.turn()
-    stage.work()
+    harness.work()
     bot.turn()
-    assert bot.reply_store.spent_dollars(stage.clock.now()) - before == pytest.approx(0.011)
+    assert bot.reply_store.spent_dollars(harness.clock.now()) - before == pytest.approx(0.011)
 
 
 def test_a_quiet_hour_costs_next_to_nothing_and_a_late_shown_mention_is_still_found(
-    stage: Stage, fake_x: FakeX
+    harness: Harness, fake_x: FakeX
 ) -> None:
-    bot = stage.x_bot(fake_x, x_messages=False)
+    bot = harness.x_bot(fake_x, x_messages=False)
     fake_x.write(fake_x.person("ada"), "@riffbird nice concert")
     late = fake_x.write(fake_x.person("bo"), SONG)
     fake_x.posts.remove(late)
-    stage.clock.sleep(5)
+    harness.clock.sleep(5)
     fake_x.write(fake_x.person("cy"), "@riffbird very nice concert")
-    stage.settle(bot)
+    harness.run_until_idle(bot)
     fake_x.posts.append(late)  # X shows it only now, with its older id
-    stage.settle(bot)
+    harness.run_until_idle(bot)
     assert len(fake_x.replies_to(late.id)) == 1
-    before = bot.reply_store.spent_dollars(stage.clock.now())
+    before = bot.reply_store.spent_dollars(harness.clock.now())
     for _ in range(240):
         bot.turn()
-        stage.clock.sleep(15)
-    assert bot.reply_store.spent_dollars(stage.clock.now()) - before <= 0.010
+        harness.clock.sleep(15)
+    assert bot.reply_store.spent_dollars(harness.clock.now()) - before <= 0.010
 
 
-def test_a_song_by_message_costs_a_few_cents_however_many_messages_there_were(stage: Stage, fake_x: FakeX) -> None:
-    bot, ada = stage.x_bot(fake_x), fake_x.person("ada")
+def test_a_song_by_message_costs_a_few_cents_however_many_messages_there_were(harness: Harness, fake_x: FakeX) -> None:
+    bot, ada = harness.x_bot(fake_x), fake_x.person("ada")
     for _ in range(40):
         fake_x.message(ada, "chatter")
-    stage.settle(bot)
-    before = bot.reply_store.spent_dollars(stage.clock.now())
+    harness.run_until_idle(bot)
+    before = bot.reply_store.spent_dollars(harness.clock.now())
     fake_x.message(ada, "Robots /compose /g jazz")
-    stage.settle(bot)
-    assert bot.reply_store.spent_dollars(stage.clock.now()) - before <= 0.10
+    harness.run_until_idle(bot)
+    assert bot.reply_store.spent_dollars(harness.clock.now()) - before <= 0.10
 
 
 # ---------------------------------------------------------------------- signing in
 
 
 def test_oauth_2_tokens_are_renewed_kept_and_used_by_two_processes(
-    fake_x: FakeX, clock: TestClock, stage: Stage, tmp_path: Path
+    fake_x: FakeX, clock: TestClock, harness: Harness, tmp_path: Path
 ) -> None:
     settings = bot_settings(
         x_api_origin=fake_x.url, x_client_id="client", x_refresh_token="first-refresh-token",
         x_token_file=tmp_path / "tokens" / "x.json",
     )  # fmt: skip
-    first, second = (XFrontend(settings, stage.ledger("x"), clock, random.Random(1)) for _ in range(2))
+    first, second = (XNetwork(settings, harness.reply_store("x"), clock, random.Random(1)) for _ in range(2))
     assert (first.open(), second.open()) == ("riffbird", "riffbird")
     assert fake_x.calls["POST /2/oauth2/token"] == 1
     clock.sleep(7200)
@@ -268,13 +270,13 @@ def test_oauth_2_tokens_are_renewed_kept_and_used_by_two_processes(
 
 
 def test_a_used_refresh_token_is_told_to_the_operator(
-    fake_x: FakeX, clock: TestClock, stage: Stage, tmp_path: Path
+    fake_x: FakeX, clock: TestClock, harness: Harness, tmp_path: Path
 ) -> None:
     settings = bot_settings(
         x_api_origin=fake_x.url, x_client_id="client", x_refresh_token="used-before", x_token_file=tmp_path / "x.json"
     )
     with pytest.raises(CredentialsError, match="sign in again"):
-        XFrontend(settings, stage.ledger("x"), clock, random.Random(1)).open()
+        XNetwork(settings, harness.reply_store("x"), clock, random.Random(1)).open()
 
 
 # ---------------------------------------------------------------------- small rules
@@ -304,19 +306,19 @@ def test_a_snowflake_tells_when_it_was_made() -> None:
 )
 def test_only_words_of_their_own_with_our_name_summon_us(text: str, kind: str | None, expected: bool) -> None:
     links = [{"type": kind, "id": "1"}] if kind else []
-    assert summons({"text": text, "referenced_tweets": links}, "riffbird") is expected
+    assert addresses_bot({"text": text, "referenced_tweets": links}, "riffbird") is expected
 
 
-def test_the_same_words_to_two_people_are_no_duplicate_to_x(stage: Stage, fake_x: FakeX) -> None:
+def test_the_same_words_to_two_people_are_no_duplicate_to_x(harness: Harness, fake_x: FakeX) -> None:
     asked = [fake_x.write(fake_x.person(name), "@riffbird /help") for name in ("ada", "bo")]
-    stage.settle(stage.x_bot(fake_x))
+    harness.run_until_idle(harness.x_bot(fake_x))
     assert [len(fake_x.replies_to(post.id)) for post in asked] == [1, 1]
     assert fake_x.duplicates == 0
 
 
-def test_what_x_calls_a_duplicate_is_left_at_that(stage: Stage, fake_x: FakeX) -> None:
-    ada, bot = fake_x.person("ada"), stage.x_bot(fake_x)
+def test_what_x_calls_a_duplicate_is_left_at_that(harness: Harness, fake_x: FakeX) -> None:
+    ada, bot = fake_x.person("ada"), harness.x_bot(fake_x)
     asked = [fake_x.write(ada, "@riffbird /help") for _ in range(2)]
-    stage.settle(bot)
+    harness.run_until_idle(bot)
     assert [len(fake_x.replies_to(post.id)) for post in asked] == [1, 0]
     assert (fake_x.duplicates, bot.reply_store.owed()) == (1, 0)

@@ -1,4 +1,4 @@
-"""A whole stage for tests: server, queue, worker in this process, a bot, and a clock that moves when they rest.
+"""A whole harness for tests: server, queue, worker in this process, a bot, and a clock that moves when they rest.
 
 The worker is the real one; only what it performs is the stand-in of `videos`, unless a test says otherwise.
 """
@@ -11,13 +11,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from bot.intake import Milestone, no_milestone
-from bot.networks.mastodon.client import MastodonFrontend
-from bot.networks.protocol import Frontend
+from bot.intake import CrashHook, no_crash
+from bot.networks.mastodon.client import MastodonNetwork
+from bot.networks.protocol import Network
 from bot.networks.retry import Clock
-from bot.networks.x.client import XFrontend
-from bot.reply_store import Ledger
-from bot.run import Bot, make_bot, open_ledger
+from bot.networks.x.client import XNetwork
+from bot.reply_store import ReplyStore
+from bot.run import Bot, make_bot, open_reply_store
 from bot.settings import BotSettings
 from tests.bot.fakes.mastodon import TOKEN, FakeMastodon
 from tests.bot.fakes.x import FakeX
@@ -48,7 +48,7 @@ def x_settings(fake: FakeX, **values: object) -> BotSettings:
     return bot_settings(x_api_origin=fake.url, **SECRETS, **values)
 
 
-class BriefWorker(WarmWorker):
+class QuietWorker(WarmWorker):
     """The real worker without its line to commands from afar, whose end takes a second."""
 
     def subscribe(self) -> None:
@@ -59,38 +59,38 @@ class BriefWorker(WarmWorker):
 
 
 @dataclass
-class Stage:
+class Harness:
     """Queue and worker. ``queues`` is connected to a server of this test's own."""
 
     queues: Queues
     clock: Clock
 
-    def bot(self, frontend: Frontend, settings: BotSettings, milestone: Milestone = no_milestone) -> Bot:
+    def bot(self, network: Network, settings: BotSettings, crash_hook: CrashHook = no_crash) -> Bot:
         made = make_bot(
-            frontend, self.ledger(frontend.network), self.queues, settings,
-            clock=self.clock, generator=random.Random(3), milestone=milestone,
+            network, self.reply_store(network.name), self.queues, settings,
+            clock=self.clock, generator=random.Random(3), crash_hook=crash_hook,
         )  # fmt: skip
         made.open()
         return made
 
     def x_bot(self, fake: FakeX, **values: object) -> Bot:
         settings = x_settings(fake, **values)
-        frontend = XFrontend(settings, self.ledger("x"), self.clock, random.Random(5))
-        return self.bot(frontend, settings)
+        network = XNetwork(settings, self.reply_store("x"), self.clock, random.Random(5))
+        return self.bot(network, settings)
 
     def mastodon_bot(self, fake: FakeMastodon, **values: object) -> Bot:
         settings = bot_settings(mastodon_url=fake.url, mastodon_access_token=TOKEN, **values)
-        return self.bot(MastodonFrontend(settings, self.clock), settings)
+        return self.bot(MastodonNetwork(settings, self.clock), settings)
 
-    def ledger(self, network: str) -> Ledger:
-        return open_ledger(self.queues, network)
+    def reply_store(self, network: str) -> ReplyStore:
+        return open_reply_store(self.queues, network)
 
     def work(self) -> None:
         """Compose everything that waits, in this process."""
         if self.queues.depth(COMPOSE_QUEUE):
-            BriefWorker(self.queues).work(burst=True, logging_level=None)
+            QuietWorker(self.queues).work(burst=True, logging_level=None)
 
-    def settle(self, *bots: Bot, turns: int = 400) -> None:
+    def run_until_idle(self, *bots: Bot, turns: int = 400) -> None:
         """Turn, work and rest until nothing is owed and nothing is new."""
         quiet, begin = 0, self.clock.now()
         channels = [channel for bot in bots for channel in bot.channels]
@@ -107,7 +107,7 @@ class Stage:
         raise AssertionError(f"not settled after {turns} turns: {owed} promises open")
 
     def _rest(self, bots: tuple[Bot, ...]) -> float:
-        """Until something is due; not at all while a bell waits to be heard."""
+        """Until something is due; not at all while a bell waits to be found_mentions."""
         return 0.01 if self.queues.depth(REPLY_QUEUE) else max(0.01, min(bot.idle_seconds() for bot in bots))
 
 
@@ -117,9 +117,9 @@ def open_server(folder: Path) -> Iterator[str]:
         yield url
 
 
-def open_stage(url: str, folder: Path, clock: Clock, **values: object) -> Stage:
-    """A stage on the server at ``url``, emptied first."""
+def open_harness(url: str, folder: Path, clock: Clock, **values: object) -> Harness:
+    """A harness on the server at ``url``, emptied first."""
     usual: dict[str, object] = {"redis_url": url, "data_dir": folder, "performer": PERFORMER, "queue_limit": 10_000}
     queues = connect(Settings(**(usual | values)))  # type: ignore[arg-type]
     queues.connection.flushall()
-    return Stage(queues, clock)
+    return Harness(queues, clock)

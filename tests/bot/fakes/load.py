@@ -1,4 +1,4 @@
-"""A crowd at X: five hundred mentions and messages by a hundred people, and what each of them may expect.
+"""A load at X: five hundred mentions and messages by a hundred people, and what each of them may expect.
 
 Every wave is written by people who also see the band's earlier replies. The expectation is set down when a post is
 written, by this module's own table, not by asking the bot.
@@ -39,7 +39,7 @@ TITLES = (
 
 
 @dataclass
-class Wish:
+class Asked:
     """One thing somebody wrote. ``ids`` are all versions of it; a reply to any of them answers it."""
 
     ids: list[str]
@@ -50,10 +50,10 @@ class Wish:
 
 
 @dataclass
-class Crowd:
+class Load:
     fake: FakeX
     generator: random.Random = field(default_factory=lambda: random.Random(11))
-    wishes: list[Wish] = field(default_factory=list)
+    wishes: list[Asked] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.people = [self.fake.person(f"fan{index}", "I like music") for index in range(97)]
@@ -100,7 +100,7 @@ class Crowd:
         return text, GENRES[word], tempo
 
     def _add(self, post: Post, due: Due, genre: str = "", tempo: int = 0) -> Post:
-        self.wishes.append(Wish([post.id], due, genre, tempo))
+        self.wishes.append(Asked([post.id], due, genre, tempo))
         return post
 
     def _song(self, who: str) -> None:
@@ -136,7 +136,7 @@ class Crowd:
         self._add(self.fake.write(who, "@riffbird /again", song), "song", asked.genre, asked.tempo)
 
     def _chatter(self, who: str) -> None:
-        self._add(self.fake.write(who, "I saw @riffbird play / compose live, and/or heard it"), "silence")
+        self._add(self.fake.write(who, "I saw @riffbird play / compose live, and/or found_mentions it"), "silence")
 
     def _own_post(self, _: str) -> None:
         self._add(self.fake.write(BAND, "@riffbird Selfie /compose /g metal"), "silence")
@@ -167,7 +167,7 @@ class Crowd:
     def _message(self, who: str) -> None:
         text, genre, tempo = self._words()
         message = self.fake.message(who, text.replace("@riffbird", ""))
-        self.wishes.append(Wish([message.id], "song", genre, tempo, message))
+        self.wishes.append(Asked([message.id], "song", genre, tempo, message))
 
     # ------------------------------------------------------------------ what happened
 
@@ -175,7 +175,7 @@ class Crowd:
         songs = [post.id for post in self.fake.posts if post.author == BAND and post.media]
         return self.generator.choice(songs) if songs else ""
 
-    def _reply_of(self, wish: Wish) -> str:
+    def _reply_of(self, wish: Asked) -> str:
         found = self.fake.replies_to(*wish.ids)
         return found[0].id if found else ""
 
@@ -191,7 +191,7 @@ class Crowd:
             found.append(f"{len(posted)} posts and {len(sent)} messages for {rightful} rightful wishes")
         return found + self.fake.violations
 
-    def _complaints_of(self, wish: Wish) -> list[str]:
+    def _complaints_of(self, wish: Asked) -> list[str]:
         if wish.message is not None:
             return self._complaints_in(wish, wish.message.conversation)
         replies = self.fake.replies_to(*wish.ids)
@@ -199,7 +199,7 @@ class Crowd:
             return [f"{len(replies)} replies to {wish}"]
         return self._media_complaints(wish, replies[0].media) if wish.due == "song" else []
 
-    def _complaints_in(self, wish: Wish, conversation: str) -> list[str]:
+    def _complaints_in(self, wish: Asked, conversation: str) -> list[str]:
         asked = [other for other in self.wishes if other.message and other.message.conversation == conversation]
         sent = self.fake.answers_in(conversation)
         if len(sent) != len(asked):
@@ -208,7 +208,7 @@ class Crowd:
         fits = any((played.genre, played.tempo_bpm) == (wish.genre, wish.tempo) for played in found)
         return [] if fits else [f"no message fits {wish}"]
 
-    def _media_complaints(self, wish: Wish, media: list[str]) -> list[str]:
+    def _media_complaints(self, wish: Asked, media: list[str]) -> list[str]:
         if len(media) != 1:
             return [f"{len(media)} videos for {wish}"]
         played = self.fake.played(media[0])

@@ -1,4 +1,4 @@
-"""A bot in a process of its own that kills itself, SIGKILL, at one point: ``python -m tests.bot.fakes.mortal JSON``."""
+"""A bot in a process of its own that kills itself, SIGKILL, at one point: ``python -m tests.bot.fakes.killed_bot JSON``."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from bot.intake import Point
+from bot.intake import CrashPoint
 from bot.networks.retry import SystemClock
-from bot.networks.x.client import XFrontend
-from bot.run import make_bot, open_ledger
-from tests.bot.fakes.stage import SECRETS, bot_settings
+from bot.networks.x.client import XNetwork
+from bot.run import make_bot, open_reply_store
+from tests.bot.fakes.harness import SECRETS, bot_settings
 from worker.client import COMPOSE_QUEUE, connect
 from worker.settings import Settings
 from worker.worker_process import WarmWorker
@@ -29,13 +29,13 @@ def main(orders: dict[str, Any]) -> None:
     )
     settings, clock = bot_settings(x_api_origin=orders["x"], bot_lease_seconds=60, **SECRETS), SystemClock()
 
-    def milestone(point: Point) -> None:
+    def crash_hook(point: CrashPoint) -> None:
         if point == orders["point"]:
             os.kill(os.getpid(), signal.SIGKILL)
 
-    ledger = open_ledger(queues, "x")
-    frontend = XFrontend(settings, ledger, clock, random.Random(1))
-    bot = make_bot(frontend, ledger, queues, settings, clock=clock, generator=random.Random(1), milestone=milestone)
+    reply_store = open_reply_store(queues, "x")
+    network = XNetwork(settings, reply_store, clock, random.Random(1))
+    bot = make_bot(network, reply_store, queues, settings, clock=clock, generator=random.Random(1), crash_hook=crash_hook)
     bot.open()
     for _ in range(MOST_TURNS):
         bot.turn()

@@ -12,20 +12,20 @@ import pytest
 from pydantic import SecretStr, ValidationError
 
 from bot.api.settings import ApiSettings
-from bot.networks.mastodon.client import MastodonFrontend
-from bot.networks.matrix.client import MatrixFrontend
-from bot.networks.protocol import FrontendError
+from bot.networks.mastodon.client import MastodonNetwork
+from bot.networks.matrix.client import MatrixNetwork
+from bot.networks.protocol import NetworkError
 from bot.networks.registry import NETWORKS
-from bot.networks.x.client import XFrontend
+from bot.networks.x.client import XNetwork
 from bot.networks.x.prices import PRICE_DOLLARS
-from bot.settings import PREFIX, BotSettings, SecretlessFormatter, problems
-from tests.bot.fakes.fixtures import clock, fake_mastodon, fake_x, server_url, stage
+from bot.settings import PREFIX, BotSettings, RedactingFormatter, settings_errors
+from tests.bot.fakes.fixtures import clock, fake_mastodon, fake_x, harness, server_url
+from tests.bot.fakes.harness import SECRETS, Harness, bot_settings, x_settings
 from tests.bot.fakes.mastodon import FakeMastodon
-from tests.bot.fakes.stage import SECRETS, Stage, bot_settings, x_settings
 from tests.bot.fakes.x import FakeX
 from worker.settings import Settings
 
-ROOT = Path(__file__).parents[3]
+ROOT = Path(__file__).parents[2]
 DOCS = (ROOT / "docs" / "bots.md").read_text(encoding="utf-8")
 EXAMPLE = (ROOT / ".env.example").read_text(encoding="utf-8")
 VALUES = ["wrong-consumer-secret", "wrong-token-secret", "wrong-mastodon-token", "wrong-matrix-token", "wrong-refresh"]
@@ -81,12 +81,12 @@ def test_a_bad_value_is_told_by_its_variable_only() -> None:
     with pytest.raises(ValidationError) as caught:
         bot_settings(bot_cooldown_seconds="swordfish")
     assert "swordfish" not in str(caught.value)
-    assert "RIFFBIRD_BOT_COOLDOWN_SECONDS" in problems(caught.value)
-    assert "swordfish" not in problems(caught.value)
+    assert "RIFFBIRD_BOT_COOLDOWN_SECONDS" in settings_errors(caught.value)
+    assert "swordfish" not in settings_errors(caught.value)
 
 
 def test_no_secret_shows_in_logs_reprs_or_tracebacks_even_at_debug_level(
-    stage: Stage, fake_x: FakeX, fake_mastodon: FakeMastodon, caplog: pytest.LogCaptureFixture, tmp_path: Path
+    harness: Harness, fake_x: FakeX, fake_mastodon: FakeMastodon, caplog: pytest.LogCaptureFixture, tmp_path: Path
 ) -> None:
     caplog.set_level(logging.DEBUG)
     wrong = {**SECRETS, "x_consumer_secret": VALUES[0], "x_access_token_secret": VALUES[1]}
@@ -101,30 +101,30 @@ def test_no_secret_shows_in_logs_reprs_or_tracebacks_even_at_debug_level(
         matrix_user_id="@band:localhost",
         matrix_access_token=VALUES[3],
     )
-    frontends = [
-        XFrontend(signed, stage.ledger("x"), stage.clock, random.Random(1)),
-        XFrontend(renewed, stage.ledger("x"), stage.clock, random.Random(1)),
-        MastodonFrontend(elsewhere, stage.clock),
-        MatrixFrontend(elsewhere, stage.clock),
+    networks = [
+        XNetwork(signed, harness.reply_store("x"), harness.clock, random.Random(1)),
+        XNetwork(renewed, harness.reply_store("x"), harness.clock, random.Random(1)),
+        MastodonNetwork(elsewhere, harness.clock),
+        MatrixNetwork(elsewhere, harness.clock),
     ]
     shown = [repr(signed), str(renewed), repr(elsewhere)]
-    for frontend in frontends:
-        with pytest.raises(FrontendError) as caught:
-            frontend.open()
+    for network in networks:
+        with pytest.raises(NetworkError) as caught:
+            network.open()
         shown += [
             "".join(traceback.format_exception(caught.value)),
             repr(caught.value),
-            repr(frontend),
-            str(vars(frontend)),
+            repr(network),
+            str(vars(network)),
         ]
-        shown += [repr(vars(frontend).get("client"))]
-        frontend.close()
+        shown += [repr(vars(network).get("client"))]
+        network.close()
     text = "\n".join([*shown, caplog.text])
     assert [value for value in VALUES if value in text] == []
 
 
 def test_a_bearer_token_does_not_reach_the_log_of_the_library(
-    stage: Stage, fake_x: FakeX, caplog: pytest.LogCaptureFixture, tmp_path: Path
+    harness: Harness, fake_x: FakeX, caplog: pytest.LogCaptureFixture, tmp_path: Path
 ) -> None:
     caplog.set_level(logging.DEBUG)
     settings = bot_settings(
@@ -133,15 +133,15 @@ def test_a_bearer_token_does_not_reach_the_log_of_the_library(
         x_refresh_token="first-refresh-token",
         x_token_file=tmp_path / "x.json",
     )
-    frontend = XFrontend(settings, stage.ledger("x"), stage.clock, random.Random(1))
-    frontend.open()
+    network = XNetwork(settings, harness.reply_store("x"), harness.clock, random.Random(1))
+    network.open()
     (bearer,) = fake_x.bearers
     assert bearer not in caplog.text
-    assert bearer not in repr(frontend.client) + repr(vars(frontend)["client"].tokens)
+    assert bearer not in repr(network.client) + repr(vars(network)["client"].tokens)
 
 
 def test_the_bots_log_cuts_known_secrets_out_of_whatever_is_said() -> None:
-    formatter = SecretlessFormatter(bot_settings(**SECRETS))
+    formatter = RedactingFormatter(bot_settings(**SECRETS))
     secret = SECRETS["x_access_token_secret"]
     record = logging.LogRecord("x", logging.INFO, "", 0, "oops %s", (secret,), None)
     assert formatter.format(record).endswith("oops ***")
