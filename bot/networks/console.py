@@ -1,6 +1,6 @@
 """The bot in a terminal: one line is one mention, the answer is printed and its song kept in a folder.
 
-The same loop, reply_store, queue and wording as at the networks, for trying them. The only network that writes to stdout.
+Uses the same loop, reply store, queue and messages as every other network. The only network that writes to stdout.
 """
 
 from __future__ import annotations

@@ -77,7 +77,7 @@ class Mention:
 
 @dataclass(frozen=True, slots=True)
 class Attachment:
-    """One finished file of the song. ``extension`` as in ``Format``; ``alt_text`` is for people who cannot accept it."""
+    """One finished file of the song. ``extension`` as in ``Format``; ``alt_text`` describes the song in words."""
 
     path: Path
     extension: Format

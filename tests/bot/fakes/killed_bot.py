@@ -1,4 +1,4 @@
-"""A bot in a process of its own that kills itself, SIGKILL, at one point: ``python -m tests.bot.fakes.killed_bot JSON``."""
+"""A bot process that kills itself with SIGKILL at one crash point: ``python -m tests.bot.fakes.killed_bot JSON``."""
 
 from __future__ import annotations
 
@@ -35,7 +35,9 @@ def main(orders: dict[str, Any]) -> None:
 
     reply_store = open_reply_store(queues, "x")
     network = XNetwork(settings, reply_store, clock, random.Random(1))
-    bot = make_bot(network, reply_store, queues, settings, clock=clock, generator=random.Random(1), crash_hook=crash_hook)
+    bot = make_bot(
+        network, reply_store, queues, settings, clock=clock, generator=random.Random(1), crash_hook=crash_hook
+    )
     bot.open()
     for _ in range(MOST_TURNS):
         bot.turn()

@@ -94,7 +94,9 @@ def test_a_refused_command_is_answered_with_what_is_played(harness: Harness, fak
     assert harness.queues.depth("compose") == 0
 
 
-def test_a_failed_song_is_answered_with_an_apology_and_a_refused_one_with_the_rule(harness: Harness, fake_x: FakeX) -> None:
+def test_a_failed_song_is_answered_with_an_apology_and_a_refused_one_with_the_rule(
+    harness: Harness, fake_x: FakeX
+) -> None:
     for performer, words in (("buggy", "our fault"), ("refusing", "a kazoo is not in this band")):
         settings = harness.queues.settings.model_copy(update={"performer": f"tests.bot.fakes.videos.{performer}"})
         other = Harness(type(harness.queues)(harness.queues.connection, settings), harness.clock)
@@ -120,7 +122,9 @@ def test_a_full_queue_is_told_and_the_turn_given_back(harness: Harness, fake_x: 
 
 
 @pytest.mark.parametrize("fault", ["503-after", "timeout-after", "reset-after"])
-def test_a_lost_answer_to_a_post_is_looked_up_and_never_posted_twice(fault: str, harness: Harness, fake_x: FakeX) -> None:
+def test_a_lost_answer_to_a_post_is_looked_up_and_never_posted_twice(
+    fault: str, harness: Harness, fake_x: FakeX
+) -> None:
     asked = fake_x.write(fake_x.person("ada"), SONG)
     fake_x.faults.plan("POST /2/tweets", fault)
     harness.run_until_idle(harness.x_bot(fake_x, bot_request_timeout_seconds=0.3))
