@@ -319,7 +319,7 @@ def find_instruments(text: str, genre: str = "") -> tuple[Instrument, ...] | Non
     return None
 
 
-def near_instruments(text: str, count: int = 3) -> list[str]:
+def similar_instruments(text: str, count: int = 3) -> list[str]:
     """Up to ``count`` known words that look like ``text``, best first."""
     return difflib.get_close_matches(plain_instrument(text), [*_WORDS, *_GROUPS], n=count, cutoff=0.6)
 

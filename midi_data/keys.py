@@ -42,7 +42,7 @@ class Key:
         return f"{_TONIC_NAMES[self.mode][self.tonic]} {self.mode}"
 
 
-EVERY_KEY: tuple[Key, ...] = tuple(Key(tonic, mode) for mode in _TONIC_NAMES for tonic in range(12))
+ALL_KEYS: tuple[Key, ...] = tuple(Key(tonic, mode) for mode in _TONIC_NAMES for tonic in range(12))
 
 
 def parse_key(text: str) -> Key | None:
@@ -79,7 +79,7 @@ def estimate_key(weights: Sequence[float]) -> Key:
         raise ValueError(f"a key is told from 12 pitch-class weights, not {len(weights)}")
     if min(weights) == max(weights):
         return Key(0, "major")
-    return max(EVERY_KEY, key=lambda key: _fit(weights, key))
+    return max(ALL_KEYS, key=lambda key: _fit(weights, key))
 
 
 def _fit(weights: Sequence[float], key: Key) -> float:

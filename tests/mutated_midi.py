@@ -18,7 +18,7 @@ _END = b"\x00\xff\x2f\x00"
 _NOTE = b"\x00\x90\x3c\x40\x60\x80\x3c\x00"
 
 
-def midi_folder_of_horrors(folder: Path, count: int, seed: int = 0) -> dict[str, str]:
+def write_strange_midi_folder(folder: Path, count: int, seed: int = 0) -> dict[str, str]:
     """``count`` files in subfolders of ``folder``; returns the kind of each by its name there (posix)."""
     names = list(KINDS)
     made = {}

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from midi_data.io.midi_file import ending_on_bar, write_midi
+from midi_data.io.midi_file import end_on_bar, write_midi
 from midi_data.song import Meter, Note, Song, Tempo, Track
 
 
@@ -29,7 +29,7 @@ def riff(seed: int = 0, bars: int = 8, tempo_bpm: float = 140.0, title: str = "R
         Track(30, False, tuple(sorted(guitar)), "Guitar"),
         Track(33, False, tuple(sorted(bass)), "Bass"),
     )
-    return ending_on_bar(Song(tracks, (Tempo(0, tempo_bpm),), (Meter(0, 4, 4),), title))
+    return end_on_bar(Song(tracks, (Tempo(0, tempo_bpm),), (Meter(0, 4, 4),), title))
 
 
 def midi_folder(folder: Path, count: int = 6, bars: int = 8) -> Path:

@@ -41,7 +41,7 @@ def evaluate(
     missing = [name for name in NEEDED if find_spec(name) is None]
     if missing:
         raise CommandRefusedError(f"evaluating needs {', '.join(missing)}: pip install 'riffbird[train,evaluate]'")
-    from bot.cli.score import canonical
+    from bot.cli.score import canonical_genre
     from composer.model.checkpoint import load_checkpoint
     from training.evaluation.evaluate import Order
     from training.evaluation.evaluate import evaluate as run
@@ -50,7 +50,7 @@ def evaluate(
     judged = load_checkpoint(checkpoint)
     if sampling not in SAMPLINGS:
         raise CommandRefusedError(f"--sampling is one of {', '.join(SAMPLINGS)}, not {sampling!r}")
-    name = canonical(genre, judged.header.genres)
+    name = canonical_genre(genre, judged.header.genres)
     order = Order(corpus, name, songs, seed, randomness, cast("Sampling", sampling))
     with progress_bar() as bar:
         found = run(order, judged, tell, _shown(bar))

@@ -29,7 +29,7 @@ def score(
     from midi_data.io.midi_file import read_midi
 
     scorer = Scorer(load_checkpoint(checkpoint or (custom_checkpoint(genre) if genre else None)))
-    known = canonical(genre, scorer.genres) if genre else None
+    known = canonical_genre(genre, scorer.genres) if genre else None
     rows = []
     for path in files:
         result = scorer.score(read_midi(path), known)
@@ -40,7 +40,7 @@ def score(
         table(("file", "genre", "notes", "nll", "band", *FIELDS), rows)
 
 
-def canonical(genre: str, known: tuple[str, ...]) -> str:
+def canonical_genre(genre: str, known: tuple[str, ...]) -> str:
     """The checkpoint's name of ``genre``. Raises ``CommandRefusedError`` for one it does not know."""
     from midi_data.genres import genre_by_name, plain_name
 

@@ -15,8 +15,8 @@ from midi_data.general_midi import (
     Instrument,
     find_instruments,
     instrument_name,
-    near_instruments,
     plain_instrument,
+    similar_instruments,
 )
 
 MOST_PARTS = 16
@@ -57,7 +57,7 @@ def _items(text: str) -> list[str]:
 def _players(item: str, genre: str) -> tuple[Instrument, ...]:
     if (players := _one_by_one(item, genre)) is not None:
         return players
-    near = near_instruments(item, 2)
+    near = similar_instruments(item, 2)
     hint = f" Did you mean {' or '.join(near)}?" if near else ""
     raise RefusedError(
         f"I don't know the instrument {quoted(item)}.{hint} "

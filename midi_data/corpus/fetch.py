@@ -34,7 +34,7 @@ class Source:
 
 def known_sources() -> dict[str, Source]:
     """The collections in ``sources.toml`` by name."""
-    table = tomllib.loads((files("midi_data") / "sources.toml").read_text(encoding="utf-8"))
+    table = tomllib.loads((files("midi_data.corpus") / "sources.toml").read_text(encoding="utf-8"))
     return {name: Source(name, **facts) for name, facts in table.items()}
 
 

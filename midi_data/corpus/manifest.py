@@ -41,7 +41,7 @@ def style_of(name: str) -> str:
     return PurePosixPath(name).parent.name
 
 
-def guessed_entry(name: str, genre: str, licence: str) -> Entry:
+def default_entry(name: str, genre: str, licence: str) -> Entry:
     """An entry for a file that no manifest names; the split follows from the name alone, so it never moves."""
     digest = int.from_bytes(hashlib.sha256(name.encode()).digest()[:4], "big") % 1000
     split = "valid" if digest < VALID_PER_MILLE else "train"

@@ -17,15 +17,15 @@ from pathlib import Path
 from typing import Any
 
 from midi_data.corpus.archive import is_archive, is_midi
-from midi_data.corpus.manifest import Entry, guessed_entry, read_manifest
+from midi_data.corpus.manifest import Entry, default_entry, read_manifest
 from midi_data.errors import CorpusError
 from midi_data.events.encoding import FINGERPRINT
 from midi_data.ingest.convert import Converted
-from midi_data.ingest.duplicates import KnownPieces, LeftOutError
+from midi_data.ingest.duplicates import PieceRegistry, SkippedPieceError
 from midi_data.ingest.report import Report
 from midi_data.ingest.sandbox.pool import Answer, Pool
 from midi_data.ingest.shard import ShardWriter
-from midi_data.ingest.shards import LARGEST_NOTES, Parts, finished_parts, is_last, part_folder
+from midi_data.ingest.shards import MAX_SHARD_NOTES, ShardSequence, finished_shards, is_last, shard_folder
 
 PREPARATION = 2
 """Raised when preparing the same files gives other pieces."""
@@ -52,10 +52,10 @@ class _Preparing:
     """What all sources of one preparation share."""
 
     pool: Pool
-    known: KnownPieces
+    known: PieceRegistry
     manifest: dict[str, Entry]
     progress: Progress | None
-    largest_notes: int
+    max_shard_notes: int
 
 
 def sources_in(folder: Path) -> list[Path]:
@@ -77,11 +77,11 @@ def prepare(
     keep_unaligned: bool = False,
     progress: Progress | None = None,
     processes: int | None = None,
-    largest_notes: int = LARGEST_NOTES,
+    max_shard_notes: int = MAX_SHARD_NOTES,
 ) -> list[Path]:
     """Prepare every archive and the loose files of ``source`` into ``out``; returns the shard folders.
 
-    A source of more than ``largest_notes`` notes becomes several shards.
+    A source of more than ``max_shard_notes`` notes becomes several shards.
 
     A ``manifest.csv`` beside the archives gives genre, split and licence of each file, which is then taken as it
     stands. Files that it does not name belong to ``genre``, stand under ``licence`` ("not stated" when empty), are
@@ -94,7 +94,7 @@ def prepare(
     refusals: list[CorpusError] = []
     sources = sources_in(source)
     with Pool(processes) as pool:
-        preparing = _Preparing(pool, KnownPieces(), read_manifest(manifest_path), progress, largest_notes)
+        preparing = _Preparing(pool, PieceRegistry(), read_manifest(manifest_path), progress, max_shard_notes)
         for each in sources:
             name = shard_name(each) + ("-files" if each.is_dir() and len(sources) > 1 else "")
             settings = Settings(genre or shard_name(each), licence or NOT_STATED, keep_unaligned, manifest_digest)
@@ -132,7 +132,7 @@ def _stamp(source: Path) -> str:
 
 def _prepare_source(preparing: _Preparing, source: Path, folder: Path, settings: Settings) -> list[Path]:
     wanted = {"stamp": _stamp(source), "fingerprint": FINGERPRINT, "settings": asdict(settings)}
-    done = finished_parts(folder, lambda card: all(card.get(key) == value for key, value in wanted.items()))
+    done = finished_shards(folder, lambda card: all(card.get(key) == value for key, value in wanted.items()))
     for part in done:
         preparing.known.take_shard(part)
     if done and is_last(done[-1]):
@@ -141,17 +141,17 @@ def _prepare_source(preparing: _Preparing, source: Path, folder: Path, settings:
     def facts(shard: ShardWriter, report: Report) -> dict[str, Any]:
         return _facts(source, settings, shard, report) | wanted
 
-    with Parts(source.name, folder, done, facts, preparing.largest_notes) as parts:
-        for answer in preparing.pool.converted(source, _options(preparing.manifest, settings), skip=parts.seen):
-            parts.seen += 1
-            _add(preparing, parts, answer, settings)
+    with ShardSequence(source.name, folder, done, facts, preparing.max_shard_notes) as shards:
+        for answer in preparing.pool.converted(source, _options(preparing.manifest, settings), skip=shards.seen):
+            shards.seen += 1
+            _add(preparing, shards, answer, settings)
             if preparing.progress:
-                preparing.progress(source.name, parts.seen)
+                preparing.progress(source.name, shards.seen)
         try:
-            parts.finish()
+            shards.finish()
         except CorpusError as refusal:
             raise CorpusError(f"{source}: {refusal}") from refusal
-        return [part_folder(folder, number + 1) for number in range(parts.count)]
+        return [shard_folder(folder, number + 1) for number in range(shards.count)]
 
 
 def _options(manifest: dict[str, Entry], settings: Settings) -> Callable[[str], dict[str, Any]]:
@@ -161,23 +161,23 @@ def _options(manifest: dict[str, Entry], settings: Settings) -> Callable[[str], 
     return options
 
 
-def _add(preparing: _Preparing, parts: Parts, answer: Answer, settings: Settings) -> None:
-    name, head, report = answer.name, answer.head, parts.report
+def _add(preparing: _Preparing, shards: ShardSequence, answer: Answer, settings: Settings) -> None:
+    name, head, report = answer.name, answer.head, shards.report
     report.took(name, float(head.get("cpu_seconds", 0.0)))
     if "left_out" in head:
         report.leave_out(name, str(head["left_out"]), str(head["detail"]))
         return
     listed = preparing.manifest.get(name)
-    entry = listed or guessed_entry(name, settings.genre, settings.licence)
+    entry = listed or default_entry(name, settings.genre, settings.licence)
     try:
         converted = Converted.from_frame(head, answer.body)
         entry = preparing.known.take(name, entry, converted, curated=listed is not None)
-    except LeftOutError as why:
+    except SkippedPieceError as why:
         report.leave_out(name, why.reason, str(why))
     except (ValueError, KeyError, TypeError) as error:
         report.leave_out(name, "crashed the reader", f"{name}: its reader sent no piece ({error})")
     else:
-        parts.add(name, entry, converted)
+        shards.add(name, entry, converted)
 
 
 def _facts(source: Path, settings: Settings, shard: ShardWriter, report: Report) -> dict[str, Any]:

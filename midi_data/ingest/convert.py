@@ -17,18 +17,18 @@ from midi_data.analysis.key_estimation import heard_key, key_class
 from midi_data.errors import BadMidiError
 from midi_data.events.encoding import EventSequence, encode
 from midi_data.ingest.cleaning.alignment import Alignment, alignment_of
-from midi_data.ingest.cleaning.downbeat import on_bar_one
+from midi_data.ingest.cleaning.downbeat import align_to_downbeat
 from midi_data.ingest.cleaning.programs import names_programs
-from midi_data.ingest.cleaning.tracks import with_drums_found, with_programs_guessed, without_copies
+from midi_data.ingest.cleaning.tracks import detect_drums, guess_programs, remove_duplicate_tracks
 from midi_data.ingest.fingerprints import Sketch, sketch, transposed_digest
 from midi_data.ingest.sandbox.frames import Frame
 from midi_data.ingest.sandbox.limits import TEMPO_LIMIT
-from midi_data.io.midi_file import ending_on_bar, score_from_bytes, song_of_score, written_meters
-from midi_data.io.midi_header import bare_midi, read_title
-from midi_data.io.round_trip import Losses
+from midi_data.io.midi_file import end_on_bar, score_from_bytes, score_meters, song_from_score
+from midi_data.io.midi_header import read_title, unwrap_midi
+from midi_data.io.round_trip import RoundTripLosses
 from midi_data.song import Song, seconds_per_tick
 
-FEWEST_NOTES = 16
+MIN_NOTES = 16
 """Shorter pieces teach nothing but endings."""
 
 Notices = list[tuple[str, str]]
@@ -47,7 +47,7 @@ class Converted:
     key: int
     tempos: tuple[tuple[int, float], ...]
     meters: tuple[tuple[int, int, int], ...]
-    losses: Losses
+    losses: RoundTripLosses
     moved: float
     moved_ms: float
     notices: tuple[tuple[str, str], ...]
@@ -67,7 +67,7 @@ class Converted:
             key=int(head["key"]),
             tempos=tuple((int(t), float(bpm)) for t, bpm in head["tempos"]),
             meters=tuple((int(t), int(n), int(d)) for t, n, d in head["meters"]),
-            losses=Losses(**head["losses"]),
+            losses=RoundTripLosses(**head["losses"]),
             moved=float(head["moved"]),
             moved_ms=float(head["moved_ms"]),
             notices=tuple((str(kind), str(text)) for kind, text in head["notices"]),
@@ -78,7 +78,7 @@ def convert(data: bytes, *, name: str, clean: bool, keep_unaligned: bool) -> Fra
     """The frame of a piece, or of ``left_out`` (a reason to count) with ``detail`` (one line)."""
     begun = time.process_time()
     try:
-        head, body = _converted(bare_midi(data), name, clean=clean, keep_unaligned=keep_unaligned)
+        head, body = _converted(unwrap_midi(data), name, clean=clean, keep_unaligned=keep_unaligned)
     except BadMidiError as error:
         head, body = {"left_out": error.reason, "detail": str(error)}, b""
     head["cpu_seconds"] = time.process_time() - begun
@@ -90,17 +90,17 @@ def _converted(data: bytes, name: str, *, clean: bool, keep_unaligned: bool) -> 
     if len(score.tempos) > TEMPO_LIMIT:
         raise BadMidiError("too many tempos", f"{name}: at most {TEMPO_LIMIT} tempo changes, not {len(score.tempos)}")
     alignment = alignment_of(score)
-    song = song_of_score(score, read_title(data), source=name)
+    song = song_from_score(score, read_title(data), source=name)
     notices: Notices = []
     if clean:
         notices += _checked(alignment, name, keep_unaligned=keep_unaligned)
-        if not written_meters(score):
+        if not score_meters(score):
             notices.append(("no meter", "no meter told: 4/4 assumed"))
         song = cleaned(song, data, notices)
     events = encode(song)
-    if len(events) < FEWEST_NOTES:
+    if len(events) < MIN_NOTES:
         raise BadMidiError(
-            f"fewer than {FEWEST_NOTES} notes", f"{name}: a piece has {FEWEST_NOTES} notes at least, not {len(events)}"
+            f"fewer than {MIN_NOTES} notes", f"{name}: a piece has {MIN_NOTES} notes at least, not {len(events)}"
         )
     return _frame(song, events, alignment, notices)
 
@@ -115,23 +115,23 @@ def _checked(alignment: Alignment, name: str, *, keep_unaligned: bool) -> Iterat
 
 def cleaned(song: Song, data: bytes, notices: Notices) -> Song:
     """``song`` with its tracks and its first bar put right; what was done is added to ``notices``."""
-    song, drums = with_drums_found(song)
+    song, drums = detect_drums(song)
     if drums:
         notices.append(("drums found", f"drums outside channel 10: {', '.join(drums)}"))
     if all(track.is_drum or track.program == 0 for track in song.tracks) and not names_programs(data):
-        song, programs = with_programs_guessed(song)
+        song, programs = guess_programs(song)
         notices.append(("no programs", f"no programs told: {', '.join(programs) or 'piano assumed'}"))
-    song, copies = without_copies(song)
+    song, copies = remove_duplicate_tracks(song)
     if copies:
         notices.append(("tracks merged", f"the same notes on two tracks, one kept: {', '.join(copies)}"))
-    song, moved = on_bar_one(song)
+    song, moved = align_to_downbeat(song)
     if moved:
         notices.append(("bar 1 found", moved))
-    return ending_on_bar(song)
+    return end_on_bar(song)
 
 
 def _frame(song: Song, events: EventSequence, alignment: Alignment, notices: Notices) -> Frame:
-    losses = Losses()
+    losses = RoundTripLosses()
     losses.add(song, events)
     rows = np.column_stack([events.onset, events.part, events.pitch, events.duration, events.velocity])
     head = {

@@ -8,10 +8,10 @@ from midi_data.corpus.dataset import Shard
 from midi_data.corpus.manifest import Entry
 from midi_data.ingest.convert import Converted
 from midi_data.ingest.fingerprints import sketch, transposed_digest
-from midi_data.ingest.works import NEAR_SHARE, Likeness, WorkIndex
+from midi_data.ingest.works import DUPLICATE_SIMILARITY, Match, WorkIndex
 
 
-class LeftOutError(Exception):
+class SkippedPieceError(Exception):
     """For the report: the piece is not taken. ``reason`` is one to count."""
 
     def __init__(self, reason: str, detail: str) -> None:
@@ -20,7 +20,7 @@ class LeftOutError(Exception):
 
 
 @dataclass(slots=True)
-class KnownPieces:
+class PieceRegistry:
     """Digests for exact copies, sketches for near ones."""
 
     _digests: dict[bytes, str] = field(default_factory=dict)
@@ -28,14 +28,14 @@ class KnownPieces:
     _entries: list[tuple[str, str, str]] = field(default_factory=list)
 
     def take(self, name: str, entry: Entry, converted: Converted, *, curated: bool) -> Entry:
-        """``entry``, as a version of an earlier work on that work's side. Raises ``LeftOutError`` for a copy.
+        """``entry``, as a version of an earlier work on that work's side. Raises ``SkippedPieceError`` for a copy.
 
         A curated piece keeps its manifest's work and split, and is left out as an exact copy only.
         """
         if converted.digest in self._digests:
-            raise LeftOutError("duplicate", f"{name}: the same notes as {self._digests[converted.digest]}")
+            raise SkippedPieceError("duplicate", f"{name}: the same notes as {self._digests[converted.digest]}")
         if not curated:
-            entry = self._on_its_side(name, entry, self._index.like(converted.sketch))
+            entry = self._assign_split(name, entry, self._index.find_similar(converted.sketch))
         self._digests[converted.digest] = name
         self._index.add(converted.sketch)
         self._entries.append((name, entry.work, entry.split))
@@ -49,12 +49,16 @@ class KnownPieces:
             self._index.add(sketch(events))
             self._entries.append((piece.name, piece.work, piece.split))
 
-    def _on_its_side(self, name: str, entry: Entry, alike: list[Likeness]) -> Entry:
-        if not alike:
+    def _assign_split(self, name: str, entry: Entry, matches: list[Match]) -> Entry:
+        if not matches:
             return entry
-        likest, work, split = self._entries[alike[0].piece]
-        if alike[0].share >= NEAR_SHARE:
-            raise LeftOutError("near-duplicate", f"{name}: {alike[0].share:.0%} of its melodies are in {likest}")
-        if any(self._entries[each.piece][2] != split for each in alike):
-            raise LeftOutError("on both sides", f"{name}: like {likest} and a piece on the other side of the split")
+        closest, work, split = self._entries[matches[0].piece]
+        if matches[0].share >= DUPLICATE_SIMILARITY:
+            raise SkippedPieceError(
+                "near-duplicate", f"{name}: {matches[0].share:.0%} of its melodies are in {closest}"
+            )
+        if any(self._entries[each.piece][2] != split for each in matches):
+            raise SkippedPieceError(
+                "on both sides", f"{name}: like {closest} and a piece on the other side of the split"
+            )
         return replace(entry, work=work, split=split)

@@ -13,7 +13,7 @@ from midi_data.corpus.dataset import Piece, piece_line
 from midi_data.corpus.manifest import Entry
 from midi_data.ingest.convert import Converted
 from midi_data.ingest.report import Report
-from midi_data.io.round_trip import Losses
+from midi_data.io.round_trip import RoundTripLosses
 
 _COLUMNS = 5
 
@@ -29,7 +29,7 @@ class ShardWriter:
         self._notes = (self._temporary / "notes.npy").open("w+b")
         self._write_header(0)
         self.pieces: list[Piece] = []
-        self.losses = Losses()
+        self.losses = RoundTripLosses()
         self.digests: set[bytes] = set()
         self.note_count = 0
         self._moved = self._moved_ms = 0.0

@@ -19,30 +19,30 @@ from midi_data.ingest.convert import Converted
 from midi_data.ingest.report import Report
 from midi_data.ingest.shard import ShardWriter
 
-LARGEST_NOTES = 50_000_000
+MAX_SHARD_NOTES = 50_000_000
 """Notes in a part: 1 GB."""
 
 Facts = Callable[[ShardWriter, Report], dict[str, Any]]
 """What a part's card says of its source."""
 
 
-def part_folder(folder: Path, number: int) -> Path:
+def shard_folder(folder: Path, number: int) -> Path:
     """Where part ``number`` (from 1) of the source that is prepared into ``folder`` lies. No source has such a name."""
     return folder if number == 1 else folder.with_name(f"{folder.name}.{number}")
 
 
-def finished_parts(folder: Path, is_wanted: Callable[[dict[str, Any]], bool]) -> list[Shard]:
-    """The first parts that are there and whose cards are as wanted."""
-    parts: list[Shard] = []
-    while not parts or not is_last(parts[-1]):
+def finished_shards(folder: Path, is_wanted: Callable[[dict[str, Any]], bool]) -> list[Shard]:
+    """The first shards that are there and whose cards are as wanted."""
+    shards: list[Shard] = []
+    while not shards or not is_last(shards[-1]):
         try:
-            part = open_shard(part_folder(folder, len(parts) + 1))
+            part = open_shard(shard_folder(folder, len(shards) + 1))
         except CorpusError:
             break
         if not is_wanted(part.card):
             break
-        parts.append(part)
-    return parts
+        shards.append(part)
+    return shards
 
 
 def is_last(part: Shard) -> bool:
@@ -50,11 +50,11 @@ def is_last(part: Shard) -> bool:
     return bool(part.card.get("last", True))
 
 
-class Parts:
-    """Writes the parts that follow those ``done``. A context manager; without ``finish`` the last one is not kept."""
+class ShardSequence:
+    """Writes the shards that follow those ``done``. A context manager; without ``finish`` the last one is not kept."""
 
-    def __init__(self, source: str, folder: Path, done: list[Shard], facts: Facts, largest_notes: int) -> None:
-        self._source, self._folder, self._facts, self._largest = source, folder, facts, largest_notes
+    def __init__(self, source: str, folder: Path, done: list[Shard], facts: Facts, max_shard_notes: int) -> None:
+        self._source, self._folder, self._facts, self._largest = source, folder, facts, max_shard_notes
         self.count = len(done)
         self.seen = int(done[-1].card["files_seen"]) if done else 0
         """Files of the source met so far, the one at hand included."""
@@ -70,7 +70,7 @@ class Parts:
     def _begin(self) -> None:
         self.count += 1
         self.report = Report(self._source)
-        self._shard = ShardWriter(part_folder(self._folder, self.count))
+        self._shard = ShardWriter(shard_folder(self._folder, self.count))
 
     def add(self, name: str, entry: Entry, converted: Converted) -> None:
         """One more piece, of this part or the next."""
@@ -94,7 +94,7 @@ class Parts:
 
 
 def _remove_parts(folder: Path, after: int) -> None:
-    """Remove parts of an earlier preparation beyond those that are kept; the first is replaced by its own writer."""
+    """Remove shards of an earlier preparation beyond those that are kept; the first is replaced by its own writer."""
     name = re.compile(re.escape(folder.name) + r"\.(\d+)")
     for each in folder.parent.iterdir() if folder.parent.is_dir() else ():
         numbered = name.fullmatch(each.name)

@@ -12,17 +12,17 @@ from numpy.typing import NDArray
 
 from midi_data.ingest.fingerprints import Sketch, levels
 
-NEAR_SHARE = 0.8
+DUPLICATE_SIMILARITY = 0.8
 """Share of common grams (of the piece that has fewer) from which a piece is a near-duplicate."""
-WORK_SHARE = 0.4
+SAME_WORK_SIMILARITY = 0.4
 """Share from which two pieces are versions of one work, and belong on one side of a split."""
-FEWEST_GRAMS = 12
+MIN_COMMON_GRAMS = 12
 """Fewer common places to compare prove nothing."""
 _LEVELS = 40
 
 
 @dataclass(frozen=True, slots=True)
-class Likeness:
+class Match:
     """An earlier piece and the share of grams in common with it."""
 
     piece: int
@@ -47,18 +47,18 @@ class WorkIndex:
         self._runs.append(run)
         return piece
 
-    def like(self, sketch: Sketch, share: float = WORK_SHARE) -> list[Likeness]:
+    def find_similar(self, sketch: Sketch, share: float = SAME_WORK_SIMILARITY) -> list[Match]:
         """Earlier pieces that share at least ``share`` of their grams, the likest first."""
-        if len(sketch) < FEWEST_GRAMS:
+        if len(sketch) < MIN_COMMON_GRAMS:
             return []
         found = np.concatenate([np.zeros(0, dtype=np.int32), *(_holders(run, sketch) for run in self._runs)])
         pieces, common = np.unique(found, return_counts=True)
-        alike = [
-            Likeness(int(piece), float(count) / self._comparable(int(piece), sketch))
+        matches = [
+            Match(int(piece), float(count) / self._comparable(int(piece), sketch))
             for piece, count in zip(pieces, common, strict=True)
-            if count >= share * FEWEST_GRAMS and self._comparable(int(piece), sketch) >= FEWEST_GRAMS
+            if count >= share * MIN_COMMON_GRAMS and self._comparable(int(piece), sketch) >= MIN_COMMON_GRAMS
         ]
-        return sorted((each for each in alike if each.share >= share), key=lambda each: (-each.share, each.piece))
+        return sorted((each for each in matches if each.share >= share), key=lambda each: (-each.share, each.piece))
 
     def _comparable(self, piece: int, sketch: Sketch) -> int:
         """Grams of the one with fewer, at the coarser of the two samples."""

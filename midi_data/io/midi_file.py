@@ -17,7 +17,7 @@ import numpy as np
 import symusic
 
 from midi_data.errors import BadMidiError
-from midi_data.io.midi_header import FILE_SIZE_LIMIT, TRACK_LIMIT, bare_midi, check_header, read_title
+from midi_data.io.midi_header import FILE_SIZE_LIMIT, TRACK_LIMIT, check_header, read_title, unwrap_midi
 from midi_data.song import (
     DEFAULT_TEMPO_BPM,
     DENOMINATORS,
@@ -61,8 +61,8 @@ def read_midi(path: Path) -> Song:
 
 def song_from_bytes(data: bytes, *, source: str = "MIDI data") -> Song:
     """As ``read_midi``, from the file's bytes; ``source`` names them in errors."""
-    data = bare_midi(data)
-    return song_of_score(score_from_bytes(data, source=source), read_title(data), source=source)
+    data = unwrap_midi(data)
+    return song_from_score(score_from_bytes(data, source=source), read_title(data), source=source)
 
 
 def score_from_bytes(data: bytes, *, source: str = "MIDI data") -> Any:
@@ -82,7 +82,7 @@ def score_from_bytes(data: bytes, *, source: str = "MIDI data") -> Any:
     return score
 
 
-def song_of_score(score: Any, title: str, *, source: str = "MIDI data") -> Song:
+def song_from_score(score: Any, title: str, *, source: str = "MIDI data") -> Song:
     """A ``Score`` on the song grid. Raises ``BadMidiError`` when it lasts longer than ``DURATION_LIMIT_SECONDS``."""
     song = _quantised(score, title)
     if song.duration_seconds > DURATION_LIMIT_SECONDS:
@@ -103,7 +103,7 @@ def _check_limits(score: Any, source: str) -> None:
         raise BadMidiError("too many notes", f"{source}: at most {NOTE_LIMIT} notes, not {count}")
 
 
-def written_meters(score: Any) -> list[Meter]:
+def score_meters(score: Any) -> list[Meter]:
     """The meters of a ``Score`` on the song grid. Nonsense meters are the file's typing errors: left out."""
     scale = TICKS_PER_QUARTER / score.ticks_per_quarter
     return [
@@ -116,7 +116,7 @@ def written_meters(score: Any) -> list[Meter]:
 def _quantised(score: Any, title: str) -> Song:
     scale = TICKS_PER_QUARTER / score.ticks_per_quarter
     tracks = [Track(t.program, bool(t.is_drum), quantised_notes(t.notes.numpy(), scale), t.name) for t in score.tracks]
-    meters = _changes(written_meters(score))
+    meters = _changes(score_meters(score))
     tempos = _changes([Tempo(round(t.time * scale), _tidy_bpm(t.qpm)) for t in score.tempos])
     song = Song(
         tracks=tuple(track for track in tracks if track.notes),
@@ -124,7 +124,7 @@ def _quantised(score: Any, title: str) -> Song:
         meters=_without_repeats(meters, Meter(0, 4, 4)),
         title=title,
     )
-    return ending_on_bar(song)
+    return end_on_bar(song)
 
 
 def quantised_notes(columns: dict[str, Any], scale: float) -> tuple[Note, ...]:
@@ -170,7 +170,7 @@ def _content(change: Tempo | Meter) -> tuple[float, ...]:
     return (change.bpm,) if isinstance(change, Tempo) else (change.numerator, change.denominator)
 
 
-def ending_on_bar(song: Song) -> Song:
+def end_on_bar(song: Song) -> Song:
     """``song`` with its end moved up to the first bar line at or after the last note's end."""
     start, meter = 0, song.meters[0]
     for start, meter in song.bars():  # noqa: B007  the last bar is what is wanted

@@ -19,7 +19,7 @@ _HEADER = struct.Struct(">4sIHHH")
 _CHUNK = struct.Struct(">4sI")
 
 
-def bare_midi(data: bytes) -> bytes:
+def unwrap_midi(data: bytes) -> bytes:
     """The Standard MIDI File in ``data``: out of its RIFF wrapping (``.rmi``), or from behind a MacBinary header."""
     if data[:4] == b"RIFF" and data[8:12] == b"RMID":
         position = 12

@@ -11,7 +11,7 @@ from midi_data.song import Song
 
 
 @dataclass(slots=True)
-class Losses:
+class RoundTripLosses:
     """Sums over songs; ``summary`` turns them into shares. Durations and velocities of pitched notes only."""
 
     songs: int = 0
@@ -47,7 +47,7 @@ class Losses:
         self.duration_ratio_error += float(np.abs(np.log2(durations[:, 1] / durations[:, 0])).sum())
         self.velocity_error += float(sum(abs(a.velocity - b.velocity) for a, b in pairs))
 
-    def join(self, other: Losses) -> None:
+    def join(self, other: RoundTripLosses) -> None:
         """Add the sums of ``other``."""
         for name, value in asdict(other).items():
             setattr(self, name, getattr(self, name) + value)

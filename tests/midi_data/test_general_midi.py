@@ -97,8 +97,8 @@ def test_a_plain_word_sounds_as_its_genre_does(text: str, genre: str, names: lis
 
 
 def test_near_names_are_suggested() -> None:
-    assert gm.near_instruments("vioiln")[0] == "violin"
-    assert gm.near_instruments("qqqqq") == []
+    assert gm.similar_instruments("vioiln")[0] == "violin"
+    assert gm.similar_instruments("qqqqq") == []
 
 
 def test_every_instrument_can_play_an_octave_and_at_least_one_note_at_a_time() -> None:
@@ -130,4 +130,4 @@ def test_drums_play_every_named_key() -> None:
 def test_no_text_makes_the_lookup_fail(text: str, genre: str) -> None:
     found = find_instruments(text, genre)
     assert found is None or len(found) >= 1
-    assert len(gm.near_instruments(text[:40])) <= 3
+    assert len(gm.similar_instruments(text[:40])) <= 3

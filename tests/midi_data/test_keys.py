@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from midi_data.keys import EVERY_KEY, Key, Mode, estimate_key, parse_key
+from midi_data.keys import ALL_KEYS, Key, Mode, estimate_key, parse_key
 
 SCALES: dict[Mode, tuple[int, ...]] = {"major": (0, 2, 4, 5, 7, 9, 11), "minor": (0, 2, 3, 5, 7, 8, 10)}
 
@@ -16,8 +16,8 @@ def scale_weights(key: Key) -> list[float]:
 
 
 def test_there_are_24_keys_and_each_is_read_back_from_its_name() -> None:
-    assert len(set(map(str, EVERY_KEY))) == 24
-    assert [parse_key(str(key)) for key in EVERY_KEY] == list(EVERY_KEY)
+    assert len(set(map(str, ALL_KEYS))) == 24
+    assert [parse_key(str(key)) for key in ALL_KEYS] == list(ALL_KEYS)
 
 
 @pytest.mark.parametrize(
@@ -46,10 +46,10 @@ def test_what_is_no_key_is_none(text: str) -> None:
 
 @given(st.text(alphabet=st.one_of(st.characters(), st.sampled_from("abcdefghms#♯♭ -")), max_size=12))
 def test_no_text_makes_key_reading_fail(text: str) -> None:
-    assert parse_key(text) in (None, *EVERY_KEY)
+    assert parse_key(text) in (None, *ALL_KEYS)
 
 
-@pytest.mark.parametrize("key", EVERY_KEY, ids=str)
+@pytest.mark.parametrize("key", ALL_KEYS, ids=str)
 def test_a_tune_is_heard_in_the_key_it_is_written_in(key: Key) -> None:
     assert estimate_key(scale_weights(key)) == key
 
@@ -70,4 +70,4 @@ def test_a_tonic_outside_the_octave_is_an_error() -> None:
 
 @given(st.lists(st.floats(0, 1e9), min_size=12, max_size=12))
 def test_any_weights_have_a_key(weights: list[float]) -> None:
-    assert estimate_key(weights) in EVERY_KEY
+    assert estimate_key(weights) in ALL_KEYS

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from midi_data.io.midi_file import ending_on_bar
+from midi_data.io.midi_file import end_on_bar
 from midi_data.song import Meter, Note, Song, Tempo, Track
 
 CHORDS = ((0, 4, 7), (9, 12, 16), (5, 9, 12), (7, 11, 14))
@@ -33,12 +33,12 @@ def tune(seed: int = 0, bars: int = 24) -> Song:
         Track(33, False, tuple(sorted(bass)), "Bass"),
         Track(73, False, tuple(sorted(melody)), "Flute"),
     )
-    return ending_on_bar(Song(tracks, (Tempo(0, 120.0),), (Meter(0, 4, 4),), "Tune"))
+    return end_on_bar(Song(tracks, (Tempo(0, 120.0),), (Meter(0, 4, 4),), "Tune"))
 
 
 def with_notes(song: Song, change: Callable[[Note], Note]) -> Song:
     """``song`` with every note changed."""
-    return ending_on_bar(
+    return end_on_bar(
         Song(
             tuple(replace(t, notes=tuple(sorted(change(note) for note in t.notes))) for t in song.tracks),
             song.tempos,

@@ -8,10 +8,10 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from midi_data.ingest.cleaning.shifting import leading_bars, shifted
+from midi_data.ingest.cleaning.shifting import leading_silence, shift_song
 from midi_data.song import TICKS_PER_QUARTER, Meter, Song
 
-FEWEST_BARS, FEWEST_NOTES = 8, 100
+MIN_BARS, MIN_NOTES = 8, 100
 CERTAIN = 0.98
 """Probability from which a beat is taken for the first of the bar. On 462 pieces of known bars, half of the corpus that
 the weights were not fitted on, 3 (0.6 %) would have moved."""
@@ -28,26 +28,26 @@ _BEAT_PLACES = {0: 1.0, 12: 0.6, 6: 0.3, 18: 0.3, 8: 0.3, 16: 0.3}
 Floats = NDArray[np.float64]
 
 
-def on_bar_one(song: Song) -> tuple[Song, str]:
+def align_to_downbeat(song: Song) -> tuple[Song, str]:
     """``song`` with its bars where its music has them, and what was done in words (``""``: nothing)."""
     done = []
-    silent = leading_bars(song)
+    silent = leading_silence(song)
     if silent:
-        song = shifted(song, -silent)
+        song = shift_song(song, -silent)
         done.append(f"{silent / TICKS_PER_QUARTER:g} quarters of leading silence trimmed")
-    ticks = displacement(song)
+    ticks = downbeat_offset(song)
     if ticks:
         song = _with_downbeat_at(song, ticks)
         done.append(f"bar 1 moved by {ticks / TICKS_PER_QUARTER:.3g} quarters to the strongest beats")
     return song, "; ".join(done)
 
 
-def displacement(song: Song) -> int:
+def downbeat_offset(song: Song) -> int:
     """Ticks into the written bar at which the heard one begins; 0 where that is not clear."""
     meter = song.meters[0]
     notes = _columns(song, is_drum=False)
     drums = _columns(song, is_drum=True)
-    if len(song.meters) > 1 or song.bar_count < FEWEST_BARS or len(notes) + len(drums) < FEWEST_NOTES:
+    if len(song.meters) > 1 or song.bar_count < MIN_BARS or len(notes) + len(drums) < MIN_NOTES:
         return 0
     beside = _beside_the_grid(np.concatenate([notes[:, 0], drums[:, 0]]))
     beat, beats = _pulse(meter)
@@ -137,4 +137,4 @@ def _even_is_one(evidence: Floats) -> Floats:
 def _with_downbeat_at(song: Song, ticks: int) -> Song:
     """The bar line comes to ``ticks``: notes move back where nothing sounds before it, else on to the next line."""
     first = min(note.onset for track in song.tracks for note in track.notes)
-    return shifted(song, -ticks if first >= ticks else song.meters[0].bar_ticks - ticks)
+    return shift_song(song, -ticks if first >= ticks else song.meters[0].bar_ticks - ticks)

@@ -6,19 +6,19 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import TypeVar
 
-from midi_data.io.midi_file import ending_on_bar
+from midi_data.io.midi_file import end_on_bar
 from midi_data.song import Meter, Note, Song, Tempo
 
 _Change = TypeVar("_Change", Tempo, Meter)
 
 
-def leading_bars(song: Song) -> int:
+def leading_silence(song: Song) -> int:
     """Ticks of whole bars before the first note."""
     first = min((note.onset for track in song.tracks for note in track.notes), default=0)
     return max((start for start, _ in song.bars() if start <= first), default=0)
 
 
-def shifted(song: Song, ticks: int) -> Song:
+def shift_song(song: Song, ticks: int) -> Song:
     """``song`` moved by ``ticks``; going back (below 0) must not push a note past the beginning."""
     tracks = tuple(
         replace(track, notes=tuple(Note(n.onset + ticks, n.pitch, n.duration, n.velocity) for n in track.notes))
@@ -26,7 +26,7 @@ def shifted(song: Song, ticks: int) -> Song:
     )
     tempos = _moved(song.tempos, ticks)
     meters = _moved(song.meters, ticks)
-    return ending_on_bar(
+    return end_on_bar(
         Song(
             tracks,
             tuple(Tempo(onset, tempo.bpm) for onset, tempo in tempos),

@@ -30,11 +30,11 @@ _CYMBALS = (42, 44, 46, 49, 51, 53, 54, 55, 57, 59, 69, 70, 82)
 _KIT_RANGE = (27, 87)
 
 
-def with_drums_found(song: Song) -> tuple[Song, list[str]]:
+def detect_drums(song: Song) -> tuple[Song, list[str]]:
     """Where no track is drums, those that are by name or by what they play; and their names."""
     if any(track.is_drum for track in song.tracks):
         return song, []
-    found = [looks_like_drums(track) for track in song.tracks]
+    found = [is_drum_track(track) for track in song.tracks]
     tracks = tuple(
         Track(DRUM_PROGRAM, True, track.notes, track.name) if is_drum else track
         for track, is_drum in zip(song.tracks, found, strict=True)
@@ -43,7 +43,7 @@ def with_drums_found(song: Song) -> tuple[Song, list[str]]:
     return (replace(song, tracks=tracks), names) if names else (song, [])
 
 
-def looks_like_drums(track: Track) -> bool:
+def is_drum_track(track: Track) -> bool:
     """By name, within a kit's keys; or on a piano that plays nothing but kick, snare and cymbals like a drummer."""
     pitch = np.array([note.pitch for note in track.notes])
     if len(pitch) == 0:
@@ -71,9 +71,9 @@ def _plays_a_kit(notes: tuple[Note, ...], pitch: NDArray[np.int64]) -> bool:
     return min(joined) >= 0.1 and alone >= 0.1
 
 
-def with_programs_guessed(song: Song) -> tuple[Song, list[str]]:
+def guess_programs(song: Song) -> tuple[Song, list[str]]:
     """For a file without a single program change: programs by track names, else bass for low lines, else piano."""
-    tracks = tuple(track if track.is_drum else replace(track, program=likely_program(track)) for track in song.tracks)
+    tracks = tuple(track if track.is_drum else replace(track, program=guess_program(track)) for track in song.tracks)
     told = [
         f"{new.name or 'a track'}: {instrument_name(new.program)}"
         for old, new in zip(song.tracks, tracks, strict=True)
@@ -82,7 +82,7 @@ def with_programs_guessed(song: Song) -> tuple[Song, list[str]]:
     return replace(song, tracks=tracks), told
 
 
-def likely_program(track: Track) -> int:
+def guess_program(track: Track) -> int:
     """A General MIDI program for a track that has none."""
     words = re.sub(r"[\W\d_]+", " ", track.name).strip()
     named = find_instruments(words) if words else None
@@ -95,7 +95,7 @@ def likely_program(track: Track) -> int:
     return 0
 
 
-def without_copies(song: Song) -> tuple[Song, list[str]]:
+def remove_duplicate_tracks(song: Song) -> tuple[Song, list[str]]:
     """Of tracks of one instrument with the same notes the first; and the names of the others."""
     kept: list[tuple[Track, frozenset[tuple[int, int]]]] = []
     dropped = []

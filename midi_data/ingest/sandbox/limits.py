@@ -21,7 +21,7 @@ STARTING_SECONDS = 300.0
 CONVERTER_BYTES = 192 * 2**20
 """What a converter may take on top of what Python and its libraries hold."""
 READER_BYTES = 128 * 2**20
-MOST_PROCESSES = 3
+MAX_PROCESSES = 3
 """Converters: with the reader and the parent they stay below 1 GB in all."""
 TEMPO_LIMIT = 20_000
 """Tempo changes a file may have: a live recording has some thousands."""

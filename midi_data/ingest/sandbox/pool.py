@@ -18,8 +18,8 @@ from typing import Any, Self
 from midi_data.corpus.archive import MidiMember
 from midi_data.errors import CorpusError
 from midi_data.ingest.sandbox.frames import Frame
-from midi_data.ingest.sandbox.limits import MOST_PROCESSES, Limits
-from midi_data.ingest.sandbox.process import DiedError, Sandbox
+from midi_data.ingest.sandbox.limits import MAX_PROCESSES, Limits
+from midi_data.ingest.sandbox.process import Sandbox, SandboxDiedError
 
 WAITING_BYTES = 32 * 2**20
 """Files read ahead, at most."""
@@ -43,7 +43,7 @@ class Pool:
 
     def __init__(self, processes: int | None = None, limits: Limits | None = None) -> None:
         self._limits = limits or Limits()
-        self._size = processes or max(1, min(MOST_PROCESSES, usable_processors()))
+        self._size = processes or max(1, min(MAX_PROCESSES, usable_processors()))
         self._threads = ThreadPoolExecutor(self._size, thread_name_prefix="ingest")
         self._own = local()
         self._running: dict[int, Sandbox] = {}
@@ -84,7 +84,7 @@ class Pool:
             return Answer(member.name, {"left_out": member.reason, "detail": member.detail})
         try:
             return Answer(member.name, *self._ask(member.data, options(member.name)))
-        except DiedError as death:
+        except SandboxDiedError as death:
             return Answer(member.name, {"left_out": death.reason, "detail": str(death)})
 
     def _ask(self, data: bytes, head: dict[str, Any]) -> Frame:
@@ -92,7 +92,7 @@ class Pool:
         was_fresh = sandbox.fresh
         try:
             return sandbox.ask(head, data)
-        except DiedError as death:
+        except SandboxDiedError as death:
             self._forget(sandbox)
             # Memory that earlier files broke or used up is not this file's fault: once more, in a process of its own.
             if was_fresh or self._closing or death.reason == "took too long":
@@ -100,7 +100,7 @@ class Pool:
         sandbox = self._sandbox()
         try:
             return sandbox.ask(head, data)
-        except DiedError:
+        except SandboxDiedError:
             self._forget(sandbox)
             raise
 
@@ -132,7 +132,7 @@ def read_members(source: Path) -> Iterator[MidiMember]:
             if "pulse" not in head:
                 reason = str(head["reason"])
                 yield MidiMember(str(head["name"]), None if reason else body, reason, str(head["detail"]))
-    except DiedError as death:
+    except SandboxDiedError as death:
         yield MidiMember(source.name, None, death.reason, f"{source.name}: {death}; what it holds further is left out")
     finally:
         reader.close()

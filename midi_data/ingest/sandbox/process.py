@@ -21,7 +21,7 @@ _PACKAGES = str(Path(__file__).parents[3])
 _ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
 
 
-class DiedError(Exception):
+class SandboxDiedError(Exception):
     """For whoever asked: the process ended instead of answering. ``reason`` is one to count."""
 
     def __init__(self, reason: str, detail: str) -> None:
@@ -62,7 +62,7 @@ class Sandbox:
         return self._process.pid
 
     def ask(self, head: dict[str, Any], body: bytes) -> Frame:
-        """Its answer. Raises ``DiedError``."""
+        """Its answer. Raises ``SandboxDiedError``."""
         try:
             write_frame(cast("BinaryIO", self._process.stdin), head, body)
         except OSError:
@@ -72,7 +72,7 @@ class Sandbox:
         return answer
 
     def listen(self, seconds: float = SILENT_SECONDS) -> Frame:
-        """What it says next. Raises ``DiedError``, also when it stays silent for ``seconds``."""
+        """What it says next. Raises ``SandboxDiedError``, also when it stays silent for ``seconds``."""
         timer = Timer(seconds, self._give_up)
         timer.daemon = True
         timer.start()
@@ -100,16 +100,16 @@ class Sandbox:
         self._silent = True
         self._process.kill()
 
-    def _obituary(self) -> DiedError:
+    def _obituary(self) -> SandboxDiedError:
         try:
             status = self._process.wait(timeout=1)
         except subprocess.TimeoutExpired:
             status = 0
         self.close()
         if self._silent:
-            return DiedError("took too long", "the reading process said nothing any more")
+            return SandboxDiedError("took too long", "the reading process said nothing any more")
         if status == OUT_OF_MEMORY:
-            return DiedError("too much memory", "needs more memory than a file may take")
+            return SandboxDiedError("too much memory", "needs more memory than a file may take")
         if sys.platform != "win32" and status == -signal.SIGPROF:
-            return DiedError("took too long", "needs more processor time than a file may take")
-        return DiedError("crashed the reader", f"ended the process that read it (status {status})")
+            return SandboxDiedError("took too long", "needs more processor time than a file may take")
+        return SandboxDiedError("crashed the reader", f"ended the process that read it (status {status})")

@@ -10,7 +10,7 @@ import pytest
 from midi_data.corpus.archive import LONGEST_LABEL, MidiMember, label, midi_members
 from midi_data.ingest.sandbox.pool import read_members
 from midi_data.io.midi_file import midi_bytes, song_from_bytes
-from midi_data.io.midi_header import bare_midi
+from midi_data.io.midi_header import unwrap_midi
 from tests.songs import midi_folder, riff
 
 SONG = midi_bytes(riff())
@@ -132,7 +132,7 @@ def test_the_reading_process_tells_what_reading_here_would(tmp_path: Path) -> No
 def test_riff_wrappings_are_taken_off(extra: bytes) -> None:
     chunk = extra + b"data" + len(SONG).to_bytes(4, "little") + SONG
     data = b"RIFF" + (len(chunk) + 4).to_bytes(4, "little") + b"RMID" + chunk
-    assert bare_midi(data) == SONG
+    assert unwrap_midi(data) == SONG
     assert song_from_bytes(data) == riff()
 
 
@@ -142,4 +142,4 @@ def test_a_macbinary_header_is_passed_over() -> None:
 
 def test_what_is_neither_is_left_as_it_is() -> None:
     for data in (b"", b"RIFF", b"RIFF\0\0\0\0RMID", b"RIFF\0\0\0\0WAVEdata\x01\0\0\0x", SONG):
-        assert bare_midi(data) == data
+        assert unwrap_midi(data) == data

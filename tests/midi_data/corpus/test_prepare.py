@@ -208,7 +208,7 @@ def test_a_large_source_becomes_several_shards_and_goes_on_behind_the_last_finis
     (folder / "bad.mid").write_bytes(b"no")
     [whole] = [open_shard(each) for each in prepare(folder, tmp_path / "one", genre="ska")]
     largest = whole.card["notes"] // 3
-    made = prepare(folder, tmp_path / "parts", genre="ska", largest_notes=largest)
+    made = prepare(folder, tmp_path / "parts", genre="ska", max_shard_notes=largest)
     assert [each.name for each in made][:3] == ["ska", "ska.2", "ska.3"]
     shards = open_shards(tmp_path / "parts")
     assert all(shard.card["notes"] <= largest for shard in shards)
@@ -223,11 +223,11 @@ def test_a_large_source_becomes_several_shards_and_goes_on_behind_the_last_finis
             raise StoppedError
 
     with pytest.raises(StoppedError):
-        prepare(folder, tmp_path / "broken", genre="ska", largest_notes=largest, progress=stop)
+        prepare(folder, tmp_path / "broken", genre="ska", max_shard_notes=largest, progress=stop)
     assert 0 < len(open_shards(tmp_path / "broken")) < len(shards)
     seen: list[int] = []
     prepare(
-        folder, tmp_path / "broken", genre="ska", largest_notes=largest, progress=lambda _, count: seen.append(count)
+        folder, tmp_path / "broken", genre="ska", max_shard_notes=largest, progress=lambda _, count: seen.append(count)
     )
     assert seen[0] > 1
     for shard in shards:
@@ -238,8 +238,8 @@ def test_a_large_source_becomes_several_shards_and_goes_on_behind_the_last_finis
 
 def test_parts_of_an_earlier_preparation_do_not_stay(tmp_path: Path) -> None:
     folder = midi_folder(tmp_path / "ska", count=6)
-    assert len(prepare(folder, tmp_path / "out", largest_notes=1)) == 6
+    assert len(prepare(folder, tmp_path / "out", max_shard_notes=1)) == 6
     (folder / "riff-5.mid").unlink()
-    assert len(prepare(folder, tmp_path / "out", largest_notes=1)) == 5
+    assert len(prepare(folder, tmp_path / "out", max_shard_notes=1)) == 5
     assert len(list(all_pieces(open_shards(tmp_path / "out"), "train"))) == 5
     assert not (tmp_path / "out" / "ska.6").exists()

@@ -7,9 +7,9 @@ import pytest
 import symusic
 
 from midi_data.ingest.cleaning.alignment import alignment_of
-from midi_data.ingest.cleaning.downbeat import displacement, on_bar_one
+from midi_data.ingest.cleaning.downbeat import align_to_downbeat, downbeat_offset
 from midi_data.ingest.cleaning.programs import names_programs
-from midi_data.ingest.cleaning.tracks import likely_program, looks_like_drums, with_drums_found, without_copies
+from midi_data.ingest.cleaning.tracks import detect_drums, guess_program, is_drum_track, remove_duplicate_tracks
 from midi_data.ingest.convert import convert
 from midi_data.io.midi_file import midi_bytes, song_from_bytes
 from midi_data.song import Meter, Note, Song, Tempo, Track
@@ -30,18 +30,18 @@ def kinds(head: dict[str, object]) -> list[str]:
 
 def test_a_clean_tune_is_left_as_it_is() -> None:
     assert kinds(converted(tune())) == []
-    assert on_bar_one(tune()) == (tune(), "")
+    assert align_to_downbeat(tune()) == (tune(), "")
 
 
 @pytest.mark.parametrize("beats", [1, 2, 3])
 def test_bars_that_begin_on_another_beat_are_moved_to_the_strong_one(beats: int) -> None:
-    song, said = on_bar_one(later(tune(), 24 * beats))
+    song, said = align_to_downbeat(later(tune(), 24 * beats))
     assert song.tracks == tune().tracks
     assert f"moved by {beats} quarters" in said
 
 
 def test_a_tune_beside_the_grid_is_moved_onto_it() -> None:
-    song, said = on_bar_one(later(tune(), 7))
+    song, said = align_to_downbeat(later(tune(), 7))
     assert song.tracks == tune().tracks
     assert "0.292 quarters" in said
 
@@ -49,25 +49,25 @@ def test_a_tune_beside_the_grid_is_moved_onto_it() -> None:
 def test_an_upbeat_stays_before_the_bar_line() -> None:
     upbeat = Track(73, False, (Note(0, 67, 24, 90),), "Upbeat")
     song = later(tune(), 24)
-    moved, _ = on_bar_one(replace(song, tracks=(*song.tracks, upbeat)))
+    moved, _ = align_to_downbeat(replace(song, tracks=(*song.tracks, upbeat)))
     assert moved.tracks[-1].notes[0].onset == 72
     assert min(note.onset for note in moved.tracks[1].notes) == 96
 
 
 def test_bars_of_music_that_does_not_show_them_are_left_alone() -> None:
     even = Song((Track(0, False, tuple(Note(24 * n, 60, 24, 90) for n in range(200))),))
-    assert displacement(later(even, 24)) == 0
-    assert displacement(riff(0)) == 0
+    assert downbeat_offset(later(even, 24)) == 0
+    assert downbeat_offset(riff(0)) == 0
 
 
 def test_changing_meters_are_left_alone() -> None:
     song = replace(later(tune(), 24), meters=(Meter(0, 4, 4), Meter(960, 3, 4)))
-    assert displacement(song) == 0
+    assert downbeat_offset(song) == 0
 
 
 def test_leading_silence_goes_with_its_tempo_and_meter_map() -> None:
     song = replace(later(tune(), 3 * 96), tempos=(Tempo(0, 60.0), Tempo(96, 100.0), Tempo(480, 130.0)))
-    moved, said = on_bar_one(song)
+    moved, said = align_to_downbeat(song)
     assert moved.tracks == tune().tracks
     assert moved.tempos == (Tempo(0, 100.0), Tempo(192, 130.0))
     assert said == "12 quarters of leading silence trimmed"
@@ -117,14 +117,14 @@ DRUMS = tune().tracks[0]
 @pytest.mark.parametrize("name", ["", "Track 1", "Drums", "DRUM KIT", "Schlagzeug"])
 def test_drums_on_another_channel_are_found_where_there_are_none(name: str) -> None:
     hidden = Track(0, False, DRUMS.notes, name)
-    song, found = with_drums_found(Song((hidden, *tune().tracks[1:])))
+    song, found = detect_drums(Song((hidden, *tune().tracks[1:])))
     assert [track.is_drum for track in song.tracks] == [True, False, False, False]
     assert found == [name or "a track"]
 
 
 def test_nothing_is_taken_for_drums_where_there_are_some() -> None:
     song = Song((DRUMS, Track(0, False, DRUMS.notes, "Drums 2")))
-    assert with_drums_found(song) == (song, [])
+    assert detect_drums(song) == (song, [])
 
 
 def line(name: str, program: int, *chords: tuple[int, ...]) -> Track:
@@ -146,7 +146,7 @@ def line(name: str, program: int, *chords: tuple[int, ...]) -> Track:
     ],
 )
 def test_basses_chords_and_pitched_drums_are_not_a_kit(track: Track) -> None:
-    assert not looks_like_drums(track)
+    assert not is_drum_track(track)
 
 
 def without_programs(song: Song) -> bytes:
@@ -177,13 +177,13 @@ def test_programs_that_are_told_are_believed() -> None:
 
 
 def test_a_low_chord_is_no_bass() -> None:
-    assert likely_program(line("", 0, (36, 40, 43))) == 0
-    assert likely_program(line("Strings", 0, (36,))) == 48
+    assert guess_program(line("", 0, (36, 40, 43))) == 0
+    assert guess_program(line("Strings", 0, (36,))) == 48
 
 
 def test_the_same_notes_on_two_tracks_are_one_part() -> None:
     flute = tune().tracks[3]
     song = Song((*tune().tracks, replace(flute, name="Copy"), replace(flute, program=40, name="Violin")))
-    merged, dropped = without_copies(song)
+    merged, dropped = remove_duplicate_tracks(song)
     assert dropped == ["Copy"]
     assert [track.name for track in merged.tracks] == ["Drums", "Piano", "Bass", "Flute", "Violin"]

@@ -10,7 +10,7 @@ import pytest
 from midi_data.ingest.sandbox.frames import FrameError, read_frame, write_frame
 from midi_data.ingest.sandbox.limits import Limits
 from midi_data.ingest.sandbox.pool import Answer, Pool
-from midi_data.ingest.sandbox.process import DiedError, Sandbox
+from midi_data.ingest.sandbox.process import Sandbox, SandboxDiedError
 from midi_data.io.midi_file import midi_bytes
 from tests.mutated_midi import chunk, smf
 from tests.songs import midi_folder, riff
@@ -60,7 +60,7 @@ def test_answers_come_in_the_order_of_the_source(tmp_path: Path) -> None:
 def test_a_process_that_crashes_says_so() -> None:
     sandbox = Sandbox.converter(Limits())
     os.kill(sandbox.pid, signal.SIGSEGV)
-    with pytest.raises(DiedError, match="status -11") as death:
+    with pytest.raises(SandboxDiedError, match="status -11") as death:
         sandbox.ask({"name": "a.mid", **ASKED}, midi_bytes(riff()))
     assert death.value.reason == "crashed the reader"
 
@@ -79,7 +79,7 @@ def test_a_file_is_not_blamed_for_what_killed_the_process_before(tmp_path: Path)
 
 def test_a_process_that_says_nothing_is_given_up() -> None:
     sandbox = Sandbox.converter(Limits())
-    with pytest.raises(DiedError) as death:
+    with pytest.raises(SandboxDiedError) as death:
         sandbox.listen(seconds=0.1)
     assert death.value.reason == "took too long"
 

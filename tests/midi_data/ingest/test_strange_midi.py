@@ -11,17 +11,17 @@ import pytest
 from midi_data.corpus.dataset import open_shard
 from midi_data.corpus.prepare import prepare
 from midi_data.ingest.sandbox.limits import FILE_SECONDS
-from tests.mutated_midi import KINDS, midi_folder_of_horrors
+from tests.mutated_midi import KINDS, write_strange_midi_folder
 
 
 def test_strange_files_are_used_or_left_out_with_a_reason(tmp_path: Path) -> None:
-    made = midi_folder_of_horrors(tmp_path / "strange", 7 * len(KINDS))
+    made = write_strange_midi_folder(tmp_path / "strange", 7 * len(KINDS))
     [folder] = prepare(tmp_path / "strange", tmp_path / "out")
     check_outcome(folder, made)
 
 
 def test_the_outcome_does_not_depend_on_which_process_was_faster(tmp_path: Path) -> None:
-    midi_folder_of_horrors(tmp_path / "strange", 2 * len(KINDS), seed=1)
+    write_strange_midi_folder(tmp_path / "strange", 2 * len(KINDS), seed=1)
     alone, together = (
         prepare(tmp_path / "strange", tmp_path / str(processes), processes=processes)[0] for processes in (1, 3)
     )
@@ -32,7 +32,7 @@ def test_the_outcome_does_not_depend_on_which_process_was_faster(tmp_path: Path)
 
 @pytest.mark.slow
 def test_two_thousand_strange_files_cost_no_crash_and_little_memory(tmp_path: Path) -> None:
-    made = midi_folder_of_horrors(tmp_path / "strange", 2000, seed=2)
+    made = write_strange_midi_folder(tmp_path / "strange", 2000, seed=2)
     script = (
         "import sys; from pathlib import Path; from midi_data.corpus.prepare import prepare;"
         "prepare(*map(Path, sys.argv[1:]))"

@@ -10,7 +10,7 @@ from midi_data.corpus.dataset import all_pieces, open_shards
 from midi_data.corpus.prepare import prepare
 from midi_data.events.encoding import encode
 from midi_data.ingest.fingerprints import SKETCH_SIZE, levels, sketch
-from midi_data.ingest.works import NEAR_SHARE, WORK_SHARE, WorkIndex
+from midi_data.ingest.works import DUPLICATE_SIMILARITY, SAME_WORK_SIMILARITY, WorkIndex
 from midi_data.io.midi_file import write_midi
 from midi_data.song import Song, Tempo
 from tests.midi_data.tunes import tune, with_notes
@@ -63,24 +63,24 @@ def test_a_piece_is_known_again(how: str) -> None:
     index = WorkIndex()
     for seed in (7, 0, 8):
         index.add(sketch(encode(tune(seed))))
-    [like] = index.like(sketch(encode(SAME[how])))
+    [like] = index.find_similar(sketch(encode(SAME[how])))
     assert like.piece == 1
-    assert like.share >= NEAR_SHARE
+    assert like.share >= DUPLICATE_SIMILARITY
 
 
 def test_other_tunes_are_not_alike() -> None:
     index = WorkIndex()
     for seed in range(60):
         own = sketch(encode(tune(seed)))
-        assert index.like(own) == []
+        assert index.find_similar(own) == []
         index.add(own)
 
 
 def test_a_version_that_shares_some_is_the_same_work_but_no_copy() -> None:
     index = WorkIndex()
     index.add(sketch(encode(tune())))
-    [like] = index.like(sketch(encode(version(tune(), tune(9)))))
-    assert WORK_SHARE <= like.share < NEAR_SHARE
+    [like] = index.find_similar(sketch(encode(version(tune(), tune(9)))))
+    assert SAME_WORK_SIMILARITY <= like.share < DUPLICATE_SIMILARITY
 
 
 def test_sketches_of_long_pieces_are_samples_that_compare() -> None:
@@ -89,8 +89,8 @@ def test_sketches_of_long_pieces_are_samples_that_compare() -> None:
     assert levels(long).min() > 0
     index = WorkIndex()
     index.add(long)
-    [like] = index.like(sketch(encode(cut(tune(3, bars=300), 50, 200))))
-    assert like.share >= NEAR_SHARE
+    [like] = index.find_similar(sketch(encode(cut(tune(3, bars=300), 50, 200))))
+    assert like.share >= DUPLICATE_SIMILARITY
 
 
 def test_levels_count_zero_bits() -> None:

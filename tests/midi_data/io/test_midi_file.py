@@ -10,7 +10,7 @@ from midi_data.errors import BadMidiError
 from midi_data.io.midi_file import (
     DURATION_LIMIT_SECONDS,
     FILE_SIZE_LIMIT,
-    ending_on_bar,
+    end_on_bar,
     midi_bytes,
     read_midi,
     song_from_bytes,
@@ -36,7 +36,7 @@ def songs(draw: st.DrawFn) -> Song:
     tracks = [track(program, False) for program in programs] + ([track(0, True)] if draw(st.booleans()) else [])
     tempos = (Tempo(0, draw(st.integers(4000, 30000)) / 100), Tempo(draw(st.integers(1, 300)), 333.33))
     meters = draw(st.sampled_from([(Meter(0, 4, 4),), (Meter(0, 3, 4), Meter(144, 7, 8)), (Meter(0, 12, 8),)]))
-    return ending_on_bar(Song(tuple(tracks), tempos, meters, draw(st.sampled_from(["", "Zoë's Song", "ロボット"]))))
+    return end_on_bar(Song(tuple(tracks), tempos, meters, draw(st.sampled_from(["", "Zoë's Song", "ロボット"]))))
 
 
 @settings(max_examples=60, deadline=None)
