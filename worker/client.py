@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from worker.connection import COMPOSE_QUEUE, QUEUE_GONE, REPLY_QUEUE, SERIALIZER, TRAIN_QUEUE, Queues, connect
 from worker.errors import JobIdError, QueueFullError, ServiceError
+from worker.queue.dead_letters import DeadLetter, DeadLetters, dead_letter_lists
 from worker.queue.lookup import JobState, Status, look_up
 from worker.queue.payloads import TrainOrder
 from worker.queue.submission import ReplyTask, Submission, submit
@@ -31,6 +32,8 @@ __all__ = [
     "SERIALIZER",
     "TRAINERS",
     "TRAIN_QUEUE",
+    "DeadLetter",
+    "DeadLetters",
     "JobIdError",
     "JobState",
     "QueueFullError",
@@ -46,6 +49,7 @@ __all__ = [
     "cancel_training",
     "check_room",
     "connect",
+    "dead_letter_lists",
     "look_up",
     "look_up_training",
     "read_notes",

@@ -23,6 +23,7 @@ COMMANDS = {
     "worker": "bot.cli.service:worker",
     "api": "bot.cli.service:api",
     "bot": "bot.cli.bot:bot",
+    "queue": "bot.cli.queue:app",
 }
 """Each command's function (or group), by name: only the one that is asked for is imported."""
 
