@@ -30,7 +30,7 @@ from bot.networks.protocol import (
 from bot.networks.retry import Clock, backoff_seconds
 from bot.owed_reply import Claim, OwedReply
 from bot.reply_store import ReplyStore
-from worker.client import REPLY_QUEUE, SERIALIZER, JobState, Queues, SongRecord, look_up
+from worker.client import REPLY_QUEUE, SERIALIZER, JobState, Queues, SongRecord, fetch_state
 
 logger = logging.getLogger(__name__)
 
@@ -104,7 +104,7 @@ class ReplyWorker:
     def _song_state(self, owed: OwedReply) -> JobState | None:
         if owed.request is None or owed.state in ("posted", "dropped"):
             return None
-        state = look_up(self.queues, owed.job)
+        state = fetch_state(self.queues, owed.job)
         if state is None:  # we died before queueing it, or its result is gone: ask for it (again)
             self.intake.queue_song(owed)
         return state

@@ -26,7 +26,7 @@ from bot.rate_limits import RateLimits
 from bot.replies import ReplyWorker, hear_bells
 from bot.reply_store import ReplyStore
 from bot.settings import BotSettings
-from worker.client import QUEUE_GONE, Queues
+from worker.client import QUEUE_UNAVAILABLE, Queues
 
 logger = logging.getLogger(__name__)
 
@@ -79,7 +79,7 @@ class Bot:
         """A turn that outlives a lost server: nothing is forgotten meanwhile, since nothing was remembered."""
         try:
             return self.turn()
-        except QUEUE_GONE as error:
+        except QUEUE_UNAVAILABLE as error:
             logger.warning("the queue's server is away: %s", type(error).__name__)
             return QUEUE_GONE_PAUSE_SECONDS
 

@@ -8,10 +8,7 @@ processes; and weights keep their names. Knows tensors; nothing of lanes' music 
 
 from __future__ import annotations
 
-import ctypes
 import os
-import signal
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -23,12 +20,12 @@ import torch
 import torch.distributed as dist
 from torch import Tensor
 
+from midi_data.process import set_parent_death_signal
 from training.devices import DeviceName, pick_device
 from training.errors import TrainingError
 
 LONGEST_WAIT = timedelta(hours=2)
 """For the first process, which alone validates and saves."""
-_PR_SET_PDEATHSIG = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +119,8 @@ def joined(name: DeviceName) -> Iterator[Ranks]:
             raise TrainingError(f"--device cuda: one GPU a process, here are {torch.cuda.device_count()}")
         device = torch.device("cuda", local)
         torch.cuda.set_device(device)
-    _end_with_parent()
+    # A killed launcher leaves no process that writes into the next training's folder.
+    set_parent_death_signal(os.getppid())
     _import_before_joining()
     dist.init_process_group("nccl" if device.type == "cuda" else "gloo", timeout=LONGEST_WAIT)
     try:
@@ -138,9 +136,3 @@ def _import_before_joining() -> None:
     """
     import_module("torch._dynamo")
     import_module("torch.distributed.fsdp")
-
-
-def _end_with_parent() -> None:
-    """A launcher that was killed leaves nobody behind who would write into the folder of the next training."""
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)

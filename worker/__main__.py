@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import sys
 
-from worker.client import COMPOSE_QUEUE, QUEUE_GONE
+from worker.client import COMPOSE_QUEUE, QUEUE_UNAVAILABLE
 from worker.logs import configure_logging
 from worker.settings import Settings
 from worker.worker_process import run_worker
@@ -17,7 +17,7 @@ def main() -> None:
     configure_logging(settings.log_level)
     try:
         run_worker(settings, sys.argv[1] if len(sys.argv) > 1 else COMPOSE_QUEUE)
-    except QUEUE_GONE as gone:
+    except QUEUE_UNAVAILABLE as gone:
         # The supervisor starts us again: whoever starts the server and us need not wait for it.
         logging.getLogger(__name__).error("the server cannot be reached: %s", gone)  # noqa: TRY400  one line says it all
         sys.exit(1)

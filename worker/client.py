@@ -6,32 +6,32 @@ people or platforms.
 
 from __future__ import annotations
 
-from worker.connection import COMPOSE_QUEUE, QUEUE_GONE, REPLY_QUEUE, SERIALIZER, TRAIN_QUEUE, Queues, connect
+from worker.connection import COMPOSE_QUEUE, QUEUE_UNAVAILABLE, REPLY_QUEUE, SERIALIZER, TRAIN_QUEUE, Queues, connect
 from worker.errors import JobIdError, QueueFullError, ServiceError
 from worker.queue.dead_letters import DeadLetter, DeadLetters, dead_letter_lists
-from worker.queue.lookup import JobState, Status, look_up
-from worker.queue.payloads import TrainOrder
+from worker.queue.payloads import TrainPayload
+from worker.queue.state import JobState, Status, fetch_state
 from worker.queue.submission import ReplyTask, Submission, submit
 from worker.storage.songs import SongRecord, read_notes
-from worker.storage.stats import TRAINERS
+from worker.storage.stats import TRAIN_WORKERS
 from worker.training.client import (
     CHECKPOINT_FILE,
     TrainingState,
     TrainingStatus,
     cancel_training,
-    check_room,
-    look_up_training,
+    check_capacity,
+    fetch_training_state,
     submit_training,
 )
 
 __all__ = [
     "CHECKPOINT_FILE",
     "COMPOSE_QUEUE",
-    "QUEUE_GONE",
+    "QUEUE_UNAVAILABLE",
     "REPLY_QUEUE",
     "SERIALIZER",
-    "TRAINERS",
     "TRAIN_QUEUE",
+    "TRAIN_WORKERS",
     "DeadLetter",
     "DeadLetters",
     "JobIdError",
@@ -43,15 +43,15 @@ __all__ = [
     "SongRecord",
     "Status",
     "Submission",
-    "TrainOrder",
+    "TrainPayload",
     "TrainingState",
     "TrainingStatus",
     "cancel_training",
-    "check_room",
+    "check_capacity",
     "connect",
     "dead_letter_lists",
-    "look_up",
-    "look_up_training",
+    "fetch_state",
+    "fetch_training_state",
     "read_notes",
     "submit",
     "submit_training",

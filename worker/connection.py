@@ -20,7 +20,7 @@ from rq.timeouts import JobTimeoutException
 from composer.errors import RenderError
 from worker.settings import Settings
 from worker.storage.media import Media
-from worker.storage.songs import SongBook
+from worker.storage.songs import SongStore
 from worker.storage.stats import Stats
 
 COMPOSE_QUEUE = "compose"
@@ -28,9 +28,9 @@ REPLY_QUEUE = "reply"
 TRAIN_QUEUE = "train"
 SERIALIZER = "json"
 """JSON on queue and worker: a pickle would let whoever writes to Redis run code in the workers."""
-QUEUE_GONE = (RedisConnectionError, RedisTimeoutError)
+QUEUE_UNAVAILABLE = (RedisConnectionError, RedisTimeoutError)
 """What calls raise while the server cannot be reached."""
-PASSING_FAULTS = (OSError, MemoryError, RenderError, JobTimeoutException, *QUEUE_GONE)
+TRANSIENT_ERRORS = (OSError, MemoryError, RenderError, JobTimeoutException, *QUEUE_UNAVAILABLE)
 """Faults of the moment: a full disk, a lost server, a machine under load."""
 
 
@@ -66,9 +66,9 @@ class Queues:
         return Media(self.settings.media_location)
 
     @cached_property
-    def songs(self) -> SongBook:
+    def songs(self) -> SongStore:
         """Finished songs."""
-        return SongBook(self.connection, self.media, self.settings.media_ttl_seconds)
+        return SongStore(self.connection, self.media, self.settings.media_ttl_seconds)
 
     def depth(self, name: str) -> int:
         """Jobs waiting in the queue ``name``."""

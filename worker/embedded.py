@@ -20,8 +20,8 @@ import redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
+from midi_data.process import with_parent_death_signal
 from worker.errors import WorkerRefusedError
-from worker.parent_death import tethered
 
 START_SECONDS = 20.0
 STOP_SECONDS = 10.0
@@ -48,7 +48,7 @@ class EmbeddedServer:
         self._lock = _exclusive_lock(self.folder / "lock")
         _end_stale_server(self.socket)
         with (self.folder / "server.log").open("ab") as log:
-            self.process = subprocess.Popen(tethered(self._command()), stdout=log, stderr=log)  # noqa: S603  our own binary
+            self.process = subprocess.Popen(with_parent_death_signal(self._command()), stdout=log, stderr=log)  # noqa: S603  our own binary
         try:
             self._wait_until_ready()
         except BaseException:

@@ -10,7 +10,7 @@ import sys
 import urllib.error
 import urllib.request
 
-from worker.client import QUEUE_GONE, Queues, connect
+from worker.client import QUEUE_UNAVAILABLE, Queues, connect
 from worker.settings import Settings
 
 TIMEOUT_SECONDS = 4
@@ -28,7 +28,7 @@ def healthy(what: str) -> bool:
             return _answers(what)
         queues = connect(Settings())
         return worker_lives(queues) if what == "worker" else bool(queues.connection.ping())
-    except (*QUEUE_GONE, urllib.error.URLError):
+    except (*QUEUE_UNAVAILABLE, urllib.error.URLError):
         return False
 
 

@@ -21,11 +21,11 @@ from typing import IO
 from rq.executions import Execution
 from rq.job import Job
 
-from worker.connection import QUEUE_GONE, TRAIN_QUEUE, Queues, connect
+from worker.connection import QUEUE_UNAVAILABLE, TRAIN_QUEUE, Queues, connect
 from worker.logs import configure_logging
-from worker.maintenance import Janitor
+from worker.maintenance import MaintenanceThread
 from worker.settings import Settings
-from worker.storage.stats import COMPOSERS, TRAINERS
+from worker.storage.stats import COMPOSE_WORKERS, TRAIN_WORKERS
 
 logger = logging.getLogger(__name__)
 
@@ -33,7 +33,7 @@ OVERTIME_SECONDS = 60
 """A job that ignores its timeout for so long is stuck in foreign code: the heart stops, another takes the job."""
 
 
-class Companion:
+class HeartbeatProcess:
     """The worker's end: starts the process, and tells it the job in hand."""
 
     def __init__(self, settings: Settings, worker_name: str, queue_name: str) -> None:
@@ -98,7 +98,7 @@ class Heart:
     def __init__(self, queues: Queues, worker_name: str, queue_name: str) -> None:
         self.queues = queues
         self.worker_name = worker_name
-        self.key = TRAINERS if queue_name == TRAIN_QUEUE else COMPOSERS
+        self.key = TRAIN_WORKERS if queue_name == TRAIN_QUEUE else COMPOSE_WORKERS
         self.held: Held | None = None
 
     def beat_until_end(self, pipe: IO[bytes]) -> None:
@@ -138,7 +138,7 @@ class Heart:
     def _safely(self, act: Callable[[], None]) -> None:
         try:
             act()
-        except QUEUE_GONE as gone:
+        except QUEUE_UNAVAILABLE as gone:
             # It may be back before the job is given up.
             logger.warning("no heartbeat, the server is gone: %s", gone)
 
@@ -150,7 +150,7 @@ def main() -> None:
         signal.signal(number, signal.SIG_IGN)
     settings = Settings()
     configure_logging(settings.log_level)
-    Janitor(connect(settings)).start()
+    MaintenanceThread(connect(settings)).start()
     # Unbuffered: select must see what a buffer would hide.
     with os.fdopen(sys.stdin.fileno(), "rb", buffering=0) as pipe:
         Heart(connect(settings), *sys.argv[1:]).beat_until_end(pipe)

@@ -21,11 +21,11 @@ from rq.job import Job
 
 from composer.errors import CheckpointError, RefusedError
 from composer.result import Rendition
-from worker.client import QUEUE_GONE, Queues
-from worker.connection import PASSING_FAULTS
-from worker.queue.batching import song_of
+from worker.client import QUEUE_UNAVAILABLE, Queues
+from worker.connection import TRANSIENT_ERRORS
+from worker.queue.batching import compose_in_batch
 from worker.queue.context import CURRENT_QUEUES
-from worker.queue.payloads import Order
+from worker.queue.payloads import ComposePayload
 from worker.queue.progress import Progress
 from worker.settings import Settings
 from worker.storage.notes import write_notes
@@ -39,7 +39,7 @@ Performer = Callable[..., Rendition]
 def compose(order: dict[str, Any]) -> Outcome:
     """Make a song. Returns ``{"status": "done" | "refused" | "failed", "problem": …}``; raises what may pass."""
     queues, job = CURRENT_QUEUES.get(), cast("Job", get_current_job())
-    outcome = _attempt(queues, job, Order.model_validate(order))
+    outcome = _attempt(queues, job, ComposePayload.model_validate(order))
     queues.stats.count_outcome(outcome["status"])
     return outcome
 
@@ -50,7 +50,7 @@ def load_performer(settings: Settings) -> Performer:
     return cast("Performer", getattr(import_module(module), name))
 
 
-def _attempt(queues: Queues, job: Job, order: Order) -> Outcome:
+def _attempt(queues: Queues, job: Job, order: ComposePayload) -> Outcome:
     try:
         _play(queues, job, order)
     except CheckpointError:
@@ -59,7 +59,7 @@ def _attempt(queues: Queues, job: Job, order: Order) -> Outcome:
         return {"status": "failed"}
     except RefusedError as refusal:
         return {"status": "refused", "problem": str(refusal)}
-    except PASSING_FAULTS as fault:
+    except TRANSIENT_ERRORS as fault:
         _count_quietly(queues, job, fault)
         raise
     except Exception as bug:
@@ -69,13 +69,13 @@ def _attempt(queues: Queues, job: Job, order: Order) -> Outcome:
     return {"status": "done"}
 
 
-def _play(queues: Queues, job: Job, order: Order) -> None:
+def _play(queues: Queues, job: Job, order: ComposePayload) -> None:
     settings, begun, progress = queues.settings, time.monotonic(), Progress(job)
     progress("composing", 0.0)  # a first attempt may have left more behind
     settings.scratch_dir.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=settings.scratch_dir, ignore_cleanup_errors=True) as scratch:
         folder, perform = Path(scratch), load_performer(settings)
-        song = song_of(queues, job, order, progress)
+        song = compose_in_batch(queues, job, order, progress)
         if song is not None:
             perform = partial(perform, song=song)
         composed = time.monotonic() - begun if song else 0.0
@@ -103,7 +103,7 @@ def _measure(queues: Queues, job: Job, rendition: Rendition, seconds: float) -> 
         ("song", seconds),
     ):  # fmt: skip
         queues.stats.add_stage(stage, spent)
-    queues.stats.learn_pace(seconds)
+    queues.stats.update_mean_seconds(seconds)
 
 
 def _aware(moment: datetime | None) -> datetime:
@@ -118,5 +118,5 @@ def _count_quietly(queues: Queues, job: Job, fault: BaseException) -> None:
         queues.stats.count_failure(type(fault).__name__)
         if not job.retries_left:
             queues.stats.count_outcome("failed")
-    except QUEUE_GONE:
+    except QUEUE_UNAVAILABLE:
         logger.warning("a fault could not be counted, the server is gone: %s", type(fault).__name__)

@@ -19,7 +19,7 @@ from rq.job import Job, JobStatus
 from rq.registry import ScheduledJobRegistry, clean_registries
 from rq.utils import current_timestamp
 
-from worker.client import COMPOSE_QUEUE, QUEUE_GONE, REPLY_QUEUE, SERIALIZER, TRAIN_QUEUE, Queues
+from worker.client import COMPOSE_QUEUE, QUEUE_UNAVAILABLE, REPLY_QUEUE, SERIALIZER, TRAIN_QUEUE, Queues
 
 logger = logging.getLogger(__name__)
 
@@ -32,7 +32,7 @@ TAKEN_SECONDS = 5.0
 HOUSEKEEPING_SECONDS = 60.0
 
 
-class Janitor(threading.Thread):
+class MaintenanceThread(threading.Thread):
     """Runs until ``stop``. A lost server ends no janitor: the next round may find it again."""
 
     def __init__(self, queues: Queues) -> None:
@@ -47,7 +47,7 @@ class Janitor(threading.Thread):
         while not self.stopping.wait(ROUND_SECONDS):
             try:
                 self.round()
-            except QUEUE_GONE as gone:
+            except QUEUE_UNAVAILABLE as gone:
                 logger.warning("the janitor cannot reach the server: %s", gone)
             except Exception:
                 logger.exception("a janitor's round failed")

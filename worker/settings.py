@@ -37,7 +37,7 @@ class Settings(BaseSettings):
     retry_delays_seconds: tuple[Annotated[int, Field(ge=0)], ...] = Field(
         default=(1, 10), max_length=10, description="one retry after each of these"
     )
-    compose_ahead: int = Field(
+    compose_batch_size: int = Field(
         default=7, ge=0, le=63, description="so many songs that wait are composed beside the one in hand"
     )
     heartbeat_seconds: float = Field(default=1.0, gt=0, description="a worker says this often that it lives")

@@ -14,7 +14,7 @@ import threading
 import time
 from dataclasses import dataclass
 
-from worker.parent_death import tethered
+from midi_data.process import with_parent_death_signal
 from worker.settings import Settings
 
 logger = logging.getLogger(__name__)
@@ -80,7 +80,7 @@ class Supervisor:
         # Numerical libraries would each take all cores, and N workers N times all cores.
         limits = {name: os.environ.get(name, threads) for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS")}
         return subprocess.Popen(  # noqa: S603  our own command
-            tethered(command), env=os.environ | limits | self.settings.environment()
+            with_parent_death_signal(command), env=os.environ | limits | self.settings.environment()
         )
 
     def _stop_all(self) -> None:

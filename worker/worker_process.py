@@ -20,7 +20,7 @@ from rq.utils import now
 
 from composer.errors import ComposerError
 from worker.client import COMPOSE_QUEUE, SERIALIZER, TRAIN_QUEUE, Queues, connect
-from worker.heartbeat import Companion
+from worker.heartbeat import HeartbeatProcess
 from worker.jobs import load_performer
 from worker.queue.context import CURRENT_QUEUES
 from worker.settings import DEFAULT_PERFORMER, Settings
@@ -45,7 +45,7 @@ class WarmWorker(SimpleWorker):
             log_job_description=False,
         )
         self.queues_of_service = queues
-        self.heartbeat_process: Companion | None = None
+        self.heartbeat_process: HeartbeatProcess | None = None
 
     def execute_job(self, job: Job, queue: Queue) -> None:
         """Run ``job`` here, with the context jobs look for."""
@@ -90,7 +90,7 @@ def run_worker(settings: Settings, queue_name: str = COMPOSE_QUEUE) -> None:
     """Work until told to stop (SIGTERM, SIGINT). Raises what the server's absence at the start raises."""
     worker = WarmWorker(connect(settings), queue_name)
     _warm_up(settings, queue_name)
-    worker.heartbeat_process = Companion(settings, worker.name, queue_name)
+    worker.heartbeat_process = HeartbeatProcess(settings, worker.name, queue_name)
     logger.info("worker %s is ready", worker.name)
     try:
         worker.work(logging_level=None)

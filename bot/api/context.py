@@ -10,7 +10,7 @@ from fastapi import Depends, HTTPException, Path, Request
 from bot.api.limits import RateLimit
 from bot.api.metrics import HttpMetrics
 from bot.api.settings import ApiSettings
-from worker.client import JobState, Queues, look_up
+from worker.client import JobState, Queues, fetch_state
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +38,7 @@ JobId = Annotated[str, Path(pattern=r"^[A-Za-z0-9_-]{1,128}$", description="the 
 
 def known_state(job_id: JobId, service: CurrentService) -> JobState:
     """What became of ``job_id``; 404 if nothing is known of it."""
-    state = look_up(service.queues, job_id)
+    state = fetch_state(service.queues, job_id)
     if state is None:
         raise HTTPException(404, "there is no such composition, or its time has come and it was deleted")
     return state

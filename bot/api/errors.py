@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict
 from starlette.exceptions import HTTPException
 
 from bot.api.headers import SAFE_HEADERS
-from worker.client import QUEUE_GONE, QueueFullError
+from worker.client import QUEUE_UNAVAILABLE, QueueFullError
 
 logger = logging.getLogger(__name__)
 
@@ -42,7 +42,7 @@ def add_error_handlers(app: FastAPI) -> None:
     app.add_exception_handler(HTTPException, _http_problem)
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(QueueFullError, _full)
-    for gone in QUEUE_GONE:
+    for gone in QUEUE_UNAVAILABLE:
         app.add_exception_handler(gone, _gone)
     app.add_exception_handler(Exception, _bug)
 

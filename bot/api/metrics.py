@@ -12,7 +12,7 @@ from prometheus_client import CollectorRegistry, Counter, Histogram, generate_la
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric, SummaryMetricFamily
 from prometheus_client.registry import Collector
 
-from worker.client import COMPOSE_QUEUE, QUEUE_GONE, REPLY_QUEUE, TRAIN_QUEUE, TRAINERS, Queues
+from worker.client import COMPOSE_QUEUE, QUEUE_UNAVAILABLE, REPLY_QUEUE, TRAIN_QUEUE, TRAIN_WORKERS, Queues
 
 logger = logging.getLogger(__name__)
 
@@ -49,7 +49,7 @@ class ServiceCollector(Collector):
         """The metrics now."""
         try:
             metrics = list(self._read())
-        except QUEUE_GONE as gone:
+        except QUEUE_UNAVAILABLE as gone:
             logger.warning("metrics without the queue's server: %s", gone)
             metrics = []
         yield GaugeMetricFamily("riffbird_up", "1 if the queue's server answers", value=float(bool(metrics)))
@@ -66,7 +66,8 @@ class ServiceCollector(Collector):
         yield depth
         stats = self.queues.stats
         yield GaugeMetricFamily("riffbird_workers", "Worker processes alive", value=stats.worker_count())
-        yield GaugeMetricFamily("riffbird_trainers", "Workers of trainings alive", value=stats.worker_count(TRAINERS))
+        trainers = stats.worker_count(TRAIN_WORKERS)
+        yield GaugeMetricFamily("riffbird_trainers", "Workers of trainings alive", value=trainers)
         seen = stats.read()
         yield _counted("riffbird_songs", "Songs by outcome", "outcome", seen.outcomes)
         yield _counted("riffbird_trainings", "Trainings by outcome", "outcome", seen.trainings)

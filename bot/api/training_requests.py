@@ -13,10 +13,10 @@ from fastapi import HTTPException
 from bot.api.context import Service
 from bot.api.training_schemas import TrainingAccepted, TrainingRequest
 from bot.api.uploads import name_of
-from worker.client import QueueFullError, TrainOrder, look_up_training, submit_training
+from worker.client import QueueFullError, TrainPayload, fetch_training_state, submit_training
 
 
-def order_by_place(service: Service, wanted: TrainingRequest) -> TrainOrder:
+def order_by_place(service: Service, wanted: TrainingRequest) -> TrainPayload:
     """The order for music that lies on the server. Raises the 422."""
     if wanted.midi is None:
         raise HTTPException(422, "midi: name a folder or archive on the server, or send an archive as the body")
@@ -35,7 +35,7 @@ def _place(allowed: Path | None, wanted: str) -> Path:
     return found
 
 
-def _order(service: Service, wanted: TrainingRequest, **source: Any) -> TrainOrder:
+def _order(service: Service, wanted: TrainingRequest, **source: Any) -> TrainPayload:
     settings, minutes = service.settings, wanted.minutes
     if minutes is None and wanted.updates is None:
         minutes = settings.train_minutes
@@ -44,14 +44,14 @@ def _order(service: Service, wanted: TrainingRequest, **source: Any) -> TrainOrd
     if minutes is not None and minutes > settings.train_minutes_limit:
         raise HTTPException(422, f"minutes: at most {settings.train_minutes_limit:g} here, not {minutes:g}")
     told = wanted.model_dump(include={"genre", "updates", "seed", "licence"})
-    return TrainOrder(**told, minutes=minutes, **source)
+    return TrainPayload(**told, minutes=minutes, **source)
 
 
 def hand_in_upload(service: Service, wanted: TrainingRequest, job_id: str, path: Path) -> TrainingAccepted:
     """Keep the archive at ``path`` in the media store and hand in its training. Raises the 422."""
     name, media = name_of(path), service.queues.media
     order = _order(service, wanted, upload=name)
-    if look_up_training(service.queues, job_id) is None:  # a repeated request leaves the first one's archive alone
+    if fetch_training_state(service.queues, job_id) is None:  # a repeated request leaves the first one's archive alone
         media.put(job_id, {name: path})
     try:
         return hand_in(service, order, job_id)
@@ -60,7 +60,7 @@ def hand_in_upload(service: Service, wanted: TrainingRequest, job_id: str, path:
         raise
 
 
-def hand_in(service: Service, order: TrainOrder, job_id: str) -> TrainingAccepted:
+def hand_in(service: Service, order: TrainPayload, job_id: str) -> TrainingAccepted:
     """Hand in ``order``, once."""
     submission = submit_training(service.queues, order, job_id=job_id)
     base = f"/trainings/{job_id}"

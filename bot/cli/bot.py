@@ -76,12 +76,12 @@ def _run(name: str, redis: str | None, settings: BotSettings, clock: SystemClock
 
 def _server_result(queues: Queues) -> CheckResult:
     from bot.networks.checks import CheckResult
-    from worker.client import QUEUE_GONE
+    from worker.client import QUEUE_UNAVAILABLE
 
     try:
         queues.connection.ping()
         workers = queues.stats.worker_count()
-    except QUEUE_GONE:
+    except QUEUE_UNAVAILABLE:
         advice = "start `riffbird serve`, or set RIFFBIRD_REDIS_URL"
         return CheckResult("queue", good=False, text=f"no Redis server answers: {advice}")
     advice = "" if workers else ": songs wait until `riffbird worker` or `riffbird serve` runs"

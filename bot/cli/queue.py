@@ -54,11 +54,11 @@ def discard(ids: Ids, redis: RedisOption = None) -> None:
 
 
 def _lists(redis: str | None) -> list[DeadLetters]:
-    from worker.client import QUEUE_GONE, dead_letter_lists
+    from worker.client import QUEUE_UNAVAILABLE, dead_letter_lists
 
     try:
         return dead_letter_lists(queues_of(redis).connection)
-    except QUEUE_GONE as error:
+    except QUEUE_UNAVAILABLE as error:
         raise CommandRefusedError(f"no Redis server answers ({type(error).__name__}): set RIFFBIRD_REDIS_URL") from None
 
 

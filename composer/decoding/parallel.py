@@ -8,7 +8,6 @@ forked safely there is one. Knows plans and notes; not how a song is composed.
 
 from __future__ import annotations
 
-import ctypes
 import logging
 import os
 import signal
@@ -25,6 +24,7 @@ from numpy.typing import NDArray
 
 from composer.planning.plan import Plan
 from midi_data.analysis.activity import TYPICAL_NOTES
+from midi_data.process import set_parent_death_signal
 
 if TYPE_CHECKING:
     from multiprocessing.connection import Connection
@@ -39,8 +39,6 @@ STEP_NOTES = 3.0
 """What a step costs besides its notes, in notes: as many steps are made as the longest song of a share has notes."""
 FEWEST_SONGS = 4
 """Two songs side by side in one process cost little more than one: fewer than four are not shared out."""
-_PR_SET_PDEATHSIG = 1
-"""Of prctl(2)."""
 NUMBER_BYTES = 2
 MOST_WAITING = 8192
 """So many numbers every system's pipes hold (16 KB)."""
@@ -172,19 +170,12 @@ def _at_work(shares: Sequence[WorkItem], compose: Compose) -> Iterator[list[Conn
 
 
 def _work(connection: Connection, share: WorkItem, compose: Compose, parent: int) -> None:
-    _end_with(parent)
+    set_parent_death_signal(parent, signal.SIGKILL)  # the pipes of a killed parent would stay open here
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the process it was forked from hears it and ends this one
     signal.signal(signal.SIGTERM, signal.SIG_DFL)  # not what that process does then
     # Sent at the end: until it is read, a pipe holds a few songs only.
     for number, written in list(compose(share)):
         connection.send_bytes(np.array([number], dtype=np.int32).tobytes() + written.tobytes())
-
-
-def _end_with(parent: int) -> None:
-    """Nobody is left behind by a ``parent`` that is killed: its pipes would stay open, as if it lived."""
-    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
-    if os.getppid() != parent:  # it ended before this was asked
-        os._exit(1)
 
 
 def _received(connection: Connection) -> Iterator[tuple[int, NoteRows]]:

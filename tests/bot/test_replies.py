@@ -9,7 +9,7 @@ from bot.reply_store import ReplyStore
 from tests.bot.fakes.fixtures import clock, fake_x, harness, server_url
 from tests.bot.fakes.harness import Harness
 from tests.bot.fakes.x import BAND, FakeX
-from worker.client import QUEUE_GONE, REPLY_QUEUE
+from worker.client import QUEUE_UNAVAILABLE, REPLY_QUEUE
 
 SONG = "@riffbird Dancing robots /compose /g jazz /t 160"
 
@@ -132,7 +132,7 @@ def test_the_bot_outlives_a_lost_server(harness: Harness, fake_x: FakeX, monkeyp
     asked = fake_x.write(fake_x.person("ada"), SONG)
 
     def gone(_store: ReplyStore, _channel: str) -> str:
-        raise QUEUE_GONE[0] from None
+        raise QUEUE_UNAVAILABLE[0] from None
 
     with monkeypatch.context() as patch:
         patch.setattr(ReplyStore, "cursor", gone)

@@ -123,7 +123,7 @@ def test_a_sleeping_bot_is_woken_by_news() -> None:
 def test_a_long_wait_is_told_in_the_terminal_and_never_on_x(
     harness: Harness, fake_x: FakeX, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    harness.queues.stats.learn_pace(600)
+    harness.queues.stats.update_mean_seconds(600)
     network = ConsoleNetwork(harness.clock, ["Robots /compose /g jazz"], tmp_path)
     bot = harness.bot(network, bot_settings())
     network.listen(lambda: None)

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from composer.request import ComposeRequest
-from worker.client import JobState, Queues, connect, look_up
+from worker.client import JobState, Queues, connect, fetch_state
 from worker.embedded import EmbeddedServer
 from worker.settings import Settings
 
@@ -16,7 +16,7 @@ ROOT = Path(__file__).parents[2]
 
 
 def finished(queues: Queues, job_id: str) -> JobState | None:
-    state = look_up(queues, job_id)
+    state = fetch_state(queues, job_id)
     return state if state is not None and state.status in {"done", "refused", "failed"} else None
 
 

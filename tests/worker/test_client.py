@@ -9,14 +9,14 @@ from composer.request import ComposeRequest
 from tests.worker.conftest import ROOT
 from worker.client import (
     COMPOSE_QUEUE,
-    QUEUE_GONE,
+    QUEUE_UNAVAILABLE,
     JobIdError,
     QueueFullError,
     Queues,
     ReplyTask,
     Submission,
     connect,
-    look_up,
+    fetch_state,
     submit,
 )
 from worker.settings import Settings
@@ -31,7 +31,7 @@ def test_a_request_waits_at_its_position(queues: Queues, request_: ComposeReques
     second = hand_in(queues, request_, "b")
     assert (second.position, second.created) == (2, True)
     assert second.eta_seconds > 0
-    state = look_up(queues, "b")
+    state = fetch_state(queues, "b")
     assert (state.status, state.position, state.text) == ("queued", 2, "x /compose")
 
 
@@ -64,19 +64,19 @@ def test_the_queue_limit_holds_against_many_at_once(settings: Settings, request_
 def test_a_seed_is_drawn_from_the_id_and_a_given_one_is_kept(queues: Queues, request_: ComposeRequest) -> None:
     hand_in(queues, request_, "a")
     hand_in(queues, request_.model_copy(update={"seed": 7}), "b")
-    assert 0 <= look_up(queues, "a").request.seed < 2**32
-    assert look_up(queues, "b").request.seed == 7
+    assert 0 <= fetch_state(queues, "a").request.seed < 2**32
+    assert fetch_state(queues, "b").request.seed == 7
 
 
 @pytest.mark.parametrize("job_id", ["", "a:b", "a b", "../x", "ä", "x" * 129])
 def test_an_id_outside_the_alphabet_is_refused(queues: Queues, request_: ComposeRequest, job_id: str) -> None:
     with pytest.raises(JobIdError, match="a job id is 1-128 letters"):
         hand_in(queues, request_, job_id)
-    assert look_up(queues, job_id) is None
+    assert fetch_state(queues, job_id) is None
 
 
 def test_nothing_is_known_of_an_id_never_handed_in(queues: Queues) -> None:
-    assert look_up(queues, "nobody") is None
+    assert fetch_state(queues, "nobody") is None
 
 
 def test_the_queue_holds_json_and_no_pickle(queues: Queues, request_: ComposeRequest) -> None:
@@ -96,7 +96,7 @@ def test_a_reply_waits_for_its_song(queues: Queues, request_: ComposeRequest) ->
 
 def test_a_lost_server_is_told_within_seconds(settings: Settings, request_: ComposeRequest) -> None:
     queues = connect(settings.model_copy(update={"redis_url": Settings(redis_url="redis://127.0.0.1:1/0").redis_url}))
-    with pytest.raises(QUEUE_GONE):
+    with pytest.raises(QUEUE_UNAVAILABLE):
         hand_in(queues, request_, "a")
 
 

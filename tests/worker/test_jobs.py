@@ -8,7 +8,7 @@ import pytest
 from composer.request import ComposeRequest
 from tests.waiting import wait_for
 from tests.worker.conftest import finished, worker_process
-from worker.client import JobState, Queues, ReplyTask, connect, look_up, read_notes, submit
+from worker.client import JobState, Queues, ReplyTask, connect, fetch_state, read_notes, submit
 from worker.settings import Settings
 from worker.worker_process import WarmWorker
 
@@ -18,7 +18,7 @@ def perform(queues: Queues, request: ComposeRequest, performer: str, job_id: str
     playing = with_performer(queues, performer)
     submit(playing, request, job_id=job_id, formats=["mid"], text="x /compose", **more)
     WarmWorker(playing).work(burst=True, logging_level=None)
-    return look_up(playing, job_id)
+    return fetch_state(playing, job_id)
 
 
 def with_performer(queues: Queues, performer: str) -> Queues:
@@ -39,7 +39,7 @@ def test_a_song_is_stored_with_its_facts_and_notes(queues: Queues, request_: Com
 def test_a_song_is_found_in_its_folder_after_the_server_forgot_it(queues: Queues, request_: ComposeRequest) -> None:
     before = perform(queues, request_, "quick").song
     queues.connection.flushall()
-    assert look_up(queues, "a").song == before
+    assert fetch_state(queues, "a").song == before
 
 
 def test_only_listed_songs_are_on_the_timeline_newest_first(queues: Queues, request_: ComposeRequest) -> None:

@@ -10,7 +10,7 @@ import pytest
 from composer.request import ComposeRequest
 from tests.waiting import wait_for
 from tests.worker.conftest import finished, worker_process
-from worker.client import Queues, look_up, submit
+from worker.client import Queues, fetch_state, submit
 from worker.settings import Settings
 
 SUPERVISE = (
@@ -107,8 +107,8 @@ def test_a_stopping_worker_finishes_its_song(
         worker.terminate()
         (tmp_path / "open").touch()
         assert worker.wait(20) == 0
-    assert look_up(queues, "a").status == "done"
-    assert look_up(queues, "b").status == "queued"
+    assert fetch_state(queues, "a").status == "done"
+    assert fetch_state(queues, "b").status == "queued"
 
 
 def test_a_worker_that_may_not_wait_hands_its_song_back(
@@ -119,7 +119,7 @@ def test_a_worker_that_may_not_wait_hands_its_song_back(
         wait_for(lambda: begun(tmp_path, "x"))
         worker.terminate()
         worker.wait(20)
-    assert look_up(queues, "a").status == "queued"
+    assert fetch_state(queues, "a").status == "queued"
     (tmp_path / "open").touch()
     with worker_process(gated, tmp_path):
         assert wait_for(lambda: finished(queues, "a")).status == "done"

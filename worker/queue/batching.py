@@ -20,8 +20,8 @@ from rq.job import Job
 from composer.errors import CheckpointError, RefusedError
 from midi_data.errors import MidiDataError
 from midi_data.song import Song
-from worker.connection import COMPOSE_QUEUE, PASSING_FAULTS, SERIALIZER, Queues
-from worker.queue.payloads import Order
+from worker.connection import COMPOSE_QUEUE, SERIALIZER, TRANSIENT_ERRORS, Queues
+from worker.queue.payloads import ComposePayload
 from worker.settings import DEFAULT_PERFORMER
 
 if TYPE_CHECKING:
@@ -35,13 +35,13 @@ UNDER_WAY = b""
 UNDER_WAY_SECONDS, KEPT_SECONDS = 60, 3600
 
 
-def song_of(queues: Queues, job: Job, order: Order, progress: OnStage) -> Song | None:
+def compose_in_batch(queues: Queues, job: Job, order: ComposePayload, progress: OnStage) -> Song | None:
     """The song of ``job``, composed ahead or now beside others; ``None`` where it is as well composed alone.
 
     Raises what may pass (a lost server, a timeout).
     """
     settings = queues.settings
-    if not settings.compose_ahead or settings.performer != DEFAULT_PERFORMER:
+    if not settings.compose_batch_size or settings.performer != DEFAULT_PERFORMER:
         return None
     place = _place_of(order, settings.checkpoint)
     if not place:
@@ -70,13 +70,13 @@ def _taken(connection: Redis, key: str) -> Song | None:
         return None
 
 
-def _begun(queues: Queues, place: str) -> dict[str, Order]:
+def _begun(queues: Queues, place: str) -> dict[str, ComposePayload]:
     """Orders of the queue that are kept at ``place`` and that nobody composes yet, by key: they are ours to compose.
 
     One worker's share of what waits, behind those that the other workers take next.
     """
     workers = max(queues.stats.worker_count(), 1)
-    ours = min(queues.depth(COMPOSE_QUEUE) // workers, queues.settings.compose_ahead)
+    ours = min(queues.depth(COMPOSE_QUEUE) // workers, queues.settings.compose_batch_size)
     if not ours:
         return {}
     waiting = queues.compose_queue.get_job_ids(workers - 1, ours)
@@ -91,15 +91,15 @@ def _begun(queues: Queues, place: str) -> dict[str, Order]:
     }
 
 
-def _order_of(job: Job) -> Order | None:
+def _order_of(job: Job) -> ComposePayload | None:
     """The order of a job; ``None`` for one that cannot be read, which shows in its own turn."""
     try:
-        return Order.model_validate(job.kwargs["order"])
+        return ComposePayload.model_validate(job.kwargs["order"])
     except (DeserializationError, KeyError, ValidationError):
         return None
 
 
-def _place_of(order: Order, checkpoint: Path | None) -> str:
+def _place_of(order: ComposePayload, checkpoint: Path | None) -> str:
     """Where songs of the network that plays ``order`` are kept; nowhere if none does: that is told in its turn."""
     from composer.pipeline import checkpoint_digest
 
@@ -109,7 +109,9 @@ def _place_of(order: Order, checkpoint: Path | None) -> str:
         return ""
 
 
-def _composed(queues: Queues, order: Order, beside: dict[str, Order], progress: OnStage) -> Song | None:
+def _composed(
+    queues: Queues, order: ComposePayload, beside: dict[str, ComposePayload], progress: OnStage
+) -> Song | None:
     """The song of ``order``; those ``beside`` it are left for whoever takes their jobs."""
     from composer.pipeline import compose_songs
     from midi_data.io.midi_file import midi_bytes
@@ -117,7 +119,7 @@ def _composed(queues: Queues, order: Order, beside: dict[str, Order], progress: 
     requests = [order.request, *(each.request for each in beside.values())]
     try:
         song, *others = compose_songs(requests, checkpoint=queues.settings.checkpoint, progress=progress)
-    except PASSING_FAULTS:
+    except TRANSIENT_ERRORS:
         raise
     except RefusedError:  # in people's words, which are not logged; told to its asker in its turn
         return None

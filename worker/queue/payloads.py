@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from composer.request import ComposeRequest, Format
 
 
-class Order(BaseModel):
+class ComposePayload(BaseModel):
     """What a compose job is called with."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -26,7 +26,7 @@ class Order(BaseModel):
         return list(self.formats) if "mid" in self.formats else ["mid", *self.formats]
 
 
-class TrainOrder(BaseModel):
+class TrainPayload(BaseModel):
     """What a train job is called with: the genre's name, where its MIDI files are, how long to learn."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")

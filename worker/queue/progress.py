@@ -1,4 +1,4 @@
-"""How far a job is, written where ``worker.client.look_up`` reads it: the job's meta. Knows no music."""
+"""How far a job is, written where ``worker.client.fetch_state`` reads it: the job's meta. Knows no music."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import time
 
 from rq.job import Job
 
-from worker.client import QUEUE_GONE
+from worker.client import QUEUE_UNAVAILABLE
 
 logger = logging.getLogger(__name__)
 
@@ -32,6 +32,6 @@ class Progress:
         self.job.meta.update(stage=stage, fraction=round(min(1.0, max(0.0, fraction)), 3))
         try:
             self.job.save_meta()  # type: ignore[no-untyped-call]
-        except QUEUE_GONE:
+        except QUEUE_UNAVAILABLE:
             # The song goes on: the server may be back before it is finished.
             logger.warning("song %s: progress could not be told, the server is gone", self.job.id)

@@ -19,7 +19,7 @@ from rq.job import Dependency, Job, JobStatus
 from composer.request import ComposeRequest, Format
 from worker.connection import REPLY_QUEUE, Queues
 from worker.errors import JobIdError, QueueFullError
-from worker.queue.payloads import Order
+from worker.queue.payloads import ComposePayload
 from worker.settings import Settings
 from worker.storage.media import JOB_ID
 
@@ -59,9 +59,9 @@ def submit(
 
     Request and reply are enqueued in one transaction: both or none. ``text`` is kept beside the song as it was written,
     with the ``notices`` it was answered with; ``listed`` songs appear on the public timeline.
-    Raises ``QueueFullError``, ``JobIdError``, or one of ``QUEUE_GONE``.
+    Raises ``QueueFullError``, ``JobIdError``, or one of ``QUEUE_UNAVAILABLE``.
     """
-    order = Order(
+    order = ComposePayload(
         request=_with_seed(request, job_id), formats=tuple(formats), text=text, notices=tuple(notices), listed=listed
     )
 
@@ -73,13 +73,13 @@ def submit(
     def full(limit: int) -> QueueFullError:
         return QueueFullError(limit, retry_after_seconds=max(1, math.ceil(queues.eta_seconds(1) / 2)))
 
-    waiting = hand_in(queues.compose_queue, job_id, enqueue, limit=queues.settings.queue_limit, full=full)
+    waiting = enqueue_once(queues.compose_queue, job_id, enqueue, limit=queues.settings.queue_limit, full=full)
     if waiting is None:
         return _known_submission(queues, job_id)
     return Submission(job_id, waiting + 1, queues.eta_seconds(waiting + 1), created=True)
 
 
-def hand_in(
+def enqueue_once(
     queue: Queue,
     job_id: str,
     enqueue: Callable[[Pipeline], None],
@@ -116,7 +116,7 @@ def _known_submission(queues: Queues, job_id: str) -> Submission:
     return Submission(job_id, position, queues.eta_seconds(position), created=False)
 
 
-def _enqueue(settings: Settings, queue: Queue, pipe: Pipeline, job_id: str, order: Order) -> Job:
+def _enqueue(settings: Settings, queue: Queue, pipe: Pipeline, job_id: str, order: ComposePayload) -> Job:
     delays = list(settings.retry_delays_seconds)
     return queue.enqueue_call(
         COMPOSE_JOB,

@@ -18,7 +18,7 @@ from redis import Redis
 
 from composer.request import ComposeRequest
 from composer.result import Rendition
-from worker.queue.payloads import Order
+from worker.queue.payloads import ComposePayload
 from worker.storage.media import Media
 
 FACTS_FILE = "facts.json"
@@ -41,7 +41,7 @@ class SongRecord(BaseModel):
     rendition: Rendition
 
 
-class SongBook:
+class SongStore:
     """Songs by id and by age, over one Redis and one media store."""
 
     def __init__(self, connection: Redis, media: Media, ttl_seconds: int) -> None:
@@ -49,7 +49,7 @@ class SongBook:
         self.media = media
         self.ttl_seconds = ttl_seconds
 
-    def write(self, job_id: str, order: Order, rendition: Rendition, notes: Path) -> SongRecord:
+    def write(self, job_id: str, order: ComposePayload, rendition: Rendition, notes: Path) -> SongRecord:
         """Store a song's files, then its facts: whoever finds the facts finds the files."""
         names = {kind: f"song.{kind}" for kind in rendition.files}
         files = {kind: Path(name) for kind, name in names.items()}

@@ -12,8 +12,8 @@ from typing import cast
 from redis import Redis
 
 STATS_KEY = "riffbird:stats"
-COMPOSERS = "riffbird:workers"
-TRAINERS = "riffbird:trainers"
+COMPOSE_WORKERS = "riffbird:workers"
+TRAIN_WORKERS = "riffbird:trainers"
 """Where workers say that they live. Those of trainings stand apart: no song waits for them."""
 FIRST_GUESS_SECONDS = 10.0
 """Expected seconds a song, until the first one was measured."""
@@ -56,7 +56,7 @@ class Stats:
             pipe.hincrby(STATS_KEY, f"songs:{stage}", 1)
             pipe.execute()
 
-    def learn_pace(self, seconds: float) -> None:
+    def update_mean_seconds(self, seconds: float) -> None:
         """A song took ``seconds`` of a worker: moves the expectation a fifth of the way there."""
         mean = self.seconds_per_song() * (1 - WEIGHT_OF_LATEST) + seconds * WEIGHT_OF_LATEST
         self.connection.hset(STATS_KEY, "pace", mean)
@@ -78,7 +78,7 @@ class Stats:
             stages={name: (int(by_kind["songs:"].get(name, 0)), s) for name, s in by_kind["seconds:"].items()},
         )
 
-    def beat(self, worker: str, ttl_seconds: float, key: str = COMPOSERS) -> None:
+    def beat(self, worker: str, ttl_seconds: float, key: str = COMPOSE_WORKERS) -> None:
         """``worker`` lives, and will say so again within ``ttl_seconds``."""
         now = time.time()
         with self.connection.pipeline() as pipe:
@@ -86,17 +86,17 @@ class Stats:
             pipe.zremrangebyscore(key, "-inf", now)
             pipe.execute()
 
-    def leave(self, worker: str, key: str = COMPOSERS) -> None:
+    def leave(self, worker: str, key: str = COMPOSE_WORKERS) -> None:
         """``worker`` ends in good order."""
         self.connection.zrem(key, worker)
 
-    def worker_count(self, key: str = COMPOSERS) -> int:
+    def worker_count(self, key: str = COMPOSE_WORKERS) -> int:
         """Workers that live now."""
         return self.connection.zcount(key, time.time(), "+inf")
 
     def names(self) -> list[str]:
         """The workers of either kind that live now."""
-        known = (self.connection.zrangebyscore(key, time.time(), "+inf") for key in (COMPOSERS, TRAINERS))
+        known = (self.connection.zrangebyscore(key, time.time(), "+inf") for key in (COMPOSE_WORKERS, TRAIN_WORKERS))
         return [raw.decode() for names in known for raw in cast("list[bytes]", names)]
 
 

@@ -15,9 +15,9 @@ from rq.job import Job, JobStatus
 
 from worker.connection import SERIALIZER, TRAIN_QUEUE, Queues
 from worker.errors import QueueFullError
-from worker.queue.lookup import STATUS_WAITING
-from worker.queue.payloads import TrainOrder
-from worker.queue.submission import Submission, hand_in
+from worker.queue.payloads import TrainPayload
+from worker.queue.state import WAITING_STATUSES
+from worker.queue.submission import Submission, enqueue_once
 from worker.storage.media import JOB_ID
 
 TRAIN_JOB = "worker.training.job.train"
@@ -55,10 +55,10 @@ class TrainingState:
     problem: str | None = None
 
 
-def submit_training(queues: Queues, order: TrainOrder, *, job_id: str) -> Submission:
+def submit_training(queues: Queues, order: TrainPayload, *, job_id: str) -> Submission:
     """Hand in ``order`` once: the same ``job_id`` again returns the first submission, ``created=False``.
 
-    Raises ``QueueFullError``, ``JobIdError``, or one of ``QUEUE_GONE``.
+    Raises ``QueueFullError``, ``JobIdError``, or one of ``QUEUE_UNAVAILABLE``.
     """
     queue = queues.queue(TRAIN_QUEUE)
     ttl = queues.settings.media_ttl_seconds
@@ -76,19 +76,19 @@ def submit_training(queues: Queues, order: TrainOrder, *, job_id: str) -> Submis
             pipeline=pipe,
         )
 
-    waiting = hand_in(queue, job_id, enqueue, limit=queues.settings.train_queue_limit, full=_full)
+    waiting = enqueue_once(queue, job_id, enqueue, limit=queues.settings.train_queue_limit, full=_full)
     if waiting is None:
         return Submission(job_id, queues.position(job_id, TRAIN_QUEUE), 0, created=False)
     return Submission(job_id, waiting + 1, 0, created=True)
 
 
-def check_room(queues: Queues) -> None:
+def check_capacity(queues: Queues) -> None:
     """Raise ``QueueFullError`` where ``submit_training`` would: worth asking before an upload."""
     if queues.depth(TRAIN_QUEUE) >= queues.settings.train_queue_limit:
         raise _full(queues.settings.train_queue_limit)
 
 
-def look_up_training(queues: Queues, job_id: str) -> TrainingState | None:
+def fetch_training_state(queues: Queues, job_id: str) -> TrainingState | None:
     """How training ``job_id`` goes; ``None`` if nothing is known of it (any more)."""
     job = _fetch(queues, job_id)
     if job is None:
@@ -110,18 +110,18 @@ def look_up_training(queues: Queues, job_id: str) -> TrainingState | None:
 
 def cancel_training(queues: Queues, job_id: str) -> TrainingState | None:
     """Ask that ``job_id`` ends: at once if it waits, else within a second or so. A settled one stays as it is."""
-    state, job = look_up_training(queues, job_id), _fetch(queues, job_id)
+    state, job = fetch_training_state(queues, job_id), _fetch(queues, job_id)
     if state is None or job is None or state.status not in {"queued", "preparing", "training"}:
         return state
     ttl = queues.settings.media_ttl_seconds
     # The mark first: whichever worker takes the job from now on, finds it.
     queues.connection.set(_cancel_key(job_id), 1, ex=ttl)
-    if job.get_status() in STATUS_WAITING:
+    if job.get_status() in WAITING_STATUSES:
         job.cancel()
         queues.connection.expire(job.key, ttl)
         queues.stats.count_training("cancelled")
-        forget_upload(queues, job_id, TrainOrder.model_validate(job.kwargs["order"]))
-    return look_up_training(queues, job_id)
+        delete_upload(queues, job_id, TrainPayload.model_validate(job.kwargs["order"]))
+    return fetch_training_state(queues, job_id)
 
 
 def is_cancelled(queues: Queues, job_id: str) -> bool:
@@ -129,7 +129,7 @@ def is_cancelled(queues: Queues, job_id: str) -> bool:
     return bool(queues.connection.exists(_cancel_key(job_id)))
 
 
-def forget_upload(queues: Queues, job_id: str, order: TrainOrder) -> None:
+def delete_upload(queues: Queues, job_id: str, order: TrainPayload) -> None:
     """Delete the uploaded archive of a training that needs it no more."""
     if order.upload is not None:
         queues.media.remove_file(job_id, order.upload)
@@ -154,7 +154,7 @@ def _status(queues: Queues, job: Job) -> tuple[TrainingStatus, str | None]:
         return outcome["status"], outcome.get("problem", told)
     if status == JobStatus.CANCELED:
         return "cancelled", None
-    if status in STATUS_WAITING:
+    if status in WAITING_STATUSES:
         return ("cancelled" if is_cancelled(queues, job.id) else "queued"), None
     if status == JobStatus.STARTED:
         return job.meta.get("stage", "preparing"), None

@@ -23,21 +23,21 @@ from rq import get_current_job
 from rq.job import Job
 from rq.timeouts import JobTimeoutException
 
-from worker.client import QUEUE_GONE, Queues
+from midi_data.process import with_parent_death_signal
+from worker.client import QUEUE_UNAVAILABLE, Queues
 from worker.errors import TrainerLostError
-from worker.parent_death import tethered
 from worker.queue.context import CURRENT_QUEUES
-from worker.queue.payloads import TrainOrder
+from worker.queue.payloads import TrainPayload
 from worker.settings import PREFIX, Settings
-from worker.training.client import CHECKPOINT_FILE, DONE_FILE, forget_upload, is_cancelled
-from worker.training.progress import Course
+from worker.training.client import CHECKPOINT_FILE, DONE_FILE, delete_upload, is_cancelled
+from worker.training.progress import TrainingProgress
 
 logger = logging.getLogger(__name__)
 
 LOOK_SECONDS = 0.5
 """Between two looks whether it was cancelled, while the program says nothing."""
 END_SECONDS = 10.0
-PASSING_FAULTS = (OSError, MemoryError, TrainerLostError, *QUEUE_GONE)
+TRANSIENT_ERRORS = (OSError, MemoryError, TrainerLostError, *QUEUE_UNAVAILABLE)
 LOG_TAIL = 2000
 KEPT = frozenset({"RIFFBIRD_GENRES_DIR"})
 """The one setting a training's program reads: where a new genre goes."""
@@ -48,15 +48,15 @@ Outcome = dict[str, Any]
 def train(order: dict[str, Any]) -> Outcome:
     """Train. Returns ``{"status": "done" | "refused" | "failed" | "cancelled", …}``; raises what may pass."""
     queues, job = CURRENT_QUEUES.get(), cast("Job", get_current_job())
-    wanted = TrainOrder.model_validate(order)
+    wanted = TrainPayload.model_validate(order)
     outcome = _attempt(queues, job, wanted)
-    forget_upload(queues, job.id, wanted)
+    delete_upload(queues, job.id, wanted)
     shutil.rmtree(_folder(queues, job), ignore_errors=True)
     queues.stats.count_training(outcome["status"])
     return outcome
 
 
-def _attempt(queues: Queues, job: Job, order: TrainOrder) -> Outcome:
+def _attempt(queues: Queues, job: Job, order: TrainPayload) -> Outcome:
     try:
         # An attempt that was thought lost may have come to its end after all.
         if queues.media.size(job.id, DONE_FILE) is not None:
@@ -65,7 +65,7 @@ def _attempt(queues: Queues, job: Job, order: TrainOrder) -> Outcome:
     except JobTimeoutException:
         hours = queues.settings.train_timeout_seconds / 3600
         return {"status": "failed", "problem": f"a training may take {hours:g} hours here, and this one took longer"}
-    except PASSING_FAULTS as fault:
+    except TRANSIENT_ERRORS as fault:
         _count_failure(queues, fault, finally_=not job.retries_left)
         raise
     except Exception as bug:
@@ -74,8 +74,8 @@ def _attempt(queues: Queues, job: Job, order: TrainOrder) -> Outcome:
         return {"status": "failed"}
 
 
-def _run(queues: Queues, job: Job, order: TrainOrder) -> Outcome:
-    course, folder = Course(job), _folder(queues, job)
+def _run(queues: Queues, job: Job, order: TrainPayload) -> Outcome:
+    course, folder = TrainingProgress(job), _folder(queues, job)
     course.stage("preparing")
     if is_cancelled(queues, job.id):
         return {"status": "cancelled"}
@@ -95,7 +95,7 @@ def _run(queues: Queues, job: Job, order: TrainOrder) -> Outcome:
     return _ending(queues, job, folder, process.returncode, last)
 
 
-def _lay_out(queues: Queues, job: Job, order: TrainOrder, folder: Path) -> None:
+def _lay_out(queues: Queues, job: Job, order: TrainPayload, folder: Path) -> None:
     """The folder of the training: the order for the program, the uploaded archive fetched."""
     settings, midi = queues.settings, order.midi
     folder.mkdir(parents=True, exist_ok=True)
@@ -123,7 +123,7 @@ def _absolute(path: Path | None) -> str | None:
 @contextmanager
 def _program(settings: Settings, folder: Path) -> Iterator[subprocess.Popen[bytes]]:
     """The running program, ended with the block. It ends with us, too, however we end."""
-    command = tethered([sys.executable, "-m", settings.trainer, str(folder)])
+    command = with_parent_death_signal([sys.executable, "-m", settings.trainer, str(folder)])
     # Where the queue lives, and its password, are none of its business.
     environment = {name: value for name, value in os.environ.items() if name in KEPT or not name.startswith(PREFIX)}
     # Threads that wait for one another give up their core: beside songs, spinning made a training 50 times slower.
@@ -161,7 +161,7 @@ def _messages(pipe: IO[bytes]) -> Iterator[dict[str, Any] | None]:
 def _asked_to_end(queues: Queues, job: Job) -> bool:
     try:
         return is_cancelled(queues, job.id)
-    except QUEUE_GONE:
+    except QUEUE_UNAVAILABLE:
         return False  # it can still be cancelled when the server is back
 
 
@@ -193,5 +193,5 @@ def _count_failure(queues: Queues, fault: BaseException, *, finally_: bool = Fal
         queues.stats.count_failure(type(fault).__name__)
         if finally_:
             queues.stats.count_training("failed")
-    except QUEUE_GONE:
+    except QUEUE_UNAVAILABLE:
         logger.warning("a fault could not be counted, the server is gone: %s", type(fault).__name__)

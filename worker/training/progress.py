@@ -11,7 +11,7 @@ from typing import Any
 
 from rq.job import Job
 
-from worker.client import QUEUE_GONE
+from worker.client import QUEUE_UNAVAILABLE
 
 logger = logging.getLogger(__name__)
 
@@ -21,7 +21,7 @@ CURVE_POINTS = 240
 FIGURES = ("progress", "update", "updates", "nll", "valid", "best", "seconds_left")
 
 
-class Course:
+class TrainingProgress:
     """Hears each message of a training's program; writes a few a second."""
 
     def __init__(self, job: Job) -> None:
@@ -55,7 +55,7 @@ class Course:
         self.job.meta["curve"] = self.curve
         try:
             self.job.save_meta()  # type: ignore[no-untyped-call]
-        except QUEUE_GONE:
+        except QUEUE_UNAVAILABLE:
             # The training goes on: the server may be back before it is finished.
             logger.warning("training %s: its course could not be told, the server is gone", self.job.id)
 

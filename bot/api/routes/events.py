@@ -21,7 +21,7 @@ from bot.api.context import CurrentService, JobId, KnownState
 from bot.api.errors import GONE, GONE_RETRY_SECONDS
 from bot.api.routes.compositions import UNKNOWN
 from bot.api.serializers import composition_of
-from worker.client import QUEUE_GONE, look_up
+from worker.client import QUEUE_UNAVAILABLE, fetch_state
 
 router = APIRouter(tags=["compositions"])
 
@@ -70,7 +70,7 @@ OPEN_STREAMS = OpenStreams()
 )
 async def watch(job_id: JobId, service: CurrentService, first: KnownState) -> AsyncIterator[ServerSentEvent]:
     """Follow a composition: ``state`` events with the status' JSON, ``trouble`` while the queue cannot be reached."""
-    look = partial(look_up, service.queues, job_id)
+    look = partial(fetch_state, service.queues, job_id)
     async for event in follow(first, look, composition_of, PAUSES):
         yield event
 
@@ -93,6 +93,6 @@ async def follow(
         await asyncio.sleep(pauses[state.status])
         try:
             state = await run_in_threadpool(look)
-        except QUEUE_GONE:
+        except QUEUE_UNAVAILABLE:
             yield ServerSentEvent(event="trouble", data={"detail": GONE})
             await asyncio.sleep(GONE_RETRY_SECONDS / 5)

@@ -35,8 +35,8 @@ from worker.client import (
     CHECKPOINT_FILE,
     TrainingState,
     cancel_training,
-    check_room,
-    look_up_training,
+    check_capacity,
+    fetch_training_state,
 )
 
 UPLOADS_TO = "/trainings"
@@ -79,7 +79,7 @@ router = APIRouter(tags=["trainings"], dependencies=[Depends(authorised)])
 
 def known_training(job_id: JobId, service: Authorised) -> TrainingState:
     """How training ``job_id`` goes; 404 if nothing is known of it."""
-    return _found(look_up_training(service.queues, job_id))
+    return _found(fetch_training_state(service.queues, job_id))
 
 
 KnownTraining = Annotated[TrainingState, Depends(known_training)]
@@ -94,7 +94,7 @@ async def ask_for_a_training(
     key: Key = None,
 ) -> TrainingAccepted:
     """Train a genre: fields as JSON, or an archive as the body with the fields in the address."""
-    await run_in_threadpool(check_room, service.queues)
+    await run_in_threadpool(check_capacity, service.queues)
     job_id = job_id_for(key, f"training {client_of(request)}")
     if request.headers.get("content-type", "").startswith("application/json"):
         body = await receive_text(request, service.settings.body_limit_bytes)
@@ -130,7 +130,7 @@ def cancel(job_id: JobId, service: Authorised) -> TrainingProgress:
 )
 async def watch(job_id: JobId, service: Authorised, first: KnownTraining) -> AsyncIterator[ServerSentEvent]:
     """Follow a training: ``state`` events with the status' JSON, ``trouble`` while the queue cannot be reached."""
-    async for event in follow(first, partial(look_up_training, service.queues, job_id), shown, PAUSES):
+    async for event in follow(first, partial(fetch_training_state, service.queues, job_id), shown, PAUSES):
         yield event
 
 

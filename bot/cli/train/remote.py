@@ -17,7 +17,7 @@ from bot.cli.queue_server import queues_of
 if TYPE_CHECKING:
     from rich.progress import Progress
 
-    from worker.client import Queues, TrainingState, TrainOrder
+    from worker.client import Queues, TrainingState, TrainPayload
 
 LOOK_SECONDS = 0.5
 PENDING = frozenset({"queued", "preparing", "training"})
@@ -40,7 +40,7 @@ def train_in_queue(
 
     Raises ``CommandRefusedError`` for what cannot be trained, ``TrainingFailedError`` when it broke off.
     """
-    from worker.client import CHECKPOINT_FILE, QUEUE_GONE, QueueFullError, submit_training
+    from worker.client import CHECKPOINT_FILE, QUEUE_UNAVAILABLE, QueueFullError, submit_training
 
     queues, job_id = queues_of(), uuid.uuid4().hex
     order = _order(midi, genre=genre, minutes=minutes, updates=updates, licence=licence)
@@ -52,22 +52,22 @@ def train_in_queue(
         fetched = queues.media.fetch(job_id, CHECKPOINT_FILE, out.parent)
     except QueueFullError as full:
         raise CommandRefusedError(str(full)) from None
-    except QUEUE_GONE:
+    except QUEUE_UNAVAILABLE:
         raise CommandRefusedError(
             "no server answers: start `riffbird serve` or `riffbird worker --queue train`, or set RIFFBIRD_REDIS_URL"
         ) from None
     return fetched.replace(out)
 
 
-def _order(midi: Path | None, **told: Any) -> TrainOrder:
+def _order(midi: Path | None, **told: Any) -> TrainPayload:
     from pydantic import ValidationError
 
-    from worker.client import TrainOrder
+    from worker.client import TrainPayload
 
     if midi is None or not midi.exists():
         raise CommandRefusedError(f"--queue trains on a folder or archive of MIDI files that exists, not {midi}")
     try:
-        return TrainOrder(midi=midi.resolve(), **told)
+        return TrainPayload(midi=midi.resolve(), **told)
     except ValidationError as error:
         first = error.errors()[0]
         name = "".join(f"--{part}: " for part in first["loc"])
@@ -75,13 +75,13 @@ def _order(midi: Path | None, **told: Any) -> TrainOrder:
 
 
 def _follow(queues: Queues, job_id: str, position: int) -> TrainingState | None:
-    from worker.client import look_up_training
+    from worker.client import fetch_training_state
 
     with progress_bar() as bar:
         shown = _Shown(bar)
         try:
             tell(f"training {job_id} is number {position} in its queue")
-            while (state := look_up_training(queues, job_id)) is not None and state.status in PENDING:
+            while (state := fetch_training_state(queues, job_id)) is not None and state.status in PENDING:
                 shown(state)
                 time.sleep(LOOK_SECONDS)
         except KeyboardInterrupt:

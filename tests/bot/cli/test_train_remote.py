@@ -16,7 +16,7 @@ from tests.songs import midi_folder
 from tests.waiting import wait_for
 from tests.worker.conftest import worker_process
 from tests.worker.trainings import tiny_recipe
-from worker.client import TRAIN_QUEUE, look_up_training
+from worker.client import TRAIN_QUEUE, fetch_training_state
 
 pytest.importorskip("torch", reason="training needs the train extra")
 
@@ -77,4 +77,4 @@ def test_ctrl_c_ends_the_watching_and_not_the_training(service_band: Service, tm
     job_id = first.split()[1]
     assert process.returncode == 130
     assert f"training {job_id} goes on" in told
-    assert look_up_training(service_band.queues, job_id).status == "queued"
+    assert fetch_training_state(service_band.queues, job_id).status == "queued"

@@ -14,7 +14,7 @@ from composer.planning.plan import Plan
 from composer.request import ComposeRequest
 from midi_data.song import Song
 from tests.composer.taught import taught
-from worker.client import Queues, look_up, submit
+from worker.client import Queues, fetch_state, submit
 from worker.queue.batching import KEY, UNDER_WAY
 from worker.queue.submission import COMPOSE_JOB
 from worker.settings import DEFAULT_PERFORMER
@@ -43,7 +43,7 @@ def house(tmp_path: Path) -> Path:
 
 
 def playing(queues: Queues, house: Path, ahead: int = 7) -> Queues:
-    changes = {"performer": DEFAULT_PERFORMER, "checkpoint": house, "compose_ahead": ahead}
+    changes = {"performer": DEFAULT_PERFORMER, "checkpoint": house, "compose_batch_size": ahead}
     return Queues(queues.connection, queues.settings.model_copy(update=changes))
 
 
@@ -58,7 +58,7 @@ def work(queues: Queues, jobs: int | None = None) -> None:
 
 
 def songs(queues: Queues, *names: str) -> list[bytes]:
-    assert {name: look_up(queues, name).status for name in names} == dict.fromkeys(names, "done")
+    assert {name: fetch_state(queues, name).status for name in names} == dict.fromkeys(names, "done")
     return [b"".join(queues.media.read(name, "song.mid")) for name in names]
 
 
@@ -156,7 +156,7 @@ def test_a_request_that_is_refused_hinders_no_other(queues: Queues, house: Path,
     ask(band, "b")
     work(band)
     songs(band, "a", "b")
-    assert look_up(band, "unknown").status == "refused"
+    assert fetch_state(band, "unknown").status == "refused"
     assert sum(batches) == 2
 
 
@@ -188,7 +188,7 @@ def test_a_neighbour_that_is_refused_only_when_it_is_planned_is_not_logged(
     ask(band, "a", "secret", "b")
     work(band)
     songs(band, "a", "b")
-    assert look_up(band, "secret").status == "refused"
+    assert fetch_state(band, "secret").status == "refused"
     assert "no song is called" not in caplog.text
 
 
@@ -207,7 +207,7 @@ def test_a_song_with_a_bug_costs_only_itself(
     ask(band, "a", "bad", "b")
     work(band)
     songs(band, "a", "b")
-    assert look_up(band, "bad").status == "failed"
+    assert fetch_state(band, "bad").status == "failed"
     assert "side by side" in caplog.text
 
 
@@ -215,5 +215,5 @@ def test_time_spent_beside_others_counts_as_composing(queues: Queues, house: Pat
     band = playing(queues, house)
     ask(band, "a", "b")
     work(band)
-    first, second = (look_up(band, name).song.rendition.timings_seconds for name in "ab")
+    first, second = (fetch_state(band, name).song.rendition.timings_seconds for name in "ab")
     assert 0 < second.compose < first.compose <= first.total

@@ -7,7 +7,7 @@ from composer.request import ComposeRequest
 from tests.composer.taught import taught
 from tests.waiting import wait_for
 from tests.worker.conftest import finished, worker_process
-from worker.client import Queues, look_up, submit
+from worker.client import Queues, fetch_state, submit
 from worker.settings import DEFAULT_PERFORMER, Settings
 
 
@@ -27,7 +27,7 @@ def test_a_running_worker_plays_a_genre_that_is_taken_in_replaced_and_forgotten(
         assert (refused.status, "ska" in refused.problem) == ("refused", True)
         for number in range(3):
             ask(queues, f"before-{number}", "jazz")
-        wait_for(lambda: look_up(queues, "before-0").status != "queued")
+        wait_for(lambda: fetch_state(queues, "before-0").status != "queued")
         add(taught(tmp_path, "jazz", "ska"))
         for number in range(3):
             ask(queues, f"after-{number}", "ska")

@@ -21,19 +21,19 @@ from tests.worker.trainings import archive_of, tiny_lesson, tiny_recipe
 from worker.client import (
     CHECKPOINT_FILE,
     TRAIN_QUEUE,
-    TRAINERS,
+    TRAIN_WORKERS,
     Queues,
     TrainingState,
     cancel_training,
-    look_up,
-    look_up_training,
+    fetch_state,
+    fetch_training_state,
     submit,
     submit_training,
 )
 from worker.errors import QueueFullError
-from worker.queue.payloads import TrainOrder
+from worker.queue.payloads import TrainPayload
 from worker.settings import Settings
-from worker.training.progress import CURVE_POINTS, Course
+from worker.training.progress import CURVE_POINTS, TrainingProgress
 from worker.worker_process import WarmWorker
 
 TRAINER = (sys.executable, "-m", "worker", TRAIN_QUEUE)
@@ -62,7 +62,7 @@ def trainer(settings: Settings, tmp_path: Path) -> Iterator[psutil.Process]:
 
 def settled(queues: Queues, job_id: str) -> TrainingState:
     def state() -> TrainingState | None:
-        found = look_up_training(queues, job_id)
+        found = fetch_training_state(queues, job_id)
         return found if found is not None and found.status in SETTLED else None
 
     return wait_for(state, 300)
@@ -72,7 +72,7 @@ def training(queues: Queues, job_id: str, updates: int = 1) -> TrainingState:
     """The state, once so many updates are done."""
 
     def state() -> TrainingState | None:
-        found = look_up_training(queues, job_id)
+        found = fetch_training_state(queues, job_id)
         return found if found is not None and found.status == "training" and found.update >= updates else None
 
     return wait_for(state, 120)
@@ -90,11 +90,11 @@ def weights(queues: Queues, job_id: str) -> bytes:
 def test_a_folder_becomes_a_checkpoint_with_a_curve_and_leaves_nothing_else(
     queues: Queues, midi: Path, settings: Settings
 ) -> None:
-    submitted = submit_training(queues, TrainOrder(genre="ska", midi=midi, updates=30), job_id="a")
+    submitted = submit_training(queues, TrainPayload(genre="ska", midi=midi, updates=30), job_id="a")
     assert (submitted.position, submitted.created) == (1, True)
-    assert look_up_training(queues, "a") == TrainingState("a", "queued", "ska", position=1)
+    assert fetch_training_state(queues, "a") == TrainingState("a", "queued", "ska", position=1)
     work(queues)
-    state = look_up_training(queues, "a")
+    state = fetch_training_state(queues, "a")
     assert (state.status, state.progress, state.update, state.updates) == ("done", 1.0, 30, 30)
     assert state.best <= state.valid["ska"]
     assert [point["update"] for point in state.curve if point["valid"] is not None] == [10, 20, 30]
@@ -103,28 +103,28 @@ def test_a_folder_becomes_a_checkpoint_with_a_curve_and_leaves_nothing_else(
     assert load_checkpoint(settings.data_dir / "it").header.genres == ("ska",)
     assert list(settings.trainings_dir.iterdir()) == []
     assert queues.stats.read().trainings == {"done": 1}
-    assert not submit_training(queues, TrainOrder(genre="ska", midi=midi), job_id="a").created
+    assert not submit_training(queues, TrainPayload(genre="ska", midi=midi), job_id="a").created
 
 
 def test_an_uploaded_archive_is_trained_on_and_then_deleted(queues: Queues, tmp_path: Path) -> None:
     (tmp_path / "sent").write_bytes(archive_of(tmp_path))
     queues.media.put("a", {"corpus.tar": tmp_path / "sent"})
-    submit_training(queues, TrainOrder(genre="dub", upload="corpus.tar", updates=3), job_id="a")
+    submit_training(queues, TrainPayload(genre="dub", upload="corpus.tar", updates=3), job_id="a")
     work(queues)
-    assert look_up_training(queues, "a").status == "done"
+    assert fetch_training_state(queues, "a").status == "done"
     assert queues.media.size("a", "corpus.tar") is None
     assert queues.media.size("a", CHECKPOINT_FILE) > 0
 
 
 def test_too_little_music_is_refused_with_the_rule_and_without_our_folders(queues: Queues, tmp_path: Path) -> None:
     alone = midi_folder(tmp_path / "alone", count=1)
-    submit_training(queues, TrainOrder(genre="ska", midi=alone), job_id="a")
-    submit_training(queues, TrainOrder(genre="ska", midi=tmp_path / "nowhere"), job_id="b")
+    submit_training(queues, TrainPayload(genre="ska", midi=alone), job_id="a")
+    submit_training(queues, TrainPayload(genre="ska", midi=tmp_path / "nowhere"), job_id="b")
     work(queues)
-    state = look_up_training(queues, "a")
+    state = fetch_training_state(queues, "a")
     assert state.status == "refused"
     assert "at least 2 usable pieces" in state.problem
-    assert look_up_training(queues, "b").problem == "the MIDI files: no such folder or archive"
+    assert fetch_training_state(queues, "b").problem == "the MIDI files: no such folder or archive"
     assert str(tmp_path) not in state.problem
     assert queues.stats.read().trainings == {"refused": 2}
 
@@ -133,9 +133,9 @@ def test_a_program_that_breaks_is_a_failure_and_is_not_repeated(
     queues: Queues, midi: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     broken = Queues(queues.connection, queues.settings.model_copy(update={"trainer": "worker.there_is_none"}))
-    submit_training(broken, TrainOrder(genre="ska", midi=midi), job_id="a")
+    submit_training(broken, TrainPayload(genre="ska", midi=midi), job_id="a")
     work(broken)
-    state = look_up_training(queues, "a")
+    state = fetch_training_state(queues, "a")
     assert state.status == "failed"
     assert "not your fault" in state.problem
     assert "No module named" in caplog.text
@@ -145,12 +145,12 @@ def test_a_program_that_breaks_is_a_failure_and_is_not_repeated(
 def test_a_waiting_training_is_cancelled_at_once(queues: Queues, tmp_path: Path) -> None:
     (tmp_path / "sent").write_bytes(archive_of(tmp_path))
     queues.media.put("a", {"corpus.tar": tmp_path / "sent"})
-    submit_training(queues, TrainOrder(genre="ska", upload="corpus.tar"), job_id="a")
+    submit_training(queues, TrainPayload(genre="ska", upload="corpus.tar"), job_id="a")
     assert cancel_training(queues, "a").status == "cancelled"
     assert queues.depth(TRAIN_QUEUE) == 0
     assert queues.media.size("a", "corpus.tar") is None
     work(queues)
-    assert look_up_training(queues, "a").status == "cancelled"
+    assert fetch_training_state(queues, "a").status == "cancelled"
     assert queues.media.size("a", CHECKPOINT_FILE) is None
     assert cancel_training(queues, "nobody") is None
 
@@ -158,10 +158,10 @@ def test_a_waiting_training_is_cancelled_at_once(queues: Queues, tmp_path: Path)
 def test_a_running_training_is_cancelled_and_the_next_one_begins(
     queues: Queues, midi: Path, trainer: psutil.Process, settings: Settings
 ) -> None:
-    submit_training(queues, TrainOrder(genre="ska", midi=midi, updates=LONG), job_id="a")
-    submit_training(queues, TrainOrder(genre="dub", midi=midi, updates=3), job_id="b")
+    submit_training(queues, TrainPayload(genre="ska", midi=midi, updates=LONG), job_id="a")
+    submit_training(queues, TrainPayload(genre="dub", midi=midi, updates=3), job_id="b")
     training(queues, "a")
-    assert look_up_training(queues, "b").status == "queued"
+    assert fetch_training_state(queues, "b").status == "queued"
     [program] = [child for child in trainer.children() if "training.job" in child.cmdline()]
     cancel_training(queues, "a")
     assert settled(queues, "a").status == "cancelled"
@@ -173,22 +173,22 @@ def test_a_running_training_is_cancelled_and_the_next_one_begins(
 
 @pytest.mark.usefixtures("trainer")
 def test_a_training_does_not_hold_up_songs(queues: Queues, midi: Path, settings: Settings, tmp_path: Path) -> None:
-    wait_for(lambda: queues.stats.worker_count(TRAINERS) == 1)
+    wait_for(lambda: queues.stats.worker_count(TRAIN_WORKERS) == 1)
     assert queues.stats.worker_count() == 0
-    submit_training(queues, TrainOrder(genre="ska", midi=midi, updates=LONG), job_id="a")
+    submit_training(queues, TrainPayload(genre="ska", midi=midi, updates=LONG), job_id="a")
     training(queues, "a")
     with worker_process(settings, tmp_path):
         submit(queues, ComposeRequest(title="x", genres={"heavy-metal": 1.0}), job_id="song", formats=["mid"])
         assert wait_for(lambda: finished(queues, "song")).status == "done"
-    assert look_up_training(queues, "a").status == "training"
-    assert look_up(queues, "a") is None
-    assert look_up_training(queues, "song") is None
+    assert fetch_training_state(queues, "a").status == "training"
+    assert fetch_state(queues, "a") is None
+    assert fetch_training_state(queues, "song") is None
     cancel_training(queues, "a")
     settled(queues, "a")
 
 
 def test_a_training_whose_program_is_killed_goes_on(queues: Queues, midi: Path, trainer: psutil.Process) -> None:
-    submit_training(queues, TrainOrder(genre="ska", midi=midi, updates=LONG), job_id="a")
+    submit_training(queues, TrainPayload(genre="ska", midi=midi, updates=LONG), job_id="a")
     before = training(queues, "a", 30)
     next(child for child in trainer.children() if "training.job" in child.cmdline()).kill()
     after = training(queues, "a", before.update + 1)
@@ -202,19 +202,19 @@ def test_a_training_whose_program_is_killed_goes_on(queues: Queues, midi: Path, 
 
 
 def test_a_stopping_worker_hands_its_training_back(queues: Queues, midi: Path, trainer: psutil.Process) -> None:
-    submit_training(queues, TrainOrder(genre="ska", midi=midi, updates=LONG), job_id="a")
+    submit_training(queues, TrainPayload(genre="ska", midi=midi, updates=LONG), job_id="a")
     training(queues, "a")
     trainer.terminate()
     begun = time.monotonic()
     wait_for(lambda: not trainer.is_running() or trainer.status() == psutil.STATUS_ZOMBIE)
     assert time.monotonic() - begun < 15
-    assert look_up_training(queues, "a").status == "queued"
+    assert fetch_training_state(queues, "a").status == "queued"
 
 
 @pytest.fixture
 def taught(queues: Queues, midi: Path, settings: Settings, tmp_path: Path) -> Settings:
     """Settings of a band that plays with a tiny network of its own and is taught by lessons."""
-    submit_training(queues, TrainOrder(genre="ska", midi=midi, updates=10), job_id="base")
+    submit_training(queues, TrainPayload(genre="ska", midi=midi, updates=10), job_id="base")
     work(queues)
     (tmp_path / "base.safetensors").write_bytes(weights(queues, "base"))
     lesson = {"checkpoint": tmp_path / "base.safetensors", "train_recipe": tiny_lesson(tmp_path, valid_every=45)}
@@ -222,10 +222,12 @@ def taught(queues: Queues, midi: Path, settings: Settings, tmp_path: Path) -> Se
 
 
 def test_a_lesson_adds_a_genre_to_those_of_ones_own(queues: Queues, taught: Settings, tmp_path: Path) -> None:
-    order = TrainOrder(genre="dub", midi=midi_folder(tmp_path / "dub", count=5, bars=12), updates=6, licence="CC0-1.0")
+    order = TrainPayload(
+        genre="dub", midi=midi_folder(tmp_path / "dub", count=5, bars=12), updates=6, licence="CC0-1.0"
+    )
     submit_training(queues, order, job_id="a")
     work(Queues(queues.connection, taught))
-    assert look_up_training(queues, "a").status == "done"
+    assert fetch_training_state(queues, "a").status == "done"
     [card] = cards()
     assert card.name == "dub"
     assert card.licences[0].endswith("CC0-1.0")
@@ -239,7 +241,7 @@ def test_a_training_killed_9_twice_ends_with_the_weights_of_an_undisturbed_one(
     queues: Queues, midi: Path, request: pytest.FixtureRequest, tmp_path: Path, *, lesson: bool
 ) -> None:
     settings: Settings = request.getfixturevalue("taught" if lesson else "settings")
-    order = TrainOrder(genre="dub", midi=midi, updates=90, seed=7)
+    order = TrainPayload(genre="dub", midi=midi, updates=90, seed=7)
     submit_training(queues, order, job_id="disturbed")
     reached = [0]
     for _ in range(2):
@@ -263,13 +265,13 @@ def test_a_training_killed_9_twice_ends_with_the_weights_of_an_undisturbed_one(
 
 def test_only_so_many_trainings_may_wait(queues: Queues, midi: Path) -> None:
     narrow = Queues(queues.connection, queues.settings.model_copy(update={"train_queue_limit": 1}))
-    submit_training(narrow, TrainOrder(genre="ska", midi=midi), job_id="a")
+    submit_training(narrow, TrainPayload(genre="ska", midi=midi), job_id="a")
     with pytest.raises(QueueFullError, match="at most 1 trainings wait"):
-        submit_training(narrow, TrainOrder(genre="ska", midi=midi), job_id="b")
+        submit_training(narrow, TrainPayload(genre="ska", midi=midi), job_id="b")
 
 
 def test_a_long_curve_keeps_its_shape_in_a_bounded_number_of_points(queues: Queues) -> None:
-    course = Course(queues.queue(TRAIN_QUEUE).create_job("training.job", job_id="a"))
+    course = TrainingProgress(queues.queue(TRAIN_QUEUE).create_job("training.job", job_id="a"))
     for update in range(1, 5001):
         course.hear({"update": update, "nll": 1 / update, "valid": {}, "validated": False})
     assert len(course.curve) <= CURVE_POINTS

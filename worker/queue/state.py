@@ -14,14 +14,14 @@ from rq.job import Job, JobStatus
 
 from composer.request import ComposeRequest
 from worker.connection import COMPOSE_QUEUE, SERIALIZER, Queues
-from worker.queue.payloads import Order
+from worker.queue.payloads import ComposePayload
 from worker.storage.media import JOB_ID
 from worker.storage.songs import SongRecord
 
 Status = Literal["queued", "composing", "rendering", "done", "refused", "failed"]
 STAGE_SPANS: Mapping[str, tuple[float, float]] = {"composing": (0.0, 0.5), "rendering": (0.5, 1.0)}
 """Which part of the whole progress each stage fills."""
-STATUS_WAITING = {JobStatus.CREATED, JobStatus.QUEUED, JobStatus.DEFERRED, JobStatus.SCHEDULED}
+WAITING_STATUSES = {JobStatus.CREATED, JobStatus.QUEUED, JobStatus.DEFERRED, JobStatus.SCHEDULED}
 APOLOGY = "the band broke a string: this song could not be finished, and it is not your fault"
 
 
@@ -42,7 +42,7 @@ class JobState:
     """One sentence: why it was refused, or an apology."""
 
 
-def look_up(queues: Queues, job_id: str) -> JobState | None:
+def fetch_state(queues: Queues, job_id: str) -> JobState | None:
     """What became of ``job_id``; ``None`` if nothing is known of it (any more)."""
     if not JOB_ID.fullmatch(job_id):
         return None
@@ -58,7 +58,7 @@ def _state(queues: Queues, job: Job) -> JobState:
     status = job.get_status(refresh=False)
     if status == JobStatus.FINISHED:
         return _finished(queues, job)
-    if status in STATUS_WAITING:
+    if status in WAITING_STATUSES:
         position = max(1, queues.position(job.id))
         return _told(job, "queued", position=position, eta_seconds=queues.eta_seconds(position))
     if status == JobStatus.STARTED:
@@ -84,7 +84,7 @@ def _playing(job: Job) -> JobState:
 
 
 def _told(job: Job, status: Status, **facts: Any) -> JobState:
-    order = Order.model_validate(job.kwargs["order"])
+    order = ComposePayload.model_validate(job.kwargs["order"])
     return JobState(job.id, status, text=order.text, request=order.request, notices=order.notices, **facts)
 
 
