@@ -38,7 +38,9 @@ def main() -> None:
     checkpoint, genres = load_checkpoint(given.checkpoint), given.genres.split(",")
     done = calibrated(checkpoint, open_shards(given.corpus), genres, given.songs, given.seed, tell)
     save_checkpoint(done, given.out)
-    sys.stdout.write(json.dumps({"temperatures": done.header.temperatures, "returns": done.header.returns}) + "\n")
+    sys.stdout.write(
+        json.dumps({"temperatures": done.header.temperatures, "returns": done.header.repetition_strength}) + "\n"
+    )
 
 
 if __name__ == "__main__":

@@ -185,12 +185,12 @@ def _taught(checkpoint: Checkpoint, file: Path) -> str:
 
 def _tempo_range(checkpoint: Checkpoint, name: str) -> tuple[int, int]:
     """Slowest and fastest tempo of the training pieces of ``name``, clamped to the range of a request."""
-    from composer.model.checkpoint import TEMPLATE_COLUMNS
+    from composer.model.checkpoint_tables import TEMPLATE_COLUMNS
 
-    mine = checkpoint.lineups[:, 0] == checkpoint.header.genres.index(name)
+    mine = checkpoint.templates[:, 0] == checkpoint.header.genres.index(name)
     low, high = (int(bpm) for bpm in TEMPO_RANGE_BPM)
     tempos = [
-        min(max(bpm, low), high) for bpm in checkpoint.lineups[mine, TEMPLATE_COLUMNS.index("tempo_bpm")].tolist()
+        min(max(bpm, low), high) for bpm in checkpoint.templates[mine, TEMPLATE_COLUMNS.index("tempo_bpm")].tolist()
     ]
     return (min(tempos, default=low), max(tempos, default=high))
 

@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from composer.model.checkpoint import TEMPLATE_COLUMNS, Checkpoint, header_for
+from composer.model.checkpoint import Checkpoint, header_for
+from composer.model.checkpoint_tables import TEMPLATE_COLUMNS
 from composer.model.network import Network
 from composer.planning.conditioning import density_class
 from midi_data.analysis.activity import Activity, activity_of, masks_of
@@ -48,7 +49,7 @@ def checkpoint_of(
     """``network`` and what it was trained on as a checkpoint in memory. ``tables``: those of ``train``, if known."""
     weights = {key: tensor.detach().float().cpu().numpy() for key, tensor in network.state_dict().items()}
     header = header_for(
-        network.shape,
+        network.config,
         name=name,
         genres=names.genres,
         styles=names.styles,
@@ -65,7 +66,7 @@ def checkpoint_of(
 def tables_of(train: Held, names: Names) -> Tables:
     """What a checkpoint remembers of its pieces, of each genre some. Takes some milliseconds a piece."""
     chosen = of_every_genre(train, MOST_HEARD)
-    return lineups(chosen, names), *heard(chosen)
+    return templates(chosen, names), *heard(chosen)
 
 
 def of_every_genre(held: Held, most: int) -> Held:
@@ -82,8 +83,8 @@ def of_every_genre(held: Held, most: int) -> Held:
     return [held[place] for place in sorted(chosen)]
 
 
-def lineups(train: Held, names: Names) -> NDArray[np.int64]:
-    """(P, 8 + 16): one row a training piece, as ``composer.model.checkpoint.TEMPLATE_COLUMNS`` and its band."""
+def templates(train: Held, names: Names) -> NDArray[np.int64]:
+    """(P, 8 + 16): one row a training piece, as ``composer.model.checkpoint_tables.TEMPLATE_COLUMNS`` and its band."""
     rows = np.full((len(train), len(TEMPLATE_COLUMNS) + PART_LIMIT), -1, dtype=np.int64)
     for row, (shard, piece) in zip(rows, train, strict=True):
         events = shard.events(piece)
@@ -100,26 +101,34 @@ def lineups(train: Held, names: Names) -> NDArray[np.int64]:
 
 def heard(train: Held) -> Heard:
     """What ``Checkpoint`` remembers of each training piece beside its lineup, table by table."""
-    forms, fars, part_repetition, arrangements, habits, tendencies, paces = [], [], [], [], [], [], []
+    repetitions, source_lags, part_repetition, activities, masks, attribute_histograms, time_shift_histograms = (
+        [],
+        [],
+        [],
+        [],
+        [],
+        [],
+        [],
+    )
     for shard, piece in train:
         events = shard.events(piece)
         grid = BarGrid.of(events.meters, events.end)
-        form, far = repetition_of(events, grid)
-        forms.append(form.astype(np.uint8))
-        fars.append(far.astype(np.uint8))
-        part_repetition.append(part_repetition_of(events, grid, form, far).astype(np.uint8))
-        arrangements.append(activity_of(events, grid))
-        habits.append(masks_of(events))
-        tendencies.append(attribute_histograms_of(events))
-        paces.append(time_shift_histogram_of(events))
+        repetition, source_lag = repetition_of(events, grid)
+        repetitions.append(repetition.astype(np.uint8))
+        source_lags.append(source_lag.astype(np.uint8))
+        part_repetition.append(part_repetition_of(events, grid, repetition, source_lag).astype(np.uint8))
+        activities.append(activity_of(events, grid))
+        masks.append(masks_of(events))
+        attribute_histograms.append(attribute_histograms_of(events))
+        time_shift_histograms.append(time_shift_histogram_of(events))
     return (
-        tuple(forms),
-        tuple(fars),
+        tuple(repetitions),
+        tuple(source_lags),
         tuple(part_repetition),
-        tuple(arrangements),
-        np.stack(habits),
-        tuple(tendencies),
-        np.stack(paces),
+        tuple(activities),
+        np.stack(masks),
+        tuple(attribute_histograms),
+        np.stack(time_shift_histograms),
     )
 
 

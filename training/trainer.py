@@ -84,8 +84,8 @@ class Training:
         self.recipe, self.names, self.folder, self.device = recipe, names, folder, device
         self.minutes, self.ranks = minutes, ranks or Ranks(device)
         self.train_pieces, self.valid_pieces = train, choose(valid, recipe.valid_notes_a_genre)
-        shape = ModelConfig(len(names.genres), len(names.styles), **recipe.widths.model_dump())
-        self.network = Network(shape, Dropouts(**recipe.dropouts.model_dump())).to(device)
+        config = ModelConfig(len(names.genres), len(names.styles), **recipe.widths.model_dump())
+        self.network = Network(config, Dropouts(**recipe.dropouts.model_dump())).to(device)
         self.named = dict(self.network.named_parameters())
         self.average = {name: p.detach().clone() for name, p in self.named.items()}
         self.optimizer = torch.optim.AdamW(

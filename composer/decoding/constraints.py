@@ -29,7 +29,7 @@ class StepContext:
 
     ``tick``: of the event before. ``last``: its (part, pitch), ``None`` at a fresh tick. ``note_bar``: bar of the last
     note (−1: none yet). ``struck``: pitches that each part has begun within ``JUST_STRUCK_TICKS`` of the present event;
-    ``ringing``: pitches of each pitched part that ring on after it for more than ``arrangement.LET_GO_TICKS``.
+    ``ringing``: pitches of each pitched part that ring on after it for more than ``activity.LET_GO_TICKS``.
     """
 
     def __init__(
@@ -50,19 +50,19 @@ class StepContext:
 class Constraints:
     """What one song's rules allow, for a band with its habits and bars; remembers what it has worked out."""
 
-    def __init__(self, band: Sequence[int], habits: PartMasks, bar_ticks: Sequence[int]) -> None:
+    def __init__(self, band: Sequence[int], masks: PartMasks, bar_ticks: Sequence[int]) -> None:
         """``bar_ticks``: first tick of each bar, all of one length, and the song's end."""
         self.end = bar_ticks[-1]
         self._bars = list(bar_ticks)
         self._bar_length = bar_ticks[1] - bar_ticks[0]
-        self._grid: list[bool] = habits.grid.tolist()
-        self._pitch: dict[int, list[int]] = {part: np.flatnonzero(habits.pitch[part]).tolist() for part in band}
-        self._duration: dict[int, list[int]] = {part: np.flatnonzero(habits.duration[part]).tolist() for part in band}
-        self._velocity: dict[int, list[int]] = {part: np.flatnonzero(habits.velocity[part]).tolist() for part in band}
-        self._voices = dict(habits.voices)
+        self._grid: list[bool] = masks.grid.tolist()
+        self._pitch: dict[int, list[int]] = {part: np.flatnonzero(masks.pitch[part]).tolist() for part in band}
+        self._duration: dict[int, list[int]] = {part: np.flatnonzero(masks.duration[part]).tolist() for part in band}
+        self._velocity: dict[int, list[int]] = {part: np.flatnonzero(masks.velocity[part]).tolist() for part in band}
+        self._voices = dict(masks.voices)
         self._onward: dict[tuple[int, int, int, bool, bool], list[int]] = {}
 
-    def advances(self, context: StepContext, playing: list[int]) -> Classes:
+    def time_shifts(self, context: StepContext, playing: list[int]) -> Classes:
         """Advances that stay before the end, leave no bar empty, keep to the grid, and at 0 leave room for a note.
 
         ``playing``: the parts of the band that do not rest in the bar of ``context``, rising.

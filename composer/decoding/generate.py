@@ -99,9 +99,9 @@ class Composer:
                 on_progress(shown)
 
     def _sampler(self, plan: Plan, heads: Heads) -> SongSampler:
-        engine, roots = self.engine, histogram_roots(plan.tendencies, plan.band)
-        told = engine.condition(plan.labels, plan.band) + engine.playing(plan.levels, plan.band, roots)
-        told = told + engine.bar_gates(bar_clock(plan.meter, plan.bars, plan.form, plan.levels))
+        engine, roots = self.engine, histogram_roots(plan.attribute_histograms, plan.band)
+        told = engine.condition(plan.labels, plan.band) + engine.playing(plan.activity, plan.band, roots)
+        told = told + engine.bar_gates(bar_clock(plan.meter, plan.bars, plan.repetition, plan.activity))
         inclined = engine.inclined(roots)
         return SongSampler(
             plan, self._how(plan.randomness, plan.temperature), self._embedding_spaces, told, inclined, heads
@@ -129,12 +129,12 @@ class Composer:
             else:
                 logits = heads.logits(field, inner, seen)
             chosen = chosen_by(samplers, field, logits)
-            if field == "advance" and any(sampler.writer.event_complete for sampler in samplers):
+            if field == "time_shift" and any(sampler.writer.event_complete for sampler in samplers):
                 on = [row for row, sampler in enumerate(samplers) if not sampler.writer.event_complete]
                 if not on:
                     break
                 samplers, chosen, inner = [samplers[row] for row in on], [chosen[row] for row in on], inner[on]
-            if field == "advance":
+            if field == "time_shift":
                 heads.move(inner, [sampler.writer.position for sampler in samplers])
             if field == "part":
                 heads.incline(inner, [sampler.inclination for sampler in samplers])

@@ -57,13 +57,13 @@ _LEANT = [kind for kind in KINDS if kind != "place"]
 class HistogramBias:
     """How each part of one song leans. ``lean`` before a class is chosen, ``heard`` after each note."""
 
-    def __init__(self, tendencies: Mapping[int, Row], pace: Row) -> None:
-        """``tendencies``: part class → (``HISTOGRAMS_WIDTH``,) shares, each kind's summing to 1, or all 0 for none.
+    def __init__(self, attribute_histograms: Mapping[int, Row], time_shift_histogram: Row) -> None:
+        """``attribute_histograms``: part class → (255,) shares; those of an attribute sum to 1 or are all 0.
 
-        ``pace``: the band's (``TIME_SHIFT_BINS``,), or all 0.
+        ``time_shift_histogram``: the band's (``TIME_SHIFT_BINS``,), or all 0.
         """
-        self._pace = _Pace(pace)
-        self._parts = {part: _Part(row, is_drum=part_instrument(part)[1]) for part, row in tendencies.items()}
+        self._pace = _Pace(time_shift_histogram)
+        self._parts = {part: _Part(row, is_drum=part_instrument(part)[1]) for part, row in attribute_histograms.items()}
 
     def lean(self, field: str, classes: list[int], logits: list[float], part: int, tick: int, level: int) -> None:
         """Add to the ``logits`` of the ``classes`` that may come next in a note's ``field`` at ``tick``.
@@ -73,7 +73,7 @@ class HistogramBias:
         strength = STRENGTHS[level]
         if strength == 0:
             return
-        if field == "advance":
+        if field == "time_shift":
             bonuses = self._pace.for_advances(classes)
         elif field == "part":
             bonuses = [self._parts[each].for_onset(tick) if each in self._parts else 0.0 for each in classes]
@@ -95,8 +95,8 @@ class HistogramBias:
 class _Pace:
     """How the band has moved on so far, and the bonus of each bin that it leads to."""
 
-    def __init__(self, pace: Row) -> None:
-        self._pace: list[float] = pace.tolist()
+    def __init__(self, time_shift_histogram: Row) -> None:
+        self._pace: list[float] = time_shift_histogram.tolist()
         self._counts = [0] * TIME_SHIFT_BINS
         self._events = self._tick = 0
         self._bonus = [0.0] * (TIME_SHIFT_BINS + 1)

@@ -21,10 +21,10 @@ STRENGTH = 3.0
 class NoteCountBias:
     """How much each part of one song has played. ``heard`` after each note."""
 
-    def __init__(self, band: Sequence[int], levels: Activity, bar_ticks: int) -> None:
-        """``levels`` (bars, parts of ``band``): parts with a bar that is not told keep to nothing."""
-        told = (levels != UNCONDITIONED).all(axis=0)
-        notes = TYPICAL_NOTES[levels]
+    def __init__(self, band: Sequence[int], activity: Activity, bar_ticks: int) -> None:
+        """``activity`` (bars, parts of ``band``): parts with a bar that is not told keep to nothing."""
+        told = (activity != UNCONDITIONED).all(axis=0)
+        notes = TYPICAL_NOTES[activity]
         before = np.concatenate([np.zeros((1, len(band))), notes.cumsum(axis=0)])
         self._bar_ticks = bar_ticks
         self._own = {part: place for place, part in enumerate(band) if told[place]}

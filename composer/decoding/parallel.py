@@ -104,7 +104,7 @@ def split_work(plans: Sequence[Plan], processes: int, at_once: int) -> tuple[lis
     """
     if not _may_fork() or min(len(plans), at_once) < FEWEST_SONGS:
         processes = 1
-    notes = [float(TYPICAL_NOTES[plan.levels].sum()) + plan.bars for plan in plans]
+    notes = [float(TYPICAL_NOTES[plan.activity].sum()) + plan.bars for plan in plans]
     order = sorted(range(len(plans)), key=lambda each: -notes[each])
     shares: list[list[int]] = [[] for _ in range(max(1, min(processes, len(plans))))]
 

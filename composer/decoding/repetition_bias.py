@@ -14,7 +14,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from midi_data.analysis.activity import Activity
-from midi_data.analysis.repetition import level_of, source_of
+from midi_data.analysis.repetition import lag_index, similarity_level
 
 BACK = (0.0, 1.5, 3.5, 8.0)
 """Added to what the source held in a new, a varied, a nearly same and a same bar. Without it varied bars of songs were
@@ -24,14 +24,14 @@ half as like their source as those of real pieces: one slip leads to the next.""
 class RepetitionBias:
     """What returns in each part of a song, from which of ``LAGS``, and how strongly it is asked for."""
 
-    def __init__(self, band: Sequence[int], part_repetition: Activity, returns: float = 1.0) -> None:
-        """``part_repetition`` (bars, parts of ``band``) repetition labels. ``returns``: factor on ``BACK``."""
-        forms = part_repetition.astype(np.int64)
-        rows = zip(level_of(forms).tolist(), source_of(forms).tolist(), strict=True)
+    def __init__(self, band: Sequence[int], part_repetition: Activity, repetition_strength: float = 1.0) -> None:
+        """``part_repetition`` (bars, parts of ``band``) labels; ``repetition_strength``: factor on ``BACK``."""
+        repetitions = part_repetition.astype(np.int64)
+        rows = zip(similarity_level(repetitions).tolist(), lag_index(repetitions).tolist(), strict=True)
         self._bars: list[dict[int, tuple[int, int]]] = [
-            dict(zip(band, zip(levels, lags, strict=True), strict=True)) for levels, lags in rows
+            dict(zip(band, zip(activity, lags, strict=True), strict=True)) for activity, lags in rows
         ]
-        self._backs = [returns * back for back in BACK]
+        self._backs = [repetition_strength * back for back in BACK]
 
     def level(self, bar: int, part: int) -> int:
         """How alike ``part`` is in ``bar`` to what it played before: 0 new … 3 the same."""

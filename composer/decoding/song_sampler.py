@@ -20,7 +20,7 @@ from composer.decoding.song_state import SongState
 from composer.model.attribute_projections import AttributeProjections
 from composer.model.heads import Heads, OwnOut
 from composer.planning.plan import Plan
-from midi_data.analysis.repetition import level_of
+from midi_data.analysis.repetition import similarity_level
 from midi_data.events.encoding import FIELDS, VOCABULARY
 from midi_data.events.features import LAGS
 
@@ -39,14 +39,21 @@ class SongSampler:
     ) -> None:
         """``told`` (bars, G) is added to the gates bar by bar, and what is ``inclined`` after each part's notes."""
         self.plan = plan
-        self._form_levels: list[int] = level_of(np.array(plan.form)).tolist()
+        self._similarity_levels: list[int] = similarity_level(np.array(plan.repetition)).tolist()
         self._hows = [how.times(ratio) for ratio in RETURNING]
-        self._returned = RepetitionBias(plan.band, plan.part_repetition, plan.returns)
-        self._leaning = HistogramBias(plan.tendencies, plan.pace)
-        self._amounts = NoteCountBias(plan.band, plan.levels, plan.meter.bar_ticks)
+        self._returned = RepetitionBias(plan.band, plan.part_repetition, plan.repetition_strength)
+        self._leaning = HistogramBias(plan.attribute_histograms, plan.time_shift_histogram)
+        self._amounts = NoteCountBias(plan.band, plan.activity, plan.meter.bar_ticks)
         self._embedding_spaces = embedding_spaces
         self.writer = SongState(
-            plan.band, plan.meter, plan.bars, plan.hidden, plan.primer, plan.levels, plan.habits, plan.far
+            plan.band,
+            plan.meter,
+            plan.bars,
+            plan.pitch_dropout,
+            plan.primer,
+            plan.activity,
+            plan.masks,
+            plan.source_lag,
         )
         self._generator = np.random.Generator(np.random.PCG64(plan.seed))
         self._part_out = heads.part_out(plan.band, inclined)
@@ -57,7 +64,7 @@ class SongSampler:
         self._told_sums: dict[tuple[int, int], NDArray[np.float32]] = {}
         self._place = {part: place for place, part in enumerate(plan.band)}
         first = len(plan.band) + len(LAGS)  # the part's logits end with a bonus for each level
-        self._levels = [{p: first + n for p, n in zip(plan.band, row, strict=True)} for row in plan.levels.tolist()]
+        self._levels = [{p: first + n for p, n in zip(plan.band, row, strict=True)} for row in plan.activity.tolist()]
 
     @property
     def told_now(self) -> NDArray[np.float32]:
@@ -89,7 +96,7 @@ class SongSampler:
             allowed = writer.allowed(field)
             own = self._logits(field, logits, allowed)
             bar = writer.bar_after
-            level = self._form_levels[bar] if writer.part < 0 else self._returned.level(bar, writer.part)
+            level = self._similarity_levels[bar] if writer.part < 0 else self._returned.level(bar, writer.part)
             self._leaning.lean(field, allowed, own, writer.part, writer.tick, level)
             self._lean_back(field, allowed, own, bar)
             how = self._hows[level]
@@ -108,7 +115,7 @@ class SongSampler:
         if field == "part":
             self._amounts.lean(allowed, logits, writer.tick, bar)
             returned.lean_part(allowed, logits, writer.looked, bar)
-        elif field != "advance":
+        elif field != "time_shift":
             returned.lean_note(allowed, logits, writer.looked, bar, writer.part)
 
     def _logits(self, field: str, logits: list[float], allowed: Classes) -> list[float]:
@@ -124,7 +131,7 @@ class SongSampler:
         for lag, look in enumerate(self.writer.looked):
             if look != classes:
                 logits[look] += logits[classes + lag]
-        if field == "advance":
+        if field == "time_shift":
             self.writer.constraints.fold_eos(logits, self.writer.context)
         return [logits[each] for each in allowed]
 

@@ -50,11 +50,11 @@ class SongState:
         band: Sequence[int],
         meter: Meter,
         bars: int,
-        hidden: Sequence[frozenset[int]] | None = None,
+        pitch_dropout: Sequence[frozenset[int]] | None = None,
         forced: Sequence[Event] = (),
-        levels: Activity | None = None,
-        habits: PartMasks | None = None,
-        far: Sequence[int] | None = None,
+        activity: Activity | None = None,
+        masks: PartMasks | None = None,
+        source_lag: Sequence[int] | None = None,
     ) -> None:
         self.band = tuple(sorted(band))
         self.meter = meter
@@ -62,12 +62,12 @@ class SongState:
         self.end = bars * self._bar_length
         self.bar_ticks = [bar * meter.bar_ticks for bar in range(bars + 1)]
         self.finished = False
-        self._hidden = hidden or [frozenset()] * bars
-        self.constraints = Constraints(self.band, habits or instrument_masks(self.band), self.bar_ticks)
-        told = np.zeros((bars, len(self.band)), dtype=np.uint8) if levels is None else levels
+        self._pitch_dropout = pitch_dropout or [frozenset()] * bars
+        self.constraints = Constraints(self.band, masks or instrument_masks(self.band), self.bar_ticks)
+        told = np.zeros((bars, len(self.band)), dtype=np.uint8) if activity is None else activity
         resting: list[list[bool]] = (told == RESTS).tolist()
         self._playing = [[part for part, rests in zip(self.band, row, strict=True) if not rests] for row in resting]
-        self._lookback = Lookback(self.bar_ticks[:-1], far)
+        self._lookback = Lookback(self.bar_ticks[:-1], source_lag)
         self._forced: list[Event] = list(forced)[::-1]
         self._previous: Event = NOTHING
         self._matched = 0
@@ -96,14 +96,18 @@ class SongState:
         lags were matched, as bits of one number.
         """
         if self._begun:
-            self.following = self._without_hidden(self._lookback.following(self._tick, self._last_key(0)))
+            self.following = self._drop_pitches(self._lookback.following(self._tick, self._last_key(0)))
         self._event = []
         return [*self._previous, self.position, *chain.from_iterable(self.following), self._matched]
 
-    def _without_hidden(self, looks: list[Look]) -> list[Look]:
+    def _drop_pitches(self, looks: list[Look]) -> list[Look]:
         """(advance, part, pitch) looks, without the pitches of the parts that are not shown theirs in this bar."""
-        hidden = self._hidden[self.bar]
-        return [(look[0], look[1], NONE["pitch"]) if look[1] in hidden else look for look in looks] if hidden else looks
+        pitch_dropout = self._pitch_dropout[self.bar]
+        return (
+            [(look[0], look[1], NONE["pitch"]) if look[1] in pitch_dropout else look for look in looks]
+            if pitch_dropout
+            else looks
+        )
 
     @property
     def still(self) -> bool:
@@ -129,7 +133,7 @@ class SongState:
         return list(chain.from_iterable(self._looks))
 
     def _seen(self, field: str) -> list[int]:
-        if field == "advance":
+        if field == "time_shift":
             return [look[0] for look in self.following]
         if field == "part":
             last = self._last_key(-1) if self.still else -1
@@ -140,14 +144,14 @@ class SongState:
 
     def _look_at_notes(self, part: int) -> None:
         self._looks = self._lookback.note_at(self.tick, part, self._last_key(-1) if self.still else -1)
-        if part in self._hidden[self.bar if self.tick == self._tick else self.bar_after]:
+        if part in self._pitch_dropout[self.bar if self.tick == self._tick else self.bar_after]:
             # Rhythm goes on where the harmony moves: what is new has other pitches, not other places.
             self._looks[: len(LAGS)] = [(NONE["pitch"], long, loud) for _, long, loud in self._looks[: len(LAGS)]]
 
     def allowed(self, field: str) -> Classes:
         """The classes that may come next in this field, rising."""
-        if field == "advance":
-            return self.constraints.advances(self.context, self._playing[self.bar])
+        if field == "time_shift":
+            return self.constraints.time_shifts(self.context, self._playing[self.bar])
         if field == "part":
             return self.constraints.parts(self.context, self._playing[self.bar_after], still=self.still)
         if field == "pitch":
@@ -200,7 +204,7 @@ class SongState:
     def _stand(self, before: int, tick: int) -> None:
         """The event before was at ``before``; the present one is at ``tick``: what follows from both."""
         self._tick, self.tick = before, tick
-        last = len(self._hidden) - 1
+        last = len(self._pitch_dropout) - 1
         self.bar = min(before // self._bar_length, last)
         self.bar_after = min(tick // self._bar_length, last)
         struck: dict[int, set[int]] = {}

@@ -20,8 +20,8 @@ from composer.model.fixed_point import Floats
 from midi_data.analysis.attribute_histograms import HISTOGRAMS_WIDTH
 
 Wide = NDArray[np.float64]
-WEIGHTS = ("tendencies_in.", "playing_tendencies_in.", "part_tendencies.", "heads.part.to_table.")
-"""Beginnings of the names of the weights that this takes, beside each note head's ``from_tendencies``."""
+WEIGHTS = ("histograms_in.", "active_histograms_in.", "part_histograms.", "heads.part.to_table.")
+"""Beginnings of the names of the weights that this takes, beside each note head's ``from_histograms``."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -37,12 +37,12 @@ class AttributeProjections:
     bias: Wide
 
 
-def histogram_roots(tendencies: Mapping[int, Wide], band: Sequence[int]) -> Wide:
+def histogram_roots(attribute_histograms: Mapping[int, Wide], band: Sequence[int]) -> Wide:
     """(1 + P, W): roots of the shares as the network takes them; 0 for nobody and for parts that none are told of."""
     roots = np.zeros((1 + len(band), HISTOGRAMS_WIDTH))
     for slot, part in enumerate(band, 1):
-        if part in tendencies:
-            roots[slot] = np.sqrt(tendencies[part])
+        if part in attribute_histograms:
+            roots[slot] = np.sqrt(attribute_histograms[part])
     return roots
 
 
@@ -50,11 +50,11 @@ def incline(
     roots: Wide, weights: Mapping[str, Wide], gates: Callable[[Wide], Floats], addend: Callable[[Wide], Floats]
 ) -> AttributeProjections:
     """``roots`` (1 + P, W) through the ``weights``; ``gates`` and ``addend`` put what is only added on their grids."""
-    heads = np.concatenate([weights[f"heads.{field}.from_tendencies.weight"] for field in LOOKBACK_FIELDS["note"]])
-    parts = roots[1:] @ weights["part_tendencies.weight"].T  # (P, E)
+    heads = np.concatenate([weights[f"heads.{field}.from_histograms.weight"] for field in LOOKBACK_FIELDS["note"]])
+    parts = roots[1:] @ weights["part_histograms.weight"].T  # (P, E)
     to_table = weights["heads.part.to_table.weight"]
     return AttributeProjections(
-        gates(roots @ weights["tendencies_in.weight"].T @ weights["layers.0.weight_ih_l0"].T),
+        gates(roots @ weights["histograms_in.weight"].T @ weights["layers.0.weight_ih_l0"].T),
         addend(roots @ heads.T),
         (parts @ to_table).T,
         parts @ weights["heads.part.to_table.bias"],

@@ -20,13 +20,13 @@ KEY_CLASSES = 26
 DENSITY_CLASSES = 9
 KEY_UNCONDITIONED = 25
 
-CLOCK = ("position", "meter", "phase", "bars_left", "form", "busy", "busy_next")
+CLOCK = ("position", "meter", "phase", "bars_left", "repetition", "band_activity", "next_band_activity")
 CONDITIONS = ("genre", "style", "tempo", "key", "density")
 
 ACTIVITY_WEIGHTS = (0.0, 0.0, 0.4, 0.55, 0.7, 0.8, 0.9, 1.0)
 """How much a part of each level (``midi_data.analysis.activity``) counts among those that play in a bar."""
 
-LOOKBACK_FIELDS = {"next": ("advance", "part", "pitch"), "note": ("pitch", "duration", "velocity")}
+LOOKBACK_FIELDS = {"next": ("time_shift", "part", "pitch"), "note": ("pitch", "duration", "velocity")}
 """Fields of each look back, in the order of ``midi_data.events.features``."""
 
 
@@ -40,7 +40,7 @@ class ModelConfig:
     layers: int = 2
     inputs: int = 256
     head: int = 192
-    advance: int = 96
+    time_shift: int = 96
     part: int = 96
     pitch: int = 128
     duration: int = 64
@@ -51,14 +51,14 @@ class ModelConfig:
     def field_widths(self) -> dict[str, int]:
         """Embedding width of each event field."""
         return {
-            "advance": self.advance,
+            "time_shift": self.time_shift,
             "part": self.part,
             "pitch": self.pitch,
             "duration": self.duration,
             "velocity": self.velocity,
         }
 
-    def looks(self, field: str) -> int:
+    def lookback_size(self, field: str) -> int:
         """How many looks back the head of ``field`` has: the lags, and for a note's fields its part's last note."""
         return len(self.lags) + (field in LOOKBACK_FIELDS["note"])
 
@@ -82,50 +82,50 @@ class ModelConfig:
         return dict(zip(CONDITIONS, counts, strict=True))
 
 
-def expected_shapes(shape: ModelConfig) -> dict[str, tuple[int, ...]]:
+def expected_shapes(config: ModelConfig) -> dict[str, tuple[int, ...]]:
     """Every weight's name and shape, as the torch module's ``state_dict`` has them."""
-    widths, lags = shape.field_widths, len(shape.lags)
+    widths, lags = config.field_widths, len(config.lags)
     shapes: dict[str, tuple[int, ...]] = {f"tables.{f}.weight": (VOCABULARY[f] + 1, widths[f]) for f in FIELDS}
-    shapes |= {f"clock_tables.{n}.weight": (c, shape.inputs) for n, c in shape.clock_classes.items()}
-    shapes |= {f"condition_tables.{n}.weight": (c, shape.inputs) for n, c in shape.condition_classes.items()}
-    shapes["previous_in.weight"] = (shape.inputs, sum(widths.values()))
-    shapes["previous_in.bias"] = (shape.inputs,)
-    shapes["next_in.weight"] = (shape.inputs, lags * sum(widths[f] for f in LOOKBACK_FIELDS["next"]))
-    shapes["matched_in.weight"] = (shape.inputs, lags)
-    shapes["band_in.weight"] = (shape.inputs, shape.part)
-    shapes["playing_in.weight"] = (shape.inputs, shape.part)
-    shapes["level.weight"] = (ACTIVITY_CLASSES, shape.head)
-    shapes["tendencies_in.weight"] = (shape.inputs, HISTOGRAMS_WIDTH)
-    shapes["playing_tendencies_in.weight"] = (shape.inputs, HISTOGRAMS_WIDTH)
-    shapes["part_tendencies.weight"] = (shape.part, HISTOGRAMS_WIDTH)
-    for layer in range(shape.layers):
-        gates, width = 4 * shape.hidden, shape.inputs if layer == 0 else shape.hidden
+    shapes |= {f"clock_tables.{n}.weight": (c, config.inputs) for n, c in config.clock_classes.items()}
+    shapes |= {f"condition_tables.{n}.weight": (c, config.inputs) for n, c in config.condition_classes.items()}
+    shapes["previous_in.weight"] = (config.inputs, sum(widths.values()))
+    shapes["previous_in.bias"] = (config.inputs,)
+    shapes["next_in.weight"] = (config.inputs, lags * sum(widths[f] for f in LOOKBACK_FIELDS["next"]))
+    shapes["matched_in.weight"] = (config.inputs, lags)
+    shapes["band_in.weight"] = (config.inputs, config.part)
+    shapes["active_parts_in.weight"] = (config.inputs, config.part)
+    shapes["activity_bonus.weight"] = (ACTIVITY_CLASSES, config.head)
+    shapes["histograms_in.weight"] = (config.inputs, HISTOGRAMS_WIDTH)
+    shapes["active_histograms_in.weight"] = (config.inputs, HISTOGRAMS_WIDTH)
+    shapes["part_histograms.weight"] = (config.part, HISTOGRAMS_WIDTH)
+    for layer in range(config.layers):
+        gates, width = 4 * config.hidden, config.inputs if layer == 0 else config.hidden
         shapes |= {
             f"layers.{layer}.weight_ih_l0": (gates, width),
-            f"layers.{layer}.weight_hh_l0": (gates, shape.hidden),
+            f"layers.{layer}.weight_hh_l0": (gates, config.hidden),
             f"layers.{layer}.bias_ih_l0": (gates,),
             f"layers.{layer}.bias_hh_l0": (gates,),
         }
     for field in FIELDS:
-        shapes |= _head_shapes(shape, field)
+        shapes |= _head_shapes(config, field)
     return shapes
 
 
-def _head_shapes(shape: ModelConfig, field: str) -> dict[str, tuple[int, ...]]:
-    widths, looks = shape.field_widths, shape.looks(field)
+def _head_shapes(config: ModelConfig, field: str) -> dict[str, tuple[int, ...]]:
+    widths, looks = config.field_widths, config.lookback_size(field)
     before = sum(widths[f] for f in FIELDS[: FIELDS.index(field)])
     shapes: dict[str, tuple[int, ...]] = {
-        "from_hidden.weight": (shape.head, shape.hidden),
-        "from_hidden.bias": (shape.head,),
-        "from_looks.weight": (shape.head, looks * widths[field]),
-        "to_table.weight": (widths[field], shape.head),
+        "from_hidden.weight": (config.head, config.hidden),
+        "from_hidden.bias": (config.head,),
+        "from_lookback.weight": (config.head, looks * widths[field]),
+        "to_table.weight": (widths[field], config.head),
         "to_table.bias": (widths[field],),
-        "copy.weight": (looks, shape.head),
+        "copy.weight": (looks, config.head),
         "copy.bias": (looks,),
         "bias": (VOCABULARY[field],),
     }
     if before:
-        shapes |= {"from_chosen.weight": (shape.head, before), "from_position.weight": (shape.head, shape.inputs)}
+        shapes |= {"from_chosen.weight": (config.head, before), "from_position.weight": (config.head, config.inputs)}
     if field in LOOKBACK_FIELDS["note"]:
-        shapes["from_tendencies.weight"] = (shape.head, HISTOGRAMS_WIDTH)
+        shapes["from_histograms.weight"] = (config.head, HISTOGRAMS_WIDTH)
     return {f"heads.{field}.{name}": size for name, size in shapes.items()}

@@ -60,7 +60,7 @@ class Engine:
     """Packed weights and the functions of one step. Holds no state of any song; one engine serves all."""
 
     def __init__(self, checkpoint: Checkpoint, *, exact: bool = True) -> None:
-        self.shape = checkpoint.shape
+        self.config = checkpoint.config
         self.exact = exact
         weights = checkpoint.weights | self._reordered(checkpoint.weights)
         # Folded in float64 before rounding to the grid: in float32, BLAS kernels round some entries differently.
@@ -73,7 +73,7 @@ class Engine:
         rows, self._input_first = self._pack_inputs()
         self._input_rows: NDArray[Any]
         self._input_rows, self._row_step = _in_words(rows) if exact else (rows, np.float32(1))
-        layers, unit = range(self.shape.layers), self._curves.unit
+        layers, unit = range(self.config.layers), self._curves.unit
         self._recurrent = [self._product(self._recurrent_weights(layer), unit) for layer in layers]
         self._layer_bias = [self._gates(self._bias(layer)) for layer in layers]
         self._heads_in = self._product(np.concatenate([self._weights[f"heads.{f}.from_hidden.weight"] for f in FIELDS]))
@@ -119,7 +119,7 @@ class Engine:
     def _pack_inputs(self) -> tuple[Floats, dict[str, int]]:
         """Rows (R, G) of everything that is added before the first layer's gates, and each group's first row."""
         weights = self._weights
-        widths = self.shape.field_widths
+        widths = self.config.field_widths
         tables = {field: weights[f"tables.{field}.weight"] for field in FIELDS}
         groups: dict[str, Floats] = {}
         column = 0
@@ -128,7 +128,7 @@ class Engine:
             groups[f"previous.{field}"] = tables[field] @ part.T
             column += widths[field]
         column = 0
-        for lag in range(len(self.shape.lags)):
+        for lag in range(len(self.config.lags)):
             for field in LOOKBACK_FIELDS["next"]:
                 part = weights["next_in.weight"][:, column : column + widths[field]]
                 groups[f"next.{lag}.{field}"] = tables[field] @ part.T
@@ -138,27 +138,27 @@ class Engine:
         matched = weights["matched_in.weight"].T
         # An even row of zeros and an odd one of the weight: a flag picks one.
         groups["matched"] = np.stack([np.zeros_like(matched), matched], axis=1).reshape(-1, matched.shape[1])
-        groups["matches"] = np.zeros((1 << len(self.shape.lags), matched.shape[1]), dtype=np.float32)
+        groups["matches"] = np.zeros((1 << len(self.config.lags), matched.shape[1]), dtype=np.float32)
         counts = [len(group) for group in groups.values()]
         first = dict(zip(groups, np.cumsum([0, *counts]).tolist(), strict=False))
         to_gates = weights["layers.0.weight_ih_l0"].T
         rows = np.empty((sum(counts), to_gates.shape[1]), dtype=np.float32)
         for name, group in groups.items():
             rows[first[name] : first[name] + len(group)] = self._gates(group @ to_gates)
-        for lag in range(len(self.shape.lags)):  # every combination of matched lags as one row: its bits say which
-            own = np.arange(1 << len(self.shape.lags)) >> lag & 1
+        for lag in range(len(self.config.lags)):  # every combination of matched lags as one row: its bits say which
+            own = np.arange(1 << len(self.config.lags)) >> lag & 1
             rows[first["matches"] :] += rows[first["matched"] + 2 * lag + own]
         return rows, first
 
     def _row_starts(self) -> Ints:
         """(5 + 1 + 3 K + 1,): the first row of each of ``composer.decoding.song_state``'s inputs."""
-        first, lags = self._input_first, range(len(self.shape.lags))
+        first, lags = self._input_first, range(len(self.config.lags))
         starts = [first[f"previous.{f}"] for f in FIELDS] + [first["clock.position"]]
         starts += [first[f"next.{lag}.{f}"] for lag in lags for f in LOOKBACK_FIELDS["next"]]
         return np.array([*starts, first["matches"]], dtype=np.int64)
 
     def _pack_head(self, field: str) -> Head:
-        weights, widths = self._weights, self.shape.field_widths
+        weights, widths = self._weights, self.config.field_widths
         prefix = f"heads.{field}"
         tables = {f: weights[f"tables.{f}.weight"] for f in FIELDS}
         groups: dict[str, Floats] = {}
@@ -169,18 +169,22 @@ class Engine:
             column += widths[before]
         if field != FIELDS[0]:
             groups["position"] = weights["clock_tables.position.weight"] @ weights[f"{prefix}.from_position.weight"].T
-        for look in range(self.shape.looks(field)):
-            part = weights[f"{prefix}.from_looks.weight"][:, look * widths[field] : (look + 1) * widths[field]]
+        for look in range(self.config.lookback_size(field)):
+            part = weights[f"{prefix}.from_lookback.weight"][:, look * widths[field] : (look + 1) * widths[field]]
             groups[f"look.{look}"] = tables[field] @ part.T
         first = np.cumsum([0, *(len(g) for g in groups.values())])[:-1]
         classes = tables[field][:-1]
-        levels = weights["level.weight"] if field == "part" else np.zeros((0, self.shape.head), dtype=np.float32)
-        out = np.concatenate([classes @ weights[f"{prefix}.to_table.weight"], weights[f"{prefix}.copy.weight"], levels])
+        activity = (
+            weights["activity_bonus.weight"] if field == "part" else np.zeros((0, self.config.head), dtype=np.float32)
+        )
+        out = np.concatenate(
+            [classes @ weights[f"{prefix}.to_table.weight"], weights[f"{prefix}.copy.weight"], activity]
+        )
         bias = np.concatenate(
             [
                 classes @ weights[f"{prefix}.to_table.bias"] + weights[f"{prefix}.bias"],
                 weights[f"{prefix}.copy.bias"],
-                np.zeros(len(levels), dtype=np.float32),
+                np.zeros(len(activity), dtype=np.float32),
             ]
         )
         return Head(
@@ -201,7 +205,7 @@ class Engine:
 
     def start(self, batch: int) -> EngineState:
         """The state before a song's first step."""
-        zeros = np.zeros((self.shape.layers, batch, self.shape.hidden), dtype=np.float32)
+        zeros = np.zeros((self.config.layers, batch, self.config.hidden), dtype=np.float32)
         return EngineState(np.full(zeros.shape, ZERO_POINT, dtype=np.uint8) if self.exact else zeros, zeros)
 
     def condition(self, labels: Sequence[Sequence[tuple[int, float]]], band: Sequence[int]) -> Floats:
@@ -217,15 +221,15 @@ class Engine:
                 vector = vector + share * table[row]
         return self._gates(self._weights["layers.0.weight_ih_l0"] @ vector + self._first_bias)
 
-    def playing(self, levels: Activity, band: Sequence[int], roots: NDArray[np.float64] | None = None) -> Floats:
+    def playing(self, activity: Activity, band: Sequence[int], roots: NDArray[np.float64] | None = None) -> Floats:
         """(bars, G): what an arrangement (bars, parts of the band) adds to the first layer's gates, bar by bar.
 
         ``roots`` of the parts' tendencies as in ``composer.model.attribute_projections``; without them none are told.
         """
-        weights = np.asarray(ACTIVITY_WEIGHTS)[levels]
-        vector = weights @ self._weights["tables.part.weight"][list(band)] @ self._weights["playing_in.weight"].T
+        weights = np.asarray(ACTIVITY_WEIGHTS)[activity]
+        vector = weights @ self._weights["tables.part.weight"][list(band)] @ self._weights["active_parts_in.weight"].T
         if roots is not None:
-            vector = vector + weights @ roots[1:] @ self._weights["playing_tendencies_in.weight"].T
+            vector = vector + weights @ roots[1:] @ self._weights["active_histograms_in.weight"].T
         return self._gates(vector @ self._weights["layers.0.weight_ih_l0"].T)
 
     def inclined(self, roots: NDArray[np.float64]) -> AttributeProjections:
@@ -239,7 +243,7 @@ class Engine:
     def input_rows(self, previous: Ints, clock: Ints, following: Ints, matched: Ints) -> Ints:
         """Row numbers (…, 5 + 7 + 3 K + K) of a step's inputs: classes as in ``composer.model.network.StepInputs``."""
         first = self._input_first
-        lags = len(self.shape.lags)
+        lags = len(self.config.lags)
         starts = [first[f"previous.{f}"] for f in FIELDS] + [first[f"clock.{n}"] for n in CLOCK]
         starts += [first[f"next.{lag}.{f}"] for lag in range(lags) for f in LOOKBACK_FIELDS["next"]]
         flags = matched + (first["matched"] + 2 * np.arange(lags))
@@ -253,7 +257,7 @@ class Engine:
 
     def recur(self, rows: Ints, condition: Floats, state: EngineState) -> EngineState:
         """One step of all layers. ``rows`` (B, R) from ``input_rows``, ``condition`` (B, G)."""
-        return self.advance(self.input_gates(rows) + condition, state)
+        return self.step(self.input_gates(rows) + condition, state)
 
     def input_gates(self, rows: Ints) -> Floats:
         """(…, G): the sum of the rows (…, R) that ``input_rows`` names."""
@@ -261,7 +265,7 @@ class Engine:
         total *= self._row_step
         return total
 
-    def advance(self, gates: Floats, state: EngineState) -> EngineState:
+    def step(self, gates: Floats, state: EngineState) -> EngineState:
         """One step from the first layer's input gates (B, G), biases included."""
         hidden, cell = np.empty_like(state.hidden), np.empty_like(state.cell)
         for layer, product in enumerate(self._recurrent):
@@ -275,7 +279,7 @@ class Engine:
 
     def _cell(self, gates: Floats, before: Floats, hidden: Hidden, cell: Floats) -> None:
         """One layer: its gates (B, 4 H) and its cell before, to its hidden and cell."""
-        size, curves = self.shape.hidden, self._curves
+        size, curves = self.config.hidden, self._curves
         opened, candidate = curves.gates(gates)
         np.multiply(opened[..., size : 2 * size], before, out=cell)
         candidate *= opened[..., :size]
@@ -289,15 +293,15 @@ class Engine:
     def before_heads(self, hidden: Hidden) -> Floats:
         """(B, 5, head): what the last layer's hidden gives each head, its bias included."""
         products = self._heads_in(hidden.reshape(-1, hidden.shape[-1]), self._heads_bias)
-        return products.reshape(*hidden.shape[:-1], len(FIELDS), self.shape.head)
+        return products.reshape(*hidden.shape[:-1], len(FIELDS), self.config.head)
 
     def logits(
-        self, field: str, before: Floats, chosen: Ints, position: Ints | None, looks: Ints, levels: Ints | None = None
+        self, field: str, before: Floats, chosen: Ints, position: Ints | None, looks: Ints, activity: Ints | None = None
     ) -> NDArray[np.floating]:
         """Logits (B, V) of a field.
 
         ``before`` (B, 5, head) from ``before_heads``; ``chosen`` (B, fields before); ``position`` (B, 1) after the
-        advance (``None`` for the advance itself); ``looks`` (B, K or K + 1) classes seen back. ``levels`` (B, V), for
+        advance (``None`` for the advance itself); ``looks`` (B, K or K + 1) classes seen back. ``activity`` (B, V), for
         the part: how much each plays in this bar; nothing told where it is left out.
         """
         head = self.heads[field]
@@ -305,10 +309,10 @@ class Engine:
         inner = before[..., FIELDS.index(field), :] + head.rows.take(index, axis=0).sum(axis=-2)
         out = self.activated(inner) @ head.out + head.bias_out
         logits = head.with_copies(out[..., : head.classes + looks.shape[-1]], looks)
-        if levels is None:
+        if activity is None:
             return logits
         bonus: NDArray[np.floating] = out[..., head.classes + looks.shape[-1] :]
-        return logits + np.take_along_axis(bonus, levels, axis=-1)
+        return logits + np.take_along_axis(bonus, activity, axis=-1)
 
     def activated(self, inner: Floats) -> NDArray[np.floating]:
         """A head's own curve; in double precision in an exact engine."""
@@ -371,8 +375,8 @@ def _is_folded(name: str) -> bool:
 
 
 def _for_conditions(name: str) -> bool:
-    first = ("condition_tables.", "tables.part.", "band_in.", "playing_in.", "previous_in.", "layers.0.", *WEIGHTS)
-    if name.endswith("from_tendencies.weight"):
+    first = ("condition_tables.", "tables.part.", "band_in.", "active_parts_in.", "previous_in.", "layers.0.", *WEIGHTS)
+    if name.endswith("from_histograms.weight"):
         return True
     return name.startswith(first) and not name.endswith("weight_hh_l0")
 

@@ -52,11 +52,11 @@ class Heads:
         self._engine = engine
         self._fields = {field: self._laid_out(field) for field in FIELDS}
         self._note_looks, self._note_first = self._notes_laid_out()
-        self._position = self._later("position", 1, engine.shape.clock_classes["position"])
+        self._position = self._later("position", 1, engine.config.clock_classes["position"])
 
     def _laid_out(self, field: str) -> _Field:
-        at, width, head = FIELDS.index(field), self._engine.shape.head, self._engine.heads[field]
-        count = self._engine.shape.looks(field)
+        at, width, head = FIELDS.index(field), self._engine.config.head, self._engine.heads[field]
+        count = self._engine.config.lookback_size(field)
         start = int(head.first[-count])
         return _Field(
             slice(at * width, (at + 1) * width),
@@ -105,7 +105,7 @@ class Heads:
 
     def move(self, inner: Floats, positions: Sequence[int]) -> None:
         """Tell all heads but the advance's each song's position in the bar after the advance."""
-        _add_rows(inner[:, self._fields["advance"].after], self._position, positions)
+        _add_rows(inner[:, self._fields["time_shift"].after], self._position, positions)
 
     def add(self, inner: Floats, field: str, chosen: Sequence[int]) -> None:
         """Tell the later heads what each song has ``chosen``."""

@@ -71,7 +71,7 @@ class Scorer:
         conditions = np.stack([self._condition(row, tempo_bpm, events.band) for row in genre_rows])
         state = self._engine.start(len(genre_rows))
         sums = np.zeros((len(genre_rows), 1 + len(FIELDS)))
-        sums[:, 0] = [band_nll(self.checkpoint.lineups, row, events.band) for row in genre_rows]
+        sums[:, 0] = [band_nll(self.checkpoint.templates, row, events.band) for row in genre_rows]
         grid = BarGrid.of(events.meters, events.end)
         for first in range(0, len(steps), CHUNK):
             chunk = slice(first, min(first + CHUNK, len(steps)))
@@ -90,7 +90,7 @@ class Scorer:
         gates = self._engine.input_gates(self._engine.input_rows(*step_inputs(steps, grid, chunk)))
         hidden = []
         for step in gates:
-            state = self._engine.advance(step + conditions, state)
+            state = self._engine.step(step + conditions, state)
             hidden.append(state.hidden[-1])
         return np.stack(hidden, axis=1), state
 
@@ -101,7 +101,7 @@ class Scorer:
         target = steps.target[chunk]
         after = grid.position_of(steps.tick[1:][chunk])[:, None]
         looks = {
-            "advance": steps.next[chunk, :, 0],
+            "time_shift": steps.next[chunk, :, 0],
             "part": steps.part[chunk],
             "pitch": steps.note[chunk, :, 0],
             "duration": steps.note[chunk, :, 1],

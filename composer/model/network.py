@@ -33,9 +33,9 @@ class StepInputs:
     ``position_after`` (T, B): position once the advance is chosen. ``next`` (T, B, K, 3), ``part`` (T, B, K),
     ``note`` (T, B, K + 1, 3): lookback as in ``midi_data.events.features``. ``matched`` (T, B, K) 0/1: the event
     before was what
-    that lag held. ``levels`` and ``levels_after`` (T, B, V_part): how much each part plays in the bar of the event
+    that lag held. ``activity`` and ``activity_after`` (T, B, V_part): how much each part plays in the bar of the event
     before, and in the bar once the advance is chosen (``midi_data.analysis.activity``). ``slots`` (T, B, 2): rows of
-    ``Conditions.tendencies`` of the part that played before and of the one that plays; 0 for none.
+    ``Conditions.attribute_histograms`` of the part that played before and of the one that plays; 0 for none.
     ``target`` (T, B, 5): the event itself, which later heads are conditioned on.
     """
 
@@ -46,8 +46,8 @@ class StepInputs:
     part: Tensor
     note: Tensor
     matched: Tensor
-    levels: Tensor
-    levels_after: Tensor
+    activity: Tensor
+    activity_after: Tensor
     slots: Tensor
     target: Tensor
 
@@ -61,14 +61,14 @@ class StepInputs:
 class Conditions:
     """What a whole song is asked to be. ``labels`` (B, C): classes of ``shapes.CONDITIONS``. ``band`` (B, V_part).
 
-    ``tendencies`` (B, S, W): roots of the shares that each part of the band keeps to
+    ``attribute_histograms`` (B, S, W): roots of the shares that each part of the band keeps to
     (``midi_data.analysis.attribute_histograms``), row 0
     of nobody; all 0 where nothing is told. ``parts`` (B, S): the part class of each row, ``V_part`` for none.
     """
 
     labels: Tensor
     band: Tensor
-    tendencies: Tensor
+    attribute_histograms: Tensor
     parts: Tensor
 
     def to(self, device: torch.device) -> Conditions:
@@ -90,35 +90,35 @@ class Dropouts:
 class Network(nn.Module):
     """See the module's docstring. ``shape`` fixes every width; ``dropouts`` act in training only."""
 
-    _level_weights: Tensor
+    _activity_weights: Tensor
 
-    def __init__(self, shape: ModelConfig, dropouts: Dropouts | None = None) -> None:
+    def __init__(self, config: ModelConfig, dropouts: Dropouts | None = None) -> None:
         super().__init__()
-        self.shape = shape
+        self.config = config
         self.dropouts = dropouts or Dropouts()
-        widths = shape.field_widths
+        widths = config.field_widths
         # One row more than classes: "nothing there". Input and output of a field share its table.
         self.tables = nn.ModuleDict({f: nn.Embedding(VOCABULARY[f] + 1, widths[f]) for f in FIELDS})
-        self.clock_tables = nn.ModuleDict({n: nn.Embedding(c, shape.inputs) for n, c in shape.clock_classes.items()})
+        self.clock_tables = nn.ModuleDict({n: nn.Embedding(c, config.inputs) for n, c in config.clock_classes.items()})
         self.condition_tables = nn.ModuleDict(
-            {n: nn.Embedding(c, shape.inputs) for n, c in shape.condition_classes.items()}
+            {n: nn.Embedding(c, config.inputs) for n, c in config.condition_classes.items()}
         )
         every_field = sum(widths.values())
-        self.previous_in = nn.Linear(every_field, shape.inputs)
+        self.previous_in = nn.Linear(every_field, config.inputs)
         looked_at = sum(widths[f] for f in LOOKBACK_FIELDS["next"])
-        self.next_in = nn.Linear(len(shape.lags) * looked_at, shape.inputs, bias=False)
-        self.matched_in = nn.Linear(len(shape.lags), shape.inputs, bias=False)
-        self.band_in = nn.Linear(widths["part"], shape.inputs, bias=False)
-        self.playing_in = nn.Linear(widths["part"], shape.inputs, bias=False)
-        self.level = nn.Linear(shape.head, ACTIVITY_CLASSES, bias=False)
-        self.tendencies_in = nn.Linear(HISTOGRAMS_WIDTH, shape.inputs, bias=False)
-        self.playing_tendencies_in = nn.Linear(HISTOGRAMS_WIDTH, shape.inputs, bias=False)
-        self.part_tendencies = nn.Linear(HISTOGRAMS_WIDTH, shape.part, bias=False)
-        self.register_buffer("_level_weights", torch.tensor(ACTIVITY_WEIGHTS), persistent=False)
+        self.next_in = nn.Linear(len(config.lags) * looked_at, config.inputs, bias=False)
+        self.matched_in = nn.Linear(len(config.lags), config.inputs, bias=False)
+        self.band_in = nn.Linear(widths["part"], config.inputs, bias=False)
+        self.active_parts_in = nn.Linear(widths["part"], config.inputs, bias=False)
+        self.activity_bonus = nn.Linear(config.head, ACTIVITY_CLASSES, bias=False)
+        self.histograms_in = nn.Linear(HISTOGRAMS_WIDTH, config.inputs, bias=False)
+        self.active_histograms_in = nn.Linear(HISTOGRAMS_WIDTH, config.inputs, bias=False)
+        self.part_histograms = nn.Linear(HISTOGRAMS_WIDTH, config.part, bias=False)
+        self.register_buffer("_activity_weights", torch.tensor(ACTIVITY_WEIGHTS), persistent=False)
         self.layers = nn.ModuleList(
-            nn.LSTM(shape.inputs if layer == 0 else shape.hidden, shape.hidden) for layer in range(shape.layers)
+            nn.LSTM(config.inputs if layer == 0 else config.hidden, config.hidden) for layer in range(config.layers)
         )
-        self.heads = nn.ModuleDict({field: Head(shape, field) for field in FIELDS})
+        self.heads = nn.ModuleDict({field: Head(config, field) for field in FIELDS})
         self.apply(_initialise)
 
     def forward(
@@ -148,10 +148,10 @@ class Network(nn.Module):
         ]  # each (T, B, K, E_f)
         seen = torch.cat(looks, dim=-1).flatten(-2)
         x = x + self.next_in(F.dropout(seen, self.dropouts.lookback, self.training))
-        much = self._level_weights[inputs.levels.to(torch.int32)]  # (T, B, V_part)
-        x = x + self.matched_in(inputs.matched) + self.playing_in(self._playing(much))
-        x = x + of_slots(self.tendencies_in(conditions.tendencies), inputs.slots[..., 0])
-        x = x + self._playing_tendencies(much, conditions)
+        much = self._activity_weights[inputs.activity.to(torch.int32)]  # (T, B, V_part)
+        x = x + self.matched_in(inputs.matched) + self.active_parts_in(self._playing(much))
+        x = x + of_slots(self.histograms_in(conditions.attribute_histograms), inputs.slots[..., 0])
+        x = x + self._active_histograms(much, conditions)
         for i, table in enumerate(self.clock_tables.values()):
             x = x + table(inputs.clock[..., i])
         whole: Tensor = x + self.condition_vector(conditions)
@@ -169,10 +169,10 @@ class Network(nn.Module):
         playing: Tensor = much @ cast("nn.Embedding", self.tables["part"]).weight[:-1]
         return playing
 
-    def _playing_tendencies(self, much: Tensor, conditions: Conditions) -> Tensor:
+    def _active_histograms(self, much: Tensor, conditions: Conditions) -> Tensor:
         """(T, B, I): the tendencies of the present bar's parts, each by how ``much`` it plays."""
         at = conditions.parts.clamp(max=much.shape[-1] - 1).expand(len(much), -1, -1)
-        told: Tensor = self.playing_tendencies_in(conditions.tendencies)
+        told: Tensor = self.active_histograms_in(conditions.attribute_histograms)
         # Rows of nobody are 0, whatever weight they take.
         return torch.einsum("tbs,bsi->tbi", much.gather(-1, at).to(told.dtype), told)
 
@@ -186,7 +186,7 @@ class Network(nn.Module):
     ) -> tuple[Tensor, tuple[Tensor, Tensor]]:
         """One layer as one fused call: weights that were dropped, or cast by autocast, go in as they are."""
         if state is None:
-            zeros = x.new_zeros(1, x.shape[1], self.shape.hidden)
+            zeros = x.new_zeros(1, x.shape[1], self.config.hidden)
             state = (zeros, zeros)
         weights = [
             cast("Tensor", w) for w in (layer.weight_ih_l0, layer.weight_hh_l0, layer.bias_ih_l0, layer.bias_hh_l0)
@@ -204,7 +204,7 @@ class Network(nn.Module):
         embedded = {f: self.tables[f](inputs.target[..., i]) for i, f in enumerate(FIELDS[:-1])}
         position = self.clock_tables["position"](inputs.position_after)
         looks = {
-            "advance": inputs.next[..., :1],
+            "time_shift": inputs.next[..., :1],
             "part": inputs.part[..., None],
             "pitch": inputs.note[..., :1],
             "duration": inputs.note[..., 1:2],
@@ -214,26 +214,26 @@ class Network(nn.Module):
         for i, field in enumerate(FIELDS):
             head, table = cast("Head", self.heads[field]), cast("nn.Embedding", self.tables[field])
             seen = looks[field].squeeze(-1)
-            told = head.tendencies(conditions, inputs.slots[..., 1])
+            told = head.attribute_histograms(conditions, inputs.slots[..., 1])
             inner = head.inner(hidden, [embedded[f] for f in FIELDS[:i]], position if i else None, seen, table, told)
             logits[field] = head(inner, seen, table)
             if field == "part":
                 inclined = self._inclined(logits[field], head.to_table(inner), conditions)
-                logits[field] = self._arranged(inclined, inner, inputs.levels_after)
+                logits[field] = self._arranged(inclined, inner, inputs.activity_after)
         logits["part"] = logits["part"].masked_fill(~conditions.band, float("-inf"))
         return logits
 
     def _inclined(self, logits: Tensor, wanted: Tensor, conditions: Conditions) -> Tensor:
         """Part logits as if each part's row of the table had its tendencies added. ``wanted`` (T, B, E)."""
-        rows = self.part_tendencies(conditions.tendencies)
+        rows = self.part_histograms(conditions.attribute_histograms)
         more = torch.einsum("tbe,bse->tbs", wanted, rows.to(wanted.dtype)).float()
         at = conditions.parts.expand(len(logits), -1, -1)
         return F.pad(logits, (0, 1)).scatter_add(-1, at, more)[..., :-1]
 
-    def _arranged(self, logits: Tensor, inner: Tensor, levels: Tensor) -> Tensor:
+    def _arranged(self, logits: Tensor, inner: Tensor, activity: Tensor) -> Tensor:
         """Part logits with a learnt bonus by level; what rests in this bar cannot come."""
-        bonus: Tensor = F.linear(inner, self.level.weight).float().gather(-1, levels.to(torch.int64))
-        return (logits + bonus).masked_fill(levels == RESTS, float("-inf"))
+        bonus: Tensor = F.linear(inner, self.activity_bonus.weight).float().gather(-1, activity.to(torch.int64))
+        return (logits + bonus).masked_fill(activity == RESTS, float("-inf"))
 
 
 class Head(nn.Module):
@@ -242,24 +242,24 @@ class Head(nn.Module):
     Besides the table's logits, each lag's own class gets a learnt bonus (a gated copy): a riff can come back exactly.
     """
 
-    def __init__(self, shape: ModelConfig, field: str) -> None:
+    def __init__(self, config: ModelConfig, field: str) -> None:
         super().__init__()
-        before = sum(shape.field_widths[f] for f in FIELDS[: FIELDS.index(field)])
-        width = shape.field_widths[field]
-        self.from_hidden = nn.Linear(shape.hidden, shape.head)
-        self.from_chosen = nn.Linear(before, shape.head, bias=False) if before else None
-        self.from_position = nn.Linear(shape.inputs, shape.head, bias=False) if before else None
-        looks = shape.looks(field)
-        self.from_looks = nn.Linear(looks * width, shape.head, bias=False)
+        before = sum(config.field_widths[f] for f in FIELDS[: FIELDS.index(field)])
+        width = config.field_widths[field]
+        self.from_hidden = nn.Linear(config.hidden, config.head)
+        self.from_chosen = nn.Linear(before, config.head, bias=False) if before else None
+        self.from_position = nn.Linear(config.inputs, config.head, bias=False) if before else None
+        looks = config.lookback_size(field)
+        self.from_lookback = nn.Linear(looks * width, config.head, bias=False)
         of_a_part = field in LOOKBACK_FIELDS["note"]
-        self.from_tendencies = nn.Linear(HISTOGRAMS_WIDTH, shape.head, bias=False) if of_a_part else None
-        self.to_table = nn.Linear(shape.head, width)
-        self.copy = nn.Linear(shape.head, looks)
+        self.from_histograms = nn.Linear(HISTOGRAMS_WIDTH, config.head, bias=False) if of_a_part else None
+        self.to_table = nn.Linear(config.head, width)
+        self.copy = nn.Linear(config.head, looks)
         self.bias = nn.Parameter(torch.zeros(VOCABULARY[field]))
 
-    def tendencies(self, conditions: Conditions, slots: Tensor) -> Tensor | None:
+    def attribute_histograms(self, conditions: Conditions, slots: Tensor) -> Tensor | None:
         """(T, B, head): what the tendencies of the part that plays say, for the fields that follow it."""
-        return of_slots(self.from_tendencies(conditions.tendencies), slots) if self.from_tendencies else None
+        return of_slots(self.from_histograms(conditions.attribute_histograms), slots) if self.from_histograms else None
 
     def inner(
         self,
@@ -271,7 +271,7 @@ class Head(nn.Module):
         told: Tensor | None,
     ) -> Tensor:
         """(T, B, head) what the head makes of all it sees. ``looks`` (T, B, K) classes of this field at each lag."""
-        x = self.from_hidden(hidden) + self.from_looks(table(looks).flatten(-2))
+        x = self.from_hidden(hidden) + self.from_lookback(table(looks).flatten(-2))
         if told is not None:
             x = x + told
         if self.from_chosen is not None and self.from_position is not None and position is not None:
@@ -314,10 +314,10 @@ def _initialise(module: nn.Module) -> None:
     if isinstance(module, nn.Embedding):
         nn.init.normal_(module.weight, std=module.embedding_dim**-0.5)
     elif isinstance(module, Network):
-        for told in (module.level, module.tendencies_in, module.playing_tendencies_in, module.part_tendencies):
+        for told in (module.activity_bonus, module.histograms_in, module.active_histograms_in, module.part_histograms):
             nn.init.zeros_(told.weight)
-    elif isinstance(module, Head) and module.from_tendencies:
-        nn.init.zeros_(module.from_tendencies.weight)
+    elif isinstance(module, Head) and module.from_histograms:
+        nn.init.zeros_(module.from_histograms.weight)
     elif isinstance(module, nn.LSTM):
         hidden, bias = module.hidden_size, cast("Tensor", module.bias_ih_l0)
         nn.init.orthogonal_(cast("Tensor", module.weight_hh_l0))

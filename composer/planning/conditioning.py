@@ -34,17 +34,17 @@ def clock(
     ticks: Ints,
     *,
     length_conditioned: bool = True,
-    form: Ints | None = None,
-    levels: Activity | None = None,
+    repetition: Ints | None = None,
+    activity: Activity | None = None,
 ) -> Ints:
     """(N, 7) classes of ``shapes.CLOCK`` at each tick.
 
-    ``form`` (bars,) as in ``midi_data.analysis.repetition`` and ``levels`` (bars, parts) as in
+    ``repetition`` (bars,) as in ``midi_data.analysis.repetition`` and ``activity`` (bars, parts) as in
     ``midi_data.analysis.activity``, if told.
     """
     bar = grid.bar_of(ticks)
-    busy = band_activity_bins(levels) if levels is not None else np.zeros(len(grid), dtype=np.int64)
-    following = np.append(busy[1:], 0)
+    band_activity = band_activity_bins(activity) if activity is not None else np.zeros(len(grid), dtype=np.int64)
+    following = np.append(band_activity[1:], 0)
     left = np.searchsorted(BARS_LEFT_EDGES, len(grid) - bar, side="right") if length_conditioned else np.zeros_like(bar)
     return np.column_stack(
         [
@@ -52,14 +52,14 @@ def clock(
             grid.meter[bar],
             bar % PHASE_CLASSES,
             left,
-            form[bar] if form is not None else np.zeros_like(bar),
-            busy[bar],
+            repetition[bar] if repetition is not None else np.zeros_like(bar),
+            band_activity[bar],
             following[bar],
         ]
     )
 
 
-def bar_clock(meter: Meter, bars: int, form: Sequence[int], levels: Activity) -> Ints:
+def bar_clock(meter: Meter, bars: int, repetition: Sequence[int], activity: Activity) -> Ints:
     """(bars, 7) the same at the beginning of each bar of a song in one meter; within it only the position changes."""
     grid = BarGrid.of((meter,), bars * meter.bar_ticks)
-    return clock(grid, grid.first_tick, form=np.asarray(form), levels=levels)
+    return clock(grid, grid.first_tick, repetition=np.asarray(repetition), activity=activity)

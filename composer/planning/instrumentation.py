@@ -11,15 +11,15 @@ from collections.abc import Collection
 
 import numpy as np
 
-from composer.model.checkpoint import TEMPLATE_COLUMNS
+from composer.model.checkpoint_tables import TEMPLATE_COLUMNS
 from midi_data.events.encoding import VOCABULARY, Ints
 
 HEARD_SHARE = 0.5
 
 
-def band_nll(lineups: Ints, genre_row: int, band: Collection[int]) -> float:
-    """−log p(band | genre) in nats. ``lineups`` as in the checkpoint; ``band`` part classes."""
-    mine = lineups[lineups[:, 0] == genre_row][:, len(TEMPLATE_COLUMNS) :]
+def band_nll(templates: Ints, genre_row: int, band: Collection[int]) -> float:
+    """−log p(band | genre) in nats. ``templates`` as in the checkpoint; ``band`` part classes."""
+    mine = templates[templates[:, 0] == genre_row][:, len(TEMPLATE_COLUMNS) :]
     wanted = set(band)
     heard = sum(set(row[row >= 0].tolist()) == wanted for row in mine) / max(len(mine), 1)
     alone = _log_independent(mine, wanted)

@@ -32,7 +32,7 @@ from composer.planning.template import (
 from composer.request import HIGHEST_SEED, ComposeRequest, PartRequest, Sampling
 from midi_data.analysis.activity import UNCONDITIONED, Activity
 from midi_data.analysis.attribute_histograms import FULL
-from midi_data.analysis.repetition import level_of
+from midi_data.analysis.repetition import similarity_level
 from midi_data.events.encoding import encode, part_code, part_instrument
 from midi_data.events.features import steps_of
 from midi_data.genres import GENRES
@@ -40,8 +40,8 @@ from midi_data.keys import Key
 from midi_data.song import TICKS_PER_QUARTER, Meter, Song
 
 HIDING = (0.7, 0.1, 0.0, 0.0)
-"""How often a pitched part that is new, varied, nearly the same, the same in a bar is not shown the pitches it played:
-with few hidden, songs come back more than real pieces do. Where it played is always shown, since rhythm goes on."""
+"""Probability that the lookback pitches of a pitched part are dropped in a bar, by its similarity level (new, varied,
+nearly the same, the same). With less dropout songs repeat more than real pieces do. Onsets are never dropped."""
 _PLAN_STREAM = 1
 """Distinguishes the plan's random numbers from the notes'."""
 
@@ -50,14 +50,14 @@ _GENRES = {genre.name: genre for genre in GENRES}
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Plan:
-    """Everything a song is conditioned on. ``labels``: each condition's rows and weights. ``primer``: forced events.
+    """Everything a song is conditioned on, drawn or given before the first note.
 
-    ``form``, ``far`` (bars), ``part_repetition`` (bars, parts of the band): as in ``midi_data.analysis.repetition``;
-    ``hidden`` (bars):
-    parts that are not shown their pitches in each bar; ``levels`` (bars, parts of the band):
-    ``midi_data.analysis.activity``;
-    ``tendencies``, ``pace`` as in ``composer.decoding.histogram_bias``; ``temperature``, ``returns``: the genres' own
-    (``composer.model.checkpoint.Header``), beside ``randomness``.
+    ``repetition``, ``source_lag`` (bars,) and ``part_repetition`` (bars, parts): labels of
+    ``midi_data.analysis.repetition``. ``pitch_dropout`` (bars,): parts whose lookback pitches are dropped in each bar.
+    ``activity`` (bars, parts): bins of ``midi_data.analysis.activity``. ``attribute_histograms``: part class → (255,)
+    shares; ``time_shift_histogram`` (21,). ``labels``: for each of ``CONDITIONS`` its (row, weight) pairs.
+    ``temperature``, ``repetition_strength``: the genre's own (``composer.model.checkpoint.Header``). ``primer``: events
+    that the song begins with.
     """
 
     title: str
@@ -67,19 +67,19 @@ class Plan:
     meter: Meter
     bars: int
     band: tuple[int, ...]
-    form: tuple[int, ...]
-    far: tuple[int, ...]
+    repetition: tuple[int, ...]
+    source_lag: tuple[int, ...]
     part_repetition: Activity
-    hidden: tuple[frozenset[int], ...]
-    levels: Activity
-    habits: PartMasks
-    tendencies: dict[int, Row]
-    pace: Row
+    pitch_dropout: tuple[frozenset[int], ...]
+    activity: Activity
+    masks: PartMasks
+    attribute_histograms: dict[int, Row]
+    time_shift_histogram: Row
     key: Key | None
     labels: tuple[tuple[tuple[int, float], ...], ...]
     randomness: float
     temperature: float
-    returns: float
+    repetition_strength: float
     sampling: Sampling
     primer: tuple[tuple[int, ...], ...] = ()
 
@@ -93,8 +93,8 @@ def plan_song(request: ComposeRequest, checkpoint: Checkpoint, primer: Song | No
     leading = leading_genre(request, generator)
     core = core_of(leading)
     mode = request.key.mode if request.key else None
-    chosen = draw_template(checkpoint.lineups, leading, rows[leading], asked, generator, core, mode)
-    facts = facts_of(checkpoint.lineups[chosen])
+    chosen = draw_template(checkpoint.templates, leading, rows[leading], asked, generator, core, mode)
+    facts = facts_of(checkpoint.templates[chosen])
     genre = max(request.genres, key=lambda name: request.genres[name])
     tempo = round(
         request.tempo_bpm or (primer.tempo_bpm if primer else own_tempo(genre, facts["tempo_bpm"], generator)), 2
@@ -104,7 +104,7 @@ def plan_song(request: ComposeRequest, checkpoint: Checkpoint, primer: Song | No
     heard = draw_excerpt(checkpoint, chosen, bars, generator, core)
     band = asked or heard.band
     key_row, key = key_for(request, facts["key"], told=primer is None)
-    levels, part_repetition = arranged(heard, band), part_repetition_for(heard, band)
+    activity, part_repetition = arranged(heard, band), part_repetition_for(heard, band)
     labels = {
         "genre": tuple((rows[name], weight) for name, weight in request.genres.items()),
         "style": style_rows(request, checkpoint, facts["style"]),
@@ -120,19 +120,19 @@ def plan_song(request: ComposeRequest, checkpoint: Checkpoint, primer: Song | No
         meter=meter,
         bars=bars,
         band=band,
-        form=tuple(heard.form.tolist()),
-        far=tuple(heard.far.tolist()),
+        repetition=tuple(heard.repetition.tolist()),
+        source_lag=tuple(heard.source_lag.tolist()),
         part_repetition=part_repetition,
-        hidden=pitch_dropout_for(generator, part_repetition, band),
-        levels=np.full_like(levels, UNCONDITIONED) if primer else levels,
-        habits=instrument_masks(band) if primer else masks_for(heard, band, key),
-        tendencies={} if primer else histograms_for(heard, band, key),
-        pace=heard.pace / FULL * (band == heard.band and not primer),
+        pitch_dropout=pitch_dropout_for(generator, part_repetition, band),
+        activity=np.full_like(activity, UNCONDITIONED) if primer else activity,
+        masks=instrument_masks(band) if primer else masks_for(heard, band, key),
+        attribute_histograms={} if primer else histograms_for(heard, band, key),
+        time_shift_histogram=heard.time_shift_histogram / FULL * (band == heard.band and not primer),
         key=key,
         labels=tuple(labels[name] for name in CONDITIONS),
         randomness=request.randomness,
         temperature=_blended(checkpoint.header.temperatures, request),
-        returns=_blended(checkpoint.header.returns, request),
+        repetition_strength=_blended(checkpoint.header.repetition_strength, request),
         sampling=request.sampling,
         primer=primer_events(primer, meter, bars) if primer else (),
     )
@@ -153,13 +153,13 @@ def meter_for(primer: Song | None, facts: dict[str, int]) -> Meter:
 def masks_for(heard: Template, band: tuple[int, ...], key: Key | None) -> PartMasks:
     """The stretch's habits, moved to the asked ``key`` by at most six semitones."""
     semitones, same_mode = moved_to(key, heard)
-    return template_masks(band, heard.parts, heard.habits, heard.tendencies, semitones, in_scale=same_mode)
+    return template_masks(band, heard.parts, heard.masks, heard.attribute_histograms, semitones, in_scale=same_mode)
 
 
 def histograms_for(heard: Template, band: tuple[int, ...], key: Key | None) -> dict[int, Row]:
     """The stretch's tendencies, moved likewise."""
     semitones, same_mode = moved_to(key, heard)
-    return template_histograms(band, heard.parts, heard.tendencies, semitones, same_mode=same_mode)
+    return template_histograms(band, heard.parts, heard.attribute_histograms, semitones, same_mode=same_mode)
 
 
 def moved_to(key: Key | None, heard: Template) -> tuple[int, bool]:
@@ -178,7 +178,7 @@ def pitch_dropout_for(
     """The pitched parts not shown their pitches, bar by bar, drawn by their forms (bars, parts of the band)."""
     pitched = np.array([not part_instrument(part)[1] for part in band])
     gone = pitched & (
-        generator.random(part_repetition.shape) < np.asarray(HIDING)[level_of(part_repetition.astype(np.int64))]
+        generator.random(part_repetition.shape) < np.asarray(HIDING)[similarity_level(part_repetition.astype(np.int64))]
     )
     return tuple(frozenset(np.array(band)[row].tolist()) for row in gone)
 
@@ -236,17 +236,19 @@ def bars_for(seconds: float, tempo_bpm: float, meter: Meter) -> int:
     return max(1, round(quarters * TICKS_PER_QUARTER / meter.bar_ticks))
 
 
-def key_for(request: ComposeRequest, lineup_key: int, *, told: bool) -> tuple[int, Key | None]:
+def key_for(request: ComposeRequest, template_key: int, *, told: bool) -> tuple[int, Key | None]:
     """The key condition's row and the key, asked for or the lineup's; untold for a primer, which has its own."""
     if request.key:
         key = Key(request.key.tonic, request.key.mode)
         return 1 + key.tonic + 12 * (key.mode == "minor"), key
-    return (lineup_key if told and lineup_key > 0 else KEY_UNCONDITIONED), None
+    return (template_key if told and template_key > 0 else KEY_UNCONDITIONED), None
 
 
-def style_rows(request: ComposeRequest, checkpoint: Checkpoint, lineup_style: int) -> tuple[tuple[int, float], ...]:
+def style_rows(request: ComposeRequest, checkpoint: Checkpoint, template_style: int) -> tuple[tuple[int, float], ...]:
     """The lineup's style for one genre; for a blend "any", so that no one source rules."""
-    return ((lineup_style if len(request.genres) == 1 and lineup_style < len(checkpoint.header.styles) else 0, 1.0),)
+    return (
+        (template_style if len(request.genres) == 1 and template_style < len(checkpoint.header.styles) else 0, 1.0),
+    )
 
 
 def primer_band(primer: Song) -> tuple[int, ...]:

@@ -11,11 +11,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from composer.errors import RefusedError
-from composer.model.checkpoint import TEMPLATE_COLUMNS, Checkpoint
+from composer.model.checkpoint import Checkpoint
+from composer.model.checkpoint_tables import TEMPLATE_COLUMNS
 from composer.model.config import KEY_UNCONDITIONED
 from midi_data.analysis.activity import RESTS, TYPICAL_NOTES, UNCONDITIONED, Activity
 from midi_data.analysis.attribute_histograms import AttributeHistograms
-from midi_data.analysis.repetition import NEW, source_of
+from midi_data.analysis.repetition import NEW, lag_index
 from midi_data.events.encoding import Ints, part_instrument
 from midi_data.events.features import LAGS
 
@@ -36,23 +37,23 @@ _ROLES = {"bass": range(32, 40), "guitar": range(24, 32), "distorted guitar": ra
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Template:
-    """A stretch of a piece. ``facts``: its lineup's columns. ``part_repetition``, ``levels`` (bars, parts of ``band``).
+    """An excerpt of a training piece, as far as a song takes it over; no notes.
 
-    ``form``, ``far`` (bars,): as in ``midi_data.analysis.repetition``.
-
-    ``habits``: the piece's row; ``pace``: the band's; ``tendencies``: a row a part; ``parts``: those that both tell of.
+    ``facts``: its ``TEMPLATE_COLUMNS``. ``band``: the parts that play in the excerpt, of the piece's ``parts``.
+    ``repetition``, ``source_lag`` (bars,), ``part_repetition``, ``activity`` (bars, parts of the band). ``masks``,
+    ``attribute_histograms`` (parts, 255) and ``time_shift_histogram`` (21,) describe the whole piece.
     """
 
     facts: dict[str, int]
     parts: tuple[int, ...]
     band: tuple[int, ...]
-    form: Ints
-    far: Ints
+    repetition: Ints
+    source_lag: Ints
     part_repetition: Activity
-    levels: Activity
-    habits: Ints
-    tendencies: AttributeHistograms
-    pace: AttributeHistograms
+    activity: Activity
+    masks: Ints
+    attribute_histograms: AttributeHistograms
+    time_shift_histogram: AttributeHistograms
 
 
 def plays_role(part: int, role: str) -> bool:
@@ -61,18 +62,18 @@ def plays_role(part: int, role: str) -> bool:
     return is_drum if role == "drums" else not is_drum and program in _ROLES[role]
 
 
-def band_of_row(lineup: Ints) -> tuple[int, ...]:
+def band_of_row(template: Ints) -> tuple[int, ...]:
     """The part classes of a row of lineups."""
-    return tuple(part for part in lineup[len(TEMPLATE_COLUMNS) :].tolist() if part >= 0)
+    return tuple(part for part in template[len(TEMPLATE_COLUMNS) :].tolist() if part >= 0)
 
 
-def facts_of(lineup: Ints) -> dict[str, int]:
+def facts_of(template: Ints) -> dict[str, int]:
     """The named columns of a row of lineups."""
-    return dict(zip(TEMPLATE_COLUMNS, lineup.tolist(), strict=False))
+    return dict(zip(TEMPLATE_COLUMNS, template.tolist(), strict=False))
 
 
 def draw_template(
-    lineups: Ints,
+    templates: Ints,
     genre: str,
     row: int,
     asked: tuple[int, ...] | None,
@@ -84,20 +85,20 @@ def draw_template(
 
     A piece in the ``mode`` (major, minor) of an asked key goes before others: only its scale can be moved to that key.
     """
-    mine = np.flatnonzero(lineups[:, 0] == row)
+    mine = np.flatnonzero(templates[:, 0] == row)
     if not len(mine):
         raise RefusedError(f"this checkpoint has no lineups of {genre}")
-    long_enough = mine[lineups[mine, TEMPLATE_COLUMNS.index("bars")] >= SHORTEST_TEMPLATE_BARS]
+    long_enough = mine[templates[mine, TEMPLATE_COLUMNS.index("bars")] >= SHORTEST_TEMPLATE_BARS]
     mine = long_enough if len(long_enough) else mine
-    bands = {i: band_of_row(lineups[i]) for i in mine.tolist()}
+    bands = {i: band_of_row(templates[i]) for i in mine.tolist()}
     fitting = [i for i, band in bands.items() if all(any(plays_role(p, role) for p in band) for role in core)]
     fitting = fitting or list(bands)
     if mode:
         column = TEMPLATE_COLUMNS.index("key")
-        fitting = [i for i in fitting if mode_of_row(int(lineups[i, column])) == mode] or fitting
+        fitting = [i for i in fitting if mode_of_row(int(templates[i, column])) == mode] or fitting
     if asked:
-        likeness = [_likeness(set(bands[i]), set(asked)) for i in fitting]
-        fitting = [i for i, alike in zip(fitting, likeness, strict=True) if alike == max(likeness)]
+        similarity = [_similarity(set(bands[i]), set(asked)) for i in fitting]
+        fitting = [i for i, alike in zip(fitting, similarity, strict=True) if alike == max(similarity)]
     return fitting[int(generator.integers(len(fitting)))]
 
 
@@ -112,34 +113,36 @@ def draw_excerpt(
     checkpoint: Checkpoint, chosen: int, bars: int, generator: np.random.Generator, core: Sequence[str]
 ) -> Template:
     """``bars`` bars of the piece of lineup ``chosen``, from a phrase's beginning on, where its core roles play."""
-    parts = band_of_row(checkpoint.lineups[chosen])
-    levels = checkpoint.arrangements[chosen]
-    sounding = np.flatnonzero((levels > RESTS).any(axis=1))
+    parts = band_of_row(checkpoint.templates[chosen])
+    activity = checkpoint.activities[chosen]
+    sounding = np.flatnonzero((activity > RESTS).any(axis=1))
     within = slice(sounding[0], sounding[-1] + 1)
-    levels = levels[within]
-    form, far = (table[chosen][within].astype(np.int64) for table in (checkpoint.forms, checkpoint.fars))
-    starts = _starts(max(len(levels) - bars, 0))
-    playing = _core_playing(levels, parts, core)
+    activity = activity[within]
+    repetition, source_lag = (
+        table[chosen][within].astype(np.int64) for table in (checkpoint.repetitions, checkpoint.source_lags)
+    )
+    starts = _starts(max(len(activity) - bars, 0))
+    playing = _core_playing(activity, parts, core)
     shares = np.array([playing[start : start + bars].mean() for start in starts])
     good = starts[shares >= min(ENOUGH_CORE, shares.max())]
     first = int(good[generator.integers(len(good))])
-    rows = _rows(len(levels) - first, bars) + first
-    levels = levels[rows]
-    heard = _who_plays(levels)
-    part_repetition = _parts_within(checkpoint.part_repetition[chosen][within][rows], far[rows])
-    form, far = _within(form[rows], far[rows])
+    rows = _rows(len(activity) - first, bars) + first
+    activity = activity[rows]
+    heard = _who_plays(activity)
+    part_repetition = _parts_within(checkpoint.part_repetition[chosen][within][rows], source_lag[rows])
+    repetition, source_lag = _within(repetition[rows], source_lag[rows])
     band = tuple(parts[column] for column in heard)
     return Template(
-        facts_of(checkpoint.lineups[chosen]),
+        facts_of(checkpoint.templates[chosen]),
         parts,
         band,
-        form,
-        far,
+        repetition,
+        source_lag,
         part_repetition[:, heard],
-        _filled(levels[:, heard]),
-        checkpoint.habits[chosen],
-        checkpoint.tendencies[chosen],
-        checkpoint.paces[chosen],
+        _filled(activity[:, heard]),
+        checkpoint.masks[chosen],
+        checkpoint.attribute_histograms[chosen],
+        checkpoint.time_shift_histograms[chosen],
     )
 
 
@@ -148,22 +151,22 @@ def _starts(last: int) -> Ints:
     return np.unique(np.array([0, last // 2, last]) // PHRASE_BARS * PHRASE_BARS)
 
 
-def _who_plays(levels: Activity) -> list[int]:
+def _who_plays(activity: Activity) -> list[int]:
     """The columns of the parts with ``FEWEST_NOTES_A_BAR``; of all that play where none has."""
-    enough: list[int] = np.flatnonzero(TYPICAL_NOTES[levels].mean(axis=0) >= FEWEST_NOTES_A_BAR).tolist()
-    playing: list[int] = np.flatnonzero((levels > RESTS).any(axis=0)).tolist()
+    enough: list[int] = np.flatnonzero(TYPICAL_NOTES[activity].mean(axis=0) >= FEWEST_NOTES_A_BAR).tolist()
+    playing: list[int] = np.flatnonzero((activity > RESTS).any(axis=0)).tolist()
     return enough or playing
 
 
 def arranged(heard: Template, band: tuple[int, ...]) -> Activity:
     """(bars, parts of ``band``): the stretch's levels, ``UNCONDITIONED`` for parts that it does not have."""
-    return _filled(_of_band(heard.levels, heard.band, band))
+    return _filled(_of_band(heard.activity, heard.band, band))
 
 
 def part_repetition_for(heard: Template, band: tuple[int, ...]) -> Activity:
     """(bars, parts of ``band``): the form of each part by itself, the whole bar's where that is not told."""
     told = _of_band(heard.part_repetition, heard.band, band)
-    return np.where(told == UNCONDITIONED, heard.form[:, None], told).astype(np.uint8)
+    return np.where(told == UNCONDITIONED, heard.repetition[:, None], told).astype(np.uint8)
 
 
 def _of_band(table: Activity, own: tuple[int, ...], band: tuple[int, ...]) -> Activity:
@@ -176,13 +179,13 @@ def _of_band(table: Activity, own: tuple[int, ...], band: tuple[int, ...]) -> Ac
 
 
 def _core_playing(
-    levels: Activity, parts: tuple[int, ...], core: Sequence[str]
+    activity: Activity, parts: tuple[int, ...], core: Sequence[str]
 ) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
     """(bars,) where every core role plays."""
-    playing = np.ones(len(levels), dtype=np.bool_)
+    playing = np.ones(len(activity), dtype=np.bool_)
     for role in core:
         columns = [column for column, part in enumerate(parts) if plays_role(part, role)]
-        playing &= (levels[:, columns] > RESTS).any(axis=1)
+        playing &= (activity[:, columns] > RESTS).any(axis=1)
     return playing
 
 
@@ -193,33 +196,33 @@ def _rows(length: int, bars: int) -> Ints:
     return np.where(rows < length, rows, again + (rows - length) % (length - again))
 
 
-def _within(form: Ints, far: Ints) -> tuple[Ints, Ints]:
-    """``form`` and ``far`` with bars new whose source would lie before the first bar."""
-    source = np.where(source_of(form) < len(LAGS) - 1, np.array(LAGS)[source_of(form)], far)
-    outside = (form > NEW) & (source > np.arange(len(form)))
-    return np.where(outside, NEW, form), np.where(outside, LAGS[-1], far)
+def _within(repetition: Ints, source_lag: Ints) -> tuple[Ints, Ints]:
+    """``repetition`` and ``source_lag`` with bars new whose source would lie before the first bar."""
+    source = np.where(lag_index(repetition) < len(LAGS) - 1, np.array(LAGS)[lag_index(repetition)], source_lag)
+    outside = (repetition > NEW) & (source > np.arange(len(repetition)))
+    return np.where(outside, NEW, repetition), np.where(outside, LAGS[-1], source_lag)
 
 
-def _parts_within(part_repetition: Activity, far: Ints) -> Activity:
+def _parts_within(part_repetition: Activity, source_lag: Ints) -> Activity:
     """``part_repetition`` with parts new whose source would lie before the first bar."""
-    lags = np.column_stack([np.tile(LAGS[:-1], (len(far), 1)), far])
-    source = np.take_along_axis(lags, source_of(part_repetition.astype(np.int64)), axis=1)
-    outside = (part_repetition > NEW) & (source > np.arange(len(far))[:, None])
+    lags = np.column_stack([np.tile(LAGS[:-1], (len(source_lag), 1)), source_lag])
+    source = np.take_along_axis(lags, lag_index(part_repetition.astype(np.int64)), axis=1)
+    outside = (part_repetition > NEW) & (source > np.arange(len(source_lag))[:, None])
     return np.where(outside, NEW, part_repetition).astype(np.uint8)
 
 
-def _filled(levels: Activity) -> Activity:
-    """``levels`` where no bar rests in all parts: such a bar takes the one before, the first bars the next."""
-    levels = levels.copy()
-    silent = (levels == RESTS).all(axis=1)
+def _filled(activity: Activity) -> Activity:
+    """``activity`` where no bar rests in all parts: such a bar takes the one before, the first bars the next."""
+    activity = activity.copy()
+    silent = (activity == RESTS).all(axis=1)
     if silent.all():
-        return np.full_like(levels, UNCONDITIONED)
+        return np.full_like(activity, UNCONDITIONED)
     sounding = np.flatnonzero(~silent)
     for bar in np.flatnonzero(silent).tolist():
         before = sounding[sounding < bar]
-        levels[bar] = levels[before[-1] if len(before) else sounding[0]]
-    return levels
+        activity[bar] = activity[before[-1] if len(before) else sounding[0]]
+    return activity
 
 
-def _likeness(one: set[int], other: set[int]) -> float:
+def _similarity(one: set[int], other: set[int]) -> float:
     return len(one & other) / max(len(one | other), 1)

@@ -44,11 +44,11 @@ def activity_of(events: EventSequence, grid: BarGrid) -> Activity:
     return (RESTS + np.searchsorted(ACTIVITY_EDGES, counts, side="right")).astype(np.uint8)
 
 
-def band_activity_bins(levels: Activity) -> Ints:
+def band_activity_bins(activity: Activity) -> Ints:
     """(bars,) how busy the band is: 0 nothing told, 1 no notes, from 2 on half octaves of notes a bar."""
-    notes = TYPICAL_NOTES[levels].sum(axis=-1)
+    notes = TYPICAL_NOTES[activity].sum(axis=-1)
     steps = 2 + np.minimum(np.round(2 * np.log2(np.maximum(notes, 1))), BAND_ACTIVITY_CLASSES - 3).astype(np.int64)
-    told = (levels != UNCONDITIONED).any(axis=-1)
+    told = (activity != UNCONDITIONED).any(axis=-1)
     return np.where(told, np.where(notes > 0, steps, 1), 0)
 
 

@@ -57,8 +57,8 @@ def attribute_histograms_of(events: EventSequence) -> AttributeHistograms:
 def time_shift_histogram_of(events: EventSequence) -> AttributeHistograms:
     """(``TIME_SHIFT_BINS``,) how the band moves on from event to event, all parts together: shares of 255."""
     counts = np.bincount(time_shift_bin(np.diff(events.onset)), minlength=TIME_SHIFT_BINS)
-    pace: AttributeHistograms = np.round(FULL * counts / max(counts.sum(), 1)).astype(np.uint8)
-    return pace
+    time_shift_histogram: AttributeHistograms = np.round(FULL * counts / max(counts.sum(), 1)).astype(np.uint8)
+    return time_shift_histogram
 
 
 def time_shift_bin(ticks: Ints) -> Ints:

@@ -23,7 +23,7 @@ from midi_data.song import Meter, Note, Song, Tempo, Track
 
 Ints = NDArray[np.int64]
 
-FIELDS = ("advance", "part", "pitch", "duration", "velocity")
+FIELDS = ("time_shift", "part", "pitch", "duration", "velocity")
 """The fields of an event, in the order in which they are chosen."""
 
 MAX_SHIFT = 192
@@ -46,7 +46,7 @@ _NEVER = 1 << 40
 """A tick past every song."""
 
 VOCABULARY: dict[str, int] = {
-    "advance": EOS + 1,
+    "time_shift": EOS + 1,
     "part": 129 * SAME_PROGRAM_LIMIT,
     "pitch": 256,
     "duration": len(DURATIONS),
@@ -95,7 +95,7 @@ class EventSequence:
     """A song as arrays of ``N`` notes, and what stays outside the events.
 
     ``onset`` in ticks; ``part``, ``pitch``, ``duration``, ``velocity`` as classes (see ``VOCABULARY``).
-    Wait and end events are not stored: they follow from the onsets (``advances``).
+    Wait and end events are not stored: they follow from the onsets (``time_shifts``).
     """
 
     onset: Ints
@@ -157,8 +157,8 @@ def _parts(tracks: Iterable[Track]) -> dict[int, list[Note]]:
             notes[-1] += track.notes
         parts += [(instrument, own) for own in notes]
     if len(parts) > PART_LIMIT:
-        busy = sorted(range(len(parts)), key=lambda i: (-len(parts[i][1]), i))[:PART_LIMIT]
-        parts = [parts[i] for i in sorted(busy)]
+        band_activity = sorted(range(len(parts)), key=lambda i: (-len(parts[i][1]), i))[:PART_LIMIT]
+        parts = [parts[i] for i in sorted(band_activity)]
     seen: Counter[tuple[int, bool]] = Counter()
     numbered = {}
     for instrument, own in parts:

@@ -50,17 +50,19 @@ class Steps:
         return len(self.target)
 
 
-def steps_of(events: EventSequence, far: Ints | None = None) -> Steps:
+def steps_of(events: EventSequence, source_lag: Ints | None = None) -> Steps:
     """All steps of a song, the end event included.
 
-    ``far`` (bars,): how many bars the last lag's look goes back (``midi_data.analysis.repetition``), instead of
+    ``source_lag`` (bars,): how many bars the last lag's look goes back (``midi_data.analysis.repetition``), instead of
     ``LAGS[-1]``.
     """
     target, tick = _targets(events)
     grid = BarGrid.of(events.meters, events.end)
     keys = (events.onset << ONSET_SHIFT) + (events.part << PART_SHIFT) + events.pitch
     notes = _Notes(keys, np.column_stack([events.onset, events.part, events.pitch, events.duration, events.velocity]))
-    lags = [np.full(len(grid), lag) for lag in LAGS[:-1]] + [np.full(len(grid), LAGS[-1]) if far is None else far]
+    lags = [np.full(len(grid), lag) for lag in LAGS[:-1]] + [
+        np.full(len(grid), LAGS[-1]) if source_lag is None else source_lag
+    ]
     looks = [_look_back(target, tick, grid, lag, notes) for lag in lags]
     following, part, note = (np.stack(column, axis=1) for column in zip(*looks, strict=True))
     note = np.concatenate([note, _own_last_note(target)[:, None]], axis=1)
@@ -82,12 +84,14 @@ def _own_last_note(target: Ints) -> Ints:
 
 
 def _targets(events: EventSequence) -> tuple[Ints, Ints]:
-    advance = np.diff(events.onset, prepend=0)
-    waits = advance // MAX_SHIFT
+    time_shift = np.diff(events.onset, prepend=0)
+    waits = time_shift // MAX_SHIFT
     first = np.arange(len(events)) + np.cumsum(waits)  # step of each note
     total = len(events) + int(waits.sum()) + 1
     target = np.tile(np.array([MAX_SHIFT, *(NONE[field] for field in FIELDS[1:])], dtype=np.int64), (total, 1))
-    target[first] = np.column_stack([advance % MAX_SHIFT, events.part, events.pitch, events.duration, events.velocity])
+    target[first] = np.column_stack(
+        [time_shift % MAX_SHIFT, events.part, events.pitch, events.duration, events.velocity]
+    )
     target[-1, 0] = EOS
     passed = np.where(target[:, 0] == EOS, 0, target[:, 0])
     return target, np.concatenate([[0], np.cumsum(passed)])
@@ -107,7 +111,7 @@ class _Notes:
 def _look_back(target: Ints, tick: Ints, grid: BarGrid, lag: Ints, notes: _Notes) -> tuple[Ints, Ints, Ints]:
     if not len(notes.keys):
         return _nothing(len(target))
-    none_next = np.array([NONE["advance"], NONE["part"], NONE["pitch"]])
+    none_next = np.array([NONE["time_shift"], NONE["part"], NONE["pitch"]])
     none_note = np.array([NONE["pitch"], NONE["duration"], NONE["velocity"]])
     before, after = _bars_ago(tick[:-1], grid, lag), _bars_ago(tick[1:], grid, lag)
     last = _last_played(target)
@@ -129,9 +133,9 @@ def _look_back(target: Ints, tick: Ints, grid: BarGrid, lag: Ints, notes: _Notes
 
 
 def _nothing(count: int) -> tuple[Ints, Ints, Ints]:
-    fields = ("advance", "part", "pitch", "duration", "velocity")
-    advance, part, pitch, duration, velocity = (np.full(count, NONE[field]) for field in fields)
-    return np.column_stack([advance, part, pitch]), part, np.column_stack([pitch, duration, velocity])
+    fields = ("time_shift", "part", "pitch", "duration", "velocity")
+    time_shift, part, pitch, duration, velocity = (np.full(count, NONE[field]) for field in fields)
+    return np.column_stack([time_shift, part, pitch]), part, np.column_stack([pitch, duration, velocity])
 
 
 def _bars_ago(tick: Ints, grid: BarGrid, lag: Ints) -> Ints:

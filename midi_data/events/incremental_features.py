@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from midi_data.events.encoding import MAX_SHIFT
 from midi_data.events.features import LAGS, NONE, ONSET_SHIFT, PART_SHIFT
 
-NOTHING_NEXT = (NONE["advance"], NONE["part"], NONE["pitch"])
+NOTHING_NEXT = (NONE["time_shift"], NONE["part"], NONE["pitch"])
 NOTHING_NOTE = (NONE["pitch"], NONE["duration"], NONE["velocity"])
 NO_PART = NONE["part"]
 
@@ -22,10 +22,10 @@ _NO_NOTES: list[tuple[int, int, Look]] = []
 class Lookback:
     """What has been played so far, asked for by tick."""
 
-    def __init__(self, first_ticks: Sequence[int], far: Sequence[int] | None = None) -> None:
-        """``first_ticks``: where each bar begins; ``far``: how many bars its last look goes back (``LAGS[-1]``)."""
+    def __init__(self, first_ticks: Sequence[int], source_lag: Sequence[int] | None = None) -> None:
+        """``first_ticks``: first tick of each bar. ``source_lag``: its last lag in bars (default ``LAGS[-1]``)."""
         self._first_ticks = list(first_ticks)
-        self._lags = [[*LAGS[:-1], last] for last in far or [LAGS[-1]] * len(self._first_ticks)]
+        self._lags = [[*LAGS[:-1], last] for last in source_lag or [LAGS[-1]] * len(self._first_ticks)]
         self._keys: list[int] = []
         self._rows: list[Look] = []  # onset, part, pitch
         self._at: dict[int, list[tuple[int, int, Look]]] = {}  # by onset: (low bits of the key, part, the note)

@@ -162,7 +162,7 @@ def test_every_run_composes_another_song(band: Composer) -> None:
 
 def test_a_widened_network_has_that_width_and_plays(band: Composer) -> None:
     wide = widened(band.checkpoint, 40)
-    assert wide.shape.hidden == 40
+    assert wide.config.hidden == 40
     assert Composer(wide).compose(plans(wide, 10.0))[0].note_count > 100
 
 

@@ -156,8 +156,8 @@ def cut(pieces: list[tuple[LanePiece, int]], steps: int, fresh: list[bool]) -> S
         padding = IGNORED if name == "target" else 0
         column = np.stack([_padded(part, steps, padding) for part in whole], axis=1)
         columns[name] = column.astype(np.int64) if column.dtype.kind == "i" else column
-    for name, bar in (("levels", "bar"), ("levels_after", "bar_after")):
-        rows = [piece.levels[getattr(piece, bar)[at : at + steps]] for piece, at in pieces]
+    for name, bar in (("activity", "bar"), ("activity_after", "bar_after")):
+        rows = [piece.activity[getattr(piece, bar)[at : at + steps]] for piece, at in pieces]
         columns[name] = np.stack([_padded(part, steps, 0) for part in rows], axis=1)
     target = torch.from_numpy(columns["target"])
     columns["target"] = np.maximum(columns["target"], 0)

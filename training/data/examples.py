@@ -28,7 +28,7 @@ from training.config import Augmentation
 DRUM_PITCH = 128
 _UNTOLD_PARTS = 0.4
 _NOBODY = VOCABULARY["part"]
-_TENDENCIES_STREAM = 1
+_HISTOGRAMS_STREAM = 1
 """Distinguishes the random numbers of tendencies from those of hiding."""
 _FEWEST_BARS, _KIND_UNTOLD = 0.4, 0.1
 
@@ -57,7 +57,7 @@ class Variation:
     semitones: int = 0
     velocity: int = 0
     tempo: float = 1.0
-    untold: tuple[str, ...] = ("style", "key", "density", "bars_left", "form", "arrangement", "tendencies")
+    untold: tuple[str, ...] = ("style", "key", "density", "bars_left", "repetition", "activity", "attribute_histograms")
     """The default tells genre, band, tempo and meter only: the terms on which pieces are scored."""
     hiding_seed: int | None = None
     """Which parts are not shown their pitches in which bars, and which bars' tendencies are told; ``None`` hides
@@ -70,8 +70,8 @@ class Variation:
 class LanePiece:
     """A varied piece, ready to be cut into segments. Arrays over its ``S`` steps as in ``StepInputs``.
 
-    ``levels`` (bars, V_part): the arrangement; ``bar`` and ``bar_after`` (S,) say which rows a step sees.
-    ``tendencies`` (slots, W), ``parts`` (slots,): as in ``Conditions``.
+    ``activity`` (bars, V_part): the arrangement; ``bar`` and ``bar_after`` (S,) say which rows a step sees.
+    ``attribute_histograms`` (slots, W), ``parts`` (slots,): as in ``Conditions``.
     """
 
     previous: Ints
@@ -85,10 +85,10 @@ class LanePiece:
     target: Ints
     bar: Ints
     bar_after: Ints
-    levels: Activity
+    activity: Activity
     labels: Ints
     band: NDArray[np.bool_]
-    tendencies: NDArray[np.float32]
+    attribute_histograms: NDArray[np.float32]
     parts: Ints
 
     def __len__(self) -> int:
@@ -122,12 +122,12 @@ def _untold_parts(rng: np.random.Generator, parts: int, how: Augmentation) -> in
 def lane_piece(piece: Piece, events: EventSequence, names: Names, how: Variation) -> LanePiece:
     """``piece`` varied and laid out for the network."""
     grid = BarGrid.of(events.meters, events.end)
-    form, far = repetition_of(events, grid)
-    steps = steps_of(events, None if "form" in how.untold else far)
+    repetition, source_lag = repetition_of(events, grid)
+    steps = steps_of(events, None if "repetition" in how.untold else source_lag)
     target, following, note = _varied(steps, how)
     if how.hiding_seed is not None:
         rng = np.random.default_rng(how.hiding_seed)
-        hidden = draw_pitch_dropout(rng, part_repetition_of(events, grid, form, far), events.band)
+        hidden = draw_pitch_dropout(rng, part_repetition_of(events, grid, repetition, source_lag), events.band)
         following, note = hide(hidden, grid, steps.tick, target, following, note)
     previous = np.concatenate([[[VOCABULARY[f] for f in FIELDS]], target[:-1]])
     matched = np.zeros(steps.part.shape, dtype=np.float32)
@@ -135,15 +135,15 @@ def lane_piece(piece: Piece, events: EventSequence, names: Names, how: Variation
     matched[1:][target[:-1, 0] >= MAX_SHIFT] = 0
     band = np.zeros(VOCABULARY["part"], dtype=np.bool_)
     band[list(events.band)] = True
-    levels = told_levels(events, grid, how)
+    activity = conditioned_activity(events, grid, how)
     return LanePiece(
         previous,
         clock(
             grid,
             steps.tick[:-1],
             length_conditioned="bars_left" not in how.untold,
-            form=None if "form" in how.untold else form,
-            levels=levels,
+            repetition=None if "repetition" in how.untold else repetition,
+            activity=activity,
         ),
         grid.position_of(steps.tick[1:]),
         following,
@@ -154,32 +154,32 @@ def lane_piece(piece: Piece, events: EventSequence, names: Names, how: Variation
         target,
         grid.bar_of(steps.tick[:-1]),
         grid.bar_of(steps.tick[1:]),
-        _spread(levels, events.band),
+        _spread(activity, events.band),
         _labels(piece, events, names, how),
         band,
-        told_tendencies(events, grid, how),
+        conditioned_histograms(events, grid, how),
         np.array([_NOBODY, *events.band, *[_NOBODY] * (PART_LIMIT - len(events.band))]),
     )
 
 
 def slots_of(parts: Ints, band: tuple[int, ...]) -> Ints:
-    """The row of ``Conditions.tendencies`` of each of ``parts``: 1 … for the parts of ``band``, 0 for nobody."""
+    """Row of ``Conditions.attribute_histograms`` of each of ``parts``: from 1 for parts of ``band``, 0 for none."""
     slots = np.zeros(_NOBODY + 1, dtype=np.int64)
     slots[list(band)] = np.arange(1, len(band) + 1)
     return slots[parts]
 
 
-def told_tendencies(events: EventSequence, grid: BarGrid, how: Variation) -> NDArray[np.float32]:
+def conditioned_histograms(events: EventSequence, grid: BarGrid, how: Variation) -> NDArray[np.float32]:
     """(1 + ``PART_LIMIT``, W): what is told of each part's tendencies, row 0 of nobody.
 
     In training those of some of the bars only, and not every kind: a piece that is told in full is learnt by heart.
     """
     told = np.zeros((1 + PART_LIMIT, HISTOGRAMS_WIDTH), dtype=np.float32)
-    if "tendencies" in how.untold or not len(events):
+    if "attribute_histograms" in how.untold or not len(events):
         return told
     heard, missing = events, list[str]()
     if how.hiding_seed is not None:
-        rng = np.random.default_rng([how.hiding_seed, _TENDENCIES_STREAM])
+        rng = np.random.default_rng([how.hiding_seed, _HISTOGRAMS_STREAM])
         heard = some_bars(rng, events, grid)
         missing = [kind for kind in COLUMNS if rng.random() < _KIND_UNTOLD]
     rows = transposed_histograms(attribute_histograms_of(heard) / np.float32(FULL), heard.band, how.semitones)
@@ -198,20 +198,20 @@ def some_bars(rng: np.random.Generator, events: EventSequence, grid: BarGrid) ->
     return some if len(some) else events
 
 
-def told_levels(events: EventSequence, grid: BarGrid, how: Variation) -> Activity:
+def conditioned_activity(events: EventSequence, grid: BarGrid, how: Variation) -> Activity:
     """(bars, parts of the band): the arrangement, ``UNCONDITIONED`` where ``how`` leaves it untold."""
-    levels = activity_of(events, grid)
-    if "arrangement" in how.untold:
-        return np.full_like(levels, UNCONDITIONED)
-    untold = [part for part in range(levels.shape[1]) if how.untold_parts >> part & 1]
-    levels[:, untold] = UNCONDITIONED
-    return levels
+    activity = activity_of(events, grid)
+    if "activity" in how.untold:
+        return np.full_like(activity, UNCONDITIONED)
+    untold = [part for part in range(activity.shape[1]) if how.untold_parts >> part & 1]
+    activity[:, untold] = UNCONDITIONED
+    return activity
 
 
-def _spread(levels: Activity, band: tuple[int, ...]) -> Activity:
-    """(bars, V_part): ``levels`` at the classes of the band's parts."""
-    whole = np.full((len(levels), VOCABULARY["part"]), UNCONDITIONED, dtype=np.uint8)
-    whole[:, list(band)] = levels
+def _spread(activity: Activity, band: tuple[int, ...]) -> Activity:
+    """(bars, V_part): ``activity`` at the classes of the band's parts."""
+    whole = np.full((len(activity), VOCABULARY["part"]), UNCONDITIONED, dtype=np.uint8)
+    whole[:, list(band)] = activity
     return whole
 
 

@@ -65,7 +65,7 @@ def _digest(base: Checkpoint) -> str:
 
 def _compose_all(base: Checkpoint, folder: Path, how: Tuning) -> None:
     band = Composer(base)
-    heard = set(base.lineups[:, 0].tolist())
+    heard = set(base.templates[:, 0].tolist())
     plans = [
         plan_song(
             ComposeRequest(genres={name: 1.0}, seed=seed, randomness=RANDOMNESS, length_seconds=how.replay_seconds),

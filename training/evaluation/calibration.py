@@ -45,7 +45,7 @@ class Tried:
 
     genre: str
     temperature: float
-    returns: float
+    repetition_strength: float
     excess: float
     structure: float
 
@@ -65,11 +65,16 @@ def calibrated(
 
     Raises ``EvaluationError`` where a genre has too few held-out works (they say how long excerpts are).
     """
-    temperatures, returns = dict(checkpoint.header.temperatures), dict(checkpoint.header.returns)
+    temperatures, repetition_strength = (
+        dict(checkpoint.header.temperatures),
+        dict(checkpoint.header.repetition_strength),
+    )
     for genre in genres:
         best = best_of(ways_tried(checkpoint, shards, genre, songs, seed, on_tried))
-        temperatures[genre], returns[genre] = best.temperature, best.returns
-    header = checkpoint.header.model_copy(update={"temperatures": temperatures, "returns": returns})
+        temperatures[genre], repetition_strength[genre] = best.temperature, best.repetition_strength
+    header = checkpoint.header.model_copy(
+        update={"temperatures": temperatures, "repetition_strength": repetition_strength}
+    )
     return replace(checkpoint, header=header)
 
 
@@ -82,18 +87,18 @@ def ways_tried(
     samples = real_samples(drawn(train, REFERENCE_PIECES, np.random.default_rng(seed)), bars)
     real = measure([each.events for each in samples])
     tried = []
-    for returns in RETURNS:
+    for repetition_strength in RETURNS:
         for temperature in TEMPERATURES:
-            made = _songs(checkpoint, genre, temperature, returns, bars, songs, seed)
-            tried.append(Tried(genre, temperature, returns, *_distances(real, samples, made, seed)))
+            made = _songs(checkpoint, genre, temperature, repetition_strength, bars, songs, seed)
+            tried.append(Tried(genre, temperature, repetition_strength, *_distances(real, samples, made, seed)))
             on_tried(tried[-1])
     return tried
 
 
 def _songs(
-    checkpoint: Checkpoint, genre: str, temperature: float, returns: float, bars: int, songs: int, seed: int
+    checkpoint: Checkpoint, genre: str, temperature: float, repetition_strength: float, bars: int, songs: int, seed: int
 ) -> list[Sample]:
-    way = {"temperatures": {genre: temperature}, "returns": {genre: returns}}
+    way = {"temperatures": {genre: temperature}, "repetition_strength": {genre: repetition_strength}}
     band = Composer(replace(checkpoint, header=checkpoint.header.model_copy(update=way)))
     return composed_samples(compose_songs(band, genre, bars, songs, seed, randomness=RANDOMNESS), bars)
 
@@ -114,8 +119,8 @@ def excess_of(rows: Sequence[dict[str, Any]]) -> float:
 def best_of(tried: Sequence[Tried]) -> Tried:
     """The least distance on a parabola through the temperatures of each weight: single cells are too noisy to trust."""
     found: list[tuple[float, Tried]] = []
-    for returns in sorted({each.returns for each in tried}):
-        own = [each for each in tried if each.returns == returns]
+    for repetition_strength in sorted({each.repetition_strength for each in tried}):
+        own = [each for each in tried if each.repetition_strength == repetition_strength]
         places = np.array([each.temperature for each in own])
         curve = np.polynomial.Polynomial.fit(places, [each.distance for each in own], min(2, len(own) - 1))
         fine = np.linspace(places.min(), places.max(), 61)

@@ -75,7 +75,7 @@ class FineTuning(Training):
         self, recipe: Recipe, lesson: Lesson, listening: Listening, folder: Path, device: torch.device, minutes: float
     ) -> None:
         base = lesson.base
-        widths = Widths(**{name: getattr(base.shape, name) for name in Widths.model_fields})
+        widths = Widths(**{name: getattr(base.config, name) for name in Widths.model_fields})
         recipe = recipe.model_copy(update={"widths": widths})
         super().__init__(recipe, lesson.train, lesson.valid, lesson.names, folder, device, minutes=minutes)
         self.lesson, self.listening, self.how = lesson, listening, recipe.tuning or Tuning()

@@ -23,7 +23,7 @@ def merged(base: Checkpoint, made: Checkpoint, *, like: str = "", changed: float
     their validation figures still hold.
     """
     new, old = made.header, base.header
-    kept = np.array([old.genres[row] not in new.data for row in base.lineups[:, 0].tolist()], dtype=np.bool_)
+    kept = np.array([old.genres[row] not in new.data for row in base.templates[:, 0].tolist()], dtype=np.bool_)
     tables = {each.name: _joined(base, made, each.name, kept) for each in fields(Checkpoint) if each.name not in _OWN}
     staying = [name for name in old.genres if name not in new.data]
     header = new.model_copy(
@@ -32,7 +32,7 @@ def merged(base: Checkpoint, made: Checkpoint, *, like: str = "", changed: float
             "licences": {name: old.licences[name] for name in staying if name in old.licences} | new.licences,
             "valid": ({} if changed is not None else _valid(base, staying)) | new.valid,
             "temperatures": _as_of(old.temperatures, like, new) | old.temperatures,
-            "returns": _as_of(old.returns, like, new) | old.returns,
+            "repetition_strength": _as_of(old.repetition_strength, like, new) | old.repetition_strength,
             "recipe": new.recipe | {"base": old.name} | ({} if changed is None else {"old_genres_change": changed}),
         }
     )

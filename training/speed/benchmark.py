@@ -81,8 +81,8 @@ class _Run:
     def _song(self) -> None:
         figures, self.song = composing.song_figures(self.band, self.extent)
         self._keep(*figures)
-        shape, note = self.checkpoint.shape, self.figures["note"]
-        self._keep(*composing.reading_figures(shape, self.figures["reading"], note, self.extent.runs))
+        config, note = self.checkpoint.config, self.figures["note"]
+        self._keep(*composing.reading_figures(config, self.figures["reading"], note, self.extent.runs))
 
     def _batches(self) -> None:
         self._keep(*composing.batch_figures(self.band, self.extent))

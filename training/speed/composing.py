@@ -149,9 +149,9 @@ def _ways(wanted: list[Plan], batch: int) -> list[_Way]:
     return ways
 
 
-def reading_figures(shape: ModelConfig, memory: Figure, note: Figure, runs: int) -> list[Figure]:
+def reading_figures(config: ModelConfig, memory: Figure, note: Figure, runs: int) -> list[Figure]:
     """What the weights of one step take to be read once, from memory and from wherever they lie; a note against it."""
-    size = bytes_a_step(shape)
+    size = bytes_a_step(config)
     block = np.ones(size // 4, dtype=np.float32)
     with threadpool_limits(1, user_api="blas"):
         seconds = times(lambda: block.dot(block), 20 * runs, warm_up=3)
@@ -167,21 +167,21 @@ def reading_figures(shape: ModelConfig, memory: Figure, note: Figure, runs: int)
     ]
 
 
-def bytes_a_step(shape: ModelConfig) -> int:
+def bytes_a_step(config: ModelConfig) -> int:
     """Bytes of weights that one note needs, as ``composer.model.engine`` and ``composer.model.heads`` have them.
 
     Large products in one byte a weight, the inputs' rows in two, a bar's and the heads' in four, the last product of a
     head in eight: the part's for ``PART_LIMIT`` classes, the pitch's for ``PITCHES_A_PART``.
     """
     own = {"part": PART_LIMIT + ACTIVITY_CLASSES, "pitch": PITCHES_A_PART}
-    gates, lags, last = 4 * shape.hidden, len(shape.lags), len(FIELDS) - 1
-    products = gates * shape.hidden * (2 * shape.layers - 1) + len(FIELDS) * shape.head * shape.hidden
+    gates, lags, last = 4 * config.hidden, len(config.lags), len(FIELDS) - 1
+    products = gates * config.hidden * (2 * config.layers - 1) + len(FIELDS) * config.head * config.hidden
     inputs = gates * (len(FIELDS) + lags * len(LOOKBACK_FIELDS["next"]) + 2)  # position and matches
     rows, out = gates, 0
     for index, field in enumerate(FIELDS):
         classes = own.get(field, VOCABULARY[field])
-        out += shape.head * (classes + shape.looks(field))
-        rows += shape.head * (shape.looks(field) + last - index + (last if index == 0 else 0))
+        out += config.head * (classes + config.lookback_size(field))
+        rows += config.head * (config.lookback_size(field) + last - index + (last if index == 0 else 0))
     return products + 2 * inputs + 4 * rows + 8 * out
 
 

@@ -36,14 +36,14 @@ def plans(
 
 def widened(checkpoint: Checkpoint, hidden: int) -> Checkpoint:
     """``checkpoint`` with random weights and ``hidden`` units a layer: as fast as a trained one of that width."""
-    shape = replace(checkpoint.shape, hidden=hidden)
+    config = replace(checkpoint.config, hidden=hidden)
     rng = np.random.default_rng(SEED)
     weights = {
         name: (rng.standard_normal(size) * (size[-1] ** -0.5)).astype(np.float32)
-        for name, size in expected_shapes(shape).items()
+        for name, size in expected_shapes(config).items()
     }
     # Left to chance it would fall silent soon: every event comes an eighth of a beat after the last.
-    weights["heads.advance.bias"][STEP_TICKS] += 20
+    weights["heads.time_shift.bias"][STEP_TICKS] += 20
     told = checkpoint.header
-    header = header_for(shape, name=f"random-{hidden}", genres=told.genres, styles=told.styles)
+    header = header_for(config, name=f"random-{hidden}", genres=told.genres, styles=told.styles)
     return replace(checkpoint, header=header, weights=weights)

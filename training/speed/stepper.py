@@ -32,7 +32,7 @@ class Stepper:
 
     def __init__(self, network: Network, batch: int, device: torch.device) -> None:
         self.network = network.to(device).eval()
-        self._inputs = _inputs(network.shape, batch).to(device)
+        self._inputs = _inputs(network.config, batch).to(device)
         band = torch.zeros(batch, VOCABULARY["part"], dtype=torch.bool)
         band[:, :BAND_SIZE] = True
         labels = torch.zeros(batch, len(CONDITIONS), dtype=torch.int64)
@@ -56,14 +56,14 @@ class Stepper:
 
 def network_of(checkpoint: Checkpoint) -> Network:
     """The torch module with a checkpoint's weights."""
-    network = Network(checkpoint.shape)
+    network = Network(checkpoint.config)
     network.load_state_dict({name: torch.from_numpy(weight) for name, weight in checkpoint.weights.items()})
     return network
 
 
-def _inputs(shape: ModelConfig, batch: int) -> StepInputs:
+def _inputs(config: ModelConfig, batch: int) -> StepInputs:
     """Inputs of one step (T = 1), all class 0."""
-    lags = len(shape.lags)
+    lags = len(config.lags)
     tails = {
         "previous": (len(FIELDS),), "clock": (len(CLOCK),), "position_after": (),
         "next": (lags, len(LOOKBACK_FIELDS["next"])), "part": (lags,), "note": (lags + 1, len(LOOKBACK_FIELDS["note"])),

@@ -20,16 +20,16 @@ QUARTER = DURATIONS.index(TICKS_PER_QUARTER)
 def writer_after(*notes: tuple[int, int, int]) -> SongState:
     """A song of two bars by organ and drums in which (advance, part, pitch) have been played, a quarter each."""
     writer = SongState((DRUMS, ORGAN), Meter(0, 4, 4), 2)
-    for advance, part, pitch in notes:
+    for time_shift, part, pitch in notes:
         writer.inputs()
-        for chosen in (advance, part, pitch, QUARTER, 8):
+        for chosen in (time_shift, part, pitch, QUARTER, 8):
             writer.choose(chosen)
     return writer
 
 
-def pitches_at(writer: SongState, advance: int, part: int) -> set[int]:
+def pitches_at(writer: SongState, time_shift: int, part: int) -> set[int]:
     writer.inputs()
-    writer.choose(advance)
+    writer.choose(time_shift)
     writer.choose(part)
     return set(writer.allowed("pitch"))
 
@@ -54,11 +54,11 @@ def test_where_all_pitches_ring_one_is_struck_again() -> None:
 
 
 def test_lengths_are_those_a_part_uses_and_end_with_the_song() -> None:
-    habits = instrument_masks((DRUMS, ORGAN))
+    masks = instrument_masks((DRUMS, ORGAN))
     used = [DURATIONS.index(ticks) for ticks in (6, 12, 48)]
-    habits.duration[ORGAN][:] = False
-    habits.duration[ORGAN][used] = True
-    constraints = Constraints((DRUMS, ORGAN), habits, [0, BAR, 2 * BAR])
+    masks.duration[ORGAN][:] = False
+    masks.duration[ORGAN][used] = True
+    constraints = Constraints((DRUMS, ORGAN), masks, [0, BAR, 2 * BAR])
     assert list(constraints.durations(ORGAN, 0)) == used
     assert list(constraints.durations(ORGAN, 2 * BAR - 48)) == used
     assert list(constraints.durations(ORGAN, 2 * BAR - 47)) == used[:2]
@@ -86,16 +86,16 @@ def test_an_event_may_stand_at_the_tick_of_the_one_before_where_a_part_may_play_
 ) -> None:
     constraints = Constraints(BAND, instrument_masks(BAND), [0, BAR, 2 * BAR])
     context = StepContext(BAR // 2, last, 0, struck, ringing)
-    found = list(constraints.advances(context, playing))
+    found = list(constraints.time_shifts(context, playing))
     assert (0 in found) == bool(constraints.parts(context, playing, still=True))
     assert found == sorted(found)
     assert all(0 < each <= MAX_SHIFT for each in found if each)
-    assert found == list(constraints.advances(context, playing))
+    assert found == list(constraints.time_shifts(context, playing))
 
 
 def test_a_part_whose_hands_are_full_waits_until_it_lets_go() -> None:
-    habits = instrument_masks((DRUMS, ORGAN))
-    constraints = Constraints((DRUMS, ORGAN), replace(habits, voices={DRUMS: 5, ORGAN: 2}), [0, BAR])
+    masks = instrument_masks((DRUMS, ORGAN))
+    constraints = Constraints((DRUMS, ORGAN), replace(masks, voices={DRUMS: 5, ORGAN: 2}), [0, BAR])
     one, two = ({ORGAN: {60: BAR, **more}} for more in ({}, {64: BAR}))
     assert list(constraints.parts(StepContext(12, None, 0, {}, one), [DRUMS, ORGAN], still=False)) == [DRUMS, ORGAN]
     assert list(constraints.parts(StepContext(12, None, 0, {}, two), [DRUMS, ORGAN], still=False)) == [DRUMS]
@@ -110,12 +110,12 @@ def test_a_part_whose_hands_are_full_waits_until_it_lets_go() -> None:
 
 
 def test_a_song_holds_no_more_notes_at_once_than_its_habits_say() -> None:
-    habits = instrument_masks((DRUMS, ORGAN))
-    writer = SongState((DRUMS, ORGAN), Meter(0, 4, 4), 2, habits=replace(habits, voices={DRUMS: 5, ORGAN: 1}))
+    masks = instrument_masks((DRUMS, ORGAN))
+    writer = SongState((DRUMS, ORGAN), Meter(0, 4, 4), 2, masks=replace(masks, voices={DRUMS: 5, ORGAN: 1}))
     writer.inputs()
     for chosen in (0, ORGAN, 60, QUARTER, 8):
         writer.choose(chosen)
-    for advance, allowed in ((TICKS_PER_QUARTER // 2, [DRUMS]), (TICKS_PER_QUARTER - LET_GO_TICKS, [DRUMS, ORGAN])):
+    for time_shift, allowed in ((TICKS_PER_QUARTER // 2, [DRUMS]), (TICKS_PER_QUARTER - LET_GO_TICKS, [DRUMS, ORGAN])):
         writer.inputs()
-        writer.choose(advance)
+        writer.choose(time_shift)
         assert list(writer.allowed("part")) == allowed

@@ -123,12 +123,12 @@ def test_what_returns_leans_less_and_copies_not_at_all() -> None:
 
 
 def test_a_band_in_a_hurry_leans_to_longer_advances_and_its_end_does_not_lean() -> None:
-    pace = NO_PACE.copy()
-    pace[time_shift_bin(np.array([0, 6, 12]))] = 0.2, 0.4, 0.4
-    leaning = HistogramBias({}, pace)
-    assert leaned(leaning, "advance", [0, 6, 12, MAX_SHIFT, EOS]) == [0] * 5
+    time_shift_histogram = NO_PACE.copy()
+    time_shift_histogram[time_shift_bin(np.array([0, 6, 12]))] = 0.2, 0.4, 0.4
+    leaning = HistogramBias({}, time_shift_histogram)
+    assert leaned(leaning, "time_shift", [0, 6, 12, MAX_SHIFT, EOS]) == [0] * 5
     play(leaning, 64, every=6)
-    together, six, twelve, wait, end = leaned(leaning, "advance", [0, 6, 12, MAX_SHIFT, EOS])
+    together, six, twelve, wait, end = leaned(leaning, "time_shift", [0, 6, 12, MAX_SHIFT, EOS])
     assert six < 0 < together < twelve
     assert wait == end == 0
 
@@ -136,4 +136,4 @@ def test_a_band_in_a_hurry_leans_to_longer_advances_and_its_end_does_not_lean() 
 def test_without_a_pace_no_advance_leans() -> None:
     leaning = HistogramBias({}, NO_PACE)
     play(leaning, 64)
-    assert leaned(leaning, "advance", [0, 12]) == [0, 0]
+    assert leaned(leaning, "time_shift", [0, 12]) == [0, 0]

@@ -28,20 +28,20 @@ def random_inputs(rng: np.random.Generator) -> dict[str, np.ndarray]:
         "previous": classes(*FIELDS, shape=(STEPS,)),
         "clock": np.stack([rng.integers(0, c, STEPS) for c in (192, 16, 16, 13, 17, 15, 15)], axis=-1),
         "position_after": rng.integers(0, 192, STEPS),
-        "next": classes("advance", "part", "pitch", shape=(STEPS, LAGS)),
+        "next": classes("time_shift", "part", "pitch", shape=(STEPS, LAGS)),
         "part": rng.integers(0, VOCABULARY["part"] + 1, (STEPS, LAGS)),
         "note": classes("pitch", "duration", "velocity", shape=(STEPS, LAGS + 1)),
         "matched": rng.integers(0, 2, (STEPS, LAGS)),
-        "levels": spread(rng.choice([0, 1, 2, 4, 7], (STEPS, len(BAND)))),
-        "levels_after": spread(rng.choice([0, 2, 4, 7], (STEPS, len(BAND)))),
+        "activity": spread(rng.choice([0, 1, 2, 4, 7], (STEPS, len(BAND)))),
+        "activity_after": spread(rng.choice([0, 2, 4, 7], (STEPS, len(BAND)))),
         "slots": rng.integers(0, 1 + len(BAND), (STEPS, 2)),
         "target": target,
     }
 
 
-def spread(levels: np.ndarray) -> np.ndarray:
+def spread(activity: np.ndarray) -> np.ndarray:
     whole = np.zeros((STEPS, VOCABULARY["part"]), dtype=np.int64)
-    whole[:, list(BAND)] = levels
+    whole[:, list(BAND)] = activity
     return whole
 
 
@@ -51,7 +51,7 @@ def engine_logits(engine: Engine, inputs: dict[str, np.ndarray], batch: int = 1)
     )
     state, logits = engine.start(batch), {field: [] for field in FIELDS}
     looks = {
-        "advance": inputs["next"][..., 0],
+        "time_shift": inputs["next"][..., 0],
         "part": inputs["part"],
         "pitch": inputs["note"][..., 0],
         "duration": inputs["note"][..., 1],
@@ -59,15 +59,15 @@ def engine_logits(engine: Engine, inputs: dict[str, np.ndarray], batch: int = 1)
     }
     for step in range(STEPS):
         rows = engine.input_rows(*(inputs[name][step] for name in ("previous", "clock", "next", "matched")))
-        playing = engine.playing(inputs["levels"][step : step + 1, list(BAND)], BAND)
+        playing = engine.playing(inputs["activity"][step : step + 1, list(BAND)], BAND)
         state = engine.recur(np.repeat(rows[None], batch, 0), condition + playing, state)
         before = engine.before_heads(state.hidden[-1])
         for i, field in enumerate(FIELDS):
             chosen = np.repeat(inputs["target"][step, None, :i], batch, 0)
             position = np.full((batch, 1), inputs["position_after"][step]) if i else None
             seen = np.repeat(looks[field][step][None], batch, 0)
-            levels = np.repeat(inputs["levels_after"][step][None], batch, 0) if field == "part" else None
-            logits[field].append(engine.logits(field, before, chosen, position, seen, levels))
+            activity = np.repeat(inputs["activity_after"][step][None], batch, 0) if field == "part" else None
+            logits[field].append(engine.logits(field, before, chosen, position, seen, activity))
     return {field: np.stack(values) for field, values in logits.items()}
 
 
@@ -78,9 +78,9 @@ def composed_logits(engine: Engine, inputs: dict[str, np.ndarray], roots: np.nda
     condition = engine.condition([[(1, 1.0)], [(2, 1.0)], [(5, 1.0)], [(3, 1.0)], [(2, 1.0)]], BAND)
     state, found = engine.start(1), [[] for _ in FIELDS]
     looks = dict(zip(FIELDS[2:], np.moveaxis(inputs["note"], -1, 0), strict=True))
-    looks |= {"advance": inputs["next"][..., 0], "part": inputs["part"]}
+    looks |= {"time_shift": inputs["next"][..., 0], "part": inputs["part"]}
     for step in range(STEPS):
-        told = condition + engine.playing(inputs["levels"][step : step + 1, list(BAND)], BAND, roots)
+        told = condition + engine.playing(inputs["activity"][step : step + 1, list(BAND)], BAND, roots)
         told = told + inclined.before[inputs["slots"][step, :1]]
         rows = engine.input_rows(*(inputs[name][step] for name in ("previous", "clock", "next", "matched")))
         state = engine.recur(rows[None], told, state)
@@ -94,9 +94,9 @@ def composed_logits(engine: Engine, inputs: dict[str, np.ndarray], roots: np.nda
             else:
                 [row] = heads.logits(field, inner, given)
             classes = list(BAND) if field == "part" else list(range(VOCABULARY[field]))
-            found[i].append(summed(row, classes, seen, inputs["levels_after"][step, list(BAND)]))
+            found[i].append(summed(row, classes, seen, inputs["activity_after"][step, list(BAND)]))
             heads.add(inner, field, [chosen])
-            if field == "advance":
+            if field == "time_shift":
                 heads.move(inner, [int(inputs["position_after"][step])])
     return [np.array(rows) for rows in found]
 
@@ -108,11 +108,11 @@ def seen_by(heads: Heads, field: str, looks: list[list[int]], notes: np.ndarray)
     return heads.look(field, looks)
 
 
-def summed(row: list[float], classes: list[int], seen: list[int], levels: np.ndarray) -> list[float]:
+def summed(row: list[float], classes: list[int], seen: list[int], activity: np.ndarray) -> list[float]:
     """The logits of ``classes``: what each look adds and, of parts, what each level adds, added up."""
     looks, of_levels = row[len(classes) :], row[len(classes) + len(seen) :]
     added = [sum(looks[lag] for lag, look in enumerate(seen) if look == each) for each in classes]
-    level = [of_levels[each] for each in levels.tolist()] if of_levels else [0.0] * len(classes)
+    level = [of_levels[each] for each in activity.tolist()] if of_levels else [0.0] * len(classes)
     return [sum(three) for three in zip(row, added, level, strict=False)]
 
 
@@ -122,7 +122,7 @@ def torch_logits(
     torch = pytest.importorskip("torch", reason="the torch module needs the train extra")
     from composer.model.network import Conditions, Network, StepInputs
 
-    network = Network(checkpoint.shape).eval()
+    network = Network(checkpoint.config).eval()
     network.load_state_dict({name: torch.from_numpy(weight) for name, weight in checkpoint.weights.items()})
     tensors = {name: torch.from_numpy(column[:, None].astype(np.int64)) for name, column in inputs.items()}
     tensors["matched"] = tensors["matched"].float()
@@ -190,29 +190,29 @@ def test_the_heads_laid_out_for_composing_say_what_the_engine_says() -> None:
     heads, songs = Heads(engine), slice(0, 9)
     out = heads.part_out(BAND, engine.inclined(histogram_roots({}, BAND)))
     looks = dict(zip(FIELDS[2:], np.moveaxis(inputs["note"], -1, 0), strict=True))
-    looks |= {"advance": inputs["next"][..., 0], "part": inputs["part"]}
-    hidden = np.random.default_rng(7).integers(1, 256, (9, engine.shape.hidden)).astype(np.uint8)
+    looks |= {"time_shift": inputs["next"][..., 0], "part": inputs["part"]}
+    hidden = np.random.default_rng(7).integers(1, 256, (9, engine.config.hidden)).astype(np.uint8)
     inner, target, after = heads.begin(hidden), inputs["target"][songs], inputs["position_after"][songs]
     for i, field in enumerate(FIELDS):
-        seen, levels = looks[field][songs], inputs["levels_after"][songs] if field == "part" else None
+        seen, activity = looks[field][songs], inputs["activity_after"][songs] if field == "part" else None
         before = engine.before_heads(hidden)
-        wanted = engine.logits(field, before, target[:, :i], after[:, None] if i else None, seen, levels)
+        wanted = engine.logits(field, before, target[:, :i], after[:, None] if i else None, seen, activity)
         is_part = field == "part"
         given = seen_by(heads, field, seen.tolist(), inputs["note"][songs])
         told = heads.own_logits(field, inner, given, [out] * 9) if is_part else heads.logits(field, inner, given)
         classes = list(BAND) if is_part else list(range(VOCABULARY[field]))
         for row, logits in enumerate(told):
-            found = summed(logits, classes, seen[row].tolist(), inputs["levels_after"][row, list(BAND)])
+            found = summed(logits, classes, seen[row].tolist(), inputs["activity_after"][row, list(BAND)])
             np.testing.assert_allclose(found, wanted[row, classes], atol=1e-5)
         heads.add(inner, field, target[:, i].tolist())
-        if field == "advance":
+        if field == "time_shift":
             heads.move(inner, after.tolist())
 
 
 def test_state_goes_in_and_comes_out() -> None:
     engine = Engine(tiny_checkpoint())
     before = engine.start(1)
-    after = engine.advance(np.ones((1, 4 * engine.shape.hidden), dtype=np.float32), before)
+    after = engine.step(np.ones((1, 4 * engine.config.hidden), dtype=np.float32), before)
     assert not before.cell.any()
     assert (before.hidden == ZERO_POINT).all()
     assert isinstance(after, EngineState)
@@ -225,15 +225,15 @@ def test_a_checkpoint_survives_the_disk(tmp_path: Path) -> None:
     save_checkpoint(checkpoint, tmp_path / "tiny.safetensors")
     back = load_checkpoint(tmp_path / "tiny.safetensors")
     assert back.header == checkpoint.header
-    assert np.array_equal(back.lineups, checkpoint.lineups)
+    assert np.array_equal(back.templates, checkpoint.templates)
     assert all(np.array_equal(back.weights[name], weight) for name, weight in checkpoint.weights.items())
 
 
 def test_a_part_is_told_the_same_of_its_pitches_as_all_pitches_are() -> None:
     engine = Engine(tiny_checkpoint())
     heads, generator = Heads(engine), np.random.default_rng(4)
-    inner = heads.begin(generator.integers(0, 255, (3, engine.shape.hidden)).astype(np.uint8))
-    looks = generator.integers(0, VOCABULARY["pitch"] + 1, (3, engine.shape.looks("pitch"))).tolist()
+    inner = heads.begin(generator.integers(0, 255, (3, engine.config.hidden)).astype(np.uint8))
+    looks = generator.integers(0, VOCABULARY["pitch"] + 1, (3, engine.config.lookback_size("pitch"))).tolist()
     own = [[36, 40, 43, 200], [128 + 36], list(range(60, 72))]
     seen = heads.look("pitch", looks)
     whole = heads.logits("pitch", inner, seen)

@@ -25,18 +25,18 @@ def test_all_events_together_have_probability_one() -> None:
     def probs(field: str, chosen: np.ndarray, looks: int) -> np.ndarray:
         count = len(chosen)
         wide = np.repeat(before, count, axis=0)
-        position = None if field == "advance" else np.full((count, 1), 7)
+        position = None if field == "time_shift" else np.full((count, 1), 7)
         logits = engine.logits(field, wide, chosen, position, np.full((count, looks), 3))
         if field == "part":
             logits = likelihood.only(logits, BAND)
         return np.exp(-np.stack([nll(logits, np.full(count, k)) for k in range(VOCABULARY[field])], axis=1))
 
-    advance = probs("advance", np.zeros((1, 0), dtype=np.int64), 5)[0]
-    pairs = np.array([(a, 0) for a in range(VOCABULARY["advance"])])[:, :1]
+    time_shift = probs("time_shift", np.zeros((1, 0), dtype=np.int64), 5)[0]
+    pairs = np.array([(a, 0) for a in range(VOCABULARY["time_shift"])])[:, :1]
     part = probs("part", pairs, 5)
-    joint = advance[:, None] * part[:, list(BAND)]
+    joint = time_shift[:, None] * part[:, list(BAND)]
     assert joint.sum() == pytest.approx(1, abs=1e-6)
-    some = np.array([(a, p) for a in range(0, VOCABULARY["advance"], 40) for p in BAND])
+    some = np.array([(a, p) for a in range(0, VOCABULARY["time_shift"], 40) for p in BAND])
     pitch = probs("pitch", some, 6)
     assert pitch.sum(axis=1) == pytest.approx(np.ones(len(some)), abs=1e-6)
     notes = np.array([(a, p, y) for a, p in some[:4].tolist() for y in range(0, 256, 5)])
@@ -48,12 +48,12 @@ def test_all_events_together_have_probability_one() -> None:
 
 def test_all_bands_together_have_probability_one(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(instrumentation.VOCABULARY, "part", 6)
-    lineups = np.full((3, 8 + 16), -1)
-    lineups[:, 0] = 0
-    lineups[0, 8:10], lineups[1, 8:10], lineups[2, 8:11] = (0, 4), (0, 4), (1, 2, 5)
+    templates = np.full((3, 8 + 16), -1)
+    templates[:, 0] = 0
+    templates[0, 8:10], templates[1, 8:10], templates[2, 8:11] = (0, 4), (0, 4), (1, 2, 5)
     bands = [band for size in range(7) for band in combinations(range(6), size)]
-    assert sum(np.exp(-instrumentation.band_nll(lineups, 0, band)) for band in bands) == pytest.approx(1)
-    assert instrumentation.band_nll(lineups, 0, (0, 4)) < instrumentation.band_nll(lineups, 0, (0, 5))
+    assert sum(np.exp(-instrumentation.band_nll(templates, 0, band)) for band in bands) == pytest.approx(1)
+    assert instrumentation.band_nll(templates, 0, (0, 4)) < instrumentation.band_nll(templates, 0, (0, 5))
 
 
 def test_scores_do_not_depend_on_the_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -81,7 +81,7 @@ def test_scoring_equals_the_training_loss_of_the_torch_module() -> None:
     from training.validation import _piece_sums
 
     checkpoint, song = tiny_checkpoint(), riff()
-    network = Network(checkpoint.shape).eval()
+    network = Network(checkpoint.config).eval()
     network.load_state_dict({name: torch.from_numpy(weight) for name, weight in checkpoint.weights.items()})
     piece = Piece(
         "a",

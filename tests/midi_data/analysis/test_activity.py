@@ -37,19 +37,19 @@ def song() -> Song:
 
 def test_levels_tell_who_rests_and_who_plays_how_much() -> None:
     events = encode(song())
-    levels = activity_of(events, BarGrid.of(events.meters, events.end))
+    activity = activity_of(events, BarGrid.of(events.meters, events.end))
     assert events.band == (part_code(0, is_drum=True), part_code(33, is_drum=False))
-    assert levels[:, 1].tolist() == [RESTS, RESTS, levels[2, 1], levels[2, 1]]
-    assert levels[0, 0] > levels[2, 1] > RESTS
-    assert levels.max() < ACTIVITY_CLASSES
+    assert activity[:, 1].tolist() == [RESTS, RESTS, activity[2, 1], activity[2, 1]]
+    assert activity[0, 0] > activity[2, 1] > RESTS
+    assert activity.max() < ACTIVITY_CLASSES
 
 
 def test_a_bar_is_busier_with_more_notes_and_untold_where_nothing_is_told() -> None:
-    levels = np.array([[UNCONDITIONED, UNCONDITIONED], [RESTS, RESTS], [RESTS, 2], [4, 2], [7, 7]], dtype=np.uint8)
-    busy = band_activity_bins(levels)
-    assert busy[0] == 0
-    assert busy.tolist() == sorted(set(busy.tolist()))
-    assert busy.max() < BAND_ACTIVITY_CLASSES
+    activity = np.array([[UNCONDITIONED, UNCONDITIONED], [RESTS, RESTS], [RESTS, 2], [4, 2], [7, 7]], dtype=np.uint8)
+    band_activity = band_activity_bins(activity)
+    assert band_activity[0] == 0
+    assert band_activity.tolist() == sorted(set(band_activity.tolist()))
+    assert band_activity.max() < BAND_ACTIVITY_CLASSES
 
 
 def test_habits_are_ranges_scale_and_grid() -> None:

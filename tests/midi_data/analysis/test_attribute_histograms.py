@@ -73,10 +73,10 @@ def test_one_note_makes_no_step_and_no_gap() -> None:
 
 
 def test_a_pace_is_how_the_band_moves_on() -> None:
-    pace = time_shift_histogram_of(events())
-    assert pace.shape == (TIME_SHIFT_BINS,)
+    time_shift_histogram = time_shift_histogram_of(events())
+    assert time_shift_histogram.shape == (TIME_SHIFT_BINS,)
     # 16 strokes of drums in eighths, 8 notes of the bass at every second of them.
-    at_once, eighth = pace[time_shift_bin(np.array([0, 12]))] / FULL
+    at_once, eighth = time_shift_histogram[time_shift_bin(np.array([0, 12]))] / FULL
     assert abs(at_once - 8 / 23) < 0.01
     assert abs(eighth - 15 / 23) < 0.01
 

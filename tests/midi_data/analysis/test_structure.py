@@ -13,14 +13,14 @@ BAR = 96
 PITCHES = {"a": (60, 62), "b": (60, 65), "c": (71, 72)}
 
 
-def piece(form: str) -> EventSequence:
+def piece(repetition: str) -> EventSequence:
     """One bar a letter: two half notes; ``a`` and ``b`` share the first, ``-`` is an empty bar."""
     notes = tuple(
         Note(bar * BAR + 48 * i, pitch, 48, 90)
-        for bar, letter in enumerate(form)
+        for bar, letter in enumerate(repetition)
         for i, pitch in enumerate(PITCHES.get(letter, ()))
     )
-    return encode(Song((Track(0, False, notes),), end=len(form) * BAR))
+    return encode(Song((Track(0, False, notes),), end=len(repetition) * BAR))
 
 
 def test_likeness_is_the_share_of_notes_in_common() -> None:

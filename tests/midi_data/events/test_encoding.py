@@ -90,10 +90,10 @@ def test_a_repeated_bar_is_told_from_a_new_one() -> None:
     song = riff(bars=16)
     bass_only = Song((song.tracks[2],), song.tempos, song.meters, end=song.end)
     events = encode(bass_only)
-    form, _ = repetition_of(events, BarGrid.of(events.meters, events.end))
+    repetition, _ = repetition_of(events, BarGrid.of(events.meters, events.end))
     four_bars_ago_the_same = 2 + 3 * LAGS.index(4) + 2
-    assert form[0] == NEW
-    assert set(form[4:].tolist()) == {four_bars_ago_the_same}
+    assert repetition[0] == NEW
+    assert set(repetition[4:].tolist()) == {four_bars_ago_the_same}
 
 
 def test_a_chorus_is_found_again_at_any_distance() -> None:
@@ -101,11 +101,11 @@ def test_a_chorus_is_found_again_at_any_distance() -> None:
     chorus = [Note(96 * bar + 24 * beat, 40 + bar + beat, 12, 80) for bar in range(12) for beat in range(4)]
     again = [replace(note, onset=note.onset + 12 * 96) for note in chorus]
     events = encode(Song((Track(30, False, tuple(chorus + again)),)))
-    form, far = repetition_of(events, BarGrid.of(events.meters, events.end))
+    repetition, source_lag = repetition_of(events, BarGrid.of(events.meters, events.end))
     the_same_from_there = 2 + 3 * (len(LAGS) - 1) + 2
-    assert set(form[12:].tolist()) == {the_same_from_there}
-    assert set(far[12:].tolist()) == {12}
-    assert set(far[:12].tolist()) == {LAGS[-1]}
+    assert set(repetition[12:].tolist()) == {the_same_from_there}
+    assert set(source_lag[12:].tolist()) == {12}
+    assert set(source_lag[:12].tolist()) == {LAGS[-1]}
 
 
 def test_parts_return_by_themselves() -> None:
@@ -113,9 +113,9 @@ def test_parts_return_by_themselves() -> None:
     tune = Track(30, False, tuple(Note(24 * beat, 40 + beat, 12, 80) for beat in range(24)))
     events = encode(Song((drums, tune), end=8 * 96))
     grid = BarGrid.of(events.meters, events.end)
-    forms = part_repetition_of(events, grid, *repetition_of(events, grid))
+    repetitions = part_repetition_of(events, grid, *repetition_of(events, grid))
     (drums_at,) = (place for place, part in enumerate(events.band) if part_instrument(part)[1])
-    of_drums, of_tune = forms[:, drums_at].tolist(), forms[:, 1 - drums_at].tolist()
+    of_drums, of_tune = repetitions[:, drums_at].tolist(), repetitions[:, 1 - drums_at].tolist()
     one_bar_ago_the_same = 4
     assert of_drums == [NEW] + [one_bar_ago_the_same] * 7
     assert of_tune == [NEW] * 6 + [UNCONDITIONED] * 2

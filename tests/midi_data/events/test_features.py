@@ -33,20 +33,20 @@ def songs(draw: st.DrawFn) -> Song:
 def test_one_step_at_a_time_sees_what_the_arrays_hold(song: Song, seed: int) -> None:
     events = encode(song)
     grid = BarGrid.of(events.meters, events.end)
-    far = np.random.default_rng(seed).integers(1, 30, len(grid))
-    steps = steps_of(events, far)
-    lookback = Lookback(grid.first_tick.tolist(), far.tolist())
+    source_lag = np.random.default_rng(seed).integers(1, 30, len(grid))
+    steps = steps_of(events, source_lag)
+    lookback = Lookback(grid.first_tick.tolist(), source_lag.tolist())
     last = 0
-    for index, (advance, part, pitch, duration, velocity) in enumerate(steps.target.tolist()):
+    for index, (time_shift, part, pitch, duration, velocity) in enumerate(steps.target.tolist()):
         before, after = int(steps.tick[index]), int(steps.tick[index + 1])
         expected = lookback.following(before, last) if index else [NOTHING_NEXT] * len(LAGS)
         assert steps.next[index].tolist() == [list(look) for look in expected]
-        if advance < MAX_SHIFT:
-            floor = last if advance == 0 else -1
+        if time_shift < MAX_SHIFT:
+            floor = last if time_shift == 0 else -1
             assert steps.part[index].tolist() == lookback.part_at(after, floor)
             assert steps.note[index].tolist() == [list(x) for x in lookback.note_at(after, part, floor)]
             lookback.play(after, part, pitch, duration, velocity)
-        last = (part << PART_SHIFT) + pitch if advance < MAX_SHIFT else 0
+        last = (part << PART_SHIFT) + pitch if time_shift < MAX_SHIFT else 0
 
 
 def test_a_repeated_bar_is_announced_note_by_note() -> None:
@@ -63,8 +63,8 @@ def test_the_last_look_goes_as_far_back_as_it_is_told() -> None:
     tune = [Note(96 * bar, 40 + bar, 6, 100) for bar in range(12)]
     again = [replace(note, onset=note.onset + 12 * 96) for note in tune]
     events = encode(Song((Track(30, False, tuple(tune + again)),)))
-    usual, far = steps_of(events), steps_of(events, np.full(24, 12))
-    assert far.note[12:24, len(LAGS) - 1, 0].tolist() == [40 + bar for bar in range(12)]
+    usual, source_lag = steps_of(events), steps_of(events, np.full(24, 12))
+    assert source_lag.note[12:24, len(LAGS) - 1, 0].tolist() == [40 + bar for bar in range(12)]
     assert usual.note[12:16, len(LAGS) - 1, 0].tolist() == [NONE["pitch"]] * 4
 
 

@@ -11,7 +11,7 @@ from midi_data.analysis.attribute_histograms import COLUMNS, HISTOGRAMS_WIDTH, a
 from midi_data.bars import BarGrid
 from midi_data.events.encoding import PART_LIMIT, VOCABULARY, EventSequence, encode, part_code
 from tests.songs import riff
-from training.data.examples import Variation, slots_of, some_bars, told_tendencies
+from training.data.examples import Variation, conditioned_histograms, slots_of, some_bars
 
 TOLD = Variation(untold=())
 
@@ -27,7 +27,7 @@ def grid_of(events: EventSequence) -> BarGrid:
 
 @pytest.mark.parametrize("semitones", [0, 2, -5])
 def test_training_tells_what_composing_tells(events: EventSequence, semitones: int) -> None:
-    told = told_tendencies(events, grid_of(events), Variation(semitones=semitones, untold=()))
+    told = conditioned_histograms(events, grid_of(events), Variation(semitones=semitones, untold=()))
     shares = template_histograms(events.band, events.band, attribute_histograms_of(events), semitones, same_mode=True)
     assert told.shape == (1 + PART_LIMIT, HISTOGRAMS_WIDTH)
     np.testing.assert_allclose(told[: 1 + len(events.band)], histogram_roots(shares, events.band), atol=1e-6)
@@ -37,19 +37,19 @@ def test_training_tells_what_composing_tells(events: EventSequence, semitones: i
 
 
 def test_nothing_is_told_on_the_terms_on_which_pieces_are_scored(events: EventSequence) -> None:
-    assert not told_tendencies(events, grid_of(events), Variation()).any()
+    assert not conditioned_histograms(events, grid_of(events), Variation()).any()
 
 
 def test_parts_may_be_left_untold_one_by_one(events: EventSequence) -> None:
-    told = told_tendencies(events, grid_of(events), Variation(untold=(), untold_parts=0b1))
+    told = conditioned_histograms(events, grid_of(events), Variation(untold=(), untold_parts=0b1))
     assert not told[1].any()
     assert told[2 : 1 + len(events.band)].any(axis=1).all()
 
 
 def test_training_tells_of_some_bars_only_and_not_of_every_kind(events: EventSequence) -> None:
     grid = grid_of(events)
-    whole = told_tendencies(events, grid, TOLD)
-    drawn = [told_tendencies(events, grid, Variation(untold=(), hiding_seed=seed)) for seed in range(60)]
+    whole = conditioned_histograms(events, grid, TOLD)
+    drawn = [conditioned_histograms(events, grid, Variation(untold=(), hiding_seed=seed)) for seed in range(60)]
     assert any(not np.array_equal(each, whole) for each in drawn)
     for columns in COLUMNS.values():
         if whole[:, columns].any():

@@ -35,9 +35,9 @@ def test_training_hides_what_the_writer_hides(
     grid = BarGrid.of(events.meters, events.end)
     steps = steps_of(events)
     part_repetition = np.full((len(grid), len(BAND)), NEW, dtype=np.int64)
-    hidden = draw_pitch_dropout(np.random.default_rng(seed), part_repetition, BAND)
-    following, note = hide(hidden, grid, steps.tick, steps.target, steps.next, steps.note)
-    by_bar = [frozenset(np.flatnonzero(row).tolist()) for row in hidden]
+    pitch_dropout = draw_pitch_dropout(np.random.default_rng(seed), part_repetition, BAND)
+    following, note = hide(pitch_dropout, grid, steps.tick, steps.target, steps.next, steps.note)
+    by_bar = [frozenset(np.flatnonzero(row).tolist()) for row in pitch_dropout]
     writer = SongState(BAND, Meter(0, 4, 4), len(grid), by_bar)
     for index, event in enumerate(steps.target.tolist()):
         writer.inputs()
@@ -57,9 +57,9 @@ def test_only_pitches_of_new_pitched_parts_are_hidden() -> None:
     events = encode(song_of(twice, twice, twice))
     grid = BarGrid.of(events.meters, events.end)
     steps = steps_of(events)
-    hidden = np.zeros((len(grid), NONE["part"] + 1), dtype=np.bool_)
-    hidden[:, ORGAN] = True
-    following, note = hide(hidden, grid, steps.tick, steps.target, steps.next, steps.note)
+    pitch_dropout = np.zeros((len(grid), NONE["part"] + 1), dtype=np.bool_)
+    pitch_dropout[:, ORGAN] = True
+    following, note = hide(pitch_dropout, grid, steps.tick, steps.target, steps.next, steps.note)
     organs = steps.target[:, 1] == ORGAN
     a_bar_ago = LAGS.index(1)
     assert (steps.note[organs, a_bar_ago, 0] != NONE["pitch"]).any()
@@ -77,10 +77,10 @@ def test_only_pitches_of_new_pitched_parts_are_hidden() -> None:
 def test_parts_are_hidden_by_their_own_form_and_drums_never() -> None:
     bars = 4000
     part_repetition = np.tile(np.array([NEW, NEW, 2 + 2], dtype=np.int64), (bars, 1))  # 2 + 2: the same as a bar ago
-    hidden = draw_pitch_dropout(np.random.default_rng(1), part_repetition, BAND)
-    shares = {part: hidden[:, part].mean() for part in BAND}
+    pitch_dropout = draw_pitch_dropout(np.random.default_rng(1), part_repetition, BAND)
+    shares = {part: pitch_dropout[:, part].mean() for part in BAND}
     assert BAND == (DRUMS, ORGAN, BASS)
     assert shares[DRUMS] == 0
     assert 0.65 < shares[ORGAN] < 0.75
     assert shares[BASS] < 0.05
-    assert not hidden[:, NONE["part"]].any()
+    assert not pitch_dropout[:, NONE["part"]].any()

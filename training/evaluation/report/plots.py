@@ -12,7 +12,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from composer.model.checkpoint import TEMPLATE_COLUMNS, Checkpoint
+from composer.model.checkpoint import Checkpoint
+from composer.model.checkpoint_tables import TEMPLATE_COLUMNS
 from midi_data.analysis.structure import self_similarity
 from midi_data.events.encoding import part_instrument
 from midi_data.general_midi import instrument_name
@@ -107,7 +108,7 @@ def embeddings(checkpoint: Checkpoint) -> Figure:
     genre, part, pitch = figure.subplots(1, 3)
     weights, names = checkpoint.weights, checkpoint.header.genres
     _map(genre, weights["condition_tables.genre.weight"][: len(names)], list(names), "genres")
-    parts, counts = np.unique(checkpoint.lineups[:, len(TEMPLATE_COLUMNS) :], return_counts=True)
+    parts, counts = np.unique(checkpoint.templates[:, len(TEMPLATE_COLUMNS) :], return_counts=True)
     common = [int(code) for code in parts[np.argsort(-counts)] if code >= 0][:PARTS_SHOWN]
     _map(part, weights["tables.part.weight"][common], [_part_label(code) for code in common], "parts")
     pitches = np.arange(28, 100)
