@@ -1,1 +1,1 @@
-"""From a song to sound: sampler, mix, mastering, encoders."""
+"""Audio: sampler, mixing, mastering and file encoders."""

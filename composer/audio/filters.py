@@ -1,38 +1,72 @@
-"""Filters of sound: constant ones through the frequency domain, block by block; moving ones sample by sample.
+"""Biquad filters after R. Bristow-Johnson's Audio EQ Cookbook, and the ways to apply them.
 
-Deliberately without ``scipy.signal``: importing it costs a new process half a second and 75 MB.
-Knows filters and samples; deliberately does not know what a filter is for.
+Constant filters run block by block in the frequency domain, filters with moving coefficients sample by sample.
+``scipy.signal`` is not used: importing it costs a new process 0.5 s and 75 MB.
 """
 
 from __future__ import annotations
 
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-Samples = NDArray[np.float32]
+from composer.audio.signal import SAMPLE_RATE, Mono
+
 Section = tuple[float, float, float, float, float, float]
-"""A second-order section b₀ b₁ b₂ a₀ a₁ a₂ in powers of z⁻¹, a₀ = 1."""
+"""A second-order section b₀ b₁ b₂ a₀ a₁ a₂ in powers of z⁻¹, a₀ = 1. `low_pass` also takes arrays of angles."""
 
 BLOCKS_AT_ONCE = 4
-"""Blocks transformed together: so many fit a vector register, and a processor's cache. More only take more memory."""
-_BLOCK, _BEFORE = 65_536, 8_192
-"""Samples of a block's transform, and how many of them only let the filter ring out: 120 dB at 15 Hz, 48 kHz."""
+"""Blocks transformed in one call: four fill a vector register; more only take more memory."""
+_BLOCK, _OVERLAP = 65_536, 8_192
+"""Samples of a block's transform, and of the overlap in which filters ring out: −120 dB at 15 Hz, 48 kHz."""
 
 
-def low_pass(angle: float, quality: float) -> Section:
-    """A low-pass at ``angle`` radians a sample, after R. Bristow-Johnson's Audio EQ Cookbook."""
-    alpha, cosine = np.sin(angle) / (2 * quality), np.cos(angle)
-    return _scaled((1 - cosine) / 2, 1 - cosine, (1 - cosine) / 2, 1 + alpha, -2 * cosine, 1 - alpha)
+def angle(hertz: float, sample_rate: int = SAMPLE_RATE) -> float:
+    """Return a frequency in radians a sample."""
+    return 2 * np.pi * hertz / sample_rate
 
 
-def shelf(angle: float, decibel: float, sign: int) -> Section:
-    """A shelf of slope 1 over (``sign`` 1) or under (−1) ``angle`` radians a sample, after the same cookbook."""
+def low_pass(w: Any, quality: float) -> Section:
+    """Return a low-pass at ``w`` radians a sample. An array of angles gives arrays of coefficients."""
+    alpha, cosine = np.sin(w) / (2 * quality), np.cos(w)
+    return _normalized((1 - cosine) / 2, 1 - cosine, (1 - cosine) / 2, 1 + alpha, -2 * cosine, 1 - alpha)
+
+
+def high_pass(w: float, quality: float) -> Section:
+    """Return a high-pass at ``w`` radians a sample."""
+    alpha, cosine = np.sin(w) / (2 * quality), np.cos(w)
+    return _normalized((1 + cosine) / 2, -1 - cosine, (1 + cosine) / 2, 1 + alpha, -2 * cosine, 1 - alpha)
+
+
+def peak(w: float, decibel: float, quality: float) -> Section:
+    """Return a bell of ``decibel`` dB at ``w`` radians a sample."""
     gain = 10 ** (decibel / 40)
-    cosine, bow = sign * np.cos(angle), np.sqrt(2 * gain) * np.sin(angle)
+    alpha, cosine = np.sin(w) / (2 * quality), np.cos(w)
+    return _normalized(1 + alpha * gain, -2 * cosine, 1 - alpha * gain, 1 + alpha / gain, -2 * cosine, 1 - alpha / gain)
+
+
+def low_shelf(w: float, decibel: float, quality: float = np.sqrt(0.5)) -> Section:
+    """Return a shelf of ``decibel`` dB below ``w`` radians a sample."""
+    return _shelf(w, decibel, quality, -1)
+
+
+def high_shelf(w: float, decibel: float, quality: float = np.sqrt(0.5)) -> Section:
+    """Return a shelf of ``decibel`` dB above ``w`` radians a sample."""
+    return _shelf(w, decibel, quality, 1)
+
+
+def dc_blocker(w: float) -> Section:
+    """Return a first-order high-pass at ``w`` radians a sample."""
+    return 1.0, -1.0, 0.0, 1.0, w - 1, 0.0
+
+
+def _shelf(w: float, decibel: float, quality: float, sign: int) -> Section:
+    gain = 10 ** (decibel / 40)
+    cosine, bow = sign * np.cos(w), np.sqrt(gain) * np.sin(w) / quality
     more, less = gain + 1, gain - 1
-    return _scaled(
+    return _normalized(
         gain * (more + less * cosine + bow),
         gain * -2 * sign * (less + more * cosine),
         gain * (more + less * cosine - bow),
@@ -42,13 +76,18 @@ def shelf(angle: float, decibel: float, sign: int) -> Section:
     )
 
 
-def _scaled(b0: float, b1: float, b2: float, a0: float, a1: float, a2: float) -> Section:
-    return float(b0 / a0), float(b1 / a0), float(b2 / a0), 1.0, float(a1 / a0), float(a2 / a0)
+def _normalized(b0: Any, b1: Any, b2: Any, a0: Any, a1: Any, a2: Any) -> Section:
+    """Return the section divided by a₀; floats stay hashable, arrays stay arrays."""
+    scaled = (b0 / a0, b1 / a0, b2 / a0, 1.0, a1 / a0, a2 / a0)
+    if isinstance(a0, np.ndarray):
+        return scaled
+    b0, b1, b2, a0, a1, a2 = (float(value) for value in scaled)
+    return b0, b1, b2, a0, a1, a2
 
 
-@lru_cache(maxsize=16)
+@lru_cache(maxsize=32)
 def response(sections: tuple[Section, ...], length: int) -> NDArray[np.complex64]:
-    """Complex gain of ``sections`` in a row at the frequencies of a transform of ``length`` samples."""
+    """Return the complex gain of ``sections`` in series: (length // 2 + 1,), one value an rfft frequency."""
     delay = np.exp(-2j * np.pi * np.arange(length // 2 + 1) / length)
     gain: NDArray[np.complex128] = np.ones_like(delay)
     for b0, b1, b2, a0, a1, a2 in sections:
@@ -56,33 +95,36 @@ def response(sections: tuple[Section, ...], length: int) -> NDArray[np.complex64
     return np.asarray(gain, np.complex64)
 
 
-def through(sections: tuple[Section, ...], channel: Samples) -> Samples:
-    """One ``channel`` (samples,) after ``sections``; its silent stretches cost nothing."""
-    filtered: Samples = convolved(channel, response(sections, _BLOCK)[None], _BLOCK, _BEFORE)[0]
+def apply_sections(sections: tuple[Section, ...], channel: Mono) -> Mono:
+    """Return ``channel`` (samples,) filtered by ``sections``. Silent blocks are skipped."""
+    filtered: Mono = convolve(channel, response(sections, _BLOCK)[None], _BLOCK, _OVERLAP)[0]
     return filtered
 
 
-def convolved(channel: Samples, gains: NDArray[np.complex64], block: int, before: int) -> Samples:
-    """One ``channel`` through each of ``gains`` (n, frequencies of a transform of ``block``): shape (n, samples).
+def convolve(channel: Mono, gains: NDArray[np.complex64], block: int, overlap: int) -> NDArray[np.float32]:
+    """Return ``channel`` (samples,) filtered by each of ``gains`` (N, block // 2 + 1): (N, samples).
 
-    None of them rings on for more than ``before`` samples.
+    Overlap-save: an impulse response longer than ``overlap`` samples is truncated.
     """
     from scipy import fft
 
-    blocks = overlapping(channel, block, before)
-    results = np.zeros((len(gains), len(blocks), block - before), np.float32)
+    blocks = overlapping_blocks(channel, block, overlap)
+    results = np.zeros((len(gains), len(blocks), block - overlap), np.float32)
     sounding = np.flatnonzero(blocks.any(axis=1))
     for begin in range(0, len(sounding), BLOCKS_AT_ONCE):
         some = sounding[begin : begin + BLOCKS_AT_ONCE]
         spectrum = fft.rfft(blocks[some])
         for result, gain in zip(results, gains, strict=True):
-            result[some] = fft.irfft(spectrum * gain, block)[:, before:]
-    answers: Samples = results.reshape(len(gains), -1)[:, : len(channel)]
-    return answers
+            result[some] = fft.irfft(spectrum * gain, block)[:, overlap:]
+    filtered: NDArray[np.float32] = results.reshape(len(gains), -1)[:, : len(channel)]
+    return filtered
 
 
-def overlapping(channel: Samples, block: int, before: int, after: int = 0) -> NDArray[np.float32]:
-    """``channel`` in blocks (n, block) that share ``before`` and ``after`` samples with their neighbours; read only."""
+def overlapping_blocks(channel: Mono, block: int, before: int, after: int = 0) -> NDArray[np.float32]:
+    """Return ``channel`` (samples,) as a read-only view (N, block).
+
+    Neighbouring blocks share ``before`` + ``after`` samples; block i starts ``before`` samples early.
+    """
     step = block - before - after
     count = -(-len(channel) // step)
     padded = np.zeros(max(block + (count - 1) * step, block), np.float32)
@@ -90,16 +132,16 @@ def overlapping(channel: Samples, block: int, before: int, after: int = 0) -> ND
     return np.lib.stride_tricks.sliding_window_view(padded, block)[::step][:count]
 
 
-def feed_back(signal: NDArray[np.floating], *coefficients: NDArray[np.floating]) -> Samples:
-    """y[n] = signal[n] − c₁[n − 1] y[n − 1] − c₂[n − 2] y[n − 2] …: every sample hands itself on with its own.
+def recursive_filter(signal: NDArray[np.floating], *coefficients: NDArray[np.floating]) -> Mono:
+    """Return y[n] = signal[n] − c₁[n − 1] y[n − 1] − c₂[n − 2] y[n − 2] …: (samples,).
 
-    Coefficients may change at any sample, as in a filter of the transposed second form. It is the solution of a banded
-    triangular system, which BLAS works out without a loop in Python.
+    Coefficients, (samples,) each, may change at every sample, as in the transposed direct form II. The recursion is a
+    banded triangular system that BLAS solves without a Python loop.
     """
     from scipy.linalg.blas import stbsv
 
     band = np.zeros((len(coefficients) + 1, len(signal)), np.float32, order="F")
     for below, column in enumerate(coefficients, start=1):
         band[below] = column
-    solved: Samples = stbsv(len(coefficients), band, signal.astype(np.float32), lower=1, diag=1)
+    solved: Mono = stbsv(len(coefficients), band, signal.astype(np.float32), lower=1, diag=1)
     return solved

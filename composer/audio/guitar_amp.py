@@ -1,68 +1,63 @@
-"""A guitar amplifier: a soundfont's thin distorted guitar in, a loudspeaker's roar out.
+"""Guitar amplifier: pick-up filter, oversampled waveshaper, loudspeaker cabinet.
 
-Tight low end → waveshaper (oversampled, so that its overtones do not fold back) → cabinet.
-All filters are applied in the frequency domain, where oversampling is only a longer inverse transform.
-Knows sound; deliberately does not know notes, programs, levels or panning.
+All stages run block by block in the frequency domain, where oversampling is a longer inverse transform.
 """
 
 from __future__ import annotations
 
 from functools import cache
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from composer.audio.encode import SAMPLE_RATE
-from composer.audio.filters import BLOCKS_AT_ONCE, overlapping
-
-Mono = NDArray[np.float32]
-"""One channel of sound, shape (samples,), at ``SAMPLE_RATE``."""
+from composer.audio import filters
+from composer.audio.signal import SAMPLE_RATE, Mono
 
 OVERSAMPLING = 2
-"""The cabinet cuts at 5 kHz, so only overtones from 91 kHz up could fold into what is heard."""
+"""The cabinet cuts at 5 kHz, so only overtones above 91 kHz could alias into the audible band."""
 
 _TIGHT_HERTZ = 80.0
 _BITE_HERTZ, _BITE_DB = 800.0, 3.0
 _CABINET_LOW_HERTZ, _CABINET_HIGH_HERTZ = 80.0, 5000.0
 _THUMP_HERTZ, _THUMP_DB = 160.0, 5.0
 _PRESENCE_HERTZ, _PRESENCE_DB = 2800.0, 4.0
+_BUTTERWORTH = 0.707
 _BIAS = 0.12
-"""Off-centre drive: a little of the even overtones that valves add."""
+"""Off-centre drive, which adds some of the even overtones of a valve."""
 _BLOCK, _BEFORE, _AFTER = 32_768, 3_840, 256
-"""Samples of a block's transform, and how many of them at either end only let filters ring out (80 and 5 ms)."""
+"""Samples of a block's transform, and of the margins at both ends in which filters ring out (80 and 5 ms)."""
 
 
 def amplify(guitar: Mono, drive: float) -> Mono:
-    """``guitar`` played through the amplifier; ``drive`` ≥ 0 is how many times over its own level it is pushed.
+    """Return ``guitar`` (samples,) through the amplifier: (samples,), at the amplifier's own loudness.
 
-    The same shape comes back, at a loudness of the amplifier's own. Silence stays silence.
+    ``drive`` ≥ 0: gain before the waveshaper, relative to the guitar's own playing level. Silence stays silence.
     """
     level = _playing_level(guitar)
     if level <= 0:
         return np.zeros_like(guitar)
-    blocks = overlapping(guitar, _BLOCK, _BEFORE, _AFTER)
+    blocks = filters.overlapping_blocks(guitar, _BLOCK, _BEFORE, _AFTER)
     speaker = np.zeros((len(blocks), _BLOCK - _BEFORE - _AFTER), np.float32)
     playing = np.flatnonzero(blocks.any(axis=1))
-    for begin in range(0, len(playing), BLOCKS_AT_ONCE):
-        some = playing[begin : begin + BLOCKS_AT_ONCE]
-        speaker[some] = _amplified(blocks[some], drive / level)
+    for begin in range(0, len(playing), filters.BLOCKS_AT_ONCE):
+        some = playing[begin : begin + filters.BLOCKS_AT_ONCE]
+        speaker[some] = _amplify_blocks(blocks[some], drive / level)
     return speaker.reshape(-1)[: len(guitar)]
 
 
-def _amplified(blocks: NDArray[np.float32], gain: float) -> NDArray[np.float32]:
-    """``blocks`` (n, _BLOCK) through valve and cabinet, without what only lets filters ring out."""
+def _amplify_blocks(blocks: NDArray[np.float32], gain: float) -> NDArray[np.float32]:
+    """Return ``blocks`` (N, _BLOCK) through all stages, without their margins."""
     from scipy import fft
 
     spectrum = fft.rfft(blocks)
-    spectrum *= _input_tone() * np.float32(gain * OVERSAMPLING)
-    overtones = fft.rfft(_valve(fft.irfft(spectrum, _BLOCK * OVERSAMPLING)))[:, : spectrum.shape[1]]
+    spectrum *= _pickup() * np.float32(gain * OVERSAMPLING)
+    overtones = fft.rfft(_waveshape(fft.irfft(spectrum, _BLOCK * OVERSAMPLING)))[:, : spectrum.shape[1]]
     np.multiply(overtones, _cabinet() / np.float32(OVERSAMPLING), out=spectrum)
     return np.asarray(fft.irfft(spectrum, _BLOCK)[:, _BEFORE : _BLOCK - _AFTER], np.float32)
 
 
-def _valve(signal: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Soft clipping, biased; its resting value is taken off so that silence stays at zero."""
+def _waveshape(signal: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Apply a biased tanh in place; its value at rest is subtracted so that silence stays at zero."""
     signal += np.float32(_BIAS)
     np.tanh(signal, out=signal)
     signal -= np.float32(np.tanh(_BIAS))
@@ -70,49 +65,28 @@ def _valve(signal: NDArray[np.float32]) -> NDArray[np.float32]:
 
 
 def _playing_level(guitar: Mono) -> float:
-    """Root mean square of the moments (of 0.1 s) when the guitar plays: rests do not make it louder."""
+    """Return the root mean square of the 0.1 s frames of ``guitar`` that sound; rests do not count."""
     hop = SAMPLE_RATE // 10
-    moments = guitar[: len(guitar) // hop * hop].reshape(-1, hop)
-    power = np.einsum("hn,hn->h", moments, moments).astype(np.float64) / hop
+    frames = guitar[: len(guitar) // hop * hop].reshape(-1, hop)
+    power = np.einsum("hn,hn->h", frames, frames).astype(np.float64) / hop
     playing = power[power > 0.01 * power.max(initial=0.0)]
     return float(np.sqrt(playing.mean())) if len(playing) else 0.0
 
 
 @cache
-def _input_tone() -> NDArray[np.complex64]:
-    """The pick-up's way to the valve: low end off (it would only blur), middle up."""
-    return _response([_high_pass(_TIGHT_HERTZ), _peak(_BITE_HERTZ, _BITE_DB, 0.7)])
+def _pickup() -> NDArray[np.complex64]:
+    """Return the gain before the waveshaper: low end off, since it only blurs the distortion; middle up."""
+    tight = filters.high_pass(filters.angle(_TIGHT_HERTZ), _BUTTERWORTH)
+    return filters.response((tight, filters.peak(filters.angle(_BITE_HERTZ), _BITE_DB, 0.7)), _BLOCK)
 
 
 @cache
 def _cabinet() -> NDArray[np.complex64]:
-    """A closed 4×12" box, close microphone: band-pass 80 Hz – 5 kHz with its thump and its presence."""
-    steep = [_low_pass(_CABINET_HIGH_HERTZ, quality) for quality in (0.54, 1.31)]
-    tone = [_peak(_THUMP_HERTZ, _THUMP_DB, 1.2), _peak(_PRESENCE_HERTZ, _PRESENCE_DB, 1.0)]
-    return _response([_high_pass(_CABINET_LOW_HERTZ), *steep, *tone])
-
-
-Section = tuple[tuple[float, float, float], tuple[float, float, float]]
-"""An analogue second-order section: numerator and denominator in powers of s, highest first, s in units of 2π Hz."""
-
-
-def _high_pass(hertz: float, quality: float = 0.707) -> Section:
-    return (1.0, 0.0, 0.0), (1.0, hertz / quality, hertz**2)
-
-
-def _low_pass(hertz: float, quality: float) -> Section:
-    return (0.0, 0.0, hertz**2), (1.0, hertz / quality, hertz**2)
-
-
-def _peak(hertz: float, decibel: float, quality: float) -> Section:
-    gain = 10 ** (decibel / 40)
-    return (1.0, hertz * gain / quality, hertz**2), (1.0, hertz / gain / quality, hertz**2)
-
-
-def _response(sections: list[Section]) -> NDArray[np.complex64]:
-    """Complex gain of the sections in a row at each frequency of a block's spectrum."""
-    s = 1j * np.fft.rfftfreq(_BLOCK, 1 / SAMPLE_RATE)
-    gain: NDArray[Any] = np.ones_like(s)
-    for numerator, denominator in sections:
-        gain = gain * np.polyval(numerator, s) / np.polyval(denominator, s)
-    return np.asarray(gain, np.complex64)
+    """Return the gain of a closed 4×12" cabinet, close microphone: 80 Hz – 5 kHz with bumps at 160 Hz and 2.8 kHz."""
+    sections = (
+        filters.high_pass(filters.angle(_CABINET_LOW_HERTZ), _BUTTERWORTH),
+        *(filters.low_pass(filters.angle(_CABINET_HIGH_HERTZ), quality) for quality in (0.54, 1.31)),
+        filters.peak(filters.angle(_THUMP_HERTZ), _THUMP_DB, 1.2),
+        filters.peak(filters.angle(_PRESENCE_HERTZ), _PRESENCE_DB, 1.0),
+    )
+    return filters.response(sections, _BLOCK)

@@ -1,7 +1,4 @@
-"""How every kind of part sits in the mix: one table of roles, and the places of a whole band.
-
-Knows instruments as a mixing engineer does; deliberately does not know sound, samples or effects.
-"""
+"""Mix presets: how each kind of part sits in the mix, and the placements of a whole band."""
 
 from __future__ import annotations
 
@@ -15,41 +12,42 @@ from midi_data.song import Track
 
 
 @dataclass(frozen=True, slots=True)
-class Role:
-    """How a part sits in the mix.
+class MixPreset:
+    """The mix settings of one kind of part.
 
-    ``level`` LU against the drums; ``width`` 0 (mono) – 1 (as sampled); ``room`` share sent to the reverberation;
-    ``shelves`` dB under 150 Hz and over 5 kHz; ``drive`` of the guitar amplifier, 0 for none; ``crest`` dB that peaks
-    may stand over the level; ``places``: pan positions, −1 left … 1 right, that parts alike take in turn.
+    ``level_lu``: loudness relative to the drums. ``width``: 0 mono – 1 as sampled. ``reverb``: share sent to the
+    reverberation, 0–1. ``shelves_db``: gain below 150 Hz and above 5 kHz. ``drive``: of the guitar amplifier, 0 for
+    none. ``crest_db``: how far peaks may stand above the level. ``pans``: positions, −1 left … 1 right, that parts
+    with the same positions take in turn.
     """
 
-    level: float
+    level_lu: float
     width: float
-    room: float
-    shelves: tuple[float, float] = (0.0, 0.0)
+    reverb: float
+    shelves_db: tuple[float, float] = (0.0, 0.0)
     drive: float = 0.0
-    crest: float = 24.0
-    places: tuple[float, ...] = (0.0,)
+    crest_db: float = 24.0
+    pans: tuple[float, ...] = (0.0,)
 
 
 _SIDES = (0.35, -0.35, 0.6, -0.6, 0.15, -0.15)
-DRUMS = Role(level=0.0, width=1.0, room=0.05, shelves=(-3.5, 3.0), crest=15.0)
-BASS = Role(level=-4.5, width=0.0, room=0.0)
-OVERDRIVEN_GUITAR = Role(level=-1.0, width=0.0, room=0.06, drive=3.5, places=(-0.75, 0.75, 0.0, 0.4, -0.4))
+DRUMS = MixPreset(level_lu=0.0, width=1.0, reverb=0.05, shelves_db=(-3.5, 3.0), crest_db=15.0)
+BASS = MixPreset(level_lu=-4.5, width=0.0, reverb=0.0)
+OVERDRIVEN_GUITAR = MixPreset(level_lu=-1.0, width=0.0, reverb=0.06, drive=3.5, pans=(-0.75, 0.75, 0.0, 0.4, -0.4))
 DISTORTED_GUITAR = replace(OVERDRIVEN_GUITAR, drive=9.0)
-ORCHESTRA_BASS = Role(level=-4.0, width=0.3, room=0.12)
+ORCHESTRA_BASS = MixPreset(level_lu=-4.0, width=0.3, reverb=0.12)
 
-_MELODY = Role(level=-3.0, width=0.3, room=0.14, places=(0.0, *_SIDES))
-_KEYS = Role(level=-5.0, width=0.9, room=0.10, places=_SIDES)
-_BACKGROUND = Role(level=-7.0, width=1.0, room=0.18, places=_SIDES)
-_PERCUSSION = Role(level=-6.0, width=0.7, room=0.15, places=_SIDES)
+_MELODY = MixPreset(level_lu=-3.0, width=0.3, reverb=0.14, pans=(0.0, *_SIDES))
+_KEYS = MixPreset(level_lu=-5.0, width=0.9, reverb=0.10, pans=_SIDES)
+_BACKGROUND = MixPreset(level_lu=-7.0, width=1.0, reverb=0.18, pans=_SIDES)
+_PERCUSSION = MixPreset(level_lu=-6.0, width=0.7, reverb=0.15, pans=_SIDES)
 
-_PROGRAM_ROLES = {29: OVERDRIVEN_GUITAR, 30: DISTORTED_GUITAR, 43: ORCHESTRA_BASS, 47: _PERCUSSION, 58: ORCHESTRA_BASS}
-_FAMILY_ROLES = {
+_BY_PROGRAM = {29: OVERDRIVEN_GUITAR, 30: DISTORTED_GUITAR, 43: ORCHESTRA_BASS, 47: _PERCUSSION, 58: ORCHESTRA_BASS}
+_BY_FAMILY = {
     "Piano": _KEYS,
     "Chromatic Percussion": _KEYS,
     "Organ": _KEYS,
-    "Guitar": Role(level=-5.0, width=0.5, room=0.10, places=(-0.5, 0.5, -0.25, 0.25)),
+    "Guitar": MixPreset(level_lu=-5.0, width=0.5, reverb=0.10, pans=(-0.5, 0.5, -0.25, 0.25)),
     "Bass": BASS,
     "Strings": _MELODY,
     "Ensemble": _BACKGROUND,
@@ -66,30 +64,31 @@ _FAMILY_ROLES = {
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
-    """One part's role, its level (LU) among its like, and the pan position (−1 left … 1 right) of each of its takes."""
+class Placement:
+    """One part's preset, its level (LU) among parts of the same kind, and the pan (−1 … 1) of each of its takes."""
 
-    role: Role
-    level: float
+    preset: MixPreset
+    level_lu: float
     pans: tuple[float, ...]
 
 
-def role_of(track: Track) -> Role:
-    """The role that a track's instrument plays in a band."""
+def preset_for(track: Track) -> MixPreset:
+    """Return the mix preset of a track's instrument."""
     if track.is_drum:
         return DRUMS
-    return _PROGRAM_ROLES.get(track.program) or _FAMILY_ROLES[family_name(track.program)]
+    return _BY_PROGRAM.get(track.program) or _BY_FAMILY[family_name(track.program)]
 
 
-def places(tracks: Sequence[Track]) -> list[Place]:
-    """Where each of ``tracks`` stands. Parts that share their positions take turns, and share their loudness too."""
-    roles = [role_of(track) for track in tracks]
+def placements(tracks: Sequence[Track]) -> list[Placement]:
+    """Return the placement of each of ``tracks``. Parts with the same positions take turns and share loudness."""
+    presets = [preset_for(track) for track in tracks]
     result = []
-    for index, role in enumerate(roles):
-        like = [other.places == role.places for other in roles]
-        turn, count = sum(like[:index]), sum(like)
-        # An amplified guitar that nobody answers from the other side is recorded twice, as studios do.
-        pans = role.places[:2] if role.drive and count == 1 else (role.places[turn % len(role.places)],)
-        share = 5 * np.log10(count) if len(role.places) > 1 else 0.0
-        result.append(Place(role, float(role.level - share), pans))
+    for index, preset in enumerate(presets):
+        same = [other.pans == preset.pans for other in presets]
+        turn, count = sum(same[:index]), sum(same)
+        # A single amplified guitar is recorded twice, left and right, as studios do.
+        doubled = preset.drive and count == 1
+        pans = preset.pans[:2] if doubled else (preset.pans[turn % len(preset.pans)],)
+        shared_lu = 5 * np.log10(count) if len(preset.pans) > 1 else 0.0
+        result.append(Placement(preset, float(preset.level_lu - shared_lu), pans))
     return result

@@ -1,59 +1,29 @@
-"""From the notes of one part to its raw sound: the samples of a soundfont, played note by note.
-
-Knows notes and when they sound; deliberately does not know levels, panning, effects or other parts.
-"""
+"""The sampler: the notes of one part to its dry sound, played with the recordings of a soundfont."""
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from importlib.util import find_spec
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from composer.audio import voice
-from composer.audio.encode import SAMPLE_RATE, Audio
-from composer.audio.soundfont import Region, SoundFont, load
-from composer.audio.voice_cache import Mono
-from composer.errors import RefusedError, RenderError
+from composer.audio.fonts import soundfont
+from composer.audio.signal import SAMPLE_RATE, Audio, Mono
+from composer.audio.soundfont import Region
+from composer.audio.voice import release_curve, render_voices
 from midi_data.song import Note, Song, Track
-
-SOUNDFONT_VARIABLE = "RIFFBIRD_SOUNDFONT"
-"""Environment variable that names another ``.sf2`` file."""
 
 _PAN, _EXCLUSIVE_CLASS = 17, 57
 _TIMING_SECONDS = 0.006
-"""Standard deviation of a good musician's timing."""
+"""Standard deviation of a skilled musician's timing."""
 _CHOKE_SECONDS = 0.03
-"""How fast a closing hi-hat silences the open one."""
-
-
-def soundfont_path() -> Path:
-    """The soundfont to play: ``RIFFBIRD_SOUNDFONT``, or the General MIDI font inside the pretty_midi wheel."""
-    if named := os.environ.get(SOUNDFONT_VARIABLE):
-        if not Path(named).is_file():
-            raise RefusedError(f"{SOUNDFONT_VARIABLE} names a soundfont file, and there is none at {named}")
-        return Path(named)
-    # Found, not imported: importing pretty_midi takes half a second.
-    spec = find_spec("pretty_midi")
-    for folder in (spec.submodule_search_locations or ()) if spec else ():
-        if (font := Path(folder) / "TimGM6mb.sf2").is_file():
-            return font
-    raise RenderError("no soundfont: pretty_midi is not installed whole, and RIFFBIRD_SOUNDFONT is not set")
-
-
-def soundfont() -> SoundFont:
-    """The soundfont at `soundfont_path`, read once a process."""
-    path = soundfont_path()
-    return load(path, path.stat().st_mtime_ns)
+"""Fade of an open hi-hat that a closing one silences."""
 
 
 @dataclass(frozen=True, slots=True)
 class Stroke:
-    """One note as samples see it: from ``begin`` to ``end`` (samples), ``gain`` from its velocity."""
+    """One note in samples: key down at ``begin``, up at ``end``."""
 
     begin: int
     end: int
@@ -62,34 +32,34 @@ class Stroke:
 
     @property
     def gain(self) -> float:
-        """Amplitude of the velocity: its square, as the specification's default modulator has it."""
+        """Amplitude of the velocity: its square, the specification's default modulator."""
         return (self.velocity / 127) ** 2
 
 
 def play(track: Track, song: Song, seconds: float, *, take: int = 0, channels: int = 2) -> Audio:
-    """The dry sound of ``track`` along ``song``'s tempo map, cut at ``seconds``: (seconds · SAMPLE_RATE, channels).
+    """Return the dry sound of ``track`` along ``song``'s tempo map: (seconds · SAMPLE_RATE, channels).
 
-    ``take`` 0 is played to the sample; every other take is as exact as a musician, and always the same. One channel is
-    the mean of the two.
+    ``take`` 0 is sample-exact; every other number is a repeatable performance with a musician's timing errors.
+    ``channels`` 1 gives the mean of the two. A drum track's program selects the font's kit.
     """
     sound = np.zeros((channels, round(seconds * SAMPLE_RATE)), np.float32)
-    strokes = _humanly([_stroke(song, note) for note in track.notes], take)
+    strokes = _humanize([_stroke(song, note) for note in track.notes], take)
     keys = {stroke.key for stroke in strokes}
-    answers = {
-        region: [stroke for stroke in strokes if region.answers(stroke.key, stroke.velocity)]
+    by_region = {
+        region: [stroke for stroke in strokes if region.matches(stroke.key, stroke.velocity)]
         for region in soundfont().regions(track.program, is_drum=track.is_drum)
         if any(region.keys[0] <= key <= region.keys[1] for key in keys)
     }
-    for region, mine in answers.items():
-        if mine:
-            _play_region(region, mine, _silencers(region, answers), sound)
+    for region, matching in by_region.items():
+        if matching:
+            _play_region(region, matching, _choke_times(region, by_region), sound)
     return sound.T
 
 
-def _silencers(region: Region, answers: dict[Region, list[Stroke]]) -> NDArray[np.int64]:
-    """The samples at which ``region`` is choked: every beginning within its exclusive class, in order."""
+def _choke_times(region: Region, by_region: dict[Region, list[Stroke]]) -> NDArray[np.int64]:
+    """Return the samples at which ``region`` is silenced: the onsets of its exclusive class, ascending."""
     group = region.amount(_EXCLUSIVE_CLASS)
-    members = [strokes for other, strokes in answers.items() if group and other.amount(_EXCLUSIVE_CLASS) == group]
+    members = [strokes for other, strokes in by_region.items() if group and other.amount(_EXCLUSIVE_CLASS) == group]
     return np.unique(np.array([stroke.begin for strokes in members for stroke in strokes], np.int64))
 
 
@@ -98,8 +68,8 @@ def _stroke(song: Song, note: Note) -> Stroke:
     return Stroke(begin, end, note.pitch, note.velocity)
 
 
-def _humanly(strokes: list[Stroke], take: int) -> list[Stroke]:
-    """``strokes`` a few milliseconds early or late, chords together; take 0 as they are."""
+def _humanize(strokes: list[Stroke], take: int) -> list[Stroke]:
+    """Return ``strokes`` shifted by a few milliseconds, those of a chord together; take 0 unchanged."""
     if not take:
         return strokes
     begins = sorted({stroke.begin for stroke in strokes})
@@ -108,23 +78,23 @@ def _humanly(strokes: list[Stroke], take: int) -> list[Stroke]:
     return [replace(s, begin=max(s.begin + shift[s.begin], 0), end=s.end + shift[s.begin]) for s in strokes]
 
 
-def _play_region(region: Region, strokes: Sequence[Stroke], silencers: NDArray[np.int64], sound: Audio) -> None:
-    """Add every one of ``strokes`` to ``sound`` (2 or 1, samples), in place."""
-    release = voice.release_curve(region)
-    bank = voice.tones(region, _longest(strokes, len(release), sound.shape[1]))
-    # −500 … 500 is left … right; constant power.
+def _play_region(region: Region, strokes: Sequence[Stroke], chokes: NDArray[np.int64], sound: Audio) -> None:
+    """Add ``strokes`` to ``sound`` (channels, samples) in place."""
+    release = release_curve(region)
+    voices = render_voices(region, _longest(strokes, len(release), sound.shape[1]))
+    # Pan −500 … 500 is left … right, at constant power.
     angle = (np.clip(region.amount(_PAN), -500, 500) / 500 + 1) * np.pi / 4
     pans = (np.cos(angle), np.sin(angle)) if len(sound) == 2 else ((np.cos(angle) + np.sin(angle)) / 2,)
     for stroke in strokes:
-        tone = _released(bank[stroke.key], stroke.end - stroke.begin, release)
-        tone = _choked(tone, stroke.begin, silencers)[: max(sound.shape[1] - stroke.begin, 0)]
+        voice = _release(voices[stroke.key], stroke.end - stroke.begin, release)
+        voice = _choke(voice, stroke.begin, chokes)[: max(sound.shape[1] - stroke.begin, 0)]
         for side, pan in zip(sound, pans, strict=True):
             if pan > 1e-3:
-                side[stroke.begin : stroke.begin + len(tone)] += tone * np.float32(pan * stroke.gain)
+                side[stroke.begin : stroke.begin + len(voice)] += voice * np.float32(pan * stroke.gain)
 
 
 def _longest(strokes: Sequence[Stroke], release: int, end: int) -> dict[int, int]:
-    """Key → samples of tone that its longest note takes, its release and the sound's ``end`` considered."""
+    """Return key → samples of its longest note with ``release``, cut at the sound's ``end``."""
     lengths: dict[int, int] = {}
     for stroke in strokes:
         length = max(min(stroke.end - stroke.begin + release, end - stroke.begin), 1)
@@ -132,16 +102,16 @@ def _longest(strokes: Sequence[Stroke], release: int, end: int) -> dict[int, int
     return lengths
 
 
-def _released(voice: Mono, held: int, release: Mono) -> Mono:
-    """``voice`` for as long as its key is ``held`` (samples), then dying away."""
-    dying = voice[held : held + len(release)]
-    return np.concatenate((voice[:held], dying * release[: len(dying)]))
+def _release(voice: Mono, held: int, release: Mono) -> Mono:
+    """Return ``voice`` held for ``held`` samples, then falling along ``release``: (samples,)."""
+    falling = voice[held : held + len(release)]
+    return np.concatenate((voice[:held], falling * release[: len(falling)]))
 
 
-def _choked(voice: Mono, begin: int, silencers: NDArray[np.int64]) -> Mono:
-    """``voice``, begun at sample ``begin``, faded out where the next of ``silencers`` begins."""
-    following = int(np.searchsorted(silencers, begin, side="right"))
-    if following == len(silencers):
+def _choke(voice: Mono, begin: int, chokes: NDArray[np.int64]) -> Mono:
+    """Return ``voice``, begun at sample ``begin``, faded out at the next of ``chokes``: (samples,)."""
+    following = int(np.searchsorted(chokes, begin, side="right"))
+    if following == len(chokes):
         return voice
     fade = np.linspace(1, 0, round(_CHOKE_SECONDS * SAMPLE_RATE), dtype=np.float32)
-    return _released(voice, int(silencers[following]) - begin, fade)
+    return _release(voice, int(chokes[following]) - begin, fade)

@@ -1,57 +1,49 @@
-"""Tones kept from song to song, within a bound: the same drums and guitars play again and again.
-
-Knows which tone was asked for at which length; deliberately does not know how tones are made.
-"""
+"""LRU cache of rendered voices, shared by all songs of a process: the same drums and guitars recur in every song."""
 
 from __future__ import annotations
 
 from collections import OrderedDict
 from threading import Lock
 
-import numpy as np
-from numpy.typing import NDArray
-
+from composer.audio.signal import Mono
 from composer.audio.soundfont import Region
 
-Mono = NDArray[np.float32]
-"""One channel of sound, shape (samples,). Kept ones are only read."""
 
+class VoiceCache:
+    """The least recently used voices are dropped beyond ``max_bytes``. Thread-safe; cached arrays are read only."""
 
-class Kept:
-    """The tones last asked for, up to ``most_bytes`` of them: the same drums and guitars play in song after song."""
+    def __init__(self, max_bytes: int) -> None:
+        self._max_bytes, self._bytes, self._lock = max_bytes, 0, Lock()
+        self._voices: OrderedDict[tuple[Region, int], tuple[int, Mono]] = OrderedDict()
 
-    def __init__(self, most_bytes: int) -> None:
-        self._most, self._bytes, self._lock = most_bytes, 0, Lock()
-        self._tones: OrderedDict[tuple[Region, int], tuple[int, Mono]] = OrderedDict()
-
-    def find(self, region: Region, key: int, length: int) -> Mono | None:
-        """The tone's first ``length`` samples, if it was kept at that length or longer."""
+    def get(self, region: Region, key: int, length: int) -> Mono | None:
+        """Return the voice's first ``length`` samples if it was cached at that length or longer."""
         with self._lock:
-            longest, tone = self._tones.get((region, key), (0, None))
-            if tone is None or longest < length:
+            longest, voice = self._voices.get((region, key), (0, None))
+            if voice is None or longest < length:
                 return None
-            self._tones.move_to_end((region, key))
-            return tone[:length]
+            self._voices.move_to_end((region, key))
+            return voice[:length]
 
-    def keep(self, region: Region, key: int, length: int, tone: Mono) -> None:
-        """Keep ``tone``, which was asked for at ``length`` (it may have ended sooner), and drop the oldest others."""
+    def put(self, region: Region, key: int, length: int, voice: Mono) -> None:
+        """Store ``voice``, rendered for ``length`` samples; it is shorter where its recording ends sooner."""
         with self._lock:
             self._drop((region, key))
-            self._tones[region, key] = length, tone
-            self._bytes += tone.nbytes
-            while self._bytes > self._most:
-                self._drop(next(iter(self._tones)))
+            self._voices[region, key] = length, voice
+            self._bytes += voice.nbytes
+            while self._bytes > self._max_bytes:
+                self._drop(next(iter(self._voices)))
 
     def clear(self) -> None:
-        """Forget everything."""
+        """Drop every voice."""
         with self._lock:
-            self._tones.clear()
+            self._voices.clear()
             self._bytes = 0
 
-    def _drop(self, name: tuple[Region, int]) -> None:
-        _, tone = self._tones.pop(name, (0, None))
-        self._bytes -= 0 if tone is None else tone.nbytes
+    def _drop(self, entry: tuple[Region, int]) -> None:
+        _, voice = self._voices.pop(entry, (0, None))
+        self._bytes -= 0 if voice is None else voice.nbytes
 
 
-KEPT = Kept(16 * 2**20)
-"""One store for the process."""
+VOICE_CACHE = VoiceCache(16 * 2**20)
+"""The cache of this process: 16 MB."""

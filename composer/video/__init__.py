@@ -1,1 +1,1 @@
-"""From a song to pictures: the still image and the animated piano roll."""
+"""Pictures: the still image and the animated piano roll."""

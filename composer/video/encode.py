@@ -1,7 +1,7 @@
-"""The song as a video that every network takes: H.264 High and AAC-LC in MP4.
+"""The video file: H.264 High and AAC-LC in MP4.
 
 X asks for yuv420p, progressive, closed groups of pictures, square pixels, 0.5–140 s, up to 1280×1024 and 60 frames a
-second (docs.x.com, media upload best practices). Knows codecs; deliberately does not know what the frames show.
+second (docs.x.com, media upload best practices).
 """
 
 from __future__ import annotations
@@ -18,26 +18,26 @@ import av
 import numpy as np
 
 from composer.audio.effects import fade_out
-from composer.audio.encode import SAMPLE_RATE, Audio, Progress
-from composer.video.animation import SIZE, Screen
+from composer.audio.signal import SAMPLE_RATE, Audio, Progress, report
+from composer.video.animation import SIZE, Animation
 from midi_data.song import Song
 
 FRAMES_PER_SECOND = 30
-LONGEST_SECONDS = 139.5
+MAX_SECONDS = 139.5
 """X refuses videos over 140 s; half a second is left for the last frame and the encoders' padding."""
 ENCODER_THREADS = 2
 AUDIO_BITS_PER_SECOND = 256_000
 _CUT_FADE_SECONDS = 1.5
-# Nearly still pictures: the fastest preset at a constant quantiser is a third faster than with rate control, and two
-# megabytes a minute. 8x8dct makes the stream High profile; without CABAC it is a twelfth faster and a tenth larger.
+# Nearly still pictures: the fastest preset at a constant quantiser is a third faster than with rate control and takes
+# 2 MB a minute. 8x8dct makes the stream High profile; without CABAC it is a twelfth faster and a tenth larger.
 _X264 = {
     "preset": "ultrafast",
     "qp": "20",
     "profile": "high",
     "x264-params": f"8x8dct=1:cabac=0:open-gop=0:keyint={2 * FRAMES_PER_SECOND}",
 }
-# FFmpeg's default coder takes twice the time and, like noise substitution and intensity stereo, now and then decodes to
-# peaks several decibels over what went in. This way, at 256 kbit/s, 0.8 dB was the most in 56 songs.
+# FFmpeg's default coder takes twice the time; it, noise substitution and intensity stereo sometimes decode to peaks
+# several dB above the input. With these options, at 256 kbit/s, the most in 56 songs was 0.8 dB.
 _AAC = {"aac_coder": "fast", "aac_pns": "0", "aac_is": "0"}
 _BT709, _LIMITED_RANGE = 1, 1
 
@@ -45,43 +45,42 @@ _BT709, _LIMITED_RANGE = 1, 1
 def write_video(
     song: Song, audio: Audio, path: Path, *, title: str = "", subtitle: str = "", progress: Progress = None
 ) -> None:
-    """Write ``song`` with its finished sound ``audio`` to ``path`` as MP4, as long as the sound (140 s at most)."""
-    if len(audio) > LONGEST_SECONDS * SAMPLE_RATE:
-        audio = fade_out(audio[: round(LONGEST_SECONDS * SAMPLE_RATE)], _CUT_FADE_SECONDS)
+    """Write ``song`` with its mastered ``audio`` (samples, 2) as MP4, as long as the sound but at most 139.5 s."""
+    if len(audio) > MAX_SECONDS * SAMPLE_RATE:
+        audio = fade_out(audio[: round(MAX_SECONDS * SAMPLE_RATE)], _CUT_FADE_SECONDS)
     count = max(1, round(len(audio) / SAMPLE_RATE * FRAMES_PER_SECOND))
     with av.open(str(path), "w", format="mp4", options={"movflags": "+faststart"}) as container:
         container.metadata["title"] = title
         picture, sound = _picture_stream(container), _sound_stream(container)
-        # Opens both encoders: from here on each belongs to one thread.
+        # Opens both encoders; from here on each is used by one thread.
         container.start_encoding()
-        with _aside(_sound_packets(sound, audio)) as pending:
-            for index, planes in enumerate(Screen(song, title, subtitle).frames(count, FRAMES_PER_SECOND)):
-                planes.frame.pts, planes.frame.time_base = index, Fraction(1, FRAMES_PER_SECOND)
-                container.mux(picture.encode(planes.frame))
+        with _in_background(_sound_packets(sound, audio)) as pending:
+            for index, image in enumerate(Animation(song, title, subtitle).frames(count, FRAMES_PER_SECOND)):
+                image.frame.pts, image.frame.time_base = index, Fraction(1, FRAMES_PER_SECOND)
+                container.mux(picture.encode(image.frame))
                 if index % FRAMES_PER_SECOND == 0:
                     container.mux(_up_to(pending, index / FRAMES_PER_SECOND + 1))
-                    if progress is not None:
-                        progress(index / count)
+                    report(progress, index / count)
             container.mux(picture.encode(None))
             container.mux(list(pending))
 
 
 @contextmanager
-def _aside(packets: Iterator[Any]) -> Iterator[Iterator[Any]]:
-    """``packets``, made by a thread of their own: FFmpeg lets go of the interpreter while it encodes."""
-    made: SimpleQueue[Any] = SimpleQueue()
+def _in_background(packets: Iterator[Any]) -> Iterator[Iterator[Any]]:
+    """Encode ``packets`` in a thread: FFmpeg releases the interpreter lock while it encodes."""
+    done: SimpleQueue[Any] = SimpleQueue()
 
-    def make() -> None:
+    def encode() -> None:
         try:
             for packet in packets:
-                made.put(packet)
+                done.put(packet)
         finally:
-            made.put(None)
+            done.put(None)
 
     with ThreadPoolExecutor(1, "sound") as pool:
-        making = pool.submit(make)
-        yield iter(made.get, None)
-        making.result()
+        encoding = pool.submit(encode)
+        yield iter(done.get, None)
+        encoding.result()
 
 
 def _picture_stream(container: Any) -> Any:
@@ -92,7 +91,7 @@ def _picture_stream(container: Any) -> Any:
     context.sample_aspect_ratio = Fraction(1)
     context.colorspace = context.color_primaries = context.color_trc = _BT709
     context.color_range = _LIMITED_RANGE
-    # One frame is encoded while the next is drawn; slices of one frame would have to be waited for.
+    # Frame threads encode one frame while the next is drawn; slice threads would make the drawing wait.
     context.thread_type, context.thread_count = "FRAME", ENCODER_THREADS
     return stream
 
@@ -104,7 +103,7 @@ def _sound_stream(container: Any) -> Any:
 
 
 def _sound_packets(stream: Any, audio: Audio) -> Iterator[Any]:
-    """The encoded sound, a second at a time."""
+    """Yield the encoded packets of ``audio`` (samples, 2)."""
     for begin in range(0, len(audio), SAMPLE_RATE):
         block = np.ascontiguousarray(audio[begin : begin + SAMPLE_RATE].T)
         frame = av.AudioFrame.from_ndarray(block, format="fltp", layout="stereo")
@@ -114,7 +113,7 @@ def _sound_packets(stream: Any, audio: Audio) -> Iterator[Any]:
 
 
 def _up_to(packets: Iterator[Any], second: float) -> list[Any]:
-    """The packets that are played before ``second``, so that sound and picture lie side by side in the file."""
+    """Take the packets that are played before ``second``, so that sound and picture are interleaved in the file."""
     taken = []
     for packet in packets:
         taken.append(packet)

@@ -1,7 +1,4 @@
-"""What the band looks like: its colours, and text that fits and can be drawn whatever a person called the song.
-
-Knows colours and letters; deliberately does not know where anything stands, or what a note is.
-"""
+"""Colours and fonts of pictures, and titles reduced to text that can be drawn and fits."""
 
 from __future__ import annotations
 
@@ -21,14 +18,14 @@ if TYPE_CHECKING:
 Colour = tuple[int, int, int]
 """Red, green, blue, 0–255 each."""
 
-NIGHT: Colour = (11, 13, 20)
+BACKGROUND: Colour = (11, 13, 20)
 LANE: Colour = (17, 20, 30)
 LANE_ALTERNATE: Colour = (20, 24, 35)
 BEAT_LINE: Colour = (27, 32, 46)
 BAR_LINE: Colour = (45, 52, 72)
-INK: Colour = (240, 243, 250)
-QUIET_INK: Colour = (139, 148, 170)
-FAINT_INK: Colour = (88, 97, 120)
+TEXT: Colour = (240, 243, 250)
+MUTED_TEXT: Colour = (139, 148, 170)
+FAINT_TEXT: Colour = (88, 97, 120)
 WHITE: Colour = (255, 255, 255)
 ACCENT: Colour = (255, 92, 92)
 
@@ -52,11 +49,11 @@ _OTHERS: tuple[Colour, ...] = (
 )
 
 _MISSING = "\uffff"
-"""No font has a glyph for this one, so its picture is the font's mark for a missing glyph."""
+"""A noncharacter: it is drawn as the font's mark for a missing glyph."""
 
 
 def part_colours(tracks: Sequence[Track]) -> list[Colour]:
-    """A colour for each of ``tracks``: drums and bass keep theirs in every song, the others take turns."""
+    """Return a colour for each of ``tracks``: drums and bass have fixed ones, the others take turns."""
     result, turn, taken = [], 0, set[Colour]()
     for track in tracks:
         fixed = _DRUMS if track.is_drum else _BASS if family_name(track.program) == "Bass" else None
@@ -68,15 +65,15 @@ def part_colours(tracks: Sequence[Track]) -> list[Colour]:
     return result
 
 
-def blend(ground: Colour, colour: Colour, share: float) -> Colour:
-    """``share`` (0–1) of ``colour`` over ``ground``."""
-    red, green, blue = (round(a + (b - a) * share) for a, b in zip(ground, colour, strict=True))
+def blend(ground: Colour, colour: Colour, opacity: float) -> Colour:
+    """Return ``colour`` over ``ground`` at ``opacity`` (0–1)."""
+    red, green, blue = (round(a + (b - a) * opacity) for a, b in zip(ground, colour, strict=True))
     return red, green, blue
 
 
 @cache
 def font(size: int, *, bold: bool = False) -> FreeTypeFont | ImageFont:
-    """Open Sans, ``size`` pixels high; Pillow's own font (little more than ASCII) where it is not installed."""
+    """Return Open Sans, ``size`` pixels high, or Pillow's own font (little more than ASCII) if it is not installed."""
     from PIL import ImageFont
 
     spec = find_spec("ttf_opensans")
@@ -86,31 +83,31 @@ def font(size: int, *, bold: bool = False) -> FreeTypeFont | ImageFont:
 
 
 def one_line(text: str) -> str:
-    """``text`` on one line: compatibility forms folded, control and format characters gone, spaces joined."""
+    """Return ``text`` in NFKC on one line, without control and format characters, spaces joined."""
     plain = unicodedata.normalize("NFKC", text)
     kept = (c if unicodedata.category(c)[0] != "C" else " " if c.isspace() else "" for c in plain)
     return " ".join("".join(kept).split())
 
 
-def drawable(text: str) -> str:
-    """`one_line` of ``text`` without the characters that the font has no glyph for (emoji, many scripts)."""
+def drawable_text(text: str) -> str:
+    """Return `one_line` of ``text`` without the characters that the font has no glyph for (emoji, many scripts)."""
     return " ".join("".join(c for c in one_line(text) if _has_glyph(c)).split())
 
 
 @cache
 def _has_glyph(character: str) -> bool:
-    # Below 32 pixels some glyphs look alike; the size only has to be large enough to tell them apart.
+    # Below 32 pixels the bitmaps of different glyphs can be equal.
     large = font(32)
     return character == " " or bytes(large.getmask(character)) != bytes(large.getmask(_MISSING))
 
 
-def fitted(text: str, letters: FreeTypeFont | ImageFont, width: float) -> str:
-    """`drawable` text, cut with an ellipsis where it is wider than ``width`` pixels in the font ``letters``."""
-    whole = drawable(text)
-    if letters.getlength(whole) <= width:
-        return whole
-    low, high = 0, len(whole)
+def fit_text(text: str, letters: FreeTypeFont | ImageFont, width: float) -> str:
+    """Return `drawable_text` of ``text``, cut with an ellipsis where it is wider than ``width`` pixels."""
+    full = drawable_text(text)
+    if letters.getlength(full) <= width:
+        return full
+    low, high = 0, len(full)
     while low < high:
         middle = (low + high + 1) // 2
-        low, high = (middle, high) if letters.getlength(whole[:middle] + "…") <= width else (low, middle - 1)
-    return whole[:low].rstrip() + "…"
+        low, high = (middle, high) if letters.getlength(full[:middle] + "…") <= width else (low, middle - 1)
+    return full[:low].rstrip() + "…"

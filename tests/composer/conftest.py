@@ -9,7 +9,7 @@ import av
 import numpy as np
 import pytest
 
-from composer.audio.encode import SAMPLE_RATE, Audio
+from composer.audio.signal import SAMPLE_RATE, Audio
 from midi_data.song import Meter, Note, Song, Tempo, Track
 
 BAR = 96

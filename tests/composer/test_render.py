@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from composer.audio import encode, mix
-from composer.audio.encode import Audio
+from composer.audio.signal import Audio
 from composer.errors import RefusedError
 from composer.render import render
 from composer.request import Format

@@ -10,7 +10,7 @@ from composer.decoding.generate import Composer
 from composer.model.checkpoint import Checkpoint
 from composer.planning.plan import plan_song
 from composer.request import ComposeRequest
-from composer.video.still import write_picture
+from composer.video.still import write_png
 from midi_data.events.encoding import EventSequence, encode
 from midi_data.io.midi_file import write_midi
 from midi_data.song import Song
@@ -57,7 +57,7 @@ class Listening:
         self.folder.mkdir(parents=True, exist_ok=True)
         midi, picture = (self.folder / f"update-{update:05d}.{ending}" for ending in ("mid", "png"))
         write_midi(songs[0], midi)
-        write_picture(songs[0], picture, title=f"{self.genre}, update {update}")
+        write_png(songs[0], picture, title=f"{self.genre}, update {update}")
         sounding = sounding_only(events)
         nearest = self.watch.nearest(events[0]) if len(events[0]) else None
         return Heard(self.watch.rate(sounding), self.watch.real_rate, midi, picture, nearest)

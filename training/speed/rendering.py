@@ -8,9 +8,10 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from composer.audio.encode import Audio, write_mp3
+from composer.audio.encode import write_mp3
 from composer.audio.mix import mix
-from composer.audio.voice_cache import KEPT
+from composer.audio.signal import Audio
+from composer.audio.voice_cache import VOICE_CACHE
 from composer.pipeline import compose
 from composer.request import ComposeRequest
 from composer.video.encode import write_video
@@ -40,7 +41,7 @@ def rendering_figures(song: Song, runs: int) -> list[Figure]:
 
 def mix_afresh(song: Song) -> Audio:
     """The sound of ``song`` without tones kept from the run before."""
-    KEPT.clear()
+    VOICE_CACHE.clear()
     return mix(song)
 
 

@@ -5,9 +5,10 @@ import av
 import numpy as np
 import pytest
 
-from composer.audio.encode import SAMPLE_RATE, Audio, id3_tag, pcm16, write_mp3, write_ogg, write_wav
-from composer.audio.mastering import decibels, true_peak
+from composer.audio.encode import id3_tag, pcm16, write_mp3, write_ogg, write_wav
+from composer.audio.mastering import true_peak
 from composer.audio.mix import mix
+from composer.audio.signal import SAMPLE_RATE, Audio, decibels
 from midi_data.song import Song
 
 Decoder = Callable[[Path], Audio]

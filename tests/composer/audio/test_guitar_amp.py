@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
-from composer.audio.encode import SAMPLE_RATE
-from composer.audio.guitar_amp import Mono, amplify
+from composer.audio.guitar_amp import amplify
+from composer.audio.signal import SAMPLE_RATE, Mono
 
 
 def sine(hertz: float, seconds: float = 2.0, level: float = 0.1) -> Mono:
@@ -39,8 +39,8 @@ def test_more_drive_means_more_overtones() -> None:
 def test_overtones_do_not_fold_back() -> None:
     fundamental = 987.0
     hertz, power = spectrum(amplify(sine(fundamental), 8.0))
-    tones = np.abs(hertz - fundamental * np.rint(hertz / fundamental)) < 8
-    assert 10 * np.log10(power[~tones].sum() / power[tones].sum()) < -60
+    render_voices = np.abs(hertz - fundamental * np.rint(hertz / fundamental)) < 8
+    assert 10 * np.log10(power[~render_voices].sum() / power[render_voices].sum()) < -60
 
 
 def test_how_hard_the_guitar_was_recorded_does_not_matter() -> None:

@@ -3,9 +3,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from composer.audio.encode import SAMPLE_RATE, Audio
-from composer.audio.mastering import CEILING_DBTP, TARGET_LUFS, decibels, integrated_loudness, true_peak
+from composer.audio.mastering import CEILING_DBTP, TARGET_LUFS, integrated_loudness, true_peak
 from composer.audio.mix import TAIL_SECONDS, mix, stems
+from composer.audio.signal import SAMPLE_RATE, Audio, decibels
 from midi_data.song import Meter, Note, Song, Tempo, Track
 
 

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from composer.audio.encode import SAMPLE_RATE, Audio
+from composer.audio.signal import SAMPLE_RATE, Audio
 from composer.audio.synth import play
 from midi_data.song import Note, Song, Tempo, Track
 
@@ -83,7 +83,7 @@ def test_it_sounds_like_an_independent_synthesiser(program: int, is_drum: bool, 
 
     import midirenderer
 
-    from composer.audio.synth import soundfont_path
+    from composer.audio.fonts import soundfont_path
     from midi_data.io.midi_file import midi_bytes
 
     notes = tuple(Note(48 * index, pitch, 40, 100) for index, pitch in enumerate(pitches))

@@ -3,20 +3,20 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from composer.video.animation import SIZE, Screen, pages, part_levels, ticks_at
+from composer.video.animation import SIZE, Animation, meter_levels, pages, ticks_at
 from composer.video.layout import Area
-from composer.video.yuv import Planes
+from composer.video.yuv import YuvFrame
 from midi_data.song import Meter, Note, Song, Tempo, Track
 
 ROLL = Area(200, 100, 1200, 600)
 
 
-def frames(song: Song, count: int, rate: int = 10) -> list[Planes]:
-    return [planes.copy() for planes in Screen(song, "Dancing robots", "heavy metal").frames(count, rate)]
+def frames(song: Song, count: int, rate: int = 10) -> list[YuvFrame]:
+    return [planes.copy() for planes in Animation(song, "Dancing robots", "heavy metal").frames(count, rate)]
 
 
-def luma(planes: Planes) -> np.ndarray:
-    return planes.parts[0][0].astype(int)
+def luma(planes: YuvFrame) -> np.ndarray:
+    return planes.planes[0][0].astype(int)
 
 
 @pytest.mark.parametrize("bars", [1, 2, 3, 7, 64])
@@ -52,11 +52,11 @@ def test_a_note_is_dim_then_lit_then_coloured() -> None:
 
 
 def test_meters_follow_the_music(render_band: Song) -> None:
-    look = Screen(render_band, "", "").look
-    levels = part_levels(look, 60, 10)
+    roll = Animation(render_band, "", "").roll
+    levels = meter_levels(roll, 60, 10)
     assert levels[:40].max(axis=0).min() > 0
     assert not levels[45:].any()
-    assert (levels <= [lane.area.height for lane in look.lanes]).all()
+    assert (levels <= [lane.area.height for lane in roll.lanes]).all()
 
 
 @pytest.mark.parametrize(
@@ -72,4 +72,4 @@ def test_meters_follow_the_music(render_band: Song) -> None:
 def test_odd_songs_have_as_many_frames_as_were_asked_for(song: Song) -> None:
     shown = frames(song, 12)
     assert len(shown) == 12
-    assert {planes.parts[0][0].shape for planes in shown} == {(SIZE[1], SIZE[0])}
+    assert {planes.planes[0][0].shape for planes in shown} == {(SIZE[1], SIZE[0])}

@@ -6,9 +6,9 @@ import av
 import numpy as np
 import pytest
 
-from composer.audio.encode import SAMPLE_RATE, Audio
-from composer.audio.mastering import decibels, true_peak
+from composer.audio.mastering import true_peak
 from composer.audio.mix import mix
+from composer.audio.signal import SAMPLE_RATE, Audio, decibels
 from composer.video import encode
 from composer.video.encode import FRAMES_PER_SECOND, write_video
 from midi_data.song import Song
@@ -105,7 +105,7 @@ def test_the_decoded_picture_moves_and_is_not_dark(file: Path) -> None:
 def test_a_song_too_long_is_faded_out(
     render_band: Song, sound: Audio, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, render_decoded: Decoder
 ) -> None:
-    monkeypatch.setattr(encode, "LONGEST_SECONDS", 2.0)
+    monkeypatch.setattr(encode, "MAX_SECONDS", 2.0)
     write_video(render_band, sound, tmp_path / "short.mp4")
     decoded = render_decoded(tmp_path / "short.mp4")
     assert len(decoded) / SAMPLE_RATE == pytest.approx(2.0, abs=0.1)
@@ -113,7 +113,7 @@ def test_a_song_too_long_is_faded_out(
 
 
 def test_the_longest_song_asked_for_fits_x() -> None:
-    assert encode.LONGEST_SECONDS + 0.1 < 140
+    assert encode.MAX_SECONDS + 0.1 < 140
 
 
 def test_progress_rises(render_band: Song, sound: Audio, tmp_path: Path) -> None:

@@ -2,7 +2,7 @@ from itertools import pairwise
 
 import pytest
 
-from composer.video.layout import Area, Lane, Span, boxes, grid, lanes, within
+from composer.video.layout import Area, Lane, Span, boxes, grid, lanes, notes_within
 from midi_data.song import Meter, Note, Song, Track
 
 AREA = Area(100, 50, 1100, 550)
@@ -44,7 +44,7 @@ def test_notes_are_clipped_to_their_page_and_stay_visible() -> None:
 
 def test_a_page_shows_what_sounds_in_it() -> None:
     track = Track(0, is_drum=False, notes=(Note(0, 60, 96, 100), Note(0, 60, 97, 100), Note(192, 60, 24, 100)))
-    assert [note.duration for note in within(track, Span(96, 192, 0, 100))] == [97]
+    assert [note.duration for note in notes_within(track, Span(96, 192, 0, 100))] == [97]
 
 
 def test_the_grid_has_bars_and_beats_of_every_meter() -> None:

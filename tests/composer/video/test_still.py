@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from composer.video.still import PICTURE_SIZE, part_names, write_picture
+from composer.video.still import PNG_SIZE, part_names, write_png
 from composer.video.theme import part_colours
 from midi_data.song import Meter, Note, Song, Tempo, Track
 
@@ -12,10 +12,10 @@ TITLES = ["", "🤘", "日本語", "a\x00\n" * 50, "x" * 500]
 
 
 def drawn(song: Song, folder: Path, title: str = "Dancing robots") -> np.ndarray:
-    write_picture(song, folder / "song.png", title=title, subtitle="heavy metal · 120 bpm")
+    write_png(song, folder / "song.png", title=title, subtitle="heavy metal · 120 bpm")
     with Image.open(folder / "song.png") as image:
         assert image.format == "PNG"
-        assert image.size == PICTURE_SIZE
+        assert image.size == PNG_SIZE
         return np.asarray(image.convert("RGB")).astype(int)
 
 

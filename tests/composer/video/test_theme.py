@@ -1,7 +1,7 @@
 import pytest
 
 from composer.video import theme
-from composer.video.theme import blend, drawable, fitted, font, one_line, part_colours
+from composer.video.theme import blend, drawable_text, fit_text, font, one_line, part_colours
 from midi_data.song import Track
 
 TITLES = [
@@ -25,18 +25,18 @@ def test_any_title_fits_and_can_be_drawn(title: str) -> None:
     from PIL import Image, ImageDraw
 
     letters = font(38, bold=True)
-    text = fitted(title, letters, 400)
+    text = fit_text(title, letters, 400)
     assert letters.getlength(text) <= 400
     assert text.isprintable()
     ImageDraw.Draw(Image.new("RGB", (500, 60))).text((0, 0), text, font=letters)
 
 
 def test_european_scripts_are_drawn_as_they_are() -> None:
-    assert drawable(TITLES[1]) == TITLES[1]
+    assert drawable_text(TITLES[1]) == TITLES[1]
 
 
 def test_what_the_font_does_not_have_is_left_out() -> None:
-    assert drawable("metal 🤘 forever 日本") == "metal forever"
+    assert drawable_text("metal 🤘 forever 日本") == "metal forever"
 
 
 def test_control_and_direction_characters_are_gone() -> None:
@@ -45,8 +45,8 @@ def test_control_and_direction_characters_are_gone() -> None:
 
 
 def test_a_long_title_ends_in_an_ellipsis() -> None:
-    assert fitted("x" * 5000, font(20), 200).endswith("…")
-    assert fitted("short", font(20), 200) == "short"
+    assert fit_text("x" * 5000, font(20), 200).endswith("…")
+    assert fit_text("short", font(20), 200) == "short"
 
 
 def test_without_the_font_package_pillow_s_own_font_serves(monkeypatch: pytest.MonkeyPatch) -> None:
