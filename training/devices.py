@@ -1,4 +1,4 @@
-"""Where a training runs and in which precision: CUDA when it is there, else the CPU, bf16 where the chip has it."""
+"""Device and precision of a training: CUDA where available, else the CPU; bf16 where the chip has it."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ CPU_FACTS = Path("/proc/cpuinfo")
 
 
 def pick_device(name: DeviceName) -> torch.device:
-    """The device called ``name``. Raises ``TrainingError`` when CUDA is asked for and not there."""
+    """The device called ``name``. Raises ``TrainingError`` when CUDA is requested and missing."""
     if name == "cuda" and not torch.cuda.is_available():
         raise TrainingError("--device cuda: torch finds no CUDA device here")
     if name == "auto":
@@ -25,21 +25,21 @@ def pick_device(name: DeviceName) -> torch.device:
     return torch.device(name)
 
 
-def precision(device: torch.device, wanted: Precision = "auto") -> AbstractContextManager[Any]:
-    """Mixed precision in bf16, or full precision; ``auto`` mixes where the chip has bf16 arithmetic."""
-    if in_bf16(device, wanted):
+def autocast(device: torch.device, precision: Precision = "auto") -> AbstractContextManager[Any]:
+    """Mixed precision in bf16 if ``uses_bf16``, else full precision."""
+    if uses_bf16(device, precision):
         return torch.autocast(device.type, torch.bfloat16)
     return nullcontext()
 
 
-def in_bf16(device: torch.device, wanted: Precision = "auto") -> bool:
-    """Whether ``precision`` mixes. Raises ``TrainingError`` when bf16 is asked for and the chip lacks it."""
-    if wanted == "fp32":
+def uses_bf16(device: torch.device, precision: Precision = "auto") -> bool:
+    """Whether ``precision`` means bf16 on ``device``. Raises ``TrainingError`` for bf16 on a chip without it."""
+    if precision == "fp32":
         return False
-    has = _gpu_has_bf16(device) if device.type == "cuda" else _cpu_has_bf16(CPU_FACTS)
-    if wanted == "bf16" and not has:
+    available = _gpu_has_bf16(device) if device.type == "cuda" else _cpu_has_bf16(CPU_FACTS)
+    if precision == "bf16" and not available:
         raise TrainingError(f"precision = bf16: this {device.type} has no bf16 arithmetic; take auto or fp32")
-    return has
+    return available
 
 
 @cache

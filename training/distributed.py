@@ -1,9 +1,9 @@
-"""Several processes train one network: who plays which lanes, and what all of them agree on.
+"""Data-parallel training: several processes train one network on the rows of one batch.
 
-torchrun (or ``riffbird train --processes``) says in the environment who is who; ``joined`` reads it. Gradients are
-summed by hand, in one exchange an update: the network is small, so that hiding the exchange behind the backward pass
-would gain nothing; the order of summation stays the same when a training is taken up again, for any number of
-processes; and weights keep their names. Knows tensors; nothing of lanes' music or of checkpoints.
+torchrun (or ``riffbird train --processes``) sets rank and world size in the environment; ``joined`` reads them.
+Gradients are summed in one exchange an update instead of by ``DistributedDataParallel``: the network is so small that
+overlapping the exchange with the backward pass gains nothing, and the order of summation stays the same when a training
+is resumed, with any number of processes.
 """
 
 from __future__ import annotations
@@ -24,13 +24,13 @@ from midi_data.process import set_parent_death_signal
 from training.devices import DeviceName, pick_device
 from training.errors import TrainingError
 
-LONGEST_WAIT = timedelta(hours=2)
-"""For the first process, which alone validates and saves."""
+EXCHANGE_TIMEOUT = timedelta(hours=2)
+"""The other processes wait while the first one validates and saves."""
 
 
 @dataclass(frozen=True, slots=True)
 class Ranks:
-    """One of the processes that train together: ``rank`` of ``count``, computing on ``device``."""
+    """Place of this process in its group: ``rank`` of ``count``, computing on ``device``."""
 
     device: torch.device
     rank: int = 0
@@ -38,37 +38,37 @@ class Ranks:
 
     @property
     def first(self) -> bool:
-        """Whether this process validates, saves and speaks."""
+        """Whether this process validates, saves and reports."""
         return self.rank == 0
 
-    def own(self, lanes: int) -> slice:
-        """Which of ``lanes`` this process plays. Raises ``TrainingError`` when there are too few for all."""
-        if lanes < self.count:
-            raise TrainingError(f"lanes is {self.count} at least, one a process, not {lanes}")
-        return share(lanes, self.rank, self.count)
+    def own(self, rows: int) -> slice:
+        """The part of the batch ``rows`` of this process. Raises ``TrainingError`` for fewer rows than processes."""
+        if rows < self.count:
+            raise TrainingError(f"batch_size is at least {self.count}, one row a process, not {rows}")
+        return split_rows(rows, self.rank, self.count)
 
     def total(self, tensor: Tensor) -> Tensor:
         """The sum over all processes, the same bits in each of them. May change ``tensor``."""
         if self.count == 1:
             return tensor
-        there = tensor.to(self.device).contiguous()
-        dist.all_reduce(there)
-        return there.to(tensor.device)
+        on_device = tensor.to(self.device).contiguous()
+        dist.all_reduce(on_device)
+        return on_device.to(tensor.device)
 
     def from_first(self, *values: float) -> tuple[float, ...]:
-        """The first process's numbers, in every process: clocks differ, decisions must not."""
+        """The first process's values, in every process: clocks differ, decisions must not."""
         if self.count == 1:
             return values
         mine = values if self.first else (0.0,) * len(values)
         return tuple(self.total(torch.tensor(mine, dtype=torch.float64)).tolist())
 
-    def of_all_lanes(self, tensor: Tensor, lanes: int) -> Tensor:
-        """(1, own lanes, H) of each process as (1, ``lanes``, H)."""
+    def all_rows(self, tensor: Tensor, rows: int) -> Tensor:
+        """(1, own rows, H) of each process as (1, ``rows``, H)."""
         if self.count == 1:
             return tensor
-        whole = tensor.new_zeros(tensor.shape[0], lanes, *tensor.shape[2:])
-        whole[:, self.own(lanes)] = tensor
-        return self.total(whole)
+        joint = tensor.new_zeros(tensor.shape[0], rows, *tensor.shape[2:])
+        joint[:, self.own(rows)] = tensor
+        return self.total(joint)
 
     def every(self, tensor: Tensor) -> list[Tensor]:
         """Each process's ``tensor`` (all of one shape), by rank."""
@@ -77,17 +77,17 @@ class Ranks:
         return list(self.total(stacked))
 
     def seed(self, seed: int, update: int = 0) -> int:
-        """A seed of this process's own."""
+        """A seed of this process, derived from ``seed``."""
         return int(np.random.SeedSequence([seed, self.rank, update]).generate_state(1)[0])
 
 
-def share(lanes: int, index: int, count: int) -> slice:
-    """The ``index``-th of ``count`` shares of ``lanes``, as equal as can be."""
-    return slice(lanes * index // count, lanes * (index + 1) // count)
+def split_rows(rows: int, index: int, count: int) -> slice:
+    """Group ``index`` of ``count`` nearly equal groups of ``rows``."""
+    return slice(rows * index // count, rows * (index + 1) // count)
 
 
 def average_gradients(parameters: list[torch.nn.Parameter], notes: int, all_notes: int, ranks: Ranks) -> None:
-    """From gradients of this process's mean over ``notes`` to those of the mean over everybody's ``all_notes``."""
+    """Turn gradients of the mean over this process's ``notes`` into those of the mean over ``all_notes``."""
     grads = [parameter.grad for parameter in parameters if parameter.grad is not None]
     if ranks.count == 1 or not grads:
         return
@@ -96,17 +96,17 @@ def average_gradients(parameters: list[torch.nn.Parameter], notes: int, all_note
         grad.copy_(summed.view_as(grad))
 
 
-def speaks() -> bool:
+def is_first_process() -> bool:
     """Whether this is the first process, or the only one."""
     return os.environ.get("RANK", "0") == "0"
 
 
 @contextmanager
 def joined(name: DeviceName) -> Iterator[Ranks]:
-    """The process among its fellows, by torchrun's environment; alone where there is none.
+    """Join the process group of torchrun's environment; one process without it.
 
-    On CPUs they exchange through gloo, on GPUs (one a process) through nccl. Raises ``TrainingError`` when there is no
-    GPU for this process.
+    CPUs exchange through gloo, GPUs (one a process) through nccl. Raises ``TrainingError`` when there is no GPU for
+    this process.
     """
     device = pick_device(name)
     count = int(os.environ.get("WORLD_SIZE", "1"))
@@ -119,10 +119,10 @@ def joined(name: DeviceName) -> Iterator[Ranks]:
             raise TrainingError(f"--device cuda: one GPU a process, here are {torch.cuda.device_count()}")
         device = torch.device("cuda", local)
         torch.cuda.set_device(device)
-    # A killed launcher leaves no process that writes into the next training's folder.
+    # A killed launcher must leave no process that writes into the folder of the next training.
     set_parent_death_signal(os.getppid())
     _import_before_joining()
-    dist.init_process_group("nccl" if device.type == "cuda" else "gloo", timeout=LONGEST_WAIT)
+    dist.init_process_group("nccl" if device.type == "cuda" else "gloo", timeout=EXCHANGE_TIMEOUT)
     try:
         yield Ranks(device, int(os.environ["RANK"]), count)
     finally:
@@ -130,9 +130,9 @@ def joined(name: DeviceName) -> Iterator[Ranks]:
 
 
 def _import_before_joining() -> None:
-    """Import what optimizers import as they are made, and whose default arguments keep the group of the moment.
+    """Import modules that optimizers import lazily and whose default arguments would keep the process group.
 
-    Its threads would live on after ``destroy_process_group``, and now and then end the process with an abort.
+    Its threads would then survive ``destroy_process_group`` and sometimes abort the process at exit.
     """
     import_module("torch._dynamo")
     import_module("torch.distributed.fsdp")

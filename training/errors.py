@@ -1,11 +1,11 @@
-"""What can be wrong with a training. One line each: the rule and the offending value."""
+"""Errors of trainings. Each message is one line: the rule and the offending value."""
 
 from __future__ import annotations
 
 
 class TrainingError(Exception):
-    """For whoever started the training: it cannot run as asked."""
+    """A training cannot run as requested."""
 
 
-class RecipeError(TrainingError):
-    """For whoever wrote the recipe: a value is missing or out of range."""
+class ConfigError(TrainingError):
+    """A value of a recipe file is missing or out of range."""

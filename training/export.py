@@ -21,11 +21,10 @@ from midi_data.analysis.attribute_histograms import (
 )
 from midi_data.analysis.repetition import part_repetition_of, repetition_of
 from midi_data.bars import BarGrid
-from midi_data.corpus.dataset import Piece, Shard
 from midi_data.events.encoding import PART_LIMIT, Ints
 from training.data.examples import Names
+from training.data.pieces import CorpusPieces
 
-Held = list[tuple[Shard, Piece]]
 PerPiece = tuple[Activity, ...]
 Heard = tuple[PerPiece, PerPiece, PerPiece, PerPiece, Ints, tuple[AttributeHistograms, ...], AttributeHistograms]
 Tables = tuple[NDArray[np.int64], *Heard]
@@ -37,7 +36,7 @@ MOST_HEARD = 5_000
 def checkpoint_of(
     network: Network,
     names: Names,
-    train: Held,
+    train: CorpusPieces,
     *,
     name: str,
     valid: dict[str, dict[str, float]],
@@ -63,13 +62,13 @@ def checkpoint_of(
     return Checkpoint(header, weights, *(tables or tables_of(train, names)))
 
 
-def tables_of(train: Held, names: Names) -> Tables:
+def tables_of(train: CorpusPieces, names: Names) -> Tables:
     """What a checkpoint remembers of its pieces, of each genre some. Takes some milliseconds a piece."""
     chosen = of_every_genre(train, MOST_HEARD)
     return templates(chosen, names), *heard(chosen)
 
 
-def of_every_genre(held: Held, most: int) -> Held:
+def of_every_genre(held: CorpusPieces, most: int) -> CorpusPieces:
     """``most`` pieces at most, in their order: small genres whole, of larger ones equally many, evenly spread."""
     if len(held) <= most:
         return held
@@ -83,7 +82,7 @@ def of_every_genre(held: Held, most: int) -> Held:
     return [held[place] for place in sorted(chosen)]
 
 
-def templates(train: Held, names: Names) -> NDArray[np.int64]:
+def templates(train: CorpusPieces, names: Names) -> NDArray[np.int64]:
     """(P, 8 + 16): one row a training piece, as ``composer.model.checkpoint_tables.TEMPLATE_COLUMNS`` and its band."""
     rows = np.full((len(train), len(TEMPLATE_COLUMNS) + PART_LIMIT), -1, dtype=np.int64)
     for row, (shard, piece) in zip(rows, train, strict=True):
@@ -99,7 +98,7 @@ def templates(train: Held, names: Names) -> NDArray[np.int64]:
     return rows
 
 
-def heard(train: Held) -> Heard:
+def heard(train: CorpusPieces) -> Heard:
     """What ``Checkpoint`` remembers of each training piece beside its lineup, table by table."""
     repetitions, source_lags, part_repetition, activities, masks, attribute_histograms, time_shift_histograms = (
         [],
@@ -132,7 +131,7 @@ def heard(train: Held) -> Heard:
     )
 
 
-def _amounts(train: Held) -> dict[str, dict[str, float]]:
+def _amounts(train: CorpusPieces) -> dict[str, dict[str, float]]:
     amounts: dict[str, dict[str, float]] = defaultdict(lambda: {"pieces": 0, "hours": 0.0, "notes": 0})
     for _, piece in train:
         amounts[piece.genre]["pieces"] += 1
@@ -141,7 +140,7 @@ def _amounts(train: Held) -> dict[str, dict[str, float]]:
     return {genre: {k: round(v, 2) for k, v in amount.items()} for genre, amount in amounts.items()}
 
 
-def _licences(train: Held) -> dict[str, dict[str, int]]:
+def _licences(train: CorpusPieces) -> dict[str, dict[str, int]]:
     counts: dict[str, Counter[str]] = defaultdict(Counter)
     for _, piece in train:
         counts[piece.genre][f"{piece.style}: {piece.licence}"] += 1

@@ -1,11 +1,10 @@
-"""``python -m training.job FOLDER``: one training as a program, for whoever knows it only by this name.
+"""``python -m training.job FOLDER``: one training as a program, for callers that only know its files.
 
-``FOLDER/order.json`` says what to train (``JobOrder``); all work is done in FOLDER, where a training that was killed
-goes on from its last snapshot; the result is ``FOLDER/checkpoint.safetensors``, and a new genre is among one's own
-(``composer.genre_store``). On stdout, one JSON object a line: ``{"status": "preparing"}``, ``{"status": "training",
-…}``
-with the figures of ``message_of``, at last ``{"status": "done"}`` or ``{"status": "refused", "problem": …}``. Exit
-status: 0 done, 2 refused, 1 failed. Knows no queue and no service.
+``FOLDER/order.json`` (``JobSpec``) describes the training. All work is done in FOLDER; a training that was killed
+resumes from its last snapshot. The result is ``FOLDER/checkpoint.safetensors``; a new genre is also added to the user's
+genres (``composer.genre_store``). stdout has one JSON object a line: ``{"status": "preparing"}``, ``{"status":
+"training", …}`` with the figures of ``message_of``, then ``{"status": "done"}`` or ``{"status": "refused", "problem":
+…}``. Exit status: 0 done, 2 refused, 1 failed.
 """
 
 from __future__ import annotations
@@ -28,15 +27,15 @@ if TYPE_CHECKING:
 
 CHECKPOINT_FILE = "checkpoint.safetensors"
 NICENESS = 10
-"""Songs on the same machine go first."""
+"""Composing on the same machine has priority."""
 SHORTEST_PAUSE_SECONDS = 0.2
-"""Between two messages about updates; every validation is told."""
-NO_CLOCK_MINUTES = 1e9
+"""Between two messages about updates; every validation is reported."""
+UNLIMITED_MINUTES = 1e9
 DONE, REFUSED = 0, 2
 
 
-class JobOrder(BaseModel):
-    """What ``order.json`` holds."""
+class JobSpec(BaseModel):
+    """Contents of ``order.json``."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -52,33 +51,33 @@ class JobOrder(BaseModel):
     snapshot_seconds: float = Field(default=30.0, gt=0)
 
 
-class Teller:
-    """The ``Listener`` of a training that writes messages to ``out``."""
+class JsonLinesCallback:
+    """A training callback that writes JSON lines to ``out``."""
 
     def __init__(self, out: IO[str]) -> None:
         self.out = out
-        self.told = 0.0
+        self.written = 0.0
         self.validated_at = -1
 
     def note(self, text: str) -> None:
-        """Lines for a person go to the log."""
+        """Write a line to the log (stderr)."""
         sys.stderr.write(text + "\n")
 
     def __call__(self, report: Report) -> None:
-        """Tell of an update, if the last one told of is a while ago, and of each validation."""
+        """Write each validation, and updates at most every ``SHORTEST_PAUSE_SECONDS``."""
         validated = report.validated_at > self.validated_at
-        if validated or time.monotonic() - self.told >= SHORTEST_PAUSE_SECONDS:
-            self.told, self.validated_at = time.monotonic(), report.validated_at
-            self.say(message_of(report, validated=validated))
+        if validated or time.monotonic() - self.written >= SHORTEST_PAUSE_SECONDS:
+            self.written, self.validated_at = time.monotonic(), report.validated_at
+            self.write(message_of(report, validated=validated))
 
-    def say(self, message: dict[str, Any]) -> None:
-        """One line. Raises ``BrokenPipeError`` when nobody listens any more, which ends the training."""
+    def write(self, message: dict[str, Any]) -> None:
+        """Write one line. Raises ``BrokenPipeError`` when the reader is gone, which ends the training."""
         self.out.write(json.dumps(message, allow_nan=False) + "\n")
         self.out.flush()
 
 
 def message_of(report: Report, *, validated: bool) -> dict[str, Any]:
-    """A report as JSON: figures in nats a note, ``null`` where there is none yet."""
+    """A report, JSON-ready: figures in nats a note, None where there is none yet."""
     return {
         "status": "training",
         "progress": round(min(1.0, report.update / max(report.updates, 1)), 4),
@@ -89,56 +88,57 @@ def message_of(report: Report, *, validated: bool) -> dict[str, Any]:
         "validated": validated,
         "best": _figure(report.best),
         "seconds_left": _figure(report.seconds_left),
-        "notes_per_second": _figure(report.notes_per_second),
+        "notes_per_second": _figure(report.throughput),
     }
 
 
-def run(order: JobOrder, teller: Teller) -> int:
-    """Train in the working folder; the exit status."""
+def run(spec: JobSpec, callback: JsonLinesCallback) -> int:
+    """Train in the working folder; returns the exit status."""
     from composer.errors import RefusedError
     from midi_data.errors import MidiDataError
     from training.errors import TrainingError
-    from training.train import Order, recipe_of, run_training
+    from training.request import TrainingRequest, config_of
+    from training.train import run_training
 
-    wanted = Order(**order.model_dump(), resume=_was_begun(order))
+    request = TrainingRequest(**spec.model_dump(), resume=_has_snapshot(spec))
     try:
-        if order.updates is not None and recipe_of(wanted).tuning:
-            # A lesson looks at the clock, too; without it the weights are the same each time.
-            wanted = replace(wanted, minutes=NO_CLOCK_MINUTES)
-        written = run_training(wanted, teller)
+        if spec.updates is not None and config_of(request).finetuning:
+            # Fine-tuning is limited by time, too; without a limit the weights are reproducible.
+            request = replace(request, minutes=UNLIMITED_MINUTES)
+        written = run_training(request, callback)
     except (TrainingError, MidiDataError, RefusedError) as refusal:
-        # Whoever asked knows neither our folders nor what an upload is called here.
-        teller.say({"status": "refused", "problem": str(refusal).replace(str(order.midi), "the MIDI files")})
+        # The sender of the upload does not know its path on this machine.
+        callback.write({"status": "refused", "problem": str(refusal).replace(str(spec.midi), "the MIDI files")})
         return REFUSED
     shutil.copyfile(written, CHECKPOINT_FILE)
-    teller.say({"status": "done"})
+    callback.write({"status": "done"})
     return DONE
 
 
 def main() -> None:
-    """Work in the folder named on the command line, alone and politely."""
-    # Whatever a library prints must not come between the messages.
+    """Run the job in the folder named on the command line, one process at a time, at low priority."""
+    # Prints of libraries must not mix with the messages.
     out = os.fdopen(os.dup(sys.stdout.fileno()), "w", encoding="utf-8")
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
     os.nice(NICENESS)
     os.chdir(sys.argv[1])
-    order = JobOrder.model_validate_json(Path("order.json").read_bytes())
-    teller = Teller(out)
+    spec = JobSpec.model_validate_json(Path("order.json").read_bytes())
+    callback = JsonLinesCallback(out)
     with Path("lock").open("a") as lock:
-        # Another attempt may still be ending: two would spoil each other's snapshots.
+        # An earlier attempt may still be ending; two would overwrite each other's snapshots.
         fcntl.flock(lock, fcntl.LOCK_EX)
-        teller.say({"status": "preparing"})
-        status = run(order, teller)
+        callback.write({"status": "preparing"})
+        status = run(spec, callback)
     out.close()
     sys.stderr.flush()
-    os._exit(status)  # everything is on disk, and taking down torch takes seconds
+    os._exit(status)  # all files are written, and unloading torch takes seconds
 
 
-def _was_begun(order: JobOrder) -> bool:
-    """Whether an earlier attempt left a snapshot to go on from."""
-    from training.train import DATA_FOLDER
+def _has_snapshot(spec: JobSpec) -> bool:
+    """Whether an earlier attempt left a snapshot to resume from."""
+    from training.request import DATA_FOLDER
 
-    folder = DATA_FOLDER / "trainings" / order.genre
+    folder = DATA_FOLDER / "trainings" / spec.genre
     return any((folder / name / "facts.json").exists() for name in ("snapshot", ".snapshot.old"))
 
 

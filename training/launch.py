@@ -1,6 +1,6 @@
-"""``riffbird train --processes N``: the same command N times on this machine, through torchrun.
+"""``riffbird train --processes N``: run the command in N processes on this machine, through torchrun.
 
-Becomes torchrun, so that whoever ends this process ends all. Knows no training.
+The process is replaced by torchrun, so that ending it ends all of them.
 """
 
 from __future__ import annotations
@@ -22,9 +22,9 @@ def become_processes(module: str, arguments: Sequence[str], processes: int) -> N
 
 def without(arguments: Sequence[str], option: str) -> list[str]:
     """``arguments`` without ``option`` and its value."""
-    left, skip = [], False
+    kept, skip = [], False
     for argument in arguments:
         if not skip and argument != option and not argument.startswith(f"{option}="):
-            left.append(argument)
+            kept.append(argument)
         skip = not skip and argument == option
-    return left
+    return kept

@@ -6,7 +6,6 @@ values of the tensors. No pickle, no torch.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -14,20 +13,18 @@ from typing import Annotated, Any
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
-from safetensors import SafetensorError, safe_open
-from safetensors.numpy import save_file
+from pydantic import BaseModel, ConfigDict, Field
 
 from composer.errors import CheckpointError
 from composer.model.checkpoint_tables import pack_tables, unpack_tables
 from composer.model.config import ModelConfig, expected_shapes
+from composer.model.tensor_file import check_shapes, finite_weight, read_tensor_file, write_tensor_file
 from midi_data.analysis.activity import Activity
 from midi_data.analysis.attribute_histograms import AttributeHistograms
 from midi_data.events.encoding import FINGERPRINT
 
 FORMAT = "riffbird-checkpoint-2"
 FILE_SIZE_LIMIT = 512 * 2**20
-HEADER_KEY = "riffbird"
 FILE_NAMES = {
     "time_shift": "advance",
     "repetition": "form",
@@ -130,20 +127,10 @@ def shipped_checkpoint() -> Path:
 def load_checkpoint(path: Path | None = None) -> Checkpoint:
     """Read a checkpoint (default: the shipped one). Raises ``CheckpointError`` if it is damaged or foreign."""
     path = path or shipped_checkpoint()
-    try:
-        if path.stat().st_size > FILE_SIZE_LIMIT:
-            raise CheckpointError(
-                f"{path}: a checkpoint has at most {FILE_SIZE_LIMIT} bytes, not {path.stat().st_size}"
-            )
-        with safe_open(path, framework="numpy") as file:
-            header = _header(path, file.metadata() or {})
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118  not a dict
-    except OSError as error:
-        raise CheckpointError(f"{path}: cannot be read ({error.strerror or error})") from error
-    except SafetensorError as error:
-        raise CheckpointError(f"{path}: not a checkpoint ({error})") from error
+    header, tensors = read_tensor_file(path, Header, FILE_SIZE_LIMIT)
+    header = _checked_header(path, header)
     tables = unpack_tables(path, tensors)  # takes the tables out of tensors
-    weights = {_renamed(name, _CODE_NAMES): _finite(path, name, tensor) for name, tensor in tensors.items()}
+    weights = {_renamed(name, _CODE_NAMES): finite_weight(path, name, tensor) for name, tensor in tensors.items()}
     checkpoint = Checkpoint(header, weights, *tables, path=path)
     _check(checkpoint, path)
     return checkpoint
@@ -153,16 +140,7 @@ def save_checkpoint(checkpoint: Checkpoint, path: Path) -> None:
     """Write weights in half precision and replace ``path`` atomically. Raises ``CheckpointError`` on failure."""
     tensors = {_renamed(name, FILE_NAMES): weight.astype(np.float16) for name, weight in checkpoint.weights.items()}
     header = checkpoint.header.model_copy(update={"valid": _with_fields(checkpoint.header.valid, FILE_NAMES)})
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        metadata = {HEADER_KEY: header.model_dump_json(by_alias=True)}
-        save_file(tensors | pack_tables(checkpoint), temporary, metadata=metadata)
-        temporary.replace(path)
-    except (OSError, SafetensorError) as error:
-        raise CheckpointError(f"{path}: cannot be written ({error})") from error
-    finally:
-        temporary.unlink(missing_ok=True)
+    write_tensor_file(path, header, tensors | pack_tables(checkpoint))
 
 
 def header_for(config: ModelConfig, **facts: Any) -> Header:
@@ -180,21 +158,8 @@ def _with_fields(by_genre: Mapping[str, Mapping[str, float]], names: Mapping[str
     return {genre: {names.get(key, key): nats for key, nats in own.items()} for genre, own in by_genre.items()}
 
 
-def _finite(path: Path, name: str, tensor: NDArray[Any]) -> NDArray[np.float32]:
-    weight = np.ascontiguousarray(tensor, dtype=np.float32)
-    if not np.isfinite(weight).all():
-        raise CheckpointError(f"{path}: damaged checkpoint, {name} has values that are not finite")
-    return weight
-
-
-def _header(path: Path, metadata: Mapping[str, str]) -> Header:
-    try:
-        header = Header.model_validate_json(metadata[HEADER_KEY])
-    except KeyError as error:
-        raise CheckpointError(f"{path}: not a Riffbird checkpoint (its header has no {HEADER_KEY!r})") from error
-    except ValidationError as error:
-        first = error.errors()[0]
-        raise CheckpointError(f"{path}: damaged checkpoint header: {first['loc']}: {first['msg']}") from error
+def _checked_header(path: Path, header: Header) -> Header:
+    """``header`` with the code's names of fields. Raises ``CheckpointError`` for another format or representation."""
     if header.format != FORMAT:
         raise CheckpointError(f"{path}: checkpoint format {FORMAT} can be read, not {header.format}")
     if header.fingerprint != FINGERPRINT:
@@ -204,11 +169,7 @@ def _header(path: Path, metadata: Mapping[str, str]) -> Header:
 
 def _check(checkpoint: Checkpoint, path: Path) -> None:
     """Raises ``CheckpointError`` unless weights, names and config agree."""
-    wanted = expected_shapes(checkpoint.config)
-    found = {name: weight.shape for name, weight in checkpoint.weights.items()}
-    if wanted != found:
-        name = min(name for name, _ in set(wanted.items()) ^ set(found.items()))
-        raise CheckpointError(f"{path}: {name} must have shape {wanted.get(name)}, has {found.get(name)}")
+    check_shapes(path, expected_shapes(checkpoint.config), checkpoint.weights)
     header = checkpoint.header
     if len(header.genres) != header.config.genres or len(header.styles) != header.config.styles:
         raise CheckpointError(f"{path}: damaged checkpoint, names and tables differ in length")

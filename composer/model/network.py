@@ -17,11 +17,12 @@ from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812  the field's own name for it
 
 from composer.model.config import ACTIVITY_WEIGHTS, LOOKBACK_FIELDS, ModelConfig
+from composer.model.layers import LayerState, initialise_lstm, locked_dropout, run_lstm
 from midi_data.analysis.activity import ACTIVITY_CLASSES, RESTS
 from midi_data.analysis.attribute_histograms import HISTOGRAMS_WIDTH
 from midi_data.events.encoding import FIELDS, VOCABULARY
 
-State = tuple[tuple[Tensor, Tensor], ...]
+State = tuple[LayerState, ...]
 """(hidden, cell) of each layer, each (1, B, H)."""
 
 
@@ -131,13 +132,15 @@ class Network(nn.Module):
     def recur(self, inputs: StepInputs, conditions: Conditions, state: State | None) -> tuple[Tensor, State]:
         """Hidden (T, B, H) of the last layer, and the state of all."""
         x = self._inputs(inputs, conditions)
-        x = _locked_dropout(x, self.dropouts.inputs, training=self.training)
+        x = locked_dropout(x, self.dropouts.inputs, training=self.training)
         after = []
         for index, layer in enumerate(self.layers):
-            x, layer_state = self._run_layer(cast("nn.LSTM", layer), x, state[index] if state else None)
+            x, layer_state = run_lstm(
+                cast("nn.LSTM", layer), x, state[index] if state else None, self.dropouts.recurrent_weights
+            )
             after.append(layer_state)
             rate = self.dropouts.outputs if index == len(self.layers) - 1 else self.dropouts.layers
-            x = _locked_dropout(x, rate, training=self.training)
+            x = locked_dropout(x, rate, training=self.training)
         return x, tuple(after)
 
     def _inputs(self, inputs: StepInputs, conditions: Conditions) -> Tensor:
@@ -180,24 +183,6 @@ class Network(nn.Module):
         table = cast("nn.Embedding", self.tables["part"]).weight
         weights = band.to(table.dtype)
         return (weights @ table[:-1]) / weights.sum(-1, keepdim=True).clamp(min=1).sqrt()
-
-    def _run_layer(
-        self, layer: nn.LSTM, x: Tensor, state: tuple[Tensor, Tensor] | None
-    ) -> tuple[Tensor, tuple[Tensor, Tensor]]:
-        """One layer as one fused call: weights that were dropped, or cast by autocast, go in as they are."""
-        if state is None:
-            zeros = x.new_zeros(1, x.shape[1], self.config.hidden)
-            state = (zeros, zeros)
-        weights = [
-            cast("Tensor", w) for w in (layer.weight_ih_l0, layer.weight_hh_l0, layer.bias_ih_l0, layer.bias_hh_l0)
-        ]
-        weights[1] = F.dropout(weights[1], self.dropouts.recurrent_weights, self.training)
-        dtype = torch.bfloat16 if torch.is_autocast_enabled(x.device.type) else x.dtype
-        out, hidden, cell = torch.lstm(
-            x.to(dtype), tuple(s.to(dtype) for s in state), [w.to(dtype) for w in weights],
-            True, 1, 0.0, self.training, False, False,
-        )  # fmt: skip
-        return out, (hidden, cell)
 
     def head_logits(self, hidden: Tensor, inputs: StepInputs, conditions: Conditions) -> dict[str, Tensor]:
         """Logits of all fields, each given the target's fields before it; the part head knows the band only."""
@@ -302,14 +287,6 @@ def field_nll(logits: Mapping[str, Tensor], target: Tensor) -> dict[str, Tensor]
     return losses
 
 
-def _locked_dropout(x: Tensor, rate: float, *, training: bool) -> Tensor:
-    """Dropout with one mask for all time steps (Gal & Ghahramani 2016)."""
-    if not training or rate == 0:
-        return x
-    keep = torch.empty(1, *x.shape[1:], dtype=x.dtype, device=x.device).bernoulli_(1 - rate)
-    return x * keep.div_(1 - rate)
-
-
 def _initialise(module: nn.Module) -> None:
     if isinstance(module, nn.Embedding):
         nn.init.normal_(module.weight, std=module.embedding_dim**-0.5)
@@ -319,10 +296,4 @@ def _initialise(module: nn.Module) -> None:
     elif isinstance(module, Head) and module.from_histograms:
         nn.init.zeros_(module.from_histograms.weight)
     elif isinstance(module, nn.LSTM):
-        hidden, bias = module.hidden_size, cast("Tensor", module.bias_ih_l0)
-        nn.init.orthogonal_(cast("Tensor", module.weight_hh_l0))
-        nn.init.zeros_(cast("Tensor", module.bias_hh_l0))
-        nn.init.zeros_(bias)
-        # Gates in torch's order i, f, g, o: remember by default (Jozefowicz et al. 2015).
-        with torch.no_grad():
-            bias[hidden : 2 * hidden].fill_(1.0)
+        initialise_lstm(module)

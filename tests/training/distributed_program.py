@@ -12,19 +12,20 @@ from typing import Any
 from safetensors.torch import save_file
 
 from midi_data.corpus.dataset import all_pieces, open_shards
-from training.config import Recipe
+from training.config import TrainingConfig
+from training.data.corpora import names_of
 from training.distributed import Ranks, joined
-from training.train import names_of
-from training.trainer import Report, Training
+from training.note_trainer import NoteTrainer
+from training.trainer import Report
 
 
-class Watched(Training):
+class Watched(NoteTrainer):
     """Keeps the gradients of each update."""
 
-    def _descend(self) -> None:
+    def _step(self) -> None:
         self.gradients = getattr(self, "gradients", [])
         self.gradients.append({n: p.grad.clone() for n, p in self.named.items() if p.grad is not None})
-        super()._descend()
+        super()._step()
 
 
 class StoppedError(Exception):
@@ -33,9 +34,9 @@ class StoppedError(Exception):
 
 def trained(order: dict[str, Any], ranks: Ranks) -> Watched:
     pieces = list(all_pieces(open_shards(Path(order["prepared"])), "train"))
-    recipe = Recipe(**order["recipe"])
-    names = names_of(pieces, None)
-    run = Watched(recipe, pieces[:-1], pieces[-1:], names, Path(order["folder"]), ranks.device, ranks=ranks)
+    recipe = TrainingConfig(**order["recipe"])
+    names = names_of(pieces)
+    run = Watched(recipe, pieces[:-1], pieces[-1:], names, Path(order["folder"]), ranks)
     if order["resume"]:
         run.resume()
 

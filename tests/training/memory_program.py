@@ -12,15 +12,16 @@ import numpy as np
 import torch
 
 from midi_data.corpus.dataset import all_pieces, open_shards
-from training.config import Recipe, Widths
-from training.train import names_of
-from training.trainer import Report, Training
+from training.config import TrainingConfig, Widths
+from training.data.corpora import names_of
+from training.note_trainer import NoteTrainer
+from training.trainer import Report
 from training.validation import nll_by_genre
 
-RECIPE = Recipe(
+RECIPE = TrainingConfig(
     name="large",
     updates=1000,
-    lanes=8,
+    batch_size=8,
     steps=96,
     valid_every=1000,
     valid_notes_a_genre=20_000,
@@ -55,7 +56,7 @@ def main() -> None:
     else:
         raise SystemExit("all notes fit in memory: the limit shows nothing")
     train, valid = list(all_pieces(shards, "train")), list(all_pieces(shards, "valid"))
-    run = Training(RECIPE, train, valid, names_of(train, None), folder, torch.device("cpu"))
+    run = NoteTrainer(RECIPE, train, valid, names_of(train, None), folder, torch.device("cpu"))
 
     def stop(report: Report) -> None:
         if report.update == UPDATES:
@@ -65,7 +66,7 @@ def main() -> None:
     with suppress(StoppedError):
         run.run(stop)
     nll_by_genre(run.network, run.valid_pieces, run.names, run.device)
-    sys.stdout.write(f"{size} {run.notes}\n")
+    sys.stdout.write(f"{size} {run.items}\n")
 
 
 if __name__ == "__main__":

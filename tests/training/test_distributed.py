@@ -19,18 +19,19 @@ from midi_data.corpus.dataset import all_pieces, open_shards  # noqa: E402
 from midi_data.corpus.prepare import prepare  # noqa: E402
 from tests.songs import midi_folder  # noqa: E402
 from tests.training.distributed_program import Watched, trained  # noqa: E402
-from training.config import Recipe, read_recipe  # noqa: E402
-from training.data.batches import LaneStream, split  # noqa: E402
+from training.config import TrainingConfig, read_config  # noqa: E402
+from training.data.batches import BatchStream, split_batch  # noqa: E402
+from training.data.corpora import names_of  # noqa: E402
 from training.distributed import Ranks, joined  # noqa: E402
-from training.errors import RecipeError, TrainingError  # noqa: E402
+from training.errors import ConfigError, TrainingError  # noqa: E402
 from training.launch import without  # noqa: E402
-from training.train import Order, check_sharing, names_of  # noqa: E402
+from training.request import TrainingRequest, check_processes  # noqa: E402
 
 ROOT = Path(__file__).parents[2]
 CPU = torch.device("cpu")
 NO_DROPOUT = dict.fromkeys(("inputs", "layers", "outputs", "recurrent_weights", "lookback"), 0.0)
 TINY: dict[str, Any] = {
-    "name": "tiny", "updates": 6, "lanes": 5, "steps": 24, "warm_up_updates": 2, "valid_every": 4,
+    "name": "tiny", "updates": 6, "batch_size": 5, "steps": 24, "warm_up_updates": 2, "valid_every": 4,
     "learning_rate": 1e-3, "final_learning_rate_ratio": 1.0, "precision": "fp32", "dropouts": NO_DROPOUT,
     "widths": {"hidden": 16, "layers": 2, "inputs": 16, "head": 16},
 }  # fmt: skip
@@ -88,7 +89,7 @@ def test_two_processes_have_the_gradients_and_the_weights_of_one(
     for name, weight in alone.named.items():
         torch.testing.assert_close(one[f"weight.{name}"], weight.detach(), rtol=1e-3, atol=1e-4)
     facts = json.loads((folder / "snapshot" / "facts.json").read_text())
-    assert facts["notes"] == alone.notes
+    assert facts["items"] == alone.items
     nll, of_alone = (history[0]["valid"]["ska"]["nll"] for history in (facts["history"], alone.history))
     assert nll == pytest.approx(of_alone, rel=1e-3)
 
@@ -101,7 +102,7 @@ def test_one_process_goes_on_where_two_ended(
     shutil.copytree(of_two[0] / "snapshot", tmp_path / "two" / "snapshot")
     resumed = trained(order_for(prepared, tmp_path / "two", longer, resume=True), Ranks(CPU))
     assert len(resumed.gradients) == 2
-    assert resumed.notes == whole.notes
+    assert resumed.items == whole.items
     for name, weight in whole.named.items():
         torch.testing.assert_close(resumed.named[name], weight, rtol=1e-3, atol=1e-4)
 
@@ -127,41 +128,43 @@ def test_lanes_played_in_shares_have_the_gradients_of_all_at_once(
     for whole, summed in zip(at_once.gradients, in_shares.gradients, strict=True):
         for name, gradient in whole.items():
             torch.testing.assert_close(summed[name], gradient, rtol=1e-3, atol=2e-5)
-    assert in_shares.notes == at_once.notes
+    assert in_shares.items == at_once.items
 
 
 def test_the_lanes_of_all_processes_are_those_of_one_and_resume_in_a_piece(prepared: Path) -> None:
     held = list(all_pieces(open_shards(prepared), "train"))
-    names, recipe = names_of(held, None), Recipe(**TINY)
-    whole = LaneStream(held, names, recipe)
-    shares = [LaneStream(held, names, recipe, Ranks(CPU, rank, 3).own(recipe.lanes)) for rank in range(3)]
+    names, recipe = names_of(held), TrainingConfig(**TINY)
+    whole = BatchStream(held, names, recipe)
+    shares = [BatchStream(held, names, recipe, Ranks(CPU, rank, 3).own(recipe.batch_size)) for rank in range(3)]
     for at in range(40):
         if at == 17:
             assert all(each.state() == whole.state() for each in shares)
-            again = [LaneStream(held, names, recipe, Ranks(CPU, rank, 2).own(recipe.lanes)) for rank in range(2)]
+            again = [BatchStream(held, names, recipe, Ranks(CPU, rank, 2).own(recipe.batch_size)) for rank in range(2)]
             for each in again:
                 each.restore(whole.state())
             shares = again
         together, parts = whole.next(), [each.next() for each in shares]
         assert torch.equal(together.target, torch.cat([part.target for part in parts], dim=1))
         assert torch.equal(together.inputs.note, torch.cat([part.inputs.note for part in parts], dim=1))
-        assert torch.equal(together.fresh, torch.cat([part.fresh for part in parts]))
-        assert together.notes == sum(part.notes for part in parts) == sum(part.notes for part in split(together, 4))
+        assert torch.equal(together.resets, torch.cat([part.resets for part in parts]))
+        assert (
+            together.notes == sum(part.notes for part in parts) == sum(part.notes for part in split_batch(together, 4))
+        )
 
 
 def test_processes_that_cannot_train_together_are_refused(tmp_path: Path) -> None:
-    recipe = Recipe(**TINY)
-    with pytest.raises(TrainingError, match="lanes is 6 at least"):
-        check_sharing(Order(corpus=tmp_path), recipe, 6)
+    recipe = TrainingConfig(**TINY)
+    with pytest.raises(TrainingError, match="batch_size is at least 6"):
+        check_processes(TrainingRequest(corpus=tmp_path), recipe, 6)
     with pytest.raises(TrainingError, match="--corpus"):
-        check_sharing(Order(midi=tmp_path), recipe, 2)
+        check_processes(TrainingRequest(midi=tmp_path), recipe, 2)
     with pytest.raises(TrainingError, match="one process"):
-        check_sharing(Order(genre="ska", corpus=tmp_path), Recipe(name="a", tuning={}), 2)
-    with pytest.raises(TrainingError, match="1 at least"):
-        check_sharing(Order(), recipe, 0)
-    (tmp_path / "r.toml").write_text("name = 'r'\nlanes = 4\naccumulate = 5")
-    with pytest.raises(RecipeError, match=r"r.toml: accumulate is at most lanes \(4\), not 5$"):
-        read_recipe(tmp_path / "r.toml")
+        check_processes(TrainingRequest(genre="ska", corpus=tmp_path), TrainingConfig(name="a", finetuning={}), 2)
+    with pytest.raises(TrainingError, match="is at least 1"):
+        check_processes(TrainingRequest(), recipe, 0)
+    (tmp_path / "r.toml").write_text("name = 'r'\nbatch_size = 4\naccumulate = 5")
+    with pytest.raises(ConfigError, match=r"r.toml: accumulate is at most batch_size \(4\), not 5$"):
+        read_config(tmp_path / "r.toml")
 
 
 def test_a_process_without_fellows_is_alone(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -182,7 +185,7 @@ def test_the_command_trains_in_two_processes_and_one_of_them_speaks(
     prepared: Path, tmp_path: Path, launcher: str
 ) -> None:
     (tmp_path / "r.toml").write_text(
-        "name = 'r'\nlanes = 4\nsteps = 16\nupdates = 4\nvalid_every = 2\n"
+        "name = 'r'\nbatch_size = 4\nsteps = 16\nupdates = 4\nvalid_every = 2\n"
         "[widths]\nhidden = 8\nlayers = 1\ninputs = 8\nhead = 8\n"
     )
     command = ["train", "--corpus", str(prepared), "--recipe", "r.toml", "--device", "cpu", "--out", "r.safetensors"]

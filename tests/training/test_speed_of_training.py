@@ -1,4 +1,4 @@
-"""What a training says of its speed and where it writes it: a bare LSTM beside it, TensorBoard's log, precision."""
+"""Running figures of a training, TensorBoard's log, precision."""
 
 from dataclasses import replace
 from importlib.util import find_spec
@@ -8,21 +8,23 @@ import pytest
 
 torch = pytest.importorskip("torch", reason="training needs the train extra")
 
-from bot.cli.train.display import speed  # noqa: E402
 from midi_data.corpus.dataset import all_pieces, open_shards  # noqa: E402
 from midi_data.corpus.prepare import prepare  # noqa: E402
 from tests.songs import midi_folder  # noqa: E402
 from training import devices  # noqa: E402
-from training.ceiling import EVERY, FIRST_AT, BareLstm  # noqa: E402
-from training.config import Recipe, Widths, read_recipe  # noqa: E402
-from training.errors import RecipeError, TrainingError  # noqa: E402
-from training.tensorboard_log import EventsLog  # noqa: E402
-from training.train import Order, names_of, run_training  # noqa: E402
-from training.trainer import Held, Report, Training  # noqa: E402
+from training.config import TrainingConfig, Widths, read_config  # noqa: E402
+from training.data.corpora import names_of  # noqa: E402
+from training.data.pieces import CorpusPieces  # noqa: E402
+from training.errors import ConfigError, TrainingError  # noqa: E402
+from training.note_trainer import NoteTrainer  # noqa: E402
+from training.request import SilentCallback, TrainingRequest  # noqa: E402
+from training.tracking.tensorboard_log import TensorBoardCallback  # noqa: E402
+from training.train import run_training  # noqa: E402
+from training.trainer import Report  # noqa: E402
 
 CPU = torch.device("cpu")
 WIDTHS = Widths(hidden=16, layers=2, inputs=16, head=16)
-TINY = Recipe(name="tiny", updates=8, lanes=3, steps=24, warm_up_updates=2, valid_every=4, widths=WIDTHS)
+TINY = TrainingConfig(name="tiny", updates=8, batch_size=3, steps=24, warm_up_updates=2, valid_every=4, widths=WIDTHS)
 
 
 @pytest.fixture(scope="module")
@@ -34,46 +36,18 @@ def prepared(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def held(prepared: Path) -> tuple[Held, Held]:
+def held(prepared: Path) -> tuple[CorpusPieces, CorpusPieces]:
     pieces = list(all_pieces(open_shards(prepared), "train"))
     return pieces[1:-1], [pieces[0], pieces[-1]]
 
 
-def reports_of(held: tuple[Held, Held], folder: Path, recipe: Recipe = TINY) -> list[Report]:
+def reports_of(held: tuple[CorpusPieces, CorpusPieces], folder: Path, recipe: TrainingConfig = TINY) -> list[Report]:
     reports: list[Report] = []
-    Training(recipe, *held, names_of(held[0], None), folder, CPU).run(reports.append)
+    NoteTrainer(recipe, *held, names_of(held[0], None), folder, CPU).run(reports.append)
     return reports
 
 
-def test_notes_a_second_stand_beside_a_bare_lstms(held: tuple[Held, Held], tmp_path: Path) -> None:
-    reports = reports_of(held, tmp_path)
-    assert reports[FIRST_AT - 2].of_bare_lstm is None
-    assert reports[-1].bare_notes_per_second > 0
-    assert reports[-1].of_bare_lstm == reports[-1].notes_per_second / reports[-1].bare_notes_per_second
-    told = speed(replace(reports[-1], notes_per_second=3570.0, bare_notes_per_second=5852.0))
-    assert told == "3,570 notes/s, 61% of a bare LSTM"
-    assert speed(replace(reports[-1], bare_notes_per_second=0.0)).endswith("notes/s")
-
-
-def test_measuring_a_bare_lstm_leaves_random_numbers_alone_and_is_seldom() -> None:
-    torch.manual_seed(3)
-    wanted = torch.rand(3)
-    torch.manual_seed(3)
-    bare = BareLstm(WIDTHS, 3, 24, CPU, torch.float32)
-    for update in range(1, 3 * EVERY + 1):
-        bare.measure_now_and_then(update)
-    assert torch.equal(torch.rand(3), wanted)
-    assert len(bare._seconds) == 4
-
-
-def test_a_wider_lstm_is_slower() -> None:
-    narrow, wide = (BareLstm(Widths(hidden=h, inputs=16), 4, 32, CPU, torch.float32) for h in (16, 512))
-    for bare in (narrow, wide):
-        bare.measure()
-    assert narrow.notes_per_second > 2 * wide.notes_per_second
-
-
-def test_training_figures_are_told_by_genre_and_field(held: tuple[Held, Held], tmp_path: Path) -> None:
+def test_training_figures_are_told_by_genre_and_field(held: tuple[CorpusPieces, CorpusPieces], tmp_path: Path) -> None:
     report = reports_of(held, tmp_path)[-1]
     assert set(report.train) == set(report.valid) == {"dub", "ska"}
     for figures in report.train.values():
@@ -92,7 +66,8 @@ def test_tensorboard_reads_what_a_training_wrote(
 
     monkeypatch.chdir(tmp_path)
     (tmp_path / "r.toml").write_text(
-        "name = 'r'\nlanes = 2\nsteps = 16\nvalid_every = 20\n[widths]\nhidden = 8\nlayers = 1\ninputs = 8\nhead = 8\n"
+        "name = 'r'\nbatch_size = 2\nsteps = 16\nvalid_every = 20\n"
+        "[widths]\nhidden = 8\nlayers = 1\ninputs = 8\nhead = 8\n"
     )
     reports: list[Report] = []
 
@@ -103,17 +78,19 @@ def test_tensorboard_reads_what_a_training_wrote(
         def __call__(self, report: Report) -> None:
             reports.append(report)
 
-    order = Order(corpus=prepared, recipe=tmp_path / "r.toml", updates=50, device="cpu", tensorboard=tmp_path / "log")
+    order = TrainingRequest(
+        corpus=prepared, recipe=tmp_path / "r.toml", updates=50, device="cpu", tensorboard=tmp_path / "log"
+    )
     run_training(order, Listener())
     log = EventAccumulator(str(tmp_path / "log")).Reload()
     names = set(log.Tags()["scalars"])
-    assert {"train/nll", "valid/best", "speed/notes_per_second", "speed/of_bare_lstm"} <= names
+    assert {"train/nll", "valid/best", "speed/notes_per_second"} <= names
     assert {f"train/{genre}/{field}" for genre in ("dub", "ska") for field in ("nll", "pitch", "velocity")} <= names
     [genre] = reports[-1].valid
     assert [event.step for event in log.Scalars(f"valid/{genre}/pitch")] == [20, 40, 50]
     assert [event.value for event in log.Scalars("train/nll")] == pytest.approx([reports[i].nll for i in (19, 39, 49)])
     # Taken up again from update 30: what was written behind it is gone.
-    again = EventsLog(tmp_path / "log")
+    again = TensorBoardCallback(tmp_path / "log", SilentCallback())
     again(replace(reports[29], validated_at=30))
     again.close()
     log = EventAccumulator(str(tmp_path / "log")).Reload()
@@ -123,35 +100,35 @@ def test_tensorboard_reads_what_a_training_wrote(
 def test_a_log_without_tensorboard_is_refused_with_the_extras_name(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("training.tensorboard_log.find_spec", lambda _: None)
+    monkeypatch.setattr("training.tracking.tensorboard_log.find_spec", lambda _: None)
     with pytest.raises(TrainingError, match=r"riffbird\[tensorboard\]"):
-        EventsLog(tmp_path)
+        TensorBoardCallback(tmp_path, SilentCallback())
 
 
 def test_precision_is_as_the_recipe_says(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "old").write_text("flags : fpu sse avx2")
     monkeypatch.setattr(devices, "CPU_FACTS", tmp_path / "old")
-    assert not devices.in_bf16(CPU)
+    assert not devices.uses_bf16(CPU)
     with pytest.raises(TrainingError, match="precision = bf16: this cpu has no bf16"):
-        devices.in_bf16(CPU, "bf16")
+        devices.uses_bf16(CPU, "bf16")
     (tmp_path / "new").write_text("flags : fpu avx512_bf16")
     monkeypatch.setattr(devices, "CPU_FACTS", tmp_path / "new")
-    assert devices.in_bf16(CPU)
-    assert devices.in_bf16(CPU, "bf16")
-    assert not devices.in_bf16(CPU, "fp32")
+    assert devices.uses_bf16(CPU)
+    assert devices.uses_bf16(CPU, "bf16")
+    assert not devices.uses_bf16(CPU, "fp32")
     (tmp_path / "r.toml").write_text("name = 'r'\nprecision = 'fp16'")
-    with pytest.raises(RecipeError, match="precision"):
-        read_recipe(tmp_path / "r.toml")
+    with pytest.raises(ConfigError, match="precision"):
+        read_config(tmp_path / "r.toml")
 
 
 def test_the_recipes_precision_is_what_the_network_computes_in(
-    held: tuple[Held, Held], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    held: tuple[CorpusPieces, CorpusPieces], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "new").write_text("flags : avx512_bf16")  # emulated, and slow, where the processor has none
     monkeypatch.setattr(devices, "CPU_FACTS", tmp_path / "new")
     for precision, dtype in (("fp32", torch.float32), ("bf16", torch.bfloat16), ("auto", torch.bfloat16)):
         recipe = TINY.model_copy(update={"precision": precision, "updates": 1})
-        run = Training(recipe, *held, names_of(held[0], None), tmp_path / precision, CPU)
+        run = NoteTrainer(recipe, *held, names_of(held[0], None), tmp_path / precision, CPU)
         run.run(lambda _: None)
         assert run.state is not None
         assert run.state[0][0].dtype is dtype

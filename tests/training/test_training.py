@@ -14,17 +14,21 @@ from composer.request import ComposeRequest  # noqa: E402
 from midi_data.corpus.dataset import all_pieces, open_shards  # noqa: E402
 from midi_data.corpus.prepare import prepare  # noqa: E402
 from tests.songs import midi_folder  # noqa: E402
-from training.config import Augmentation, Recipe, Widths, read_recipe  # noqa: E402
-from training.data.batches import IGNORED, LaneStream, cut  # noqa: E402
-from training.data.examples import Variation, draw_variation, lane_piece, transposed_key  # noqa: E402
-from training.errors import RecipeError, TrainingError  # noqa: E402
-from training.train import Order, names_of, run_training  # noqa: E402
-from training.trainer import Held, Report, Training  # noqa: E402
+from training.config import AugmentationConfig, TrainingConfig, Widths, read_config  # noqa: E402
+from training.data.batches import IGNORED, BatchStream, collate  # noqa: E402
+from training.data.corpora import names_of  # noqa: E402
+from training.data.examples import Variation, draw_variation, make_example, transposed_key  # noqa: E402
+from training.data.pieces import CorpusPieces  # noqa: E402
+from training.errors import ConfigError, TrainingError  # noqa: E402
+from training.note_trainer import NoteTrainer  # noqa: E402
+from training.request import TrainingRequest  # noqa: E402
+from training.train import run_training  # noqa: E402
+from training.trainer import Report  # noqa: E402
 
-TINY = Recipe(
+TINY = TrainingConfig(
     name="tiny",
     updates=12,
-    lanes=3,
+    batch_size=3,
     steps=24,
     warm_up_updates=2,
     valid_every=6,
@@ -34,18 +38,18 @@ TINY = Recipe(
 
 
 @pytest.fixture(scope="module")
-def held(tmp_path_factory: pytest.TempPathFactory) -> tuple[Held, Held]:
+def held(tmp_path_factory: pytest.TempPathFactory) -> tuple[CorpusPieces, CorpusPieces]:
     folder = tmp_path_factory.mktemp("corpus")
     prepare(midi_folder(folder / "ska", count=6), folder / "out", genre="ska")
     pieces = list(all_pieces(open_shards(folder / "out"), "train"))
     return pieces[:-1], pieces[-1:]
 
 
-def training(held: tuple[Held, Held], folder: Path, recipe: Recipe = TINY) -> Training:
-    return Training(recipe, *held, names_of(held[0], None), folder, torch.device("cpu"))
+def training(held: tuple[CorpusPieces, CorpusPieces], folder: Path, recipe: TrainingConfig = TINY) -> NoteTrainer:
+    return NoteTrainer(recipe, *held, names_of(held[0]), folder, torch.device("cpu"))
 
 
-def test_the_loss_falls_and_every_update_is_reported(held: tuple[Held, Held], tmp_path: Path) -> None:
+def test_the_loss_falls_and_every_update_is_reported(held: tuple[CorpusPieces, CorpusPieces], tmp_path: Path) -> None:
     reports: list[Report] = []
     run = training(held, tmp_path)
     run.run(reports.append)
@@ -57,7 +61,7 @@ def test_the_loss_falls_and_every_update_is_reported(held: tuple[Held, Held], tm
 
 
 def test_a_resumed_training_ends_with_the_same_weights_as_an_undisturbed_one(
-    held: tuple[Held, Held], tmp_path: Path
+    held: tuple[CorpusPieces, CorpusPieces], tmp_path: Path
 ) -> None:
     whole = training(held, tmp_path / "whole")
     whole.run(lambda _: None)
@@ -81,7 +85,7 @@ def test_a_resumed_training_ends_with_the_same_weights_as_an_undisturbed_one(
         assert torch.equal(whole.average[name], resumed.average[name]), name
 
 
-def test_the_best_checkpoint_composes(held: tuple[Held, Held], tmp_path: Path) -> None:
+def test_the_best_checkpoint_composes(held: tuple[CorpusPieces, CorpusPieces], tmp_path: Path) -> None:
     training(held, tmp_path).run(lambda _: None)
     checkpoint = load_checkpoint(tmp_path / "best.safetensors")
     assert checkpoint.header.valid["ska"]["nll"] > 0
@@ -91,21 +95,23 @@ def test_the_best_checkpoint_composes(held: tuple[Held, Held], tmp_path: Path) -
     assert song.note_count > 0
 
 
-def test_early_stopping_ends_a_training_that_gets_no_better(held: tuple[Held, Held], tmp_path: Path) -> None:
+def test_early_stopping_ends_a_training_that_gets_no_better(
+    held: tuple[CorpusPieces, CorpusPieces], tmp_path: Path
+) -> None:
     still = TINY.model_copy(
-        update={"learning_rate": 1e-12, "valid_every": 1, "patience": 2, "updates": 50, "ema_decay": 0.0}
+        update={"learning_rate": 1e-12, "valid_every": 1, "early_stopping": 2, "updates": 50, "ema_decay": 0.0}
     )
     run = training(held, tmp_path, still)
     run.run(lambda _: None)
     assert run.update < 50
 
 
-def test_the_stream_is_a_function_of_its_seed_and_resumes(held: tuple[Held, Held]) -> None:
-    names = names_of(held[0], None)
-    one, other = LaneStream(held[0], names, TINY), LaneStream(held[0], names, TINY)
+def test_the_stream_is_a_function_of_its_seed_and_resumes(held: tuple[CorpusPieces, CorpusPieces]) -> None:
+    names = names_of(held[0])
+    one, other = BatchStream(held[0], names, TINY), BatchStream(held[0], names, TINY)
     for _ in range(30):
         assert torch.equal(one.next().target, other.next().target)
-    later = LaneStream(held[0], names, TINY)
+    later = BatchStream(held[0], names, TINY)
     later.restore(one.state())
     for _ in range(30):
         mine, theirs = one.next(), later.next()
@@ -113,25 +119,27 @@ def test_the_stream_is_a_function_of_its_seed_and_resumes(held: tuple[Held, Held
         assert torch.equal(mine.conditions.labels, theirs.conditions.labels)
 
 
-def test_lanes_are_padded_only_where_a_piece_ends(held: tuple[Held, Held]) -> None:
+def test_lanes_are_padded_only_where_a_piece_ends(held: tuple[CorpusPieces, CorpusPieces]) -> None:
     shard, piece = held[0][0]
-    laid = lane_piece(piece, shard.events(piece), names_of(held[0], None), Variation())
-    segment = cut([(laid, len(laid) - 5)], 8, [False])
+    laid = make_example(piece, shard.events(piece), names_of(held[0]), Variation())
+    segment = collate([(laid, len(laid) - 5)], 8, torch.tensor([False]))
     assert (segment.target[:5] != IGNORED).all()
     assert (segment.target[5:] == IGNORED).all()
     assert segment.notes == 5
 
 
-def test_transposition_moves_pitched_notes_only_and_stays_on_the_keyboard(held: tuple[Held, Held]) -> None:
+def test_transposition_moves_pitched_notes_only_and_stays_on_the_keyboard(
+    held: tuple[CorpusPieces, CorpusPieces],
+) -> None:
     shard, piece = held[0][0]
-    events, names = shard.events(piece), names_of(held[0], None)
-    plain, up = (lane_piece(piece, events, names, Variation(semitones=s)).target for s in (0, 5))
+    events, names = shard.events(piece), names_of(held[0])
+    plain, up = (make_example(piece, events, names, Variation(semitones=s)).target for s in (0, 5))
     pitched = plain[:, 2] < 128
     assert np.array_equal(up[pitched, 2], plain[pitched, 2] + 5)
     assert np.array_equal(up[~pitched], plain[~pitched])
     rng = np.random.default_rng(1)
     for _ in range(100):
-        semitones = draw_variation(rng, events, Augmentation()).semitones
+        semitones = draw_variation(rng, events, AugmentationConfig()).semitones
         moved = events.pitch[events.pitch < 128] + semitones
         assert moved.min() >= 0
         assert moved.max() <= 127
@@ -145,16 +153,21 @@ def test_a_key_moves_with_its_piece() -> None:
 
 @pytest.mark.parametrize(
     ("text", "rule"),
-    [("name = 'a'\nlanes = 0", "lanes"), ("name = 'a'\nspeed = 1", "speed"), ("name = [", "TOML"), ("", "name")],
+    [
+        ("name = 'a'\nbatch_size = 0", "batch_size"),
+        ("name = 'a'\nspeed = 1", "speed"),
+        ("name = [", "TOML"),
+        ("", "name"),
+    ],
 )
 def test_a_wrong_recipe_is_refused_with_the_rule(text: str, rule: str, tmp_path: Path) -> None:
     (tmp_path / "r.toml").write_text(text)
-    with pytest.raises(RecipeError, match=rule):
-        read_recipe(tmp_path / "r.toml")
+    with pytest.raises(ConfigError, match=rule):
+        read_config(tmp_path / "r.toml")
 
 
 def test_the_shipped_recipe_is_good() -> None:
-    assert read_recipe(Path(__file__).parents[2] / "training" / "recipes" / "house.toml").name == "house"
+    assert read_config(Path(__file__).parents[2] / "training" / "recipes" / "house.toml").name == "house"
 
 
 class Quiet:
@@ -168,13 +181,16 @@ class Quiet:
 def test_a_folder_of_midi_becomes_a_checkpoint(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "r.toml").write_text(
-        "name = 'r'\nlanes = 2\nsteps = 16\nvalid_every = 3\n[widths]\nhidden = 8\nlayers = 1\ninputs = 8\nhead = 8\n"
+        "name = 'r'\nbatch_size = 2\nsteps = 16\nvalid_every = 3\n"
+        "[widths]\nhidden = 8\nlayers = 1\ninputs = 8\nhead = 8\n"
     )
-    order = Order(genre="ska", midi=midi_folder(tmp_path / "midi", count=4), recipe=tmp_path / "r.toml", updates=3)
+    order = TrainingRequest(
+        genre="ska", midi=midi_folder(tmp_path / "midi", count=4), recipe=tmp_path / "r.toml", updates=3
+    )
     written = run_training(order, Quiet())
     first = load_checkpoint(written)
     assert first.header.genres == ("ska",)
-    more = Order(
+    more = TrainingRequest(
         genre="dub", midi=midi_folder(tmp_path / "dub", count=3), recipe=tmp_path / "r.toml", updates=2, base=written
     )
     second = load_checkpoint(run_training(more, Quiet()))
@@ -184,4 +200,4 @@ def test_a_folder_of_midi_becomes_a_checkpoint(tmp_path: Path, monkeypatch: pyte
 def test_nothing_to_train_on_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     with pytest.raises(TrainingError, match="at least 2"):
-        run_training(Order(genre="ska", midi=midi_folder(tmp_path / "one", count=1)), Quiet())
+        run_training(TrainingRequest(genre="ska", midi=midi_folder(tmp_path / "one", count=1)), Quiet())

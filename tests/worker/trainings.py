@@ -9,7 +9,7 @@ from tests.songs import midi_folder
 RECIPE = """
 name = "tiny"
 updates = {updates}
-lanes = 2
+batch_size = 2
 steps = 16
 warm_up_updates = 2
 valid_every = {valid_every}
@@ -24,16 +24,16 @@ head = 8
 LESSON = """
 name = "lesson"
 updates = {updates}
-lanes = 2
+batch_size = 2
 steps = 16
 warm_up_updates = 1
 valid_every = {valid_every}
 patience = 1000
-[tuning]
+[finetuning]
 rows_only_below_notes = 0
 replay_songs_a_genre = 2
 replay_seconds = 10
-replay_lanes = 1
+replay_batch_size = 1
 samples = 1
 sample_seconds = 10
 old_genres_limit = 10

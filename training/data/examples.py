@@ -1,4 +1,4 @@
-"""One piece as a lane of training sees it: steps, clock and condition labels, varied anew each time it comes up."""
+"""Training examples: one piece as features, targets and condition labels, augmented anew each time it is used."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from midi_data.bars import BarGrid
 from midi_data.corpus.dataset import Piece
 from midi_data.events.encoding import FIELDS, MAX_SHIFT, PART_LIMIT, VOCABULARY, EventSequence, Ints
 from midi_data.events.features import NONE, Steps, steps_of
-from training.config import Augmentation
+from training.config import AugmentationConfig
 
 DRUM_PITCH = 128
 _UNTOLD_PARTS = 0.4
@@ -67,7 +67,7 @@ class Variation:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class LanePiece:
+class Example:
     """A varied piece, ready to be cut into segments. Arrays over its ``S`` steps as in ``StepInputs``.
 
     ``activity`` (bars, V_part): the arrangement; ``bar`` and ``bar_after`` (S,) say which rows a step sees.
@@ -95,7 +95,7 @@ class LanePiece:
         return len(self.target)
 
 
-def draw_variation(rng: np.random.Generator, events: EventSequence, how: Augmentation) -> Variation:
+def draw_variation(rng: np.random.Generator, events: EventSequence, how: AugmentationConfig) -> Variation:
     """A random variation whose transposition keeps every pitch on the keyboard."""
     pitched = events.pitch[events.pitch < DRUM_PITCH]
     low, high = -how.transpose_semitones, how.transpose_semitones - 1
@@ -105,21 +105,25 @@ def draw_variation(rng: np.random.Generator, events: EventSequence, how: Augment
     velocity = int(rng.integers(-how.velocity_classes, how.velocity_classes + 1))
     tempo = float(np.exp(rng.uniform(-how.tempo_ratio, how.tempo_ratio)))
     options = Variation().untold
-    untold = options if rng.random() < how.all_untold else tuple(o for o in options if rng.random() < how.one_untold)
-    if rng.random() < how.one_untold:
+    untold = (
+        options
+        if rng.random() < how.drop_all_conditions
+        else tuple(o for o in options if rng.random() < how.drop_one_condition)
+    )
+    if rng.random() < how.drop_one_condition:
         untold = (*untold, "tempo")
     hiding = int(rng.integers(1 << 31))
     return Variation(semitones, velocity, tempo, untold, hiding, _untold_parts(rng, len(events.band), how))
 
 
-def _untold_parts(rng: np.random.Generator, parts: int, how: Augmentation) -> int:
+def _untold_parts(rng: np.random.Generator, parts: int, how: AugmentationConfig) -> int:
     """None, or some parts by chance: a band may be asked for that no arrangement knows in full."""
-    if rng.random() >= how.one_untold:
+    if rng.random() >= how.drop_one_condition:
         return 0
     return int(sum(1 << part for part in np.flatnonzero(rng.random(parts) < _UNTOLD_PARTS).tolist()))
 
 
-def lane_piece(piece: Piece, events: EventSequence, names: Names, how: Variation) -> LanePiece:
+def make_example(piece: Piece, events: EventSequence, names: Names, how: Variation) -> Example:
     """``piece`` varied and laid out for the network."""
     grid = BarGrid.of(events.meters, events.end)
     repetition, source_lag = repetition_of(events, grid)
@@ -136,7 +140,7 @@ def lane_piece(piece: Piece, events: EventSequence, names: Names, how: Variation
     band = np.zeros(VOCABULARY["part"], dtype=np.bool_)
     band[list(events.band)] = True
     activity = conditioned_activity(events, grid, how)
-    return LanePiece(
+    return Example(
         previous,
         clock(
             grid,

@@ -1,7 +1,7 @@
-"""Songs that a checkpoint composes of the genres it knows, so that it can be kept from forgetting them.
+"""Pseudo-rehearsal (Robins 1995; Li & Hoiem 2017): songs that a checkpoint composes of its own genres.
 
-Whoever teaches it a genre more has none of the corpora it learned from; its own songs stand in for them
-(pseudo-rehearsal, Robins 1995; Li & Hoiem 2017). They are MIDI files in a folder, made once for each checkpoint.
+They replace the corpora it was trained on, which are not available when it is fine-tuned. The songs are MIDI files in a
+folder, composed once for each checkpoint.
 """
 
 from __future__ import annotations
@@ -23,57 +23,56 @@ from midi_data.corpus.dataset import Piece, Shard
 from midi_data.events.encoding import encode
 from midi_data.io.midi_file import read_midi, write_midi
 from midi_data.song import Song
-from training.config import Tuning
+from training.config import FineTuningConfig
+from training.data.pieces import CorpusPieces
 
-Held = list[tuple[Shard, Piece]]
-
-VALID_SHARE = 4
-"""Every fourth song only watches."""
+VALID_EVERY = 4
+"""Every fourth song is held out."""
 RANDOMNESS = 0.5
-"""At which genres are calibrated."""
+"""The value at which genres are calibrated."""
 BATCH = 24
 _DONE = "done"
 
 
 @dataclass(frozen=True, slots=True)
 class Replay:
-    """Composed songs as pieces: some to train on, some only to watch."""
+    """Composed songs as training and held-out pieces."""
 
-    train: Held
-    valid: Held
+    train: CorpusPieces
+    valid: CorpusPieces
 
 
-def replay_of(base: Checkpoint, folder: Path, how: Tuning) -> Replay:
-    """The songs in ``folder``, composed by ``base`` unless they are there already."""
-    mine = folder / f"{_digest(base)}-{how.replay_songs_a_genre}x{how.replay_seconds:g}"
-    if not (mine / _DONE).exists():
-        _compose_all(base, mine, how)
-        (mine / _DONE).touch()
-    paths = sorted(mine.rglob("*.mid"))
-    shard = shard_of([(path.relative_to(mine).as_posix(), read_midi(path)) for path in paths], mine)
-    held = [(shard, piece) for piece in shard.pieces]
-    return Replay([pair for pair in held if pair[1].split == "train"], [p for p in held if p[1].split == "valid"])
+def replay_of(base: Checkpoint, folder: Path, config: FineTuningConfig) -> Replay:
+    """The songs of ``base`` in ``folder``, composed if they do not exist yet."""
+    songs_folder = folder / f"{_digest(base)}-{config.replay_songs_a_genre}x{config.replay_seconds:g}"
+    if not (songs_folder / _DONE).exists():
+        _compose_all(base, songs_folder, config)
+        (songs_folder / _DONE).touch()
+    paths = sorted(songs_folder.rglob("*.mid"))
+    shard = shard_of([(path.relative_to(songs_folder).as_posix(), read_midi(path)) for path in paths], songs_folder)
+    pieces = [(shard, piece) for piece in shard.pieces]
+    return Replay([pair for pair in pieces if pair[1].split == "train"], [p for p in pieces if p[1].split == "valid"])
 
 
 def _digest(base: Checkpoint) -> str:
-    """Names the weights: another file with the same ones composes the same songs."""
+    """Digest of names and weights: checkpoints with equal digests compose the same songs."""
     state = hashlib.sha256(repr((base.header.genres, base.header.styles)).encode())
     for name in sorted(base.weights):
         state.update(np.ascontiguousarray(base.weights[name]).tobytes())
     return state.hexdigest()[:16]
 
 
-def _compose_all(base: Checkpoint, folder: Path, how: Tuning) -> None:
+def _compose_all(base: Checkpoint, folder: Path, config: FineTuningConfig) -> None:
     band = Composer(base)
     heard = set(base.templates[:, 0].tolist())
     plans = [
         plan_song(
-            ComposeRequest(genres={name: 1.0}, seed=seed, randomness=RANDOMNESS, length_seconds=how.replay_seconds),
+            ComposeRequest(genres={name: 1.0}, seed=seed, randomness=RANDOMNESS, length_seconds=config.replay_seconds),
             base,
         )
         for row, name in enumerate(base.header.genres)
         if row in heard
-        for seed in range(how.replay_songs_a_genre)
+        for seed in range(config.replay_songs_a_genre)
     ]
     # Songs of a batch end together when they are equally long.
     plans.sort(key=lambda plan: (plan.bars, plan.genre, plan.seed))
@@ -87,7 +86,7 @@ def _compose_all(base: Checkpoint, folder: Path, how: Tuning) -> None:
 
 
 def _style(base: Checkpoint, plan: Plan) -> str:
-    """The style that the song was told, as the folder's name."""
+    """The style that the song is conditioned on, as a folder name."""
     row = plan.labels[CONDITIONS.index("style")][0][0]
     return PurePosixPath(base.header.styles[row]).name if row else "any"
 
@@ -101,7 +100,7 @@ def shard_of(songs: Sequence[tuple[str, Song]], folder: Path) -> Shard:
         pieces.append(
             Piece(
                 name=name, genre=genre, style=style, work=name, title=song.title, licence="composed",
-                split="train" if int(number) % VALID_SHARE else "valid",
+                split="train" if int(number) % VALID_EVERY else "valid",
                 first=first, count=len(events), end=events.end, seconds=round(song.duration_seconds, 3),
                 key=key_class(heard_key(events)), tempos=tuple((t.onset, t.bpm) for t in song.tempos),
                 meters=tuple((m.onset, m.numerator, m.denominator) for m in song.meters),

@@ -1,28 +1,25 @@
-"""Which of a genre's own pieces are held out, where the corpus itself holds too few out. Knows pieces, not networks."""
+"""CorpusPieces-out pieces of a genre whose corpus has too few of its own."""
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
 from dataclasses import replace
 
-from midi_data.corpus.dataset import Piece, Shard
+from training.data.pieces import CorpusPieces
 
-Held = list[tuple[Shard, Piece]]
-
-VALID_SHARE = 0.1
+VALID_FRACTION = 0.1
 FEWEST_VALID = 3
 SMALL_CORPUS = 12
-"""With fewer pieces than this, one held-out work must do."""
+"""With fewer works than this, one work is held out."""
 
 
-def hold_out(train: Held, valid: Held) -> tuple[Held, Held]:
-    """Enough works held out: a tenth, three at least (one of a small corpus). Chosen by name, so they never move.
+def hold_out(train: CorpusPieces, valid: CorpusPieces) -> tuple[CorpusPieces, CorpusPieces]:
+    """Hold out a tenth of the works, at least three (one of a small corpus), chosen by a digest of their names.
 
-    A work's pieces stay together, and one work stays to train on.
+    Pieces of a work stay together; at least one work stays in the training set.
     """
     works = {piece.work for _, piece in [*train, *valid]}
-    wanted = max(FEWEST_VALID if len(works) >= SMALL_CORPUS else 1, round(VALID_SHARE * len(works)))
+    wanted = max(FEWEST_VALID if len(works) >= SMALL_CORPUS else 1, round(VALID_FRACTION * len(works)))
     missing = wanted - len({piece.work for _, piece in valid})
     spare = sorted({piece.work for _, piece in train} - {piece.work for _, piece in valid}, key=_digest)
     moved = set(spare[: max(0, min(missing, len(spare) - 1))])
@@ -36,12 +33,7 @@ def _digest(work: str) -> str:
     return hashlib.sha256(work.encode()).hexdigest()
 
 
-def as_genre(held: Held, genre: str) -> Held:
-    """The pieces called ``genre``, or all of them under that name where none is."""
-    named = [pair for pair in held if pair[1].genre == genre]
-    return named or [(shard, replace(piece, genre=genre)) for shard, piece in held]
-
-
-def notes_in(held: Sequence[tuple[Shard, Piece]]) -> int:
-    """Notes of all pieces."""
-    return sum(piece.count for _, piece in held)
+def as_genre(pieces: CorpusPieces, genre: str) -> CorpusPieces:
+    """The pieces of ``genre``; if there is none, all pieces with their genre replaced."""
+    named = [pair for pair in pieces if pair[1].genre == genre]
+    return named or [(shard, replace(piece, genre=genre)) for shard, piece in pieces]

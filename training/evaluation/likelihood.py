@@ -1,6 +1,6 @@
-"""Exact likelihood of real excerpts and of songs under the checkpoint, field by field. Too likely is dull.
+"""Exact likelihood of excerpts under a checkpoint, in nats a note. Low values of songs mean dull songs.
 
-Knows samples and the scorer; the arithmetic is in ``composer.model.likelihood``.
+``composer.model.likelihood`` computes it.
 """
 
 from __future__ import annotations
@@ -9,28 +9,41 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
 from composer.model.likelihood import Scorer
-from midi_data.events.encoding import FIELDS
+from midi_data.events.encoding import FIELDS, EventSequence
 from training.evaluation.distances import mean_with_interval
 from training.evaluation.samples import Sample
 
 COLUMNS = ("band", *FIELDS)
 
 
+def field_nats(scorer: Scorer, excerpts: Sequence[EventSequence], genres: Sequence[str]) -> NDArray[np.float64]:
+    """(N, G, 6) nats of each excerpt under each genre: ``COLUMNS``, conditioned on band, tempo and meters."""
+    rows = [scorer.genres.index(genre) for genre in genres]
+    with threadpool_limits(1, user_api="blas"):  # as in composing
+        nats: NDArray[np.float64] = np.stack([scorer.field_sums(each, rows, each.tempos[0].bpm) for each in excerpts])
+    return nats
+
+
+def nats_per_note(scorer: Scorer, excerpts: Sequence[EventSequence], genre: str) -> NDArray[np.float64]:
+    """(N, 6) nats a note of each excerpt under ``genre``: ``COLUMNS``."""
+    notes = np.array([len(each) for each in excerpts])
+    nats: NDArray[np.float64] = field_nats(scorer, excerpts, [genre])[:, 0] / notes[:, None]
+    return nats
+
+
 def likelihood_report(scorer: Scorer, genre: str, real: Sequence[Sample], songs: Sequence[Sample]) -> dict[str, Any]:
-    """Nats a note of one excerpt a work, told genre, band, tempo and meters; JSON-ready, with intervals over works."""
+    """Nats a note of one excerpt of each work, JSON-ready, with bootstrap intervals over works."""
     return {"unit": "nats a note", "real": _nll(scorer, genre, real), "songs": _nll(scorer, genre, songs)}
 
 
 def _nll(scorer: Scorer, genre: str, samples: Sequence[Sample]) -> dict[str, Any]:
-    first = {sample.work: sample for sample in reversed(samples) if len(sample.events)}
-    row = [scorer.genres.index(genre)]
-    with threadpool_limits(1, user_api="blas"):  # as in composing
-        sums = [scorer.field_sums(each.events, row, each.events.tempos[0].bpm)[0] for each in first.values()]
-    notes = np.array([len(each.events) for each in first.values()])
-    nats = np.array(sums) / notes[:, None]
+    first = {sample.work: sample.events for sample in reversed(samples) if len(sample.events)}
+    nats = nats_per_note(scorer, list(first.values()), genre)  # (N, 6)
     mean, within = mean_with_interval(nats.sum(axis=1), list(first), seed=0)
     fields = dict(zip(COLUMNS, nats.mean(axis=0).tolist(), strict=True))
-    return {"nll": mean, "interval": within, "fields": fields, "works": len(first), "notes": int(notes.sum())}
+    notes = sum(len(events) for events in first.values())
+    return {"nll": mean, "interval": within, "fields": fields, "works": len(first), "notes": notes}

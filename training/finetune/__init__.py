@@ -1,1 +1,1 @@
-"""Teaching a finished checkpoint one more genre."""
+"""Fine-tuning: adding a genre to a finished checkpoint."""

@@ -1,6 +1,6 @@
-"""Staying like a teacher: how far a network's choices stray from another's, and both kinds of lanes in one batch.
+"""Knowledge distillation: divergence of a network from its base, and batches that hold new and replayed rows.
 
-After Hinton et al. (2015) and Li & Hoiem (2017). Knows tensors; not what is taught or when.
+Hinton et al. (2015), Li & Hoiem (2017). Shape letters: T time steps, B batch rows, V classes of a field.
 """
 
 from __future__ import annotations
@@ -10,48 +10,44 @@ from dataclasses import fields, replace
 import torch
 from torch import Tensor
 
-from composer.model.network import Conditions, State, StepInputs
+from composer.model.network import Conditions, StepInputs
 from midi_data.events.encoding import FIELDS, VOCABULARY
-from training.data.batches import Segment
+from training.data.batches import Batch
 
 _LOWEST_LOGIT = -1e4
 
 
-def carried(state: State | None, fresh: Tensor) -> State | None:
-    """``state`` emptied in the lanes (B,) where a new piece begins."""
-    if state is None:
-        return None
-    keep = (~fresh).view(1, -1, 1)
-    return tuple((h * keep, c * keep) for h, c in state)
-
-
-def side_by_side(one: Segment, other: Segment) -> Segment:
-    """Both segments' lanes in one, ``one``'s first; ``notes`` are ``one``'s."""
-    inputs = {each.name: torch.cat(_both(one.inputs, other.inputs, each.name), dim=1) for each in fields(StepInputs)}
+def concat_batches(first: Batch, second: Batch) -> Batch:
+    """The rows of both batches, ``first``'s before ``second``'s; ``notes`` counts ``first`` only."""
+    inputs = {
+        each.name: torch.cat(_both(first.inputs, second.inputs, each.name), dim=1)  # (T, B, …)
+        for each in fields(StepInputs)
+    }
     conditions = {
-        each.name: torch.cat(_both(one.conditions, other.conditions, each.name)) for each in fields(Conditions)
+        each.name: torch.cat(_both(first.conditions, second.conditions, each.name)) for each in fields(Conditions)
     }
     return replace(
-        one,
+        first,
         inputs=StepInputs(**inputs),
         conditions=Conditions(**conditions),
-        target=torch.cat([one.target, other.target], dim=1),
-        fresh=torch.cat([one.fresh, other.fresh]),
+        target=torch.cat([first.target, second.target], dim=1),
+        resets=torch.cat([first.resets, second.resets]),
     )
 
 
-def _both(one: object, other: object, name: str) -> list[Tensor]:
-    return [getattr(one, name), getattr(other, name)]
+def _both(first: object, second: object, name: str) -> list[Tensor]:
+    return [getattr(first, name), getattr(second, name)]
 
 
-def divergence(wanted: dict[str, Tensor], logits: dict[str, Tensor], target: Tensor) -> Tensor:
-    """Sum over steps and fields of KL(wanted ‖ logits), where the target has the field; logits (T, B, V)."""
+def divergence(base_logits: dict[str, Tensor], logits: dict[str, Tensor], target: Tensor) -> Tensor:
+    """KL(base ‖ network) in nats, summed over steps and fields that ``target`` (T, B, 5) has; logits (T, B, V)."""
     total = target.new_zeros((), dtype=torch.float32)
     for index, name in enumerate(FIELDS):
-        there = (target[..., index] >= 0) & (target[..., index] < VOCABULARY[name])
-        # −∞ marks parts outside the band: a difference of two of them would be no number.
-        first, second = (
-            torch.log_softmax(each[name][there].float().clamp(min=_LOWEST_LOGIT), dim=-1) for each in (wanted, logits)
+        present = (target[..., index] >= 0) & (target[..., index] < VOCABULARY[name])  # (T, B)
+        # −∞ marks parts outside the band; a difference of two of them would be NaN.
+        base, own = (
+            torch.log_softmax(each[name][present].float().clamp(min=_LOWEST_LOGIT), dim=-1)
+            for each in (base_logits, logits)
         )
-        total = total + (first.exp() * (first - second)).sum()
+        total = total + (base.exp() * (base - own)).sum()
     return total

@@ -1,16 +1,14 @@
-"""A genre more for a finished checkpoint: its own row and, for larger corpora, every weight, held close to the base.
+"""Fine-tuning of a checkpoint on one more genre: its own rows and, for larger corpora, all weights.
 
-The new genre's row begins as that of the genre it is most like. What the base knew is kept in two ways: on songs that
-it composed itself the network must go on choosing as the base would (distillation, Li & Hoiem 2017), and whatever is
-validated is moved back towards the base (weights interpolated, Wortsman et al. 2022) until unseen songs of that kind
-are hardly less likely than before. Knows no folder of MIDI and no terminal.
+The new genre's row starts as that of the nearest known genre. Two methods limit forgetting: distillation on songs that
+the base composed (Li & Hoiem 2017), and interpolation of the validated weights towards the base (Wortsman et al. 2022)
+until its nll on held-out songs of the base rises by at most the configured limit.
 """
 
 from __future__ import annotations
 
 import copy
 import math
-import time
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
@@ -19,101 +17,108 @@ import torch
 from torch import Tensor
 
 from composer.model.checkpoint import Checkpoint, save_checkpoint
-from composer.model.network import State, field_nll
-from training.config import Recipe, Tuning, Widths
-from training.data.batches import LaneStream, Segment
+from composer.model.network import field_nll
+from training.config import FineTuningConfig, TrainingConfig, Widths
+from training.data.batches import Batch, BatchStream
 from training.data.examples import Names
+from training.data.pieces import CorpusPieces
 from training.data.replay import Replay
-from training.devices import precision
-from training.export import checkpoint_of
-from training.finetune.distillation import carried, divergence, side_by_side
+from training.devices import autocast
+from training.distributed import Ranks
+from training.finetune.distillation import concat_batches, divergence
 from training.finetune.merging import merged
-from training.finetune.sample_callback import Heard, Listening
-from training.running_means import sums_by_genre
+from training.finetune.sample_callback import SampleCallback, Samples
+from training.note_trainer import NoteTrainer
+from training.recurrent_state import State, detach_state, reset_state, state_from, state_tensors
 from training.snapshot import Snapshot
-from training.trainer import Held, Report, Swapped, Training
-from training.validation import choose, nll_by_genre
+from training.tracking.running_means import sums_by_genre
+from training.trainer import Figures, Report
+from training.validation import select_pieces
 
 FEWEST_VALIDATIONS = 12
-"""In the time given, unless nothing gets better before."""
-TRIES = 4
-"""How often weights are moved back towards the base before a validation counts as failed."""
-
-Figures = dict[str, dict[str, float]]
+"""In the time given, unless early stopping ends the training."""
+INTERPOLATION_STEPS = 4
+"""Attempts to interpolate towards the base before a validation counts as failed."""
+LIMIT_TOLERANCE = 1.1
 
 
 @dataclass(frozen=True, slots=True)
-class Lesson:
-    """What is taught: pieces of one ``genre``, some held out, to ``base``; its row begins as ``nearest``'s."""
+class FineTuningJob:
+    """Training and held-out pieces of one ``genre`` for ``base``; its row starts as that of ``nearest``.
+
+    ``replay``: songs of the base; None trains only the genre's own rows, which changes no other genre.
+    """
 
     genre: str
-    train: Held
-    valid: Held
+    train: CorpusPieces
+    valid: CorpusPieces
     base: Checkpoint
     nearest: str
     names: Names
     replay: Replay | None
-    """``None`` moves the genre's own rows only: nothing can be forgotten."""
 
 
 @dataclass(frozen=True, slots=True)
-class TuningReport(Report):
-    """As ``Report``, and what else is watched.
-
-    ``old_change``: by what share songs of the old genre that lost most are less likely.
-    """
+class FineTuningReport(Report):
+    """``Report`` with samples and forgetting. ``old_change``: largest relative rise of nll in an old genre."""
 
     old_change: float = 0.0
-    heard: Heard | None = None
+    samples: Samples | None = None
     history: list[dict[str, Any]] = field(default_factory=list)
 
 
-class FineTuning(Training):
-    """One lesson in ``folder``; ``run``, ``save`` and ``resume`` as any training."""
+class FineTuner(NoteTrainer):
+    """One fine-tuning job in ``folder``."""
 
     def __init__(
-        self, recipe: Recipe, lesson: Lesson, listening: Listening, folder: Path, device: torch.device, minutes: float
+        self,
+        config: TrainingConfig,
+        job: FineTuningJob,
+        sample_callback: SampleCallback,
+        folder: Path,
+        device: torch.device,
+        minutes: float,
     ) -> None:
-        base = lesson.base
-        widths = Widths(**{name: getattr(base.config, name) for name in Widths.model_fields})
-        recipe = recipe.model_copy(update={"widths": widths})
-        super().__init__(recipe, lesson.train, lesson.valid, lesson.names, folder, device, minutes=minutes)
-        self.lesson, self.listening, self.how = lesson, listening, recipe.tuning or Tuning()
-        self.heard: Heard | None = None
-        self.start_from(base)
+        widths = Widths(**{name: getattr(job.base.config, name) for name in Widths.model_fields})
+        config = config.model_copy(update={"widths": widths})
+        super().__init__(config, job.train, job.valid, job.names, folder, Ranks(device), minutes=minutes)
+        self.job, self.sample_callback = job, sample_callback
+        self.finetuning = config.finetuning or FineTuningConfig()
+        self.samples: Samples | None = None
+        self.start_from(job.base)
         self.own_rows = {f"condition_tables.{kind}.weight": own for kind, own in self._own_rows().items()}
-        self._begin_rows()
-        self.optimizer = self._two_speeds()
+        self._start_rows()
+        self.optimizer = self._two_speed_optimizer()
         self.anchor = {name: p.detach().clone() for name, p in self.named.items()}
         self.base_network = copy.deepcopy(self.network).eval().requires_grad_(requires_grad=False)
         self.base_state: State | None = None
-        self.replay = self._replay_stream(lesson.replay) if lesson.replay else None
-        self.watched = choose(lesson.replay.valid, 0) if lesson.replay else []
-        self.base_nll = self._nll(self.watched)
+        self.replay = self._replay_stream(job.replay) if job.replay else None
+        self.replay_valid = select_pieces(job.replay.valid, 0) if job.replay else []
+        self.base_nll = self._nll(self.replay_valid)
         self.changes: dict[str, float] = {}
-        self.at_start = self._nll(self.valid_pieces)[lesson.genre]
-        if lesson.replay is None:
-            self._hold_all_but_rows()
+        self.at_start = self._nll(self.valid_pieces)[job.genre]
+        if job.replay is None:
+            self._freeze_all_but_rows()
 
     @property
     def progress(self) -> float:
-        """0 … 1: of the time or of the recipe's updates, whichever is further."""
-        return max(super().progress, min(self.update / self.recipe.updates, 1.0))
+        """0 … 1: of the time or of the configured updates, whichever is further."""
+        return max(super().progress, min(self.update / self.config.updates, 1.0))
 
     def _validation_is_due(self) -> bool:
-        """After the recipe's updates, and on a slow machine often enough for a choice of moments."""
+        """By updates, and by time: at least ``FEWEST_VALIDATIONS`` on a slow machine."""
         last = self.history[-1]["seconds"] if self.history else 0.0
-        waited = self.seconds - last >= (self.minutes or self.how.minutes) * 60 / FEWEST_VALIDATIONS
+        waited = self.seconds - last >= (self.minutes or self.finetuning.minutes) * 60 / FEWEST_VALIDATIONS
         return waited or super()._validation_is_due()
 
     @property
     def nll_at_start(self) -> float:
-        """Nats a note of the held-out pieces before the first update: as songs of the nearest genre."""
+        """Nats a note of the held-out pieces before the first update, as pieces of the nearest genre."""
         return self.at_start["nll"]
 
     def _own_rows(self) -> dict[str, Tensor]:
-        """Which rows of the genre and style tables are the taught genre's own; all others stay what they were."""
-        genre, names = self.lesson.genre, self.names
+        """Masks of the new genre's rows in the genre and style tables; all other rows are frozen."""
+        genre, names = self.job.genre, self.names
         own = {
             "genre": [name == genre for name in names.genres],
             "style": [name.startswith(f"{genre}/") for name in names.styles],
@@ -121,159 +126,122 @@ class FineTuning(Training):
         return {kind: torch.tensor(rows, device=self.device) for kind, rows in own.items()}
 
     @torch.no_grad()
-    def _begin_rows(self) -> None:
-        """A new genre's row begins as the nearest genre's, new styles' rows as "any"."""
-        header = self.lesson.base.header
-        for kind, known, like in (("genre", header.genres, self.lesson.nearest), ("style", header.styles, "any")):
+    def _start_rows(self) -> None:
+        """Start a new genre's row as the nearest genre's, new styles' rows as "any"."""
+        header = self.job.base.header
+        for kind, known, source in (("genre", header.genres, self.job.nearest), ("style", header.styles, "any")):
             name = f"condition_tables.{kind}.weight"
             table = self.named[name]
-            table[len(known) :] = table[known.index(like)].clone()
+            table[len(known) :] = table[known.index(source)].clone()
             self.average[name].copy_(table)
 
-    def _two_speeds(self) -> torch.optim.AdamW:
-        """The genre's own rows are few and new: they move faster than what everything stands on."""
+    def _two_speed_optimizer(self) -> torch.optim.AdamW:
+        """A higher learning rate for the genre's own rows, which are few and new."""
         groups = [
             {"params": [p for name, p in self.named.items() if (name in self.own_rows) is own], "ratio": ratio}
-            for own, ratio in ((True, self.how.rows_learning_rate_ratio), (False, 1.0))
+            for own, ratio in ((True, self.finetuning.rows_learning_rate_ratio), (False, 1.0))
         ]
-        return torch.optim.AdamW(groups, weight_decay=self.recipe.weight_decay, fused=True)
+        return torch.optim.AdamW(groups, weight_decay=self.config.weight_decay, fused=True)
 
-    def _hold_all_but_rows(self) -> None:
+    def _freeze_all_but_rows(self) -> None:
         for name, parameter in self.named.items():
             parameter.requires_grad_(name in self.own_rows)
 
-    def _replay_stream(self, replay: Replay) -> LaneStream:
-        recipe = self.recipe.model_copy(update={"lanes": self.how.replay_lanes, "genre_weights": {}})
-        return LaneStream(replay.train, self.names, recipe)
+    def _replay_stream(self, replay: Replay) -> BatchStream:
+        changes = {"batch_size": self.finetuning.replay_batch_size, "genre_weights": {}}
+        return BatchStream(replay.train, self.names, self.config.model_copy(update=changes))
 
-    def _one_update(self, segment: Segment) -> None:
-        for group in self.optimizer.param_groups:
-            group["lr"] = self._rate() * group["ratio"]
+    def _train_on(self, batch: Batch) -> tuple[float, int]:
         replayed = self.replay.next() if self.replay else None
-        both = side_by_side(segment, replayed) if replayed else segment
-        state = self._carried(both.fresh.to(self.device))
-        target = both.target.to(self.device)
-        with precision(self.device, self.recipe.precision):
+        both = concat_batches(batch, replayed) if replayed else batch
+        state = self._previous_state(both.resets.to(self.device))
+        target = both.target.to(self.device)  # (T, B, 5)
+        with autocast(self.device, self.config.precision):
             logits, state = self.network(both.inputs.to(self.device), both.conditions.to(self.device), state)
-        own = segment.target.shape[1]
+        own = batch.target.shape[1]
         losses = field_nll({name: each[:, :own] for name, each in logits.items()}, target[:, :own])
-        nll = torch.stack([each.sum() for each in losses.values()]).sum() / max(segment.notes, 1)
+        nll = torch.stack([each.sum() for each in losses.values()]).sum() / max(batch.notes, 1)
         loss = nll
         if replayed:
-            theirs = {name: each[:, own:] for name, each in logits.items()}
-            loss = nll + self.how.replay_weight * self._strayed(theirs, replayed)
-        self._step(loss)
-        labels = segment.conditions.labels
-        self.running.take(sums_by_genre(losses, segment.target, labels, len(self.names.genres)))
-        self._count(segment.notes, float(nll.detach()))
-        self.state = tuple((h.detach(), c.detach()) for h, c in state)
-
-    def _step(self, loss: Tensor) -> None:
+            on_replay = {name: each[:, own:] for name, each in logits.items()}
+            loss = nll + self.finetuning.replay_weight * self._divergence(on_replay, replayed)
         loss.backward()  # type: ignore[no-untyped-call]
+        self._step()
+        self.running.add(sums_by_genre(losses, batch.target, batch.conditions.labels, len(self.names.genres)))
+        self.state = detach_state(state)
+        return float(nll.detach()), batch.notes
+
+    def _divergence(self, logits: dict[str, Tensor], batch: Batch) -> Tensor:
+        """KL divergence from the base in nats a note, on songs of the base."""
+        with torch.no_grad(), autocast(self.device, self.config.precision):
+            base_logits, self.base_state = self.base_network(
+                batch.inputs.to(self.device),
+                batch.conditions.to(self.device),
+                reset_state(self.base_state, batch.resets.to(self.device)),
+            )
+        return divergence(base_logits, logits, batch.target.to(self.device)) / max(batch.notes, 1)
+
+    def _step(self) -> None:
         for name, own in self.own_rows.items():
             grad = self.named[name].grad
             if grad is not None:
                 grad[~own] = 0
-        moving = [parameter for parameter in self.named.values() if parameter.requires_grad]
-        torch.nn.utils.clip_grad_norm_(moving, self.recipe.gradient_norm)
-        self.optimizer.step()
-        self.optimizer.zero_grad(set_to_none=True)
-        with torch.no_grad():  # decay would have moved them
+        super()._step()
+        with torch.no_grad():  # weight decay moves rows without a gradient
             for name, own in self.own_rows.items():
                 self.named[name][~own] = self.anchor[name][~own]
 
-    def _count(self, notes: int, nll: float) -> None:
-        self.update += 1
-        self.notes += notes
-        self._average_weights()
-        self.running_nll = nll if math.isnan(self.running_nll) else 0.95 * self.running_nll + 0.05 * nll
-
-    def _strayed(self, logits: dict[str, Tensor], segment: Segment) -> Tensor:
-        """Nats a note by which the network's choices in the base's songs stray from the base's (Kullback-Leibler)."""
-        with torch.no_grad(), precision(self.device, self.recipe.precision):
-            wanted, self.base_state = self.base_network(
-                segment.inputs.to(self.device),
-                segment.conditions.to(self.device),
-                carried(self.base_state, segment.fresh.to(self.device)),
-            )
-        return divergence(wanted, logits, segment.target.to(self.device)) / max(segment.notes, 1)
-
     def _validate(self) -> None:
-        begun = time.monotonic()
-        with Swapped(self.named, self.average):
-            averaged = {name: parameter.detach().clone() for name, parameter in self.named.items()}
-            change = self._move_back()
-            figures = self._nll(self.valid_pieces)
-            self._judge(figures, change)
-            with torch.no_grad():  # what goes on being averaged is not moved back
-                for name, parameter in self.named.items():
-                    parameter.copy_(averaged[name])
-        self.seconds += time.monotonic() - begun
+        averaged = {name: parameter.detach().clone() for name, parameter in self.named.items()}
+        change = self._interpolate_to_base()
+        valid = self._nll(self.valid_pieces)
+        checkpoint = self._merged_checkpoint(valid, change)
+        self.samples = self.sample_callback(checkpoint, self.update)
+        eligible = change <= self.finetuning.old_genres_limit * LIMIT_TOLERANCE
+        facts = {"old_change": change, "old_changes": self.changes} | self.samples.facts()
+        if self._record(valid[self.job.genre]["nll"], valid, eligible=eligible, **facts):
+            save_checkpoint(checkpoint, self.best_path)
+        with torch.no_grad():  # averaging continues from the weights before the interpolation
+            for name, parameter in self.named.items():
+                parameter.copy_(averaged[name])
 
-    def _move_back(self) -> float:
-        """Move the weights towards the base until its songs are likely enough; the share they lost."""
+    def _interpolate_to_base(self) -> float:
+        """Move the weights towards the base until the limit holds; returns the remaining change of nll."""
         change = self._old_change()
-        for _ in range(TRIES):
-            if change <= self.how.old_genres_limit:
+        for _ in range(INTERPOLATION_STEPS):
+            if change <= self.finetuning.old_genres_limit:
                 break
-            # What is lost grows about with the square of the way.
-            share = min(0.9, 0.95 * math.sqrt(self.how.old_genres_limit / change))
+            # The change grows about with the square of the distance.
+            kept = min(0.9, 0.95 * math.sqrt(self.finetuning.old_genres_limit / change))
             with torch.no_grad():
                 for name, parameter in self.named.items():
-                    parameter.lerp_(self.anchor[name], 1 - share)
+                    parameter.lerp_(self.anchor[name], 1 - kept)
             change = self._old_change()
         return change
 
     def _old_change(self) -> float:
-        """By what share the watched songs' nll rose in the genre that lost most; 0 where nothing can change."""
-        now = self._nll(self.watched)
+        """Relative rise of nll in the old genre that changed most; 0 without replayed songs."""
+        now = self._nll(self.replay_valid)
         self.changes = {name: now[name]["nll"] / self.base_nll[name]["nll"] - 1 for name in now}
         return max(self.changes.values(), default=0.0)
 
-    def _nll(self, held: Held) -> Figures:
-        sums = nll_by_genre(self.network, held, self.names, self.device, self.recipe.precision)
-        return {genre: total.per_note() for genre, total in sorted(sums.items())}
+    def _merged_checkpoint(self, valid: Figures, change: float) -> Checkpoint:
+        old_change = change if self.replay_valid else None
+        return merged(self.job.base, self._checkpoint(valid), like=self.job.nearest, changed=old_change)
 
-    def _judge(self, figures: Figures, change: float) -> None:
-        """Keep what is better than ever, compose with it, write the moment down."""
-        nll = figures[self.lesson.genre]["nll"]
-        made = self._made(figures, change)
-        self.heard = self.listening.hear(made, self.update)
-        self.since_best += 1
-        good = change <= self.how.old_genres_limit * 1.1
-        if good and nll < self.best:
-            self.best, self.since_best = nll, 0
-            save_checkpoint(made, self.folder / "best.safetensors")
-        self.history.append(
-            {"update": self.update, "notes": self.notes, "seconds": round(self.seconds, 1), "train": self.running_nll,
-             "valid": figures, "old_change": change, "old_changes": self.changes, "copy_rate": self.heard.copy_rate,
-             "real_rate": self.heard.real_rate, "sample": self.heard.midi.name}
-        )  # fmt: skip
-
-    def _made(self, figures: Figures, change: float) -> Checkpoint:
-        made = checkpoint_of(
-            self.network, self.names, self.train_pieces, name=self.recipe.name, valid=figures,
-            trained_notes=self.notes, recipe=self.recipe.model_dump(mode="json"), tables=self.tables,
-        )  # fmt: skip
-        return merged(self.lesson.base, made, like=self.lesson.nearest, changed=change if self.watched else None)
-
-    def _report(self) -> TuningReport:
-        plain = super()._report()
+    def _report(self) -> FineTuningReport:
+        report = super()._report()
         change = float(self.history[-1]["old_change"]) if self.history else 0.0
-        known = {each.name: getattr(plain, each.name) for each in fields(Report)}
-        return TuningReport(**known, old_change=change, heard=self.heard, history=list(self.history))
+        values = {each.name: getattr(report, each.name) for each in fields(Report)}
+        return FineTuningReport(**values, old_change=change, samples=self.samples, history=list(self.history))
 
     def _more_state(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
-        tensors: dict[str, Tensor] = {}
-        for index, (hidden, cell) in enumerate(self.base_state or ()):
-            tensors |= {f"base_state.{index}.hidden": hidden, f"base_state.{index}.cell": cell}
-        return tensors, {"replay": self.replay.state() if self.replay else None}
+        tensors, facts = super()._more_state()
+        replay = self.replay.state() if self.replay else None
+        return tensors | state_tensors(self.base_state, "base_state"), {**facts, "replay": replay}
 
     def _restore_more(self, snapshot: Snapshot) -> None:
-        if self.replay is None:
-            return
-        self.replay.restore(snapshot.facts["replay"])
-        tensors, layers = snapshot.tensors, range(self.recipe.widths.layers)
-        if "base_state.0.hidden" in tensors:
-            pairs = [(tensors[f"base_state.{i}.hidden"], tensors[f"base_state.{i}.cell"]) for i in layers]
-            self.base_state = tuple((h.to(self.device), c.to(self.device)) for h, c in pairs)
+        super()._restore_more(snapshot)
+        if self.replay:
+            self.replay.restore(snapshot.facts["replay"])
+            self.base_state = state_from(snapshot.tensors, self.device, "base_state")

@@ -1,7 +1,4 @@
-"""A base checkpoint's knowledge beside a new one's: lineups, amounts, licences of the genres that stayed.
-
-Knows headers and tables of heard pieces, not how weights were made.
-"""
+"""Merging the header and tables of a base checkpoint into those of a fine-tuned one."""
 
 from __future__ import annotations
 

@@ -1,15 +1,9 @@
-"""The page at the end of a lesson: one HTML file with everything in it, pictures included.
-
-Shows what was measured on the way, composes a few songs more and holds them against the pieces. Trains nothing.
-"""
+"""HTML report of a fine-tuning job: one file with figures, pictures, and songs compared with the corpus."""
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Sequence
-from html import escape
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -18,101 +12,91 @@ from midi_data.analysis.excerpts import excerpt, sounding_bars, spread_excerpts
 from midi_data.events.encoding import FIELDS, EventSequence, encode
 from training.evaluation.discriminators.features import measure
 from training.evaluation.distances import Comparison, compare, jensen_shannon, wasserstein
-from training.finetune.finetune import FineTuning
+from training.finetune.finetune import FineTuner
 from training.finetune.training_curves import CURVES_FILE
+from training.tracking.html_report import Rows, embedded_picture, html_page, html_table, paragraph
 
 SONGS = 12
 FIRST_SEED = 1000
 BARS = (16, 8)
 FEWEST = 4
-"""Halves of fewer pieces say nothing."""
+"""Pieces needed to compare two halves of them."""
 REPORT_FILE = "report.html"
-STYLE = (
-    "body{font:16px/1.5 sans-serif;max-width:64rem;margin:2rem auto;padding:0 1rem}img{max-width:100%}"
-    "table{border-collapse:collapse}td,th{padding:.15rem .8rem;text-align:right;border-bottom:1px solid #ddd}"
-    "td:first-child,th:first-child{text-align:left}.warning{background:#fff3cd;padding:.5rem 1rem}"
-)
-Rows = Sequence[Sequence[object]]
 
 
-def write_report(training: FineTuning, best: Checkpoint) -> Path:
-    """Write ``report.html`` into the training's folder: ``best`` is what the lesson ends with."""
-    genre = training.lesson.genre
-    songs = [encode(song) for song in training.listening.compose(best, SONGS, FIRST_SEED)]
+def write_report(trainer: FineTuner, best: Checkpoint) -> Path:
+    """Write ``report.html`` into the training's folder; ``best`` is the final checkpoint."""
+    genre = trainer.job.genre
+    songs = [encode(song) for song in trainer.sample_callback.compose(best, SONGS, FIRST_SEED)]
     songs = [song for song in songs if len(song)]
     sections = [
-        f"<h1>{escape(genre)}</h1>",
-        _outcome(training, best),
-        _copying(training, songs),
-        _table("Nats a note on held-out pieces", ("field", "before", "after", "change"), _fields(training, best)),
-        _picture(training.folder / CURVES_FILE, "curves"),
-        _table("Songs of the genres it knew, composed by the base", ("genre", "nll before", "change"), _old(training)),
-        _table(
-            "Distance to the corpus, beside the distance between two halves of it",
+        _outcome(trainer, best),
+        _memorization(trainer, songs),
+        html_table("Nats a note on held-out pieces", ("field", "before", "after", "change"), _fields(trainer, best)),
+        embedded_picture(trainer.folder / CURVES_FILE, "curves"),
+        html_table("Songs of known genres, composed by the base", ("genre", "nll before", "change"), _old(trainer)),
+        html_table(
+            "Distance to the corpus and between two halves of it",
             ("statistic", "to songs", "between halves", "ratio"),
-            _distances(training, songs),
+            _distances(trainer, songs),
         ),
-        _table(
-            "Each song's nearest training piece", ("song", "piece", "shared figures", "of"), _nearest(training, songs)
+        html_table(
+            "Nearest training piece of each song", ("song", "piece", "shared figures", "of"), _nearest(trainer, songs)
         ),
-        _table("What it learned from", ("genre", "pieces", "hours", "notes"), _amounts(best)),
-        _table("Licences of the new pieces", ("source: licence", "pieces"), _licences(best, genre)),
-        "<h2>Heard on the way</h2>",
-        *(_picture(path, path.stem) for path in sorted((training.folder / "samples").glob("*.png"))[-1:]),
+        html_table("Training data", ("genre", "pieces", "hours", "notes"), _amounts(best)),
+        html_table("Licences of the new pieces", ("source: licence", "pieces"), _licences(best, genre)),
+        "<h2>Last sample</h2>",
+        *(embedded_picture(path, path.stem) for path in sorted((trainer.folder / "samples").glob("*.png"))[-1:]),
     ]
-    page = training.folder / REPORT_FILE
-    page.write_text(
-        f'<!doctype html><html lang="en"><meta charset="utf-8"><title>{escape(genre)}</title>'
-        f"<style>{STYLE}</style>{''.join(sections)}</html>",
-        encoding="utf-8",
-    )
+    page = trainer.folder / REPORT_FILE
+    page.write_text(html_page(genre, sections), encoding="utf-8")
     return page
 
 
-def _outcome(training: FineTuning, best: Checkpoint) -> str:
-    genre, lesson = training.lesson.genre, training.lesson
-    nll = best.header.valid[genre]["nll"]
-    kept = (
-        "Only its own rows moved: all other genres are what they were."
-        if lesson.replay is None
-        else f"Songs that the base composed changed by {best.header.recipe['old_genres_change']:+.2%} in nll, "
-        "in the genre that lost most."
+def _outcome(trainer: FineTuner, best: Checkpoint) -> str:
+    job = trainer.job
+    nll = best.header.valid[job.genre]["nll"]
+    forgetting = (
+        "Only the genre's own rows were trained: no other genre changed."
+        if job.replay is None
+        else f"In the old genre that changed most, nll of songs by the base changed by "
+        f"{best.header.recipe['old_genres_change']:+.2%}."
     )
-    return (
-        f"<p>Taught to {escape(lesson.base.label)} from {len(lesson.train)} pieces ({len(lesson.valid)} held out), "
-        f"beginning as {escape(lesson.nearest)}: {training.nll_at_start:.3f} nats a note before, {nll:.3f} after "
-        f"{training.update} updates in {training.seconds / 60:.1f} minutes. {kept}</p>"
+    return paragraph(
+        f"Base {job.base.label}; {len(job.train)} training pieces, {len(job.valid)} held out; row started as "
+        f"{job.nearest}. {trainer.nll_at_start:.3f} nats a note before, {nll:.3f} after {trainer.update} updates in "
+        f"{trainer.seconds / 60:.1f} minutes. {forgetting}"
     )
 
 
-def _copying(training: FineTuning, songs: Sequence[EventSequence]) -> str:
-    watch = training.listening.watch
-    rate = watch.rate(songs)
-    found = f"{rate:.2%} in songs, {watch.real_rate:.2%} in held-out pieces"
-    text = f"12-note figures that stand in a training piece: {found}."
-    mark = ' class="warning"' if watch.recites(rate) else ""
-    return f"<p{mark}>{text}{' It begins to recite.' if mark else ''}</p>"
+def _memorization(trainer: FineTuner, songs: Sequence[EventSequence]) -> str:
+    check = trainer.sample_callback.check
+    rate = check.rate(songs)
+    rates = f"{rate:.2%} in songs, {check.real_rate:.2%} in held-out pieces"
+    text = f"12-note figures that occur in a training piece: {rates}."
+    memorized = check.is_memorized(rate)
+    return paragraph(text + (" The network memorises training pieces." if memorized else ""), warning=memorized)
 
 
-def _fields(training: FineTuning, best: Checkpoint) -> Rows:
-    before, after = training.at_start, best.header.valid[training.lesson.genre]
+def _fields(trainer: FineTuner, best: Checkpoint) -> Rows:
+    before, after = trainer.at_start, best.header.valid[trainer.job.genre]
     return [(name, before[name], after[name], after[name] - before[name]) for name in ("nll", *FIELDS)]
 
 
-def _old(training: FineTuning) -> Rows:
-    """Each old genre at the validation that was kept."""
-    best = min(training.history, key=lambda moment: abs(moment["valid"][training.lesson.genre]["nll"] - training.best))
-    return [(name, training.base_nll[name]["nll"], f"{share:+.2%}") for name, share in best["old_changes"].items()]
+def _old(trainer: FineTuner) -> Rows:
+    """Each old genre at the best validation."""
+    best = min(trainer.history, key=lambda moment: abs(moment["valid"][trainer.job.genre]["nll"] - trainer.best))
+    return [(name, trainer.base_nll[name]["nll"], f"{share:+.2%}") for name, share in best["old_changes"].items()]
 
 
-def _distances(training: FineTuning, songs: Sequence[EventSequence]) -> Rows:
-    pieces = [shard.events(piece) for shard, piece in (*training.lesson.train, *training.lesson.valid)]
+def _distances(trainer: FineTuner, songs: Sequence[EventSequence]) -> Rows:
+    pieces = [shard.events(piece) for shard, piece in (*trainer.job.train, *trainer.job.valid)]
     for bars in BARS:
         real = [each for piece in pieces for each in spread_excerpts(piece, bars, 1) if len(each)]
         ours = [cut for song in songs if (cut := _beginning(song, bars)) is not None]
         if min(len(real), len(ours)) >= FEWEST:
             return _compared(real, ours)
-    return [("too few pieces to compare", "", "", "")]
+    return [("too few pieces", "", "", "")]
 
 
 def _beginning(song: EventSequence, bars: int) -> EventSequence | None:
@@ -136,10 +120,10 @@ def _compared(real: Sequence[EventSequence], ours: Sequence[EventSequence]) -> R
     return [("median of all", "", "", float(np.median(ratios)) if ratios else None), *rows]
 
 
-def _nearest(training: FineTuning, songs: Sequence[EventSequence]) -> Rows:
+def _nearest(trainer: FineTuner, songs: Sequence[EventSequence]) -> Rows:
     rows = []
     for number, song in enumerate(songs):
-        near = training.listening.watch.nearest(song)
+        near = trainer.sample_callback.check.nearest(song)
         rows.append(
             (f"seed {FIRST_SEED + number}", *((near.name, near.shared, near.grams) if near else ("none", 0, "")))
         )
@@ -152,22 +136,3 @@ def _amounts(best: Checkpoint) -> Rows:
 
 def _licences(best: Checkpoint, genre: str) -> Rows:
     return sorted(best.header.licences.get(genre, {}).items())
-
-
-def _table(title: str, headings: Sequence[str], rows: Rows) -> str:
-    head = "".join(f"<th>{escape(heading)}</th>" for heading in headings)
-    body = "".join("<tr>" + "".join(f"<td>{escape(_cell(cell))}</td>" for cell in row) + "</tr>" for row in rows)
-    return f"<h2>{escape(title)}</h2><table><tr>{head}</tr>{body}</table>"
-
-
-def _cell(value: Any) -> str:
-    if value is None:
-        return "-"
-    return f"{value:.3f}" if isinstance(value, float) else str(value)
-
-
-def _picture(path: Path, name: str) -> str:
-    if not path.exists():
-        return ""
-    data = base64.b64encode(path.read_bytes()).decode("ascii")
-    return f'<p><img alt="{escape(name)}" src="data:image/png;base64,{data}"></p>'

@@ -1,27 +1,27 @@
-"""What a training sounds like on the way: the same few songs composed at each validation, one kept to listen to."""
+"""Sample songs of a training: the same seeds at each validation, the first song kept as MIDI and picture."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from composer.decoding.generate import Composer
 from composer.model.checkpoint import Checkpoint
 from composer.planning.plan import plan_song
 from composer.request import ComposeRequest
 from composer.video.still import write_png
-from midi_data.events.encoding import EventSequence, encode
+from midi_data.events.encoding import encode
 from midi_data.io.midi_file import write_midi
 from midi_data.song import Song
-from training.finetune.memorization import CopyWatch, NearestPiece
+from training.finetune.memorization import MemorizationCheck, NearestPiece
 
 FIRST_SEED = 1
 
 
 @dataclass(frozen=True, slots=True)
-class Heard:
-    """One hearing: how much of the songs is copied, and the first one's files."""
+class Samples:
+    """Copy rates of the songs of one validation, and the files of the first song."""
 
     copy_rate: float
     real_rate: float
@@ -30,39 +30,43 @@ class Heard:
     nearest: NearestPiece | None
 
     @property
-    def recites(self) -> bool:
-        """Whether the songs repeat training pieces more than real held-out pieces do."""
+    def memorized(self) -> bool:
+        """Whether the songs repeat training pieces more than held-out pieces do."""
         return self.copy_rate > self.real_rate
 
+    def facts(self) -> dict[str, Any]:
+        """The figures, JSON-ready."""
+        return {"copy_rate": self.copy_rate, "real_rate": self.real_rate, "sample": self.midi.name}
 
-class Listening:
-    """Composes ``count`` songs of ``genre`` a hearing, with the same seeds each time; files go to ``folder``."""
 
-    def __init__(self, genre: str, watch: CopyWatch, folder: Path, *, count: int, seconds: float) -> None:
-        self.genre, self.watch, self.folder = genre, watch, folder
+class SampleCallback:
+    """Composes ``count`` songs of ``genre``, ``seconds`` long, with the same seeds each time, into ``folder``."""
+
+    def __init__(self, genre: str, check: MemorizationCheck, folder: Path, *, count: int, seconds: float) -> None:
+        self.genre, self.check, self.folder = genre, check, folder
         self.count, self.seconds = count, seconds
 
     def compose(self, checkpoint: Checkpoint, count: int, first_seed: int = FIRST_SEED) -> list[Song]:
         """``count`` songs by ``checkpoint``."""
-        requests = [
-            ComposeRequest(genres={self.genre: 1.0}, seed=first_seed + number, length_seconds=self.seconds)
-            for number in range(count)
-        ]
-        return Composer(checkpoint).compose([plan_song(request, checkpoint) for request in requests])
+        return compose_songs(checkpoint, self.genre, count, first_seed, self.seconds)
 
-    def hear(self, checkpoint: Checkpoint, update: int) -> Heard:
-        """Compose, keep the first song as MIDI and picture, and hold all against the training pieces."""
+    def __call__(self, checkpoint: Checkpoint, update: int) -> Samples:
+        """Compose, write the first song's files, and compare all songs with the training pieces."""
         songs = self.compose(checkpoint, self.count)
         events = [encode(song) for song in songs]
         self.folder.mkdir(parents=True, exist_ok=True)
         midi, picture = (self.folder / f"update-{update:05d}.{ending}" for ending in ("mid", "png"))
         write_midi(songs[0], midi)
         write_png(songs[0], picture, title=f"{self.genre}, update {update}")
-        sounding = sounding_only(events)
-        nearest = self.watch.nearest(events[0]) if len(events[0]) else None
-        return Heard(self.watch.rate(sounding), self.watch.real_rate, midi, picture, nearest)
+        # An untrained network may compose silence.
+        rate = self.check.rate([each for each in events if len(each)])
+        nearest = self.check.nearest(events[0]) if len(events[0]) else None
+        return Samples(rate, self.check.real_rate, midi, picture, nearest)
 
 
-def sounding_only(pieces: Sequence[EventSequence]) -> list[EventSequence]:
-    """Those with notes: a network that has just begun may compose silence."""
-    return [piece for piece in pieces if len(piece)]
+def compose_songs(checkpoint: Checkpoint, genre: str, count: int, first_seed: int, seconds: float) -> list[Song]:
+    """``count`` songs of ``genre`` with seeds from ``first_seed`` on."""
+    requests = [
+        ComposeRequest(genres={genre: 1.0}, seed=first_seed + number, length_seconds=seconds) for number in range(count)
+    ]
+    return Composer(checkpoint).compose([plan_song(request, checkpoint) for request in requests])

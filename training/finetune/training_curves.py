@@ -1,7 +1,4 @@
-"""A lesson's curves while it runs: ``curves.png`` in its folder.
-
-Draws what was reported at each validation; measures nothing.
-"""
+"""Curves of a fine-tuning job, drawn into ``curves.png`` at each validation."""
 
 from __future__ import annotations
 
@@ -18,15 +15,15 @@ CURVES_FILE = "curves.png"
 TRAIN, VALID, REAL = "#8899aa", "#ff5c5c", "#4d9dff"
 
 
-class Curves:
-    """Called with each report; ``start``: the held-out nll before the first update."""
+class CurvesCallback:
+    """A report callback. ``start``: nll of the held-out pieces before the first update."""
 
     def __init__(self, folder: Path, start: float) -> None:
         self.folder, self.start = folder, start
         self._drawn = -1
 
     def __call__(self, report: Report) -> None:
-        """Draw at a fresh validation, with all before it."""
+        """Draw all validations so far after a new one."""
         history: list[dict[str, Any]] = getattr(report, "history", [])
         if not history or history[-1]["update"] == self._drawn:
             return
@@ -35,23 +32,23 @@ class Curves:
 
 
 def draw(history: list[dict[str, Any]], start: float, path: Path) -> None:
-    """The curves of ``history`` as a PNG at ``path``."""
+    """Draw the curves of ``history`` as a PNG at ``path``."""
     figure = Figure(figsize=(12, 4), layout="constrained")
     left, middle, right = figure.subplots(1, 3)
     at = [moment["update"] for moment in history]
     genre = next(iter(history[-1]["valid"]))
     left.plot(at, [moment["train"] for moment in history], "o-", color=TRAIN, label="train")
     left.plot([0, *at], [start, *(m["valid"][genre]["nll"] for m in history)], "o-", color=VALID, label="held out")
-    _named(left, "nats a note")
+    _label(left, "nats a note")
     middle.plot(at, [100 * moment["copy_rate"] for moment in history], "o-", color=VALID, label="songs")
     middle.axhline(100 * history[-1]["real_rate"], color=REAL, label="held-out pieces")
-    _named(middle, "copied 12-note figures, %")
+    _label(middle, "copied 12-note figures, %")
     right.plot(at, [100 * moment["old_change"] for moment in history], "o-", color=VALID, label="worst old genre")
-    _named(right, "nll of the base's own songs, change in %")
+    _label(right, "nll of the base's own songs, change in %")
     figure.savefig(path, dpi=100)
 
 
-def _named(axes: Axes, title: str) -> None:
+def _label(axes: Axes, title: str) -> None:
     axes.set_title(title, fontsize=10)
     axes.set_xlabel("update")
     axes.legend(fontsize=8)

@@ -1,1 +1,1 @@
-"""The classic piano-roll benchmarks: exact joint nats a frame, by the house's kind of network (docs/benchmarks.md)."""
+"""The classic piano-roll benchmarks: exact joint nats a frame (docs/benchmarks.md)."""

@@ -1,77 +1,55 @@
-"""Parallel lanes of whole pieces, each moved by a few semitones anew, cut into segments. A function of its seed."""
+"""Batches of piano rolls: segments of whole pieces, each transposed at random when it starts."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import torch
+from torch import Tensor
 
-from training.pianoroll.config import RollRecipe
+from training.data.piece_stream import PieceStream
+from training.pianoroll.config import RollTrainingConfig
 from training.pianoroll.data import LOWEST
-from training.pianoroll.features import Laid, Piece, Steps, cut, lay_out
+from training.pianoroll.features import Piece, RollExample, Steps, collate, make_example
 from training.pianoroll.model_config import RollShape
 
-
-@dataclass(slots=True)
-class _Lane:
-    piece: int
-    semitones: int
-    at: int
-    laid: Laid
+RollBatch = tuple[Steps, Tensor]
+"""Steps (T, B, …), and a mask (B,) of rows that start a piece."""
 
 
-class RollLanes:
-    """An endless, seeded stream of (steps, which lanes begin a new piece)."""
+class RollBatchStream(PieceStream[int, RollExample]):
+    """An endless, seeded stream of batches. A piece's augmentation is a number of semitones."""
 
-    def __init__(self, pieces: Sequence[Piece], shape: RollShape, recipe: RollRecipe) -> None:
+    def __init__(self, pieces: Sequence[Piece], shape: RollShape, config: RollTrainingConfig) -> None:
+        super().__init__(config.seed, config.batch_size, config.steps)
         self._pieces = [piece for piece in pieces if piece.steps]
-        self._shape, self._recipe = shape, recipe
-        self._rng = np.random.default_rng(recipe.seed)
-        self._order: list[int] = []
-        self._lanes: list[_Lane | None] = [None] * recipe.lanes
+        self._shape, self._transpose = shape, config.transpose_semitones
 
-    def next(self) -> tuple[Steps, torch.Tensor]:
-        """The next segment of every lane, and a mask (B,) of lanes that begin a piece."""
-        fresh = [lane is None or lane.at >= len(lane.laid) for lane in self._lanes]
-        lanes = [
-            self._begin() if lane is None or begins else lane for lane, begins in zip(self._lanes, fresh, strict=True)
-        ]
-        self._lanes = list(lanes)
-        steps = cut([(lane.laid, lane.at) for lane in lanes], self._recipe.steps)
-        for lane in lanes:
-            lane.at += self._recipe.steps
-        return steps, torch.tensor(fresh)
+    def next(self) -> RollBatch:
+        """The next segment of every row."""
+        segments, resets = self._segments()
+        return collate(segments, self._steps), resets
 
-    def state(self) -> dict[str, Any]:
-        """What ``restore`` needs, JSON-ready."""
-        lanes = [[lane.piece, lane.semitones, lane.at] for lane in self._lanes if lane is not None]
-        return {"rng": self._rng.bit_generator.state, "order": self._order, "lanes": lanes}
+    def _draw_order(self) -> list[int]:
+        order: list[int] = self._rng.permutation(len(self._pieces)).tolist()
+        return order
 
-    def restore(self, state: dict[str, Any]) -> None:
-        """Go on exactly where ``state`` was taken."""
-        self._rng.bit_generator.state = state["rng"]
-        self._order = list(state["order"])
-        for index, (piece, semitones, at) in enumerate(state["lanes"]):
-            self._lanes[index] = _Lane(piece, semitones, at, self._lay_out(piece, semitones))
-
-    def _begin(self) -> _Lane:
-        if not self._order:
-            self._order = self._rng.permutation(len(self._pieces)).tolist()
-        piece = self._order.pop()
-        semitones = self._draw_semitones(self._pieces[piece])
-        return _Lane(piece, semitones, 0, self._lay_out(piece, semitones))
-
-    def _lay_out(self, piece: int, semitones: int) -> Laid:
-        return lay_out(self._pieces[piece], self._shape, semitones=semitones)
-
-    def _draw_semitones(self, piece: Piece) -> int:
-        """At most the recipe's, and so that every key stays among those that the network follows."""
-        most = self._recipe.transpose_semitones
-        used = np.flatnonzero(piece.roll.any(0)) + LOWEST
-        if not len(used) or used[0] < self._shape.low or used[-1] > self._shape.high:
+    def _draw(self, piece: int) -> int:
+        """Semitones up: at most the configured ones, and within the keys that the network models."""
+        used = np.flatnonzero(self._pieces[piece].roll.any(0)) + LOWEST
+        low, high = self._shape.low, self._shape.high
+        if not len(used) or used[0] < low or used[-1] > high:
             return 0
-        down, up = min(most, int(used[0]) - self._shape.low), min(most, self._shape.high - int(used[-1]))
+        down, up = min(self._transpose, int(used[0]) - low), min(self._transpose, high - int(used[-1]))
         return int(self._rng.integers(-down, up + 1))
+
+    def _load(self, piece: int, draw: int, *, own: bool) -> tuple[int, RollExample | None]:
+        example = make_example(self._pieces[piece], self._shape, semitones=draw)
+        return len(example), example if own else None
+
+    def _draw_to_json(self, draw: int) -> int:
+        return draw
+
+    def _draw_from_json(self, value: Any) -> int:
+        return int(value)

@@ -1,15 +1,13 @@
-"""Everything that decides a piano-roll training, as one typed value; a recipe file for each of the four sets."""
+"""Configuration of a piano-roll training; ``training/recipes`` holds one file for each of the four sets."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 from pydantic import Field
 
-from training.config import Table, read_table
-
-RECIPES = Path(__file__).parents[1] / "recipes"
+from training.config import Count, DropoutRate, Rate, Table, TrainerConfig, read_table
 
 
 class RollWidths(Table):
@@ -26,37 +24,33 @@ class RollWidths(Table):
 class RollDropoutRates(Table):
     """See ``training.pianoroll.network.RollDropouts``."""
 
-    planes: float = Field(default=0.1, ge=0, lt=1)
-    inputs: float = Field(default=0.1, ge=0, lt=1)
-    keys: float = Field(default=0.2, ge=0, lt=1)
-    frames: float = Field(default=0.3, ge=0, lt=1)
-    chord: float = Field(default=0.3, ge=0, lt=1)
-    recurrent_weights: float = Field(default=0.2, ge=0, lt=1)
+    planes: DropoutRate = 0.1
+    inputs: DropoutRate = 0.1
+    keys: DropoutRate = 0.2
+    frames: DropoutRate = 0.3
+    chord: DropoutRate = 0.3
+    recurrent_weights: DropoutRate = 0.2
 
 
-class RollRecipe(Table):
-    """A training. One update sees ``lanes`` × ``steps`` frames."""
+class RollTrainingConfig(TrainerConfig):
+    """A training of a piano-roll network. Time steps are frames."""
 
     name: str = Field(default="pianoroll", pattern=r"^[a-z0-9][a-z0-9-]*$")
-    seed: int = 1
-    updates: int = Field(default=3000, ge=1)
-    lanes: int = Field(default=8, ge=1)
-    steps: int = Field(default=64, ge=2)
-    learning_rate: float = Field(default=3e-3, gt=0)
-    warm_up_updates: int = Field(default=50, ge=0)
-    final_learning_rate_ratio: float = Field(default=0.02, ge=0, le=1)
-    weight_decay: float = Field(default=0.02, ge=0)
-    gradient_norm: float = Field(default=1.0, gt=0)
-    ema_decay: float = Field(default=0.995, ge=0, lt=1)
-    valid_every: int = Field(default=100, ge=1)
-    patience: int = Field(default=8, ge=1, description="validations without a better figure before stopping")
-    transpose_semitones: int = Field(default=5, ge=0, le=11, description="at most this far, up or down, in training")
-    margin: int = Field(default=2, ge=0, le=87, description="keys followed beyond those of the training part")
-    descending: bool = Field(default=True, description="a frame's keys are decided from the highest down")
+    updates: Count = 3000
+    batch_size: Count = 8
+    steps: Annotated[int, Field(ge=2)] = 64
+    learning_rate: Rate = 3e-3
+    warm_up_updates: Annotated[int, Field(ge=0)] = 50
+    weight_decay: Annotated[float, Field(ge=0)] = 0.02
+    ema_decay: DropoutRate = 0.995
+    valid_every: Count = 100
+    transpose_semitones: int = Field(default=5, ge=0, le=11, description="largest transposition, up or down")
+    margin: int = Field(default=2, ge=0, le=87, description="keys modelled beyond those of the training part")
+    descending: bool = Field(default=True, description="keys of a frame are decided from the highest down")
     widths: RollWidths = RollWidths()
     dropouts: RollDropoutRates = RollDropoutRates()
 
 
-def read_roll_recipe(path: Path, **changes: Any) -> RollRecipe:
-    """The recipe in a TOML file, with ``changes`` on top. Raises ``RecipeError`` naming the first wrong value."""
-    return read_table(RollRecipe, path, changes)
+def read_roll_config(path: Path, **changes: Any) -> RollTrainingConfig:
+    """The configuration in a TOML file, with ``changes`` on top. Raises ``ConfigError`` naming the first bad value."""
+    return read_table(RollTrainingConfig, path, changes)

@@ -1,7 +1,7 @@
-"""Piano-roll sets as JSON: read, checked, recognised by their content. Knows no network and no score.
+"""Piano-roll sets: JSON files of the benchmarks of Boulanger-Lewandowski, Bengio & Vincent (ICML 2012).
 
 Format: ``{"train": [piece, ...], "valid": [...], "test": [...]}``; a piece is a list of frames, a frame a list of the
-MIDI pitches sounding in it (the sets of Boulanger-Lewandowski, Bengio & Vincent, ICML 2012, in this dress).
+MIDI pitches that sound in it.
 """
 
 from __future__ import annotations
@@ -28,22 +28,22 @@ Roll = NDArray[np.uint8]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class RollSet:
-    """The pieces of each part that the file has."""
+    """The pieces of each part of a file."""
 
     path: Path
     parts: dict[str, tuple[Roll, ...]]
 
     def pieces(self, part: str) -> tuple[Roll, ...]:
-        """The pieces of ``part``; none where the file has no such key."""
+        """The pieces of ``part``; empty if the file has no such key."""
         return self.parts.get(part, ())
 
-    def prints(self) -> dict[str, str]:
-        """A digest of each part, whatever the order of its pieces."""
+    def digests(self) -> dict[str, str]:
+        """A digest of each part, independent of the order of its pieces."""
         return {part: _digest(pieces) for part, pieces in self.parts.items() if pieces}
 
 
 def read_rolls(path: Path) -> RollSet:
-    """Read a set. Raises ``TrainingError`` that says in one line what is wrong and where."""
+    """Read a set. Raises ``TrainingError`` naming the problem and its place in the file."""
     try:
         if path.stat().st_size > FILE_SIZE_LIMIT:
             raise TrainingError(f"{path}: a piano-roll file has at most {FILE_SIZE_LIMIT} bytes")

@@ -1,7 +1,9 @@
-"""From a roll to what the network sees at each step: everything is known before the frame that it predicts.
+"""Features of the piano-roll network: what is known before each predicted frame.
 
-One step predicts one frame; the first frame of a piece is seen, never predicted. Pieces may be shifted (transposed)
-and are cut to the keys that the network follows; the key axis runs in the order in which keys are decided.
+One step predicts one frame; the first frame of a piece is never predicted. Pieces may be transposed and are cut to the
+keys that the network models. The key axis runs in the order in which keys are decided.
+
+Shape letters: T time, B batch rows, S steps of a piece, C planes, K modelled keys, F facts.
 """
 
 from __future__ import annotations
@@ -12,6 +14,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from training.data.piece_stream import padded
 from training.pianoroll.data import KEYS, LOWEST, Roll
 from training.pianoroll.matches import KINDS, Matches, find_matches
 from training.pianoroll.model_config import BUCKETS, CHROMA_DECAYS, FACTS, LAGS, RollShape
@@ -21,14 +24,14 @@ Floats = NDArray[np.float32]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Piece:
-    """A roll and where it has been before."""
+    """A roll (T, 88) and its matches."""
 
     roll: Roll
     matches: Matches
 
     @classmethod
     def of(cls, roll: Roll) -> Piece:
-        """``roll`` with its matches found."""
+        """``roll`` with its matches."""
         return cls(roll, find_matches(roll))
 
     @property
@@ -38,12 +41,12 @@ class Piece:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Laid:
-    """A piece laid out, S = T − 1 steps over K keys.
+class RollExample:
+    """Features and targets of a piece, S = T − 1 steps over K keys.
 
-    ``planes`` (S, C, K) frames at each lag, then what followed each match, one plane a bucket of its length.
-    ``facts`` (S, F), ``chroma`` (S, 3, 12), ``time`` (S,) frames since the beginning. ``target`` (S, K): the frame.
-    ``outside`` (S,): keys of the frame that the network does not follow.
+    ``planes`` (S, C, K): frames at each lag, then the frame after each match, one plane for each bucket of its length.
+    ``facts`` (S, F), ``chroma`` (S, 3, 12), ``time`` (S,): frames since the start. ``target`` (S, K): the frame.
+    ``outside`` (S,): sounding keys of the frame that the network does not model.
     """
 
     planes: Roll
@@ -59,7 +62,7 @@ class Laid:
 
 @dataclass(frozen=True, slots=True)
 class Steps:
-    """``Laid`` of several lanes as tensors, (T, B, …); ``scored`` (T, B) is False where a lane is padded."""
+    """``RollExample`` of several batch rows as tensors, (T, B, …); ``scored`` (T, B) is False in padding."""
 
     planes: torch.Tensor
     facts: torch.Tensor
@@ -74,27 +77,27 @@ class Steps:
         return Steps(*(getattr(self, each.name).to(device) for each in fields(self)))
 
 
-def lay_out(piece: Piece, shape: RollShape, *, semitones: int = 0) -> Laid:
-    """``piece``, moved up by ``semitones``, as the network sees it. Moved, it must stay on the keyboard."""
-    whole = shift(piece.roll, semitones)
+def make_example(piece: Piece, shape: RollShape, *, semitones: int = 0) -> RollExample:
+    """Features of ``piece`` transposed up by ``semitones``, which must keep it on the keyboard."""
+    roll = shift(piece.roll, semitones)  # (T, 88)
     window = slice(shape.low - LOWEST, shape.high - LOWEST + 1)
     order = slice(None, None, -1 if shape.descending else 1)
-    followed = [_lagged(whole, lag) for lag in LAGS]
-    guesses = _guesses(whole, piece.matches)
-    planes = np.stack([*followed, *_by_length(guesses, piece.matches.length[1:])], axis=1)[..., window][..., order]
-    inside = whole[:, window][:, order]
-    return Laid(
+    lagged = [_lagged(roll, lag) for lag in LAGS]
+    guesses = _guesses(roll, piece.matches)
+    planes = np.stack([*lagged, *_by_length(guesses, piece.matches.length[1:])], axis=1)[..., window][..., order]
+    inside = roll[:, window][:, order]
+    return RollExample(
         np.ascontiguousarray(planes),
-        _facts(whole, followed, piece.matches),
+        _facts(roll, lagged, piece.matches),
         _chroma(inside),
-        np.arange(1, len(whole)),
+        np.arange(1, len(roll)),
         np.ascontiguousarray(inside[1:]),
-        (whole.sum(1) - inside.sum(1, dtype=np.int64))[1:].astype(np.int64),
+        (roll.sum(1) - inside.sum(1, dtype=np.int64))[1:].astype(np.int64),
     )
 
 
 def shift(roll: Roll, semitones: int) -> Roll:
-    """``roll`` moved up; keys past the keyboard's ends fall off."""
+    """``roll`` (T, 88) transposed up; keys beyond the ends of the keyboard are lost."""
     moved = np.zeros_like(roll)
     if semitones >= 0:
         moved[:, semitones:] = roll[:, : KEYS - semitones]
@@ -104,7 +107,7 @@ def shift(roll: Roll, semitones: int) -> Roll:
 
 
 def _lagged(roll: Roll, lag: int) -> Roll:
-    """(S, 88): for each step the frame ``lag`` before the predicted one, empty before the beginning."""
+    """(S, 88): the frame ``lag`` before each predicted one, empty before the start."""
     return np.concatenate([np.zeros((min(lag, len(roll)), KEYS), dtype=np.uint8), roll])[1 : len(roll)]
 
 
@@ -125,7 +128,7 @@ def _shift_each(rows: Roll, semitones: NDArray[np.int64]) -> Roll:
 
 
 def _by_length(guesses: list[Roll], length: NDArray[np.int64]) -> list[Roll]:
-    """Each guess in the plane of its length's bucket, the bucket's other planes empty."""
+    """Planes (S, 88): each guess in the plane of its length's bucket, the other planes of the kind empty."""
     bucket = np.digitize(length, BUCKETS) - 1
     return [
         guess * (bucket[:, index] == each)[:, None].astype(np.uint8)
@@ -134,23 +137,23 @@ def _by_length(guesses: list[Roll], length: NDArray[np.int64]) -> list[Roll]:
     ]
 
 
-def _facts(roll: Roll, followed: list[Roll], matches: Matches) -> Floats:
-    """(S, F): how alike the last frame is to the one a lag before it, how long the matches are, how many keys sound."""
-    last = followed[0]
-    alike = []
+def _facts(roll: Roll, lagged: list[Roll], matches: Matches) -> Floats:
+    """(S, F): Jaccard similarity of the last frame to that of each lag, lengths of matches, sounding keys, time."""
+    last = lagged[0]
+    similarity = []
     for lag in LAGS:
         earlier = _lagged(roll, lag + 1)
         both, either = (last & earlier).sum(1), (last | earlier).sum(1)
-        alike.append(np.where(either > 0, both / np.maximum(either, 1), 1.0) * (np.arange(len(last)) >= lag))
+        similarity.append(np.where(either > 0, both / np.maximum(either, 1), 1.0) * (np.arange(len(last)) >= lag))
     lengths = np.log2(1 + matches.length[1:]).T / 4
-    facts = np.stack([*alike, *lengths, last.sum(1) / 4, np.log1p(np.arange(len(last))) / 6], axis=1)
+    facts = np.stack([*similarity, *lengths, last.sum(1) / 4, np.log1p(np.arange(len(last))) / 6], axis=1)
     if facts.shape[1] != FACTS:
         raise AssertionError(facts.shape)
     return facts.astype(np.float32)
 
 
 def _chroma(inside: Roll) -> Floats:
-    """(S, 3, 12): share of each pitch class, counted along the key axis, in an ever longer past."""
+    """(S, 3, 12): exponentially decayed shares of each pitch class, counted along the key axis."""
     folded = np.zeros((len(inside), 12), dtype=np.float32)
     for key in range(inside.shape[1]):
         folded[:, key % 12] += inside[:, key]
@@ -163,15 +166,11 @@ def _chroma(inside: Roll) -> Floats:
     return out
 
 
-def cut(pieces: list[tuple[Laid, int]], count: int) -> Steps:
-    """``count`` steps from each (piece, first step), padded where a piece ends."""
+def collate(pieces: list[tuple[RollExample, int]], count: int) -> Steps:
+    """``count`` steps from each (example, first step), padded at the end of a piece."""
     columns = {}
-    for each in fields(Laid):
-        parts = [getattr(laid, each.name)[at : at + count] for laid, at in pieces]
-        columns[each.name] = torch.from_numpy(np.stack([_padded(part, count) for part in parts], axis=1))
-    scored = [np.arange(at, at + count) < len(laid) for laid, at in pieces]
+    for each in fields(RollExample):
+        parts = [getattr(example, each.name)[at : at + count] for example, at in pieces]
+        columns[each.name] = torch.from_numpy(np.stack([padded(part, count) for part in parts], axis=1))
+    scored = [np.arange(at, at + count) < len(example) for example, at in pieces]
     return Steps(**columns, scored=torch.from_numpy(np.stack(scored, axis=1)))
-
-
-def _padded(part: NDArray[np.generic], count: int) -> NDArray[np.generic]:
-    return np.pad(part, [(0, count - len(part))] + [(0, 0)] * (part.ndim - 1))

@@ -1,6 +1,6 @@
-"""Where a piece has been before: for each frame, the earlier place whose past looks most like the present one.
+"""Longest-suffix matches in a piece: for each frame, the earlier position whose past is most like the present one.
 
-What followed there is a good guess of what comes now, at any distance. Uses frames before the predicted one only.
+The frame that followed there predicts the next one, at any distance. Only frames before the predicted one are used.
 """
 
 from __future__ import annotations
@@ -21,10 +21,10 @@ Ints = NDArray[np.int64]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Matches:
-    """The best match of each kind for each frame; transposing a piece changes nothing.
+    """The longest match of each kind for each frame; invariant under transposition.
 
-    ``source`` (T, 3) the frame that followed it (−1: none), ``length`` (T, 3) frames alike before it, ``semitones``
-    (T,) how far above the shifted match the present is.
+    ``source`` (T, 3): index of the frame after the match (−1: none). ``length`` (T, 3): equal frames before it.
+    ``semitones`` (T,): how far the present is above the shifted match.
     """
 
     source: Ints
@@ -33,7 +33,7 @@ class Matches:
 
 
 def find_matches(roll: Roll) -> Matches:
-    """The longest match of each kind for each frame, the latest of equally long ones."""
+    """The longest match of each kind for each frame of ``roll`` (T, 88); the latest of equally long ones."""
     low = _lowest(roll)
     motion = np.diff(low, prepend=low[:1])
     shape = np.array([np.roll(frame, -bottom) for frame, bottom in zip(roll, low, strict=True)]).reshape(-1, KEYS)
@@ -53,7 +53,7 @@ def find_matches(roll: Roll) -> Matches:
 
 
 def _lowest(roll: Roll) -> Ints:
-    """The lowest key of each frame; an empty frame keeps the one before."""
+    """(T,): the lowest key of each frame; that of the frame before if it is empty."""
     low = np.where(roll.any(1), np.argmax(roll, axis=1), NOWHERE)
     held = np.maximum.accumulate(np.where(low >= 0, np.arange(len(low)), 0))
     return np.maximum(low[held], 0).astype(np.int64)
@@ -66,19 +66,19 @@ def _ids(frames: Roll) -> Ints:
 
 
 def _longest(ids: Ints, motion: Ints, *, apart: Ints | None = None) -> tuple[Ints, Ints]:
-    """(source, length) of the longest common past, where ``ids`` agree and, between frames, ``motion`` agrees.
+    """(source, length), (T,) each, of the longest common past: ``ids`` agree, and ``motion`` between frames agrees.
 
-    ``apart``: only matches where this differs count. Quadratic in the piece's length, a row at a time.
+    ``apart``: only matches where this differs count. Quadratic in the length of the piece, one row at a time.
     """
     count = len(ids)
     source, length = np.full(count, NOWHERE, dtype=np.int64), np.zeros(count, dtype=np.int64)
     run = np.zeros(count, dtype=np.int64)
     for time in range(2, count):
-        # run[s] before: frames alike that end at s - 1 and time - 2; after: at s - 1 and time - 1.
+        # run[s] before: equal frames that end at s - 1 and time - 2; after: at s - 1 and time - 1.
         before = np.where(motion[: time - 1] == motion[time - 1], run[: time - 1], 0)
         run[1:time] = np.where(ids[: time - 1] == ids[time - 1], before + 1, 0)
-        able = run[1:time] if apart is None else run[1:time] * (apart[: time - 1] != apart[time - 1])
-        best = time - 2 - int(np.argmax(able[::-1]))
-        if able[best] > 0:
-            source[time], length[time] = best + 1, able[best]
+        lengths = run[1:time] if apart is None else run[1:time] * (apart[: time - 1] != apart[time - 1])
+        best = time - 2 - int(np.argmax(lengths[::-1]))
+        if lengths[best] > 0:
+            source[time], length[time] = best + 1, lengths[best]
     return source, length

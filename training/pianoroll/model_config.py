@@ -1,4 +1,4 @@
-"""What fixes a piano-roll network's widths and inputs. Plain numbers: no torch, no files."""
+"""Widths and input constants of the piano-roll network. No torch."""
 
 from __future__ import annotations
 
@@ -8,21 +8,21 @@ from training.pianoroll.data import HIGHEST, KEYS, LOWEST
 from training.pianoroll.matches import KINDS
 
 LAGS = (1, 2, 3, 4, 8, 12, 16, 24, 32)
-"""Frames back that are looked at; the first ``NEAR_LAGS`` with wide windows."""
+"""Lookback in frames; the first ``NEAR_LAGS`` with wide windows."""
 NEAR_LAGS = 4
 BUCKETS = (1, 2, 4, 8, 16)
-"""Least length of a match in each bucket."""
+"""Smallest length of a match in each bucket."""
 PLANES = len(LAGS) + len(KINDS) * len(BUCKETS)
 FACTS = len(LAGS) + len(KINDS) + 2
 CHROMA_DECAYS = (0.0, 0.85, 0.98)
-"""What is left of a frame's pitch classes one frame later, in three memories."""
+"""Decay a frame of three running pitch-class histograms."""
 LAST_REACH, NEAR_REACH, FAR_REACH, CHORD_REACH = 24, 12, 4, 36
-"""Semitones around a key that it sees: of the last frame, of near lags, of the rest, of the chord so far."""
+"""Half widths in semitones of a key's windows: last frame, near lags, other planes, chord so far."""
 
 
 @dataclass(frozen=True, slots=True)
 class RollShape:
-    """Widths. ``low`` … ``high``: MIDI pitches that the network follows; others are independent and rare."""
+    """Widths. ``low`` … ``high``: MIDI pitches that the network models; others are independent and rare."""
 
     low: int = LOWEST
     high: int = HIGHEST
@@ -36,10 +36,10 @@ class RollShape:
 
     @property
     def keys(self) -> int:
-        """K."""
+        """Number of modelled keys."""
         return self.high - self.low + 1
 
     @property
     def outside(self) -> int:
-        """Keys that are not followed."""
+        """Number of keys that are not modelled."""
         return KEYS - self.keys

@@ -1,22 +1,23 @@
 """The piano-roll network: three LSTMs give the exact joint likelihood of each frame given the frames before it.
 
-One LSTM runs along time, tied over keys (Johnson 2017): each key sees the past around itself, so that music moved by a
-semitone is the same music. One runs along time over what the sounding keys say. One runs through the frame: its keys
-are decided one after the other, each among all keys that are left and the end. Knows no files and no training.
+One LSTM runs along time with weights tied over keys (Johnson 2017): each key sees the past around itself, so the
+network is equivariant under transposition. One runs along time over a summary of the sounding keys. One runs through
+the keys of a frame, which are decided one after the other, each among all keys that are left and the end of the frame.
 
-Shape letters: B lanes, T time, K keys, C planes, N scored frames, J decisions of a frame, D decisions of all frames.
+Shape letters: B batch rows, T time, K keys, C planes, E key width, H hidden, N scored frames, D decisions of all
+frames.
 """
 
 from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import cast
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812  the field's own name for it
 
+from composer.model.layers import LayerState, initialise_lstm, locked_dropout, run_lstm
 from training.pianoroll.features import Steps
 from training.pianoroll.model_config import (
     CHORD_REACH,
@@ -30,19 +31,17 @@ from training.pianoroll.model_config import (
     RollShape,
 )
 
-LayerState = tuple[Tensor, Tensor]
-"""(hidden, cell)."""
-State = tuple[LayerState, LayerState]
-"""(hidden, cell) of the keys' LSTM, (1, B · K, H), and of the frames', (1, B, H)."""
+State = tuple[LayerState, ...]
+"""(hidden, cell) of the keys' LSTM, (1, B · K, H) each, and of the frames' LSTM, (1, B, H) each."""
 OUTSIDE_PROBABILITY = 1e-5
-"""Of each key that the network does not follow, independently: no frame is impossible."""
+"""Of each key that the network does not model, independently, so that no frame is impossible."""
 _RANKS = 8
 _METERS = (12, 16)
 
 
 @dataclass(frozen=True, slots=True)
 class RollDropouts:
-    """Rates of the AWD kind (Merity et al. 2018); ``planes``: a lag or match unseen in a whole segment."""
+    """Rates of AWD-LSTM (Merity et al. 2018); ``planes``: of a lag or match, for a whole segment."""
 
     planes: float = 0.0
     inputs: float = 0.0
@@ -53,12 +52,12 @@ class RollDropouts:
 
 
 class RollNetwork(nn.Module):
-    """See the module's docstring. State goes in and comes out."""
+    """See the module docstring. The recurrent state is passed and returned."""
 
     def __init__(self, shape: RollShape, dropouts: RollDropouts | None = None) -> None:
         super().__init__()
         self.shape, self.dropouts = shape, dropouts or RollDropouts()
-        self.see = Eyes(shape)
+        self.see = KeyFeatures(shape)
         self.keys = nn.LSTM(shape.features, shape.key_hidden)
         self.key = nn.Linear(shape.key_hidden + shape.features, shape.key)
         self.frames = nn.LSTM(4 * shape.key + FACTS, shape.frame_hidden)
@@ -83,29 +82,25 @@ class RollNetwork(nn.Module):
         y, key_state = self._run(self.keys, x.flatten(1, 2), state[0] if state else None)
         keys = self._locked(F.gelu(self.key(torch.cat([y.view(*x.shape[:3], -1), x], dim=-1))), rates.keys)
         seen = torch.cat([_gathered(keys, steps.planes[..., 0, :]), steps.facts], dim=-1)
-        seen = seen + _told(self.frame_time, steps.time)
+        seen = seen + _embed_time(self.frame_time, steps.time)
         frames, frame_state = self._run(self.frames, seen, state[1] if state else None)
         return keys, self._locked(frames, rates.frames), (key_state, frame_state)
 
     def _run(self, layer: nn.LSTM, x: Tensor, state: LayerState | None) -> tuple[Tensor, LayerState]:
-        return run_lstm(layer, x, state, self.dropouts.recurrent_weights if self.training else 0.0)
+        return run_lstm(layer, x, state, self.dropouts.recurrent_weights)
 
     def _locked(self, x: Tensor, rate: float) -> Tensor:
-        """Dropout with one mask for all time steps, and for all keys of a lane (Gal & Ghahramani 2016)."""
-        if not self.training or rate == 0:
-            return x
-        keep = torch.empty(1, x.shape[1], *[1] * (x.ndim - 3), x.shape[-1], dtype=x.dtype, device=x.device)
-        return x * keep.bernoulli_(1 - rate).div_(1 - rate)
+        return locked_dropout(x, rate, training=self.training)
 
     def _outside(self, steps: Steps) -> Tensor:
-        """Nats of the keys that are not followed."""
+        """Nats (T, B) of the keys that are not modelled."""
         silent = -math.log1p(-OUTSIDE_PROBABILITY) * self.shape.outside
         each = math.log1p(-OUTSIDE_PROBABILITY) - math.log(OUTSIDE_PROBABILITY)
         return (silent + each * steps.outside.float()) * steps.scored
 
 
-class Eyes(nn.Module):
-    """What one key sees: planes in windows around it, harmony relative to it, its place in the last frame, the time."""
+class KeyFeatures(nn.Module):
+    """Input of each key: planes in windows around it, harmony relative to it, its rank in the last frame, the time."""
 
     def __init__(self, shape: RollShape) -> None:
         super().__init__()
@@ -126,7 +121,7 @@ class Eyes(nn.Module):
         x = x + self.far(windows(planes[..., NEAR_LAGS:, :], FAR_REACH, FAR_REACH))
         x = x + self._harmony(steps.chroma, planes.shape[-1]) + self.place.weight
         x = x + self._ranks(planes[..., 0, :].long())
-        known: Tensor = self.facts(steps.facts) + _told(self.time, steps.time)
+        known: Tensor = self.facts(steps.facts) + _embed_time(self.time, steps.time)
         return x + known[..., None, :]
 
     def _harmony(self, chroma: Tensor, keys: int) -> Tensor:
@@ -144,7 +139,7 @@ class Eyes(nn.Module):
 
 
 class Chord(nn.Module):
-    """One frame's keys, decided in order: each among the keys that are left and the end."""
+    """The keys of a frame, decided in order, each among the keys that are left and the end."""
 
     def __init__(self, shape: RollShape) -> None:
         super().__init__()
@@ -168,7 +163,7 @@ class Chord(nn.Module):
         return nats.new_zeros(len(target)).index_add(0, decisions.frame, nats)
 
     def _through(self, keys: Tensor, frame: Tensor, decisions: Decisions, rates: RollDropouts) -> Tensor:
-        """(D, chord + frame): what is known before each decision."""
+        """(D, chord + frame): hidden state before each decision."""
         longest = int(decisions.number.max()) + 1
         steps = keys.new_zeros(longest, len(frame), keys.shape[-1])
         later = decisions.number > 0
@@ -181,7 +176,7 @@ class Chord(nn.Module):
         return torch.cat([out[decisions.number, decisions.frame], frame[decisions.frame]], dim=-1)
 
     def _logits(self, asked: Tensor, answers: Tensor, planes: Tensor, target: Tensor, decisions: Decisions) -> Tensor:
-        """(D, K + 1): keys not above the last chosen one are out; the end is last."""
+        """(D, K + 1) logits; −∞ for keys up to the last chosen one; the end comes last."""
         places = torch.arange(target.shape[1], device=target.device)
         left = places > decisions.last[:, None]
         soon = torch.stack([target[decisions.frame].bool() & ~left, places == decisions.last[:, None]], dim=1)
@@ -222,25 +217,8 @@ def windows(planes: Tensor, down: int, up: int) -> Tensor:
     return padded.unfold(-1, down + 1 + up, 1).transpose(-3, -2).flatten(-2)
 
 
-def run_lstm(
-    layer: nn.LSTM, x: Tensor, state: LayerState | None, dropped_weights: float = 0.0
-) -> tuple[Tensor, LayerState]:
-    """``layer`` over (T, B, ·) as one fused call, its recurrent weights dropped (Merity et al. 2018)."""
-    if state is None:
-        zeros = x.new_zeros(1, x.shape[1], layer.hidden_size)
-        state = (zeros, zeros)
-    weights = [cast("Tensor", w) for w in (layer.weight_ih_l0, layer.weight_hh_l0, layer.bias_ih_l0, layer.bias_hh_l0)]
-    weights[1] = F.dropout(weights[1], dropped_weights)
-    dtype = torch.bfloat16 if torch.is_autocast_enabled(x.device.type) else x.dtype
-    out, hidden, cell = torch.lstm(
-        x.to(dtype), tuple(s.to(dtype) for s in state), [w.to(dtype) for w in weights],
-        True, 1, 0.0, layer.training, False, False,
-    )  # fmt: skip
-    return out, (hidden, cell)
-
-
 def _gathered(keys: Tensor, last: Tensor) -> Tensor:
-    """(T, B, 4 E): the sounding keys' mean, the first and the last of them, and the mean of all."""
+    """(T, B, 4 E): mean of the sounding keys, the first and the last of them, and the mean of all keys."""
     sounding = last.to(keys.dtype)
     count = sounding.sum(-1, keepdim=True)
     first = sounding * (sounding.cumsum(-1) == 1)
@@ -251,7 +229,7 @@ def _gathered(keys: Tensor, last: Tensor) -> Tensor:
 
 
 def _drop_planes(planes: Tensor, rate: float) -> Tensor:
-    """The last frame is always seen; each other plane is unseen in a whole segment of a lane with chance ``rate``."""
+    """Drop each plane but the last frame, for a whole segment of a batch row, with probability ``rate``."""
     keep = torch.rand(1, *planes.shape[1:3], 1, device=planes.device) >= rate
     keep[:, :, 0] = True
     return planes * keep
@@ -261,7 +239,7 @@ def _meters(width: int) -> nn.ModuleList:
     return nn.ModuleList(nn.Embedding(meter, width) for meter in _METERS)
 
 
-def _told(tables: nn.ModuleList, time: Tensor) -> Tensor:
+def _embed_time(tables: nn.ModuleList, time: Tensor) -> Tensor:
     """The sum of the embeddings of ``time`` modulo each meter."""
     each = [table(time % meter) for table, meter in zip(tables, _METERS, strict=True)]
     return torch.stack(each).sum(0)
@@ -271,10 +249,4 @@ def _initialise(module: nn.Module) -> None:
     if isinstance(module, nn.Embedding):
         nn.init.normal_(module.weight, std=0.05)
     elif isinstance(module, nn.LSTM):
-        hidden, bias = module.hidden_size, cast("Tensor", module.bias_ih_l0)
-        nn.init.orthogonal_(cast("Tensor", module.weight_hh_l0))
-        nn.init.zeros_(cast("Tensor", module.bias_hh_l0))
-        nn.init.zeros_(bias)
-        # Gates in torch's order i, f, g, o: remember by default (Jozefowicz et al. 2015).
-        with torch.no_grad():
-            bias[hidden : 2 * hidden].fill_(1.0)
+        initialise_lstm(module)

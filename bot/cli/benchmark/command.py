@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
 
     from training.devices import DeviceName
-    from training.pianoroll.trainer import RollReport
+    from training.trainer import Report
 
 app = typer.Typer(
     help="Measure the band: on public benchmarks, and its speed.", no_args_is_help=True, rich_markup_mode=None
@@ -51,9 +51,9 @@ def pianoroll(
 ) -> None:
     """Exact joint nats a frame on a classic piano-roll set; the first frame of a piece is not scored."""
     _check(data, checkpoint, minutes, device, training=train or resume)
-    from training.pianoroll.benchmark import RollOrder, run_benchmark
+    from training.pianoroll.benchmark import RollRequest, run_benchmark
 
-    order = RollOrder(
+    request = RollRequest(
         data=data,
         checkpoint=checkpoint,
         train=train or resume,
@@ -66,7 +66,7 @@ def pianoroll(
         resume=resume,
     )
     with progress_bar() as bar:
-        result = run_benchmark(order, Display(bar))
+        result = run_benchmark(request, Display(bar))
     _show(result, as_json=as_json)
 
 
@@ -109,16 +109,17 @@ class Display:
         """A line about what is being done."""
         tell(text)
 
-    def trained(self, report: RollReport) -> None:
+    def __call__(self, report: Report) -> None:
         """Move the bar; at a fresh validation print its figure."""
         self._move(
             "training", report.update, report.updates,
-            f"{report.nll:.3f} nats a frame · {report.frames_per_second:,.0f} frames/s · best {report.best:.3f}",
+            f"{report.nll:.3f} nats a frame · {report.throughput:,.0f} frames/s · best {report.best:.3f}",
         )  # fmt: skip
-        if report.validated:
+        if report.validated_at == report.update:
             tell(
-                f"update {report.update}/{report.updates}: train {report.nll:.3f}, valid {report.valid:.3f} "
-                f"({report.frames_per_second:,.0f} frames/s, {report.seconds_left / 60:.0f} min left)"
+                f"update {report.update}/{report.updates}: train {report.nll:.3f}, "
+                f"valid {report.valid['valid']['nll']:.3f} "
+                f"({report.throughput:,.0f} frames/s, {report.seconds_left / 60:.0f} min left)"
             )
 
     def scored(self, part: str, done: int, pieces: int) -> None:

@@ -65,10 +65,11 @@ def train(
         return
     check(midi, corpus, device, minutes, updates)
     from bot.cli.train.display import Display
-    from training.distributed import speaks
-    from training.train import Order, check_sharing, recipe_of, run_training
+    from training.distributed import is_first_process
+    from training.request import TrainingRequest, check_processes, config_of
+    from training.train import run_training
 
-    order = Order(
+    request = TrainingRequest(
         genre=genre,
         midi=midi,
         corpus=corpus,
@@ -86,11 +87,11 @@ def train(
     if processes != 1:
         from training.launch import become_processes, without
 
-        check_sharing(order, recipe_of(order), processes)
+        check_processes(request, config_of(request), processes)
         become_processes("bot.cli.main", without(sys.argv[1:], "--processes"), processes)
     with progress_bar() as bar:
-        written = run_training(order, Display(bar))
-    if speaks():
+        written = run_training(request, Display(bar))
+    if is_first_process():
         tell("done")
         say(str(written))
 

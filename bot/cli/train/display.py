@@ -9,7 +9,7 @@ from bot.cli.console import tell
 if TYPE_CHECKING:
     from rich.progress import Progress
 
-    from training.finetune.finetune import TuningReport
+    from training.finetune.finetune import FineTuningReport
     from training.trainer import Report
 
 BLOCKS = "▁▂▃▄▅▆▇█"
@@ -37,38 +37,32 @@ class Display:
             tell(self._line(report))
             warn(report)
         if self._bar and self._task is not None:
-            note = f"{report.nll:.3f} nats a note · {speed(report)} · best {report.best:.3f}"
+            note = f"{report.nll:.3f} nats a note · {report.throughput:,.0f} notes/s · best {report.best:.3f}"
             curve = f" · {sparkline(self._curve)}" if len(self._curve) > 1 else ""
             self._bar.update(self._task, total=report.updates, completed=report.update, note=note + curve)
 
     def _line(self, report: Report) -> str:
         shown = ", ".join(f"{genre} {figures['nll']:.3f}" for genre, figures in report.valid.items())
         return (
-            f"update {report.update}/{report.updates}: train {report.nll:.3f}, valid {shown}{watched(report)} "
-            f"({speed(report)}, {report.seconds_left / 60:.0f} min left) " + sparkline(self._curve)
+            f"update {report.update}/{report.updates}: train {report.nll:.3f}, valid {shown}{forgetting(report)} "
+            f"({report.throughput:,.0f} notes/s, {report.seconds_left / 60:.0f} min left) " + sparkline(self._curve)
         )
 
 
-def speed(report: Report) -> str:
-    """Notes a second, beside what a bare LSTM of that shape reaches where that was measured."""
-    told = f"{report.notes_per_second:,.0f} notes/s"
-    return told if report.of_bare_lstm is None else f"{told}, {report.of_bare_lstm:.0%} of a bare LSTM"
-
-
-def watched(report: Report | TuningReport) -> str:
-    """What a lesson watches besides: copies in its songs, and the old genres."""
-    heard = getattr(report, "heard", None)
-    if heard is None:
+def forgetting(report: Report | FineTuningReport) -> str:
+    """Copy rate of the sample songs and change of the old genres, when fine-tuning."""
+    samples = getattr(report, "samples", None)
+    if samples is None:
         return ""
     change = getattr(report, "old_change", 0.0)
-    return f", copied {heard.copy_rate:.1%} (held-out pieces {heard.real_rate:.1%}), old genres {change:+.2%}"
+    return f", copied {samples.copy_rate:.1%} (held-out pieces {samples.real_rate:.1%}), old genres {change:+.2%}"
 
 
-def warn(report: Report | TuningReport) -> None:
-    """Say where songs begin to recite training pieces."""
-    heard = getattr(report, "heard", None)
-    if heard is not None and heard.recites:
-        piece = f", most from {heard.nearest.name}" if heard.nearest else ""
+def warn(report: Report | FineTuningReport) -> None:
+    """Warn when sample songs copy training pieces."""
+    samples = getattr(report, "samples", None)
+    if samples is not None and samples.memorized:
+        piece = f", most from {samples.nearest.name}" if samples.nearest else ""
         tell(f"warning: its songs repeat training pieces more than held-out pieces do{piece}")
 
 

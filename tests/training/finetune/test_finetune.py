@@ -19,24 +19,26 @@ from midi_data.corpus.dataset import all_pieces, open_shards  # noqa: E402
 from midi_data.corpus.prepare import prepare  # noqa: E402
 from midi_data.events.encoding import FIELDS, VOCABULARY, encode  # noqa: E402
 from tests.songs import midi_folder, riff  # noqa: E402
-from training.config import Recipe, Tuning  # noqa: E402
+from training.config import FineTuningConfig, TrainingConfig  # noqa: E402
+from training.data.corpora import names_of  # noqa: E402
+from training.data.pieces import CorpusPieces  # noqa: E402
 from training.data.replay import replay_of  # noqa: E402
 from training.data.splitting import as_genre, hold_out  # noqa: E402
 from training.errors import TrainingError  # noqa: E402
 from training.finetune.distillation import divergence  # noqa: E402
-from training.finetune.finetune import FineTuning, Lesson, TuningReport  # noqa: E402
-from training.finetune.genre_training import names_after  # noqa: E402
-from training.finetune.memorization import CopyWatch  # noqa: E402
+from training.finetune.finetune import FineTuner, FineTuningJob, FineTuningReport  # noqa: E402
+from training.finetune.memorization import MemorizationCheck  # noqa: E402
 from training.finetune.nearest_genre import nll_by_known_genre  # noqa: E402
-from training.finetune.sample_callback import Listening  # noqa: E402
-from training.train import Order, run_training  # noqa: E402
-from training.trainer import Held, Report  # noqa: E402
+from training.finetune.sample_callback import SampleCallback  # noqa: E402
+from training.request import TrainingRequest  # noqa: E402
+from training.train import run_training  # noqa: E402
+from training.trainer import Report  # noqa: E402
 
 WIDTHS = "[widths]\nhidden = 16\nlayers = 2\ninputs = 16\nhead = 16\n"
 LESSON = (
-    "name = 'lesson'\nlanes = 2\nsteps = 24\nvalid_every = 3\nwarm_up_updates = 1\nlearning_rate = 0.02\n"
-    "ema_decay = 0.5\n[tuning]\nrows_only_below_notes = {rows}\nreplay_songs_a_genre = 4\nreplay_seconds = 10\n"
-    "replay_lanes = 2\nsamples = 2\nsample_seconds = 10\nold_genres_limit = 0.02\n"
+    "name = 'lesson'\nbatch_size = 2\nsteps = 24\nvalid_every = 3\nwarm_up_updates = 1\nlearning_rate = 0.02\n"
+    "ema_decay = 0.5\n[finetuning]\nrows_only_below_notes = {rows}\nreplay_songs_a_genre = 4\nreplay_seconds = 10\n"
+    "replay_batch_size = 2\nsamples = 2\nsample_seconds = 10\nold_genres_limit = 0.02\n"
 )
 
 
@@ -62,7 +64,7 @@ def base(tmp_path_factory: pytest.TempPathFactory) -> Checkpoint:
     """A tiny network that knows two genres."""
     folder = tmp_path_factory.mktemp("base")
     (folder / "r.toml").write_text(
-        "name = 'base'\nlanes = 3\nsteps = 24\nvalid_every = 20\nlearning_rate = 0.02\n" + WIDTHS
+        "name = 'base'\nbatch_size = 3\nsteps = 24\nvalid_every = 20\nlearning_rate = 0.02\n" + WIDTHS
     )
     manifest = ["path,genre,split,work,title,licence"]
     for genre, first in (("rock", 0), ("jazz", 20)):
@@ -77,7 +79,10 @@ def base(tmp_path_factory: pytest.TempPathFactory) -> Checkpoint:
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
         written = run_training(
-            Order(midi=folder / "midi", recipe=folder / "r.toml", updates=120, out=folder / "base.safetensors"), Quiet()
+            TrainingRequest(
+                midi=folder / "midi", recipe=folder / "r.toml", updates=120, out=folder / "base.safetensors"
+            ),
+            Quiet(),
         )
     return load_checkpoint(written)
 
@@ -98,13 +103,13 @@ def lesson_toml(tmp_path: Path) -> Path:
 @pytest.fixture
 def order(
     base: Checkpoint, prepared: Path, tmp_path: Path, lesson_toml: Path, monkeypatch: pytest.MonkeyPatch
-) -> Order:
+) -> TrainingRequest:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("RIFFBIRD_GENRES_DIR", str(tmp_path / "own"))
-    return Order(genre="dub", corpus=prepared, base=base.path, recipe=lesson_toml, updates=9, minutes=60)
+    return TrainingRequest(genre="dub", corpus=prepared, base=base.path, recipe=lesson_toml, updates=9, minutes=60)
 
 
-def test_a_folder_of_midi_becomes_a_genre_of_ones_own(base: Checkpoint, order: Order, tmp_path: Path) -> None:
+def test_a_folder_of_midi_becomes_a_genre_of_ones_own(base: Checkpoint, order: TrainingRequest, tmp_path: Path) -> None:
     listener = Quiet()
     midi = midi_folder(tmp_path / "dub", count=6, bars=16)
     written = run_training(replace(order, corpus=None, midi=midi, licence="CC0-1.0"), listener)
@@ -119,12 +124,14 @@ def test_a_folder_of_midi_becomes_a_genre_of_ones_own(base: Checkpoint, order: O
         assert Composer(made).compose([plan])[0].note_count > 0
     [card] = cards()
     assert (card.name, card.nll) == ("dub", made.header.valid["dub"]["nll"])
-    assert any("most like" in note for note in listener.notes)
-    reports = [report for report in listener.reports if isinstance(report, TuningReport)]
+    assert any("nearest genre" in note for note in listener.notes)
+    reports = [report for report in listener.reports if isinstance(report, FineTuningReport)]
     assert reports[-1].best < float(next(note for note in listener.notes if "before the first" in note).split()[0])
 
 
-def test_each_validation_leaves_a_song_a_picture_and_a_curve_and_the_end_a_page(order: Order, tmp_path: Path) -> None:
+def test_each_validation_leaves_a_song_a_picture_and_a_curve_and_the_end_a_page(
+    order: TrainingRequest, tmp_path: Path
+) -> None:
     listener = Quiet()
     run_training(order, listener)
     folder = tmp_path / "data" / "trainings" / "dub"
@@ -136,10 +143,10 @@ def test_each_validation_leaves_a_song_a_picture_and_a_curve_and_the_end_a_page(
         assert words in page
     told = re.sub(r"base64,[\w+/=]+", "", page)  # a picture's bytes spell anything now and then
     assert "http" not in told.replace("http-equiv", "")
-    heard = listener.reports[-1].heard
-    assert heard.midi.exists()
-    assert heard.picture.exists()
-    assert 0 <= heard.copy_rate <= 1
+    samples = listener.reports[-1].samples
+    assert samples.midi.exists()
+    assert samples.picture.exists()
+    assert 0 <= samples.copy_rate <= 1
 
 
 def weights_near(one: Checkpoint, other: Checkpoint, name: str) -> bool:
@@ -148,23 +155,25 @@ def weights_near(one: Checkpoint, other: Checkpoint, name: str) -> bool:
     return bool(np.array_equal(one.weights[name], other.weights[name][:rows]))
 
 
-def test_few_notes_move_the_genres_own_rows_and_nothing_else(base: Checkpoint, order: Order, lesson_toml: Path) -> None:
+def test_few_notes_move_the_genres_own_rows_and_nothing_else(
+    base: Checkpoint, order: TrainingRequest, lesson_toml: Path
+) -> None:
     lesson_toml.write_text(LESSON.format(rows=10**9))
     listener = Quiet()
     made = load_checkpoint(run_training(order, listener))
     assert all(weights_near(base, made, name) for name in base.weights)
     assert made.header.valid["rock"] == base.header.valid["rock"]
     assert listener.reports[-1].best < float(next(n for n in listener.notes if "before the first" in n).split()[0])
-    assert any("all other genres stay exactly" in note for note in listener.notes)
+    assert any("other genres stay as is" in note for note in listener.notes)
 
 
 def test_old_genres_are_held_within_the_limit_however_fast_the_new_one_is_learned(
-    base: Checkpoint, order: Order, lesson_toml: Path
+    base: Checkpoint, order: TrainingRequest, lesson_toml: Path
 ) -> None:
     lesson_toml.write_text(LESSON.format(rows=0).replace("learning_rate = 0.02", "learning_rate = 0.1"))
     listener = Quiet()
     made = load_checkpoint(run_training(replace(order, updates=24), listener))
-    changes = [report.old_change for report in listener.reports if isinstance(report, TuningReport)]
+    changes = [report.old_change for report in listener.reports if isinstance(report, FineTuningReport)]
     assert made.header.recipe["old_genres_change"] <= 0.022
     assert max(changes) > 0  # it did move
     assert not weights_near(base, made, "layers.0.weight_hh_l0")
@@ -172,30 +181,32 @@ def test_old_genres_are_held_within_the_limit_however_fast_the_new_one_is_learne
     assert set(made.header.valid) == {"dub"}  # what was not measured is not told
 
 
-def tuning(base: Checkpoint, folder: Path, held: tuple[Held, Held], recipe: Recipe) -> FineTuning:
+def tuning(
+    base: Checkpoint, folder: Path, held: tuple[CorpusPieces, CorpusPieces], recipe: TrainingConfig
+) -> FineTuner:
     train, valid = held
-    replay = replay_of(base, folder.parent / "replay", recipe.tuning or Tuning())
-    lesson = Lesson("dub", train, valid, base, "rock", names_after(base, train), replay)
-    watch = CopyWatch([(p.name, s.events(p)) for s, p in train], [s.events(p) for s, p in valid])
-    listening = Listening("dub", watch, folder / "samples", count=1, seconds=10)
-    return FineTuning(recipe, lesson, listening, folder, torch.device("cpu"), 60)
+    replay = replay_of(base, folder.parent / "replay", recipe.finetuning or FineTuningConfig())
+    lesson = FineTuningJob("dub", train, valid, base, "rock", names_of(train, base.header), replay)
+    watch = MemorizationCheck([(p.name, s.events(p)) for s, p in train], [s.events(p) for s, p in valid])
+    listening = SampleCallback("dub", watch, folder / "samples", count=1, seconds=10)
+    return FineTuner(recipe, lesson, listening, folder, torch.device("cpu"), 60)
 
 
 @pytest.fixture
-def held(prepared: Path) -> tuple[Held, Held]:
+def held(prepared: Path) -> tuple[CorpusPieces, CorpusPieces]:
     shards = open_shards(prepared)
     return hold_out([*all_pieces(shards, "train"), *all_pieces(shards, "valid")], [])
 
 
 @pytest.fixture
-def lesson_recipe(lesson_toml: Path) -> Recipe:
-    from training.config import read_recipe
+def lesson_recipe(lesson_toml: Path) -> TrainingConfig:
+    from training.config import read_config
 
-    return read_recipe(lesson_toml)
+    return read_config(lesson_toml)
 
 
 def test_a_new_genre_begins_as_the_nearest_one(
-    base: Checkpoint, held: tuple[Held, Held], lesson_recipe: Recipe, tmp_path: Path
+    base: Checkpoint, held: tuple[CorpusPieces, CorpusPieces], lesson_recipe: TrainingConfig, tmp_path: Path
 ) -> None:
     made = tuning(base, tmp_path / "run", held, lesson_recipe)
     table = made.named["condition_tables.genre.weight"]
@@ -205,7 +216,7 @@ def test_a_new_genre_begins_as_the_nearest_one(
 
 
 def test_a_lesson_that_is_broken_off_goes_on_as_if_it_had_not_been(
-    base: Checkpoint, held: tuple[Held, Held], lesson_recipe: Recipe, tmp_path: Path
+    base: Checkpoint, held: tuple[CorpusPieces, CorpusPieces], lesson_recipe: TrainingConfig, tmp_path: Path
 ) -> None:
     whole = tuning(base, tmp_path / "whole", held, lesson_recipe)
     for _ in range(8):
@@ -222,7 +233,7 @@ def test_a_lesson_that_is_broken_off_goes_on_as_if_it_had_not_been(
         assert torch.equal(weight, resumed.named[name]), name
 
 
-def test_a_listener_ends_a_lesson_by_raising_and_it_can_be_taken_up(order: Order) -> None:
+def test_a_listener_ends_a_lesson_by_raising_and_it_can_be_taken_up(order: TrainingRequest) -> None:
     with pytest.raises(InterruptedError):
         run_training(order, Quiet(stop_at=4))
     assert custom_checkpoint("dub") is None
@@ -233,7 +244,7 @@ def test_a_listener_ends_a_lesson_by_raising_and_it_can_be_taken_up(order: Order
 
 
 def test_the_bases_songs_are_composed_once(base: Checkpoint, tmp_path: Path) -> None:
-    how = Tuning(replay_songs_a_genre=4, replay_seconds=10)
+    how = FineTuningConfig(replay_songs_a_genre=4, replay_seconds=10)
     first = replay_of(base, tmp_path, how)
     made = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*.mid")}
     again = replay_of(base, tmp_path, how)
@@ -272,7 +283,7 @@ def test_straying_is_nothing_for_the_same_choices_and_finite_with_forbidden_ones
 
 def test_a_recited_piece_is_caught_in_any_key_and_traced() -> None:
     pieces = [(f"piece-{seed}", encode(riff(seed, 16))) for seed in range(4)]
-    watch = CopyWatch(pieces, [encode(riff(40, 16))])
+    watch = MemorizationCheck(pieces, [encode(riff(40, 16))])
     moved = encode(riff(2, 16))
     recited = replace(moved, pitch=np.where(moved.pitch < 128, moved.pitch + 3, moved.pitch))
     assert watch.rate([recited]) == 1.0
@@ -283,7 +294,7 @@ def test_a_recited_piece_is_caught_in_any_key_and_traced() -> None:
     assert not watch.recites(watch.real_rate)
 
 
-def test_works_are_held_out_by_name_whole_and_enough_of_them(held: tuple[Held, Held]) -> None:
+def test_works_are_held_out_by_name_whole_and_enough_of_them(held: tuple[CorpusPieces, CorpusPieces]) -> None:
     train, valid = held
     assert (len(train), len(valid)) == (5, 1)
     pieces = [(s, replace(p, work=f"w{i // 2}", name=str(i))) for i, (s, p) in enumerate([*train, *valid] * 6)]
@@ -295,7 +306,7 @@ def test_works_are_held_out_by_name_whole_and_enough_of_them(held: tuple[Held, H
     assert (len(again[0]), len(again[1])) == (len(kept), len(out))
 
 
-def test_pieces_of_another_name_are_the_genre_only_where_none_is(held: tuple[Held, Held]) -> None:
+def test_pieces_of_another_name_are_the_genre_only_where_none_is(held: tuple[CorpusPieces, CorpusPieces]) -> None:
     train, _ = held
     assert {piece.genre for _, piece in as_genre(train, "ska")} == {"ska"}
     mixed = [*train, (train[0][0], replace(train[0][1], genre="ska"))]
@@ -312,7 +323,7 @@ def test_pieces_of_another_name_are_the_genre_only_where_none_is(held: tuple[Hel
     ],
 )
 def test_what_cannot_be_taught_is_refused_before_anything_is_done(
-    order: Order, tmp_path: Path, change: dict[str, object], rule: str
+    order: TrainingRequest, tmp_path: Path, change: dict[str, object], rule: str
 ) -> None:
     with pytest.raises(TrainingError, match=rule):
         run_training(replace(order, **change), Quiet())

@@ -1,32 +1,29 @@
-"""The page of plots: every figure as a PNG and an ``index.html`` that shows them with what they say.
-
-Knows files and words; the drawing is in ``plots``.
-"""
+"""The evaluation as a folder: each plot as a PNG, and ``index.html`` with the plots and their captions."""
 
 from __future__ import annotations
 
-from html import escape
 from pathlib import Path
 
 from composer.model.checkpoint import Checkpoint
 from training.evaluation.errors import EvaluationError
 from training.evaluation.evaluate import Evaluation
 from training.evaluation.report import plots
+from training.tracking.html_report import html_page, linked_picture, paragraph
 
 CAPTIONS = {
-    "ratios": "How far songs are from real pieces, in distances between two halves of the real pieces. Left of the "
-    "line is near enough; the bars' whiskers hold nine splits of ten.",
-    "scalars": "Each statistic's distribution over excerpts, real and ours over each other.",
-    "histograms": "Mean histograms, real and ours over each other.",
-    "self_similarity": "Likeness of every two bars of an excerpt (Jaccard): real above, ours below. Stripes beside the "
-    "diagonal are riffs that come back.",
-    "training_curve": "How the checkpoint was trained: conditions are told in training, only some on held-out pieces.",
-    "embeddings": "The checkpoint's genre, part and pitch embeddings on their first two principal components.",
+    "ratios": "Distance of songs to real pieces, divided by the distance between two halves of the real pieces. Ratios "
+    "left of the line count as near enough; error bars cover 90 % of the splits.",
+    "scalars": "Distribution of each statistic over excerpts, real pieces and songs.",
+    "histograms": "Mean histograms, real pieces and songs.",
+    "self_similarity": "Similarity of every two bars of an excerpt (Jaccard): real pieces above, songs below. Stripes "
+    "parallel to the diagonal are repeated riffs.",
+    "training_curve": "Training and validation nll of the checkpoint. Validation conditions on fewer attributes.",
+    "embeddings": "Genre, part and pitch embeddings of the checkpoint on their first two principal components.",
 }
 
 
 def write_page(found: Evaluation, checkpoint: Checkpoint, folder: Path) -> Path:
-    """Draw everything into ``folder``; returns the page. Raises ``EvaluationError`` where it cannot be written."""
+    """Write plots and page into ``folder``; returns the page. Raises ``EvaluationError`` if it is not writable."""
     drawings = {
         "ratios": plots.ratios(found.report),
         "scalars": plots.scalars(found.real_measured, found.songs_measured),
@@ -48,17 +45,9 @@ def write_page(found: Evaluation, checkpoint: Checkpoint, folder: Path) -> Path:
 
 def _html(found: Evaluation) -> str:
     report = found.report
-    title = escape(f"{report['genre']}: {report['checkpoint']} beside real pieces")
-    facts = escape(
+    facts = (
         f"{report['songs']['compared']} songs, {report['real']['excerpts']} excerpts of {report['real']['works']} "
         f"held-out works, {report['bars']} bars each, seed {report['seed']}, randomness {report['randomness']}"
     )
-    shown = "".join(
-        f'<figure><figcaption>{escape(text)}</figcaption><img src="{name}.png" alt="{name}"></figure>\n'
-        for name, text in CAPTIONS.items()
-    )
-    style = "body{font:16px/1.5 sans-serif;max-width:72rem;margin:2rem auto;padding:0 1rem}img{max-width:100%}"
-    return (
-        f'<!doctype html><html lang="en"><meta charset="utf-8"><title>{title}</title><style>{style}</style>\n'
-        f"<h1>{title}</h1><p>{facts}</p>\n{shown}</html>\n"
-    )
+    pictures = [linked_picture(name, caption) for name, caption in CAPTIONS.items()]
+    return html_page(f"{report['genre']}: {report['checkpoint']} beside real pieces", [paragraph(facts), *pictures])

@@ -1,0 +1,1 @@
+"""What a training records: running means, TensorBoard logs, HTML reports."""
