@@ -14,6 +14,7 @@ import torch
 from midi_data.corpus.dataset import all_pieces, open_shards
 from training.config import TrainingConfig, Widths
 from training.data.corpora import names_of
+from training.distributed import Ranks
 from training.note_trainer import NoteTrainer
 from training.trainer import Report
 from training.validation import nll_by_genre
@@ -56,7 +57,7 @@ def main() -> None:
     else:
         raise SystemExit("all notes fit in memory: the limit shows nothing")
     train, valid = list(all_pieces(shards, "train")), list(all_pieces(shards, "valid"))
-    run = NoteTrainer(RECIPE, train, valid, names_of(train, None), folder, torch.device("cpu"))
+    run = NoteTrainer(RECIPE, train, valid, names_of(train), folder, Ranks(torch.device("cpu")))
 
     def stop(report: Report) -> None:
         if report.update == UPDATES:

@@ -182,8 +182,8 @@ def test_the_loss_falls_and_the_best_weights_are_kept(data: Path, tmp_path: Path
     reports: list[Report] = []
     run = training(data, tmp_path / "t", updates=60, valid_every=20)
     run.run(reports.append)
-    assert reports[-1].best < 0.7 * reports[19].valid
-    assert [report.update for report in reports if report.validated] == [20, 40, 60]
+    assert reports[-1].best < 0.7 * reports[19].valid["valid"]["nll"]
+    assert [report.update for report in reports if report.validated_at == report.update] == [20, 40, 60]
     kept = load_roll_checkpoint(run.best_path)
     again = score_rolls(kept.network, read_rolls(data).pieces("valid")).nll
     assert kept.header.valid_nll == pytest.approx(again, abs=0.02)  # half precision on disk

@@ -15,6 +15,7 @@ from training import devices  # noqa: E402
 from training.config import TrainingConfig, Widths, read_config  # noqa: E402
 from training.data.corpora import names_of  # noqa: E402
 from training.data.pieces import CorpusPieces  # noqa: E402
+from training.distributed import Ranks  # noqa: E402
 from training.errors import ConfigError, TrainingError  # noqa: E402
 from training.note_trainer import NoteTrainer  # noqa: E402
 from training.request import SilentCallback, TrainingRequest  # noqa: E402
@@ -43,7 +44,7 @@ def held(prepared: Path) -> tuple[CorpusPieces, CorpusPieces]:
 
 def reports_of(held: tuple[CorpusPieces, CorpusPieces], folder: Path, recipe: TrainingConfig = TINY) -> list[Report]:
     reports: list[Report] = []
-    NoteTrainer(recipe, *held, names_of(held[0], None), folder, CPU).run(reports.append)
+    NoteTrainer(recipe, *held, names_of(held[0]), folder, Ranks(CPU)).run(reports.append)
     return reports
 
 
@@ -128,7 +129,7 @@ def test_the_recipes_precision_is_what_the_network_computes_in(
     monkeypatch.setattr(devices, "CPU_FACTS", tmp_path / "new")
     for precision, dtype in (("fp32", torch.float32), ("bf16", torch.bfloat16), ("auto", torch.bfloat16)):
         recipe = TINY.model_copy(update={"precision": precision, "updates": 1})
-        run = NoteTrainer(recipe, *held, names_of(held[0], None), tmp_path / precision, CPU)
+        run = NoteTrainer(recipe, *held, names_of(held[0]), tmp_path / precision, Ranks(CPU))
         run.run(lambda _: None)
         assert run.state is not None
         assert run.state[0][0].dtype is dtype

@@ -19,6 +19,7 @@ from training.data.batches import IGNORED, BatchStream, collate  # noqa: E402
 from training.data.corpora import names_of  # noqa: E402
 from training.data.examples import Variation, draw_variation, make_example, transposed_key  # noqa: E402
 from training.data.pieces import CorpusPieces  # noqa: E402
+from training.distributed import Ranks  # noqa: E402
 from training.errors import ConfigError, TrainingError  # noqa: E402
 from training.note_trainer import NoteTrainer  # noqa: E402
 from training.request import TrainingRequest  # noqa: E402
@@ -46,7 +47,7 @@ def held(tmp_path_factory: pytest.TempPathFactory) -> tuple[CorpusPieces, Corpus
 
 
 def training(held: tuple[CorpusPieces, CorpusPieces], folder: Path, recipe: TrainingConfig = TINY) -> NoteTrainer:
-    return NoteTrainer(recipe, *held, names_of(held[0]), folder, torch.device("cpu"))
+    return NoteTrainer(recipe, *held, names_of(held[0]), folder, Ranks(torch.device("cpu")))
 
 
 def test_the_loss_falls_and_every_update_is_reported(held: tuple[CorpusPieces, CorpusPieces], tmp_path: Path) -> None:
@@ -56,7 +57,7 @@ def test_the_loss_falls_and_every_update_is_reported(held: tuple[CorpusPieces, C
     assert [report.update for report in reports] == list(range(1, 13))
     assert reports[-1].nll < reports[0].nll
     assert reports[-1].valid["ska"]["nll"] < reports[5].valid["ska"]["nll"]
-    assert reports[-1].notes_per_second > 0
+    assert reports[-1].throughput > 0
     assert reports[-1].seconds_left == 0
 
 
