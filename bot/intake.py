@@ -10,9 +10,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
 
-from bot.commands.grammar import as_command
+from bot.commands.fields import as_command
 from bot.commands.parser import ParsedText, again, parse
-from bot.commands.responses import HouseWords
+from bot.commands.responses import Responses
 from bot.networks.protocol import Mention, Network, NetworkError, job_id
 from bot.owed_reply import OwedReply
 from bot.rate_limits import Person, RateLimits, Verdict, check_song, check_text, wait_seconds
@@ -55,7 +55,7 @@ class Intake:
     reply_store: ReplyStore
     queues: Queues
     limits: RateLimits
-    words: HouseWords
+    words: Responses
     catch_up_seconds: float
     crash_hook: CrashHook = no_crash
 

@@ -15,7 +15,7 @@ from pathlib import Path
 from rq import SimpleWorker, get_current_job
 from rq.timeouts import TimerDeathPenalty
 
-from bot.commands.responses import HouseWords
+from bot.commands.responses import Responses
 from bot.intake import CrashHook, CrashPoint, Intake, no_crash
 from bot.networks.protocol import (
     Answer,
@@ -84,7 +84,7 @@ class ReplyWorker:
     reply_store: ReplyStore
     queues: Queues
     intake: Intake
-    words: HouseWords
+    words: Responses
     clock: Clock
     generator: random.Random
     lease_seconds: float

@@ -18,7 +18,7 @@ from types import FrameType
 
 from redis import Redis
 
-from bot.commands.responses import HouseWords
+from bot.commands.responses import Responses
 from bot.intake import CrashHook, CrashPoint, Intake, no_crash
 from bot.networks.protocol import Batch, CredentialsError, Network, NetworkError, TryLaterError
 from bot.networks.retry import Clock, SystemClock, backoff_seconds
@@ -167,7 +167,7 @@ def make_bot(
     """All parts of one network's bot, put together."""
     reply_store.block(*settings.bot_blocked.replace(",", " ").split())
     limits = RateLimits(settings.bot_cooldown_seconds, settings.bot_songs_a_day, settings.bot_waiting_songs)
-    words = HouseWords(network)
+    words = Responses(network)
     catch_up = settings.bot_catch_up_hours * 3600
     intake = Intake(network, reply_store, queues, limits, words, catch_up, crash_hook)
     reply_worker = ReplyWorker(

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
+
+from midi_data.chords import CHORD_BARS_LIMIT, parse_chords
 
 TEMPO_RANGE_BPM = (40.0, 300.0)
 LENGTH_RANGE_SECONDS = (10.0, 140.0)
@@ -17,6 +19,15 @@ Sampling = Literal["probability", "embedding"]
 Format = Literal["mid", "wav", "mp3", "ogg", "png", "mp4"]
 
 GenreName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9-]{0,39}$")]
+
+
+def _checked_bar(name: str) -> str:
+    parse_chords(name)
+    return name
+
+
+BarChords = Annotated[str, Field(max_length=24, pattern=r"^[^\s|,;]+$"), AfterValidator(_checked_bar)]
+"""The chords of one bar as ``midi_data.chords.bar_name`` writes them: ``Am``, or ``Am-G`` for two half bars."""
 
 
 class PartRequest(BaseModel):
@@ -56,5 +67,6 @@ class ComposeRequest(BaseModel):
     )
     band: tuple[PartRequest, ...] | None = Field(default=None, min_length=1, max_length=16)
     key: KeyRequest | None = None
+    chords: tuple[BarChords, ...] | None = Field(default=None, min_length=1, max_length=CHORD_BARS_LIMIT)
     seed: int | None = Field(default=None, ge=0, le=HIGHEST_SEED)
     sampling: Sampling = "probability"

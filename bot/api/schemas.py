@@ -1,6 +1,6 @@
-"""The shapes of the API's requests and answers, with an example each: the OpenAPI document is made from these.
+"""Pydantic models of requests and answers, with an example each, for the OpenAPI document.
 
-Only shapes: what may be asked is judged by the command parser, so that words and fields get the same answer.
+Values are read by the command parser, so that words and fields get the same answer.
 """
 
 from __future__ import annotations
@@ -8,8 +8,9 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AliasChoices, BaseModel, ConfigDict, Field
 
+from bot.commands.grammar import field_description
 from composer.request import Format, Sampling
 from composer.result import PartFacts, Timings
 from worker.client import Status
@@ -20,11 +21,16 @@ EXAMPLE_TEXT = "Dancing robots /compose /g heavy-metal /t 160 /r 0.2"
 Value = str | float | int | None
 
 
+def _field(name: str, *other_names: str) -> Any:
+    """An optional field described by the command grammar; ``other_names`` are accepted too."""
+    return Field(default=None, description=field_description(name), validation_alias=AliasChoices(name, *other_names))
+
+
 class CompositionRequest(BaseModel):
-    """A tweet in ``text``, or fields, or both: a field wins over its word. What nobody knows is left out, and said."""
+    """A tweet in ``text``, or fields, or both: a field wins over its word. Unknown fields are refused."""
 
     model_config = ConfigDict(
-        extra="allow",
+        extra="forbid",
         json_schema_extra={
             "examples": [
                 {"text": EXAMPLE_TEXT},
@@ -34,19 +40,20 @@ class CompositionRequest(BaseModel):
     )
 
     text: str = Field(default="", max_length=TEXT_LENGTH, description="a tweet, or only its command words")
-    title: str | None = Field(default=None, max_length=TEXT_LENGTH)
-    genre: Value | dict[str, float] = Field(default=None, description="a genre, or a blend: metal:0.7+jazz:0.3")
-    tempo: Value = Field(default=None, description="beats a minute, 40-300")
-    randomness: Value = Field(default=None, description="0 careful … 1 wild")
-    length: Value = Field(default=None, description="seconds, 10-140")
-    band: Value | list[Any] = Field(default=None, description="instruments: drums,bass,lead guitar")
-    key: Value | dict[str, Any] = Field(default=None, description="Dm, F# major")
-    seed: Value = Field(default=None, description="repeats a song exactly")
-    sampling: str | None = Field(default=None, description="probability or embedding")
+    title: str | None = Field(default=None, max_length=TEXT_LENGTH, description="the song's title")
+    genre: Value | dict[str, float] = _field("genre", "genres")
+    tempo: Value = _field("tempo", "tempo_bpm")
+    randomness: Value = _field("randomness")
+    length: Value = _field("length", "length_seconds")
+    band: Value | list[Any] = _field("band", "parts")
+    key: Value | dict[str, Any] = _field("key")
+    chords: Value | list[str] = _field("chords")
+    seed: Value = _field("seed")
+    sampling: Value = _field("sampling")
     formats: tuple[Format, ...] | None = Field(default=None, min_length=1, description="files wanted; all if left out")
 
     def fields(self) -> dict[str, Any]:
-        """What was given beside the text and the formats."""
+        """Every given field except ``text`` and ``formats``."""
         return self.model_dump(exclude={"text", "formats"}, exclude_none=True)
 
 
@@ -71,7 +78,7 @@ class Accepted(BaseModel):
 
 
 class Composition(BaseModel):
-    """What became of a request; the song's own fields are there once ``status`` is ``done``."""
+    """Status of a request; the song's own fields are set once ``status`` is ``done``."""
 
     model_config = ConfigDict(
         json_schema_extra={

@@ -9,6 +9,7 @@ import typer
 
 from bot.cli.console import progress_bar, say, say_json, tell
 from bot.cli.errors import CommandRefusedError
+from bot.commands.grammar import field_description
 
 if TYPE_CHECKING:
     from composer.pipeline import OnStage
@@ -24,14 +25,15 @@ BATCH = 64
 
 def compose(
     text: Annotated[str, typer.Argument(help="A tweet, or only its command words, or a title.")] = "",
-    genre: Annotated[str | None, typer.Option(help="A genre, or a blend such as metal:0.7+jazz:0.3.")] = None,
-    tempo: Annotated[str | None, typer.Option(help="Beats a minute, 40-300.")] = None,
-    randomness: Annotated[str | None, typer.Option(help="0 careful to 1 wild.")] = None,
-    length: Annotated[str | None, typer.Option(help="Seconds, 10-140.")] = None,
-    band: Annotated[str | None, typer.Option(help="Instruments, such as drums,bass,lead guitar.")] = None,
-    key: Annotated[str | None, typer.Option(help="A key, such as Dm.")] = None,
-    seed: Annotated[str | None, typer.Option(help="Repeats a song exactly.")] = None,
-    sampling: Annotated[str | None, typer.Option(help="probability or embedding.")] = None,
+    genre: Annotated[str | None, typer.Option(help=field_description("genre"))] = None,
+    tempo: Annotated[str | None, typer.Option(help=field_description("tempo"))] = None,
+    randomness: Annotated[str | None, typer.Option(help=field_description("randomness"))] = None,
+    length: Annotated[str | None, typer.Option(help=field_description("length"))] = None,
+    band: Annotated[str | None, typer.Option(help=field_description("band"))] = None,
+    key: Annotated[str | None, typer.Option(help=field_description("key"))] = None,
+    chords: Annotated[str | None, typer.Option(help=field_description("chords"))] = None,
+    seed: Annotated[str | None, typer.Option(help=field_description("seed"))] = None,
+    sampling: Annotated[str | None, typer.Option(help=field_description("sampling"))] = None,
     primer: Annotated[Path | None, typer.Option(help="A MIDI file to go on from.")] = None,
     checkpoint: Annotated[
         Path | None, typer.Option(help="The network to compose with (default: the shipped one, or the genre's own).")
@@ -51,6 +53,7 @@ def compose(
         "length": length,
         "band": band,
         "key": key,
+        "chords": chords,
         "seed": seed,
         "sampling": sampling,
     }

@@ -1,1 +1,1 @@
-"""What people type and what they are answered: grammar, parser, values, messages."""
+"""Command language: grammar, tokenizer, parser, value readers and the texts of replies."""

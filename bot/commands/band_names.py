@@ -1,6 +1,6 @@
-"""Bands as people write them: ``drums, bass, lead guitar``, ``two guitars and drums``, ``drums bass piano``.
+"""Band lists as people write them: ``drums, bass, lead guitar``, ``two guitars and drums``, ``drums bass piano``.
 
-Splits a list into players; what one instrument is called stands in `midi_data.general_midi`.
+Splits a list into instruments; `midi_data.general_midi` holds the instruments' names.
 """
 
 from __future__ import annotations
@@ -19,31 +19,32 @@ from midi_data.general_midi import (
     similar_instruments,
 )
 
-MOST_PARTS = 16
-# A plus within brackets belongs to a name: "Lead 8 (bass + lead)".
+MAX_PARTS = 16
+MAX_NAME_WORDS = 5
 _COMMAS = re.compile(r"[,;|\n]+")
+# A plus within brackets belongs to a name: "Lead 8 (bass + lead)".
 _ANDS = re.compile(r" and |&|\+(?![^(]*\))")
 
 
 def read_band(text: str, genre: str = "") -> tuple[PartRequest, ...]:
-    """The players that ``text`` lists, in its order. Raises RefusedError at the first that nobody knows.
+    """The instruments listed in ``text``, in its order. Raises RefusedError at the first unknown one.
 
-    ``genre`` (canonical) decides what a plain word such as "guitar" sounds like.
+    ``genre`` (canonical) decides which program a plain word such as "guitar" means.
     """
-    band = [player for item in _items(text) for player in _players(item, genre)]
-    if not 1 <= len(band) <= MOST_PARTS:
-        raise RefusedError(f"A band has 1 to {MOST_PARTS} players, like drums,bass,lead guitar, not {len(band)}.")
-    return tuple(PartRequest(program=player.program, is_drum=player.is_drum) for player in band)
+    band = [part for item in _items(text) for part in _instruments(item, genre)]
+    if not 1 <= len(band) <= MAX_PARTS:
+        raise RefusedError(f"A band has 1 to {MAX_PARTS} players, like drums,bass,lead guitar, not {len(band)}.")
+    return tuple(PartRequest(program=part.program, is_drum=part.is_drum) for part in band)
 
 
-def knows_band(text: str) -> bool:
-    """Whether every player in ``text`` is known; an empty list is no band."""
+def is_band(text: str) -> bool:
+    """Whether ``text`` lists at least one instrument and all of them are known."""
     items = _items(text)
-    return bool(items) and all(_one_by_one(item, "") is not None for item in items)
+    return bool(items) and all(_longest_names(item, "") is not None for item in items)
 
 
 def band_text(band: Iterable[PartRequest]) -> str:
-    """A band as a person would write it; `read_band` reads the same players back in every genre."""
+    """A band as a person would write it; `read_band` returns the same parts in every genre."""
     return ",".join(plain_instrument(instrument_name(part.program, part.is_drum)) for part in band)
 
 
@@ -54,9 +55,9 @@ def _items(text: str) -> list[str]:
     return [item.strip() for items in split for item in items if item.strip()]
 
 
-def _players(item: str, genre: str) -> tuple[Instrument, ...]:
-    if (players := _one_by_one(item, genre)) is not None:
-        return players
+def _instruments(item: str, genre: str) -> tuple[Instrument, ...]:
+    if (found := _longest_names(item, genre)) is not None:
+        return found
     near = similar_instruments(item, 2)
     hint = f" Did you mean {' or '.join(near)}?" if near else ""
     raise RefusedError(
@@ -65,13 +66,14 @@ def _players(item: str, genre: str) -> tuple[Instrument, ...]:
     )
 
 
-def _one_by_one(item: str, genre: str) -> tuple[Instrument, ...] | None:
-    """Players of a list without commas: the longest known name first, again and again; None where one is unknown."""
-    words, players = item.split(), list[Instrument]()
+def _longest_names(item: str, genre: str) -> tuple[Instrument, ...] | None:
+    """Instruments of a list without commas, the longest known name first at each place; None with an unknown word."""
+    words, found = item.split(), list[Instrument]()
     while words:
-        size = next((n for n in range(min(5, len(words)), 0, -1) if find_instruments(" ".join(words[:n]))), 0)
+        sizes = range(min(MAX_NAME_WORDS, len(words)), 0, -1)
+        size = next((n for n in sizes if find_instruments(" ".join(words[:n]))), 0)
         if not size:
             return None
-        players += find_instruments(" ".join(words[:size]), genre) or ()
+        found += find_instruments(" ".join(words[:size]), genre) or ()
         words = words[size:]
-    return tuple(players)
+    return tuple(found)

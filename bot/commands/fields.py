@@ -1,7 +1,6 @@
-"""From raw values, whoever wrote them, to a `ComposeRequest`: every rule about values and every sentence about them.
+"""Raw field values to a `ComposeRequest`, and a request back to fields and to command text.
 
-Words of a tweet, flags of the command and fields over HTTP all end here as text, so that all are judged alike.
-Deliberately knows no tweet and no network.
+Tweets, CLI flags and HTTP fields all arrive here as text, so that one set of rules and sentences applies.
 """
 
 from __future__ import annotations
@@ -10,63 +9,69 @@ from collections.abc import Mapping
 from typing import Any
 
 from bot.commands.band_names import band_text
-from bot.commands.genre_names import GenreBook, blend_text
+from bot.commands.genre_names import GenreNames, blend_text
+from bot.commands.grammar import WORDS, CommandWord
 from bot.commands.numbers import number_text
-from bot.commands.values import READERS, Desk, read_title
+from bot.commands.values import READERS, ReadContext, read_title
 from composer.request import DEFAULT_LENGTH_SECONDS, DEFAULT_RANDOMNESS, ComposeRequest, KeyRequest, PartRequest
 from midi_data.keys import Key
 
 RawFields = Mapping[str, object]
-"""Field name to what was given: text, number, list or mapping. None means not given."""
+"""Field name to text, number, list or mapping. None means not given."""
+MAX_DEPTH = 4
+"""Nesting of lists and mappings in a raw value; deeper ones become their length-limited repr."""
+MAX_INTEGER = 10**30
+"""Python refuses to print integers of thousands of digits; no field allows a millionth of this."""
 
 
-def read_fields(fields: Mapping[str, str], book: GenreBook) -> tuple[ComposeRequest, list[str]]:
-    """The request that ``fields`` (text by field name) ask for, and what to tell about it.
+def read_fields(fields: Mapping[str, str], genres: GenreNames) -> tuple[ComposeRequest, list[str]]:
+    """The request in ``fields`` (text by field name), and notices about what was clamped or left out.
 
-    Raises RefusedError at the first value that cannot be met; its text names the rule and the value in one line.
+    Raises RefusedError at the first bad value, with the rule and the value in one line.
     """
     given = {name: text for name, text in fields.items() if text.strip()}
     notices = [f"There was no value for {name}, so I left it out." for name in fields if name not in given]
-    genres = book.read(given.get("genre", book.house_genre))
-    desk = Desk(max(genres, key=lambda name: genres[name]), notices)
-    asked: dict[str, Any] = {"genres": genres, "title": read_title(given.get("title", ""), desk)}
+    blend = genres.read(given.get("genre", genres.house_genre))
+    context = ReadContext(max(blend, key=lambda name: blend[name]), notices)
+    values: dict[str, Any] = {"genres": blend, "title": read_title(given.get("title", ""), context)}
     for name, (field, reader) in READERS.items():
         if name in given:
-            asked[field] = reader(given[name], desk)
-    return ComposeRequest(**asked), notices
+            values[field] = reader(given[name], context)
+    return ComposeRequest(**values), notices
 
 
-def as_text(value: object) -> str:
-    """A raw value as a person would have typed it: lists by commas, blends by plus, numbers without exponents."""
+def as_text(value: object, depth: int = 0) -> str:
+    """A raw value as a person would type it: lists with commas, blends with plus, numbers without exponents."""
     if isinstance(value, bool) or value is None:
         return str(value)
     if isinstance(value, (int, float)):
-        return _short_number(value)
+        return _number_as_text(value)
+    if depth >= MAX_DEPTH:
+        return "…"
     if isinstance(value, Mapping):
-        return _mapping_text(value)
+        return _mapping_text(value, depth)
     if isinstance(value, (list, tuple)):
-        return ",".join(as_text(item) for item in value)
+        return ",".join(as_text(item, depth + 1) for item in value)
     return str(value)
 
 
-def _short_number(value: float) -> str:
-    # Python refuses to print integers of thousands of digits; no field allows a millionth of that.
-    return number_text(value) if isinstance(value, float) else str(max(-(10**30), min(value, 10**30)))
+def _number_as_text(value: float) -> str:
+    return number_text(value) if isinstance(value, float) else str(max(-MAX_INTEGER, min(value, MAX_INTEGER)))
 
 
-def _mapping_text(value: Mapping[Any, Any]) -> str:
+def _mapping_text(value: Mapping[Any, Any], depth: int) -> str:
     """A part of a band ({"program", "is_drum"}), a key ({"tonic", "mode"}), or weights by genre."""
     for model in (PartRequest, KeyRequest):
         if value.keys() <= model.model_fields.keys() and next(iter(model.model_fields)) in value:
-            return _model_text(model, value)
-    return "+".join(f"{name}:{as_text(weight)}" for name, weight in value.items())
+            return _model_text(model, value, depth)
+    return "+".join(f"{name}:{as_text(weight, depth + 1)}" for name, weight in value.items())
 
 
-def _model_text(model: type[PartRequest | KeyRequest], value: Mapping[Any, Any]) -> str:
+def _model_text(model: type[PartRequest | KeyRequest], value: Mapping[Any, Any], depth: int) -> str:
     try:
         read = model.model_validate(dict(value))
     except ValueError:
-        return str(dict(value))
+        return ", ".join(f"{name}: {as_text(item, depth + 1)}" for name, item in value.items())
     return band_text([read]) if isinstance(read, PartRequest) else _key_text(read)
 
 
@@ -75,7 +80,7 @@ def _key_text(key: KeyRequest) -> str:
 
 
 def as_fields(request: ComposeRequest) -> dict[str, str]:
-    """``request`` as raw fields, those left out that have their default; `read_fields` reads the same request back."""
+    """``request`` as raw fields without defaults; `read_fields` returns the same request."""
     fields = {
         "title": request.title,
         "genre": blend_text(request.genres),
@@ -84,7 +89,23 @@ def as_fields(request: ComposeRequest) -> dict[str, str]:
         "length": "" if request.length_seconds == DEFAULT_LENGTH_SECONDS else number_text(request.length_seconds),
         "band": band_text(request.band or ()),
         "key": "" if request.key is None else _key_text(request.key),
+        "chords": " ".join(request.chords or ()),
         "seed": "" if request.seed is None else str(request.seed),
         "sampling": "" if request.sampling == "probability" else request.sampling,
     }
     return {name: text for name, text in fields.items() if text}
+
+
+def as_command(request: ComposeRequest, *, title: bool = True) -> str:
+    """``request`` as command text: ``Dancing robots /compose /g heavy-metal /t 160``.
+
+    `bot.commands.parser.parse` returns an equal request. ``title=False`` leaves the title out.
+    """
+    fields = as_fields(request)
+    front = [fields["title"]] if title and "title" in fields else []
+    words = (_written(word, fields[word.field]) for word in WORDS if word.field in fields)
+    return " ".join([*front, "/compose", *words])
+
+
+def _written(word: CommandWord, value: str) -> str:
+    return f"/{word.names[0]}" if word.flag_value else f"/{word.names[0]} {value}"

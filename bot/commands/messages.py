@@ -1,9 +1,7 @@
-"""Every sentence that the band posts. Short, friendly, and within the limit of where it is posted by construction.
+"""The texts that the bot posts, each within the limit of the network it is posted on.
 
-Each function takes ``limit`` and ``measure``, the network's own way to count; left out, both are X's. What strangers
-wrote goes through `bot.commands.titles` first: no links, nobody called, no blocked word. Deliberately knows no
-network by name
-and no internals: a failure is an apology, not a traceback.
+Each function takes ``limit`` and ``measure``, the network's way to count; the defaults are X's. Typed text goes through
+`bot.commands.titles` first: no links, no mentions, no blocked word.
 """
 
 from __future__ import annotations
@@ -11,8 +9,9 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
-from bot.commands.genre_names import GenreBook
-from bot.commands.grammar import as_command
+from bot.commands.fields import as_command
+from bot.commands.genre_names import GenreNames
+from bot.commands.grammar import WORDS, CommandWord
 from bot.commands.text_length import X_LENGTH, Measure, fit, longest_length, weighted_length
 from bot.commands.titles import UNTITLED, public_line, public_title
 from composer.request import ComposeRequest
@@ -23,32 +22,32 @@ __all__ = ["Measure", "fit", "longest_length", "weighted_length"]
 X_ALT_TEXT_LENGTH = 1000
 TITLE_SHOWN = 80
 
-# The longest that fits is said.
-_FULL_HELP = """\
-I am a band, and an LSTM. Tweet at me like this: Dancing robots /compose /g heavy-metal /t 160 /r 0.2
-/g genre, or a blend like metal:0.7+jazz:0.3
-/t tempo, 40–300
-/r randomness, 0 careful to 1 wild
-/l length in seconds, 10–140
-/i instruments, like drums,bass,lead guitar
-/k key, like Dm
-/s seed, repeats a song exactly
-/e sample in embedding space
-/genres lists what I play. /again, as a reply to a song, plays it anew. stop, and you hear no more of me."""
-_TWEET_HELP = """\
-Tweet at me: Dancing robots /compose /g heavy-metal /t 160
-/g genre or blend metal+jazz
-/t tempo 40–300
-/r randomness 0–1
-/l seconds 10–140
-/i drums,bass,guitar
-/k key Dm
-/s seed
-/e embedding sampling
-/genres · /again (reply to a song) · stop"""
+
+def _full_line(word: CommandWord) -> str:
+    example = "" if word.flag_value else f", like {word.examples[-1]}"
+    return f"/{word.names[0]} {word.meaning}{example}"
+
+
+def _brief_line(word: CommandWord) -> str:
+    return f"/{word.names[0]} {word.brief}"
+
+
+_FULL_HELP = "\n".join([
+    "I am a band, and an LSTM. Tweet at me like this: Dancing robots /compose /g heavy-metal /t 160 /r 0.2",
+    *map(_full_line, WORDS),
+    "/genres lists what I play. /again, as a reply to a song, plays it anew. stop, and you get no more replies.",
+])  # fmt: skip
+_TWEET_HELP = "\n".join([
+    "Tweet at me: Dancing robots /compose /g heavy-metal /t 160",
+    *map(_brief_line, WORDS),
+    "/genres · /again (reply to a song) · stop",
+])  # fmt: skip
 _SHORT_HELP = "Try: Dancing robots /compose /g metal /t 160 /r 0.2. More: /genres, /again, stop."
 _HELP = (_FULL_HELP, _TWEET_HELP, _SHORT_HELP, "Try: Robots /compose /g metal")
-_STOP = "Understood: I won't answer you again. Thank you for listening."
+"""The longest that fits is used."""
+_STOP = "Understood: you get no more replies from me. Write start if you change your mind."
+_START = "Welcome back: I answer you again. /help shows how."
+_UNPLAYABLE = "Your song is finished, but this network does not accept its file. Sorry! A shorter one may work: /l 30"
 _APOLOGY = "Sorry, the band dropped its sticks: this song did not come out, and that is our fault. Please try again."
 _NOTHING_TO_REPEAT = "Reply with /again to one of my songs, and I play it anew. I don't know which one you mean."
 _ONE_WAITING = "Your other song is still on its way. One at a time, please!"
@@ -62,14 +61,14 @@ def song_reply(
     limit: int = X_LENGTH,
     measure: Measure = longest_length,
 ) -> str:
-    """The finished song: what it is, what was clamped, its seed and the words that repeat it.
+    """Title, facts, notices, seed and the words that repeat the song.
 
-    Where room is short, the words to repeat it shrink to the seed, then the last notices go.
+    Too long a text first shortens the words that repeat it to the seed, then drops the last notices.
     """
-    head, told = _facts(rendition), [public_line(text) for text in dict.fromkeys([*notices, *rendition.notices])]
-    for count in range(len(told), -1, -1):
+    head, shown = _facts(rendition), [public_line(text) for text in dict.fromkeys([*notices, *rendition.notices])]
+    for count in range(len(shown), -1, -1):
         for repeat in _repeats(rendition, request):
-            text = "\n".join([head, *told[:count], repeat])
+            text = "\n".join([head, *shown[:count], repeat])
             if measure(text) <= limit:
                 return text
     seed = f"Seed {rendition.seed}"
@@ -85,7 +84,7 @@ def _facts(rendition: Rendition) -> str:
 
 
 def _repeats(rendition: Rendition, request: ComposeRequest | None) -> list[str]:
-    """Ways to say how the song is repeated, the fullest first. The title stands above already."""
+    """Texts that say how to repeat the song, the longest first. The title stands above them."""
     hints = [f"To repeat it, add /s {rendition.seed}.", f"Seed {rendition.seed}."]
     if request is None:
         return hints
@@ -94,9 +93,9 @@ def _repeats(rendition: Rendition, request: ComposeRequest | None) -> list[str]:
 
 
 def alt_text(rendition: Rendition, *, limit: int = X_ALT_TEXT_LENGTH, measure: Measure = len) -> str:
-    """The song in words, for who does not see or hear it."""
+    """Description of the picture and the song for screen readers."""
     players = Counter(public_line(part.name).lower() for part in rendition.parts if part.notes)
-    band = _listed([name if count == 1 else f"{count} × {name}" for name, count in players.items()]) or "nobody"
+    band = _listed([name if count == 1 else f"{count} × {name}" for name, count in players.items()]) or "no instrument"
     title = fit(public_title(rendition.title), TITLE_SHOWN)
     key = f", in {public_line(rendition.key)}" if rendition.key else ""
     text = (
@@ -108,74 +107,84 @@ def alt_text(rendition: Rendition, *, limit: int = X_ALT_TEXT_LENGTH, measure: M
 
 
 def help_reply(*, limit: int = X_LENGTH, measure: Measure = longest_length) -> str:
-    """How to ask for a song, as fully as fits."""
+    """How to ask for a song: the longest help text that fits."""
     return next((text for text in _HELP if measure(text) <= limit), fit(_HELP[-1], limit, measure))
 
 
 def genres_reply(
     names: Sequence[str] | None = None, *, limit: int = X_LENGTH, measure: Measure = longest_length
 ) -> str:
-    """What the band plays: all of ``names`` (the shipped genres by default), or as many as fit and how many more."""
-    names = GenreBook().names if names is None else names
+    """All of ``names`` (by default the shipped genres), or as many as fit and the number of the others."""
+    names = GenreNames().names if names is None else names
     full = f"I play {_listed(names)}. Blend them: /g {names[0]}:0.7+{names[-1]}:0.3" if len(names) > 1 else ""
     shorter = (f"I play {', '.join(names[:n])} and {len(names) - n} more." for n in range(len(names) - 1, 0, -1))
-    ways = [text for text in (full, f"I play {_listed(names)}.") if text]
-    return next((text for text in (*ways, *shorter) if measure(text) <= limit), fit(ways[-1], limit, measure))
+    texts = [text for text in (full, f"I play {_listed(names)}.") if text]
+    return next((text for text in (*texts, *shorter) if measure(text) <= limit), fit(texts[-1], limit, measure))
 
 
 def refusal_reply(refusal: str, *, limit: int = X_LENGTH, measure: Measure = longest_length) -> str:
-    """A refusal as it may be posted: the parser's sentence, since it quotes a stranger."""
+    """A refusal by the parser, moderated since it quotes typed text."""
     return fit(public_line(refusal), limit, measure)
 
 
 def queued_reply(
     position: int, wait_seconds: float | None = None, *, limit: int = X_LENGTH, measure: Measure = longest_length
 ) -> str:
-    """Where a song waits: ``position`` 1 is next."""
+    """Position in the queue (1 is next) and expected wait."""
     wait = f", about {duration_text(wait_seconds)}" if wait_seconds else ""
     where = "You are next" if position <= 1 else f"{position - 1} before you"
     return fit(f"The band is on it. {where}{wait}.", limit, measure)
 
 
 def queue_full_reply(wait_seconds: float, *, limit: int = X_LENGTH, measure: Measure = longest_length) -> str:
-    """Too many songs wait for anybody's to be taken."""
+    """The queue is full."""
     text = f"The rehearsal room is full. Please ask again in {duration_text(wait_seconds)}."
     return fit(text, limit, measure)
 
 
 def cooldown_reply(wait_seconds: float, *, limit: int = X_LENGTH, measure: Measure = longest_length) -> str:
-    """One person's songs come too fast."""
+    """The cooldown of one person is not over."""
     return fit(f"The band needs a breath. Your next song in {duration_text(wait_seconds)}?", limit, measure)
 
 
 def too_many_reply(songs_a_day: int, *, limit: int = X_LENGTH, measure: Measure = longest_length) -> str:
-    """One person had all songs of the day."""
+    """One person has reached the songs of a day."""
     songs = "1 song" if songs_a_day == 1 else f"{songs_a_day} songs"
     return fit(f"{songs} a day is all I play for one person. See you tomorrow!", limit, measure)
 
 
 def one_waiting_reply(*, limit: int = X_LENGTH, measure: Measure = longest_length) -> str:
-    """One person's earlier song is not finished yet."""
+    """One person's earlier song still waits."""
     return fit(_ONE_WAITING, limit, measure)
 
 
 def nothing_to_repeat_reply(*, limit: int = X_LENGTH, measure: Measure = longest_length) -> str:
-    """``/again`` without a song that it answers."""
+    """``/again`` that replies to no song of the bot."""
     return fit(_NOTHING_TO_REPEAT, limit, measure)
 
 
 def apology_reply(*, limit: int = X_LENGTH, measure: Measure = longest_length) -> str:
-    """A song failed by our fault."""
+    """The song failed by a fault of the service."""
     return fit(_APOLOGY, limit, measure)
 
 
 def stop_reply(*, limit: int = X_LENGTH, measure: Measure = longest_length) -> str:
-    """The last thing said to somebody who asked us to stop, where it is said at all."""
+    """Confirms an opt-out, once."""
     return fit(_STOP, limit, measure)
 
 
+def start_reply(*, limit: int = X_LENGTH, measure: Measure = longest_length) -> str:
+    """Confirms that an opt-out was taken back."""
+    return fit(_START, limit, measure)
+
+
+def unplayable_reply(*, limit: int = X_LENGTH, measure: Measure = longest_length) -> str:
+    """The reply to a finished song whose files the network does not accept."""
+    return fit(_UNPLAYABLE, limit, measure)
+
+
 def duration_text(seconds: float) -> str:
-    """``seconds`` as people say it, rounded up to a whole unit: ``45 seconds``, ``2 minutes``, ``3 hours``."""
+    """``seconds`` in words, rounded up to a unit: ``45 seconds``, ``2 minutes``, ``3 hours``."""
     for size, unit in ((3600, "hour"), (120, "minute"), (1, "second")):
         if seconds >= size:
             count = -int(-seconds // (60 if unit == "minute" else size))

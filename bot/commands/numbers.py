@@ -1,7 +1,4 @@
-"""Numbers as people write them: ``.2``, ``0,2``, ``-1``; and back without exponents.
-
-Knows digits and signs; deliberately knows no range: what is allowed stands with each field.
-"""
+"""Decimal numbers as people write them (``.2``, ``0,2``, ``-1``), read and written without exponents."""
 
 from __future__ import annotations
 
@@ -13,12 +10,12 @@ NUMBER = r"[+-]?(?:[0-9]+(?:[.,][0-9]*)?|[.,][0-9]+)"
 
 
 def read_number(text: str) -> float:
-    """The value of ``text``, which `NUMBER` matches. Endless digits give infinity."""
+    """The value of ``text``, which matches `NUMBER`. Numbers beyond a float's range give infinity."""
     return float(text.replace(",", "."))
 
 
 def number_text(value: float) -> str:
-    """``value`` with all its digits and no exponent: `read_number` gives exactly ``value`` back."""
+    """``value`` with all its digits and no exponent; `read_number` returns exactly ``value``."""
     if not math.isfinite(value):
         return str(value)
     text = f"{Decimal(repr(value)):f}"

@@ -1,7 +1,4 @@
-"""Which of `bot.commands.messages`'s sentences is said to whom, within the length of where it is posted.
-
-The seam between what happened to a mention and its words. Knows no network by name and writes no sentence itself.
-"""
+"""Chooses the text of a reply from `bot.commands.messages` and fits it to the network's limits."""
 
 from __future__ import annotations
 
@@ -9,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypedDict
 
-from bot.commands.genre_names import GenreBook
+from bot.commands.genre_names import GenreNames
 from bot.commands.messages import (
     alt_text,
     apology_reply,
@@ -22,7 +19,10 @@ from bot.commands.messages import (
     queued_reply,
     refusal_reply,
     song_reply,
+    start_reply,
+    stop_reply,
     too_many_reply,
+    unplayable_reply,
 )
 from bot.commands.parser import ParsedText
 from bot.commands.text_length import Measure
@@ -33,15 +33,15 @@ from worker.client import JobState, SongRecord, Submission
 
 
 class Room(TypedDict):
-    """How much may be said."""
+    """Length limit of a text, and how it is counted."""
 
     limit: int
     measure: Measure
 
 
 @dataclass(frozen=True)
-class HouseWords:
-    """The words for one network; its limits are asked each time, since some are learnt at sign-in."""
+class Responses:
+    """Replies for one network. Its limits are read at each call, since some are known only after sign-in."""
 
     network: Network
 
@@ -51,17 +51,19 @@ class HouseWords:
         return {"limit": length, "measure": limits.measure}
 
     def answer(self, mention: Mention, parsed: ParsedText) -> str:
-        """The reply to everything that gets no song: help, the genres, a refusal, ``/again`` under no song of ours."""
+        """The reply to a message that gets no song: help, genres, a refusal, an opt-out."""
         room = self._room(mention)
         table: dict[str, Callable[[], str]] = {
             "help": lambda: help_reply(**room),
-            "genres": lambda: genres_reply(GenreBook(spellings()).names, **room),
+            "genres": lambda: genres_reply(GenreNames(spellings()).names, **room),
             "again": lambda: nothing_to_repeat_reply(**room),
+            "stop": lambda: stop_reply(**room),
+            "start": lambda: start_reply(**room),
         }
         return table.get(parsed.kind, lambda: refusal_reply(parsed.refusal or "", **room))()
 
     def limit(self, mention: Mention, verdict: Verdict, limits: RateLimits, wait_seconds: float) -> str:
-        """The reply to a wish that the house rules do not allow now."""
+        """The reply to a request above a rate limit."""
         room = self._room(mention)
         if verdict is Verdict.COOLDOWN:
             return cooldown_reply(wait_seconds, **room)
@@ -70,21 +72,25 @@ class HouseWords:
         return one_waiting_reply(**room)
 
     def queue_full(self, mention: Mention, wait_seconds: float) -> str:
-        """The reply when as many songs wait as may wait."""
+        """The reply when the queue is full."""
         return queue_full_reply(wait_seconds, **self._room(mention))
 
     def queued(self, mention: Mention, submission: Submission) -> str:
-        """Where the song waits, for networks where a word in between is welcome."""
+        """The song's place in the queue."""
         return queued_reply(submission.position, submission.eta_seconds, **self._room(mention))
 
     def no_song(self, mention: Mention, song: JobState) -> str:
-        """The reply to a song that was refused by the band, or failed by our fault."""
+        """The reply to a song that was refused or failed."""
         if song.status == "refused":
             return refusal_reply(song.problem or "", **self._room(mention))
         return self.apology(mention)
 
+    def unplayable(self, mention: Mention) -> str:
+        """The reply to a song whose files the network does not accept."""
+        return unplayable_reply(**self._room(mention))
+
     def apology(self, mention: Mention) -> str:
-        """The reply when it is our fault."""
+        """The reply to a fault of the service."""
         return apology_reply(**self._room(mention))
 
     def song(self, mention: Mention, song: SongRecord, notices: tuple[str, ...]) -> str:
@@ -92,5 +98,5 @@ class HouseWords:
         return song_reply(song.rendition, song.request, notices, **self._room(mention))
 
     def alt_text(self, song: SongRecord) -> str:
-        """The song in words, for people who do not accept it."""
+        """Description of the song for screen readers."""
         return alt_text(song.rendition, limit=self.network.limits.alt_text_length)

@@ -1,6 +1,6 @@
-"""What a person typed, made harmless: invisible characters, links, names of others, quotes and odd slashes.
+"""Cleaning of typed text: invisible characters, links, @names, quotes and full-width slashes.
 
-Pure functions on strings. Knows how social networks write text; deliberately knows no command word and no music.
+Pure functions on strings.
 """
 
 from __future__ import annotations
@@ -8,8 +8,8 @@ from __future__ import annotations
 import re
 import unicodedata
 
-LONGEST_TEXT = 4_000
-"""Characters read of any text: far above every network's limit, and a bound on the work a stranger can ask for."""
+MAX_TEXT_LENGTH = 4_000
+"""Characters read of any text: above every network's limit, and a bound on the work for one message."""
 
 _SLASHES = str.maketrans({"／": "/", "⁄": "/", "∕": "/"})
 _JOINERS = "\u200c\u200d"
@@ -25,7 +25,7 @@ _MENTION = re.compile(
 
 # What may stand before the slash of a command word: not a path, a fraction or "and/or".
 SLASH_WORD = re.compile(r"(?<![0-9A-Za-z_./:])/([A-Za-zＡ-Ｚａ-ｚ]+)")
-"""A slash and the letters behind it; what is known among them is for others to say."""
+"""A slash and the letters behind it."""
 
 _QUOTES = "\"'`´‘’‚‛“”„‟«»‹›「」『』"
 _VALUE_SIGNS = str.maketrans({"♯": "#", "♭": "b", "−": "-", "–": "-", "—": "-", "％": "%"} | dict.fromkeys(_QUOTES))
@@ -34,11 +34,11 @@ _QUOTED_LENGTH = 40
 
 
 def clean(text: str) -> str:
-    """``text`` without control, bidirectional and zero-width characters, NFC, slashes plain, at most `LONGEST_TEXT`.
+    """``text`` without control, bidirectional and zero-width characters, NFC, slashes plain, at most `MAX_TEXT_LENGTH`.
 
-    Line breaks and tabs become spaces. Lone surrogates go: they cannot be written to any network.
+    Line breaks and tabs become spaces. Lone surrogates are removed: UTF-8 cannot encode them.
     """
-    visible = "".join(filter(None, map(_visible, text[:LONGEST_TEXT].translate(_SLASHES))))
+    visible = "".join(filter(None, map(_visible, text[:MAX_TEXT_LENGTH].translate(_SLASHES))))
     return unicodedata.normalize("NFC", _STRAY_JOINER.sub("", visible))
 
 
@@ -66,7 +66,7 @@ def plain_case(text: str) -> str:
 
 
 def plain_value(text: str) -> str:
-    """`plain_case` in lower case: a command word's value as its reader wants it."""
+    """`plain_case` in lower case, as value readers expect it."""
     return plain_case(text).lower().strip(_VALUE_EDGES)
 
 
@@ -74,9 +74,9 @@ def _value_character(character: str) -> str:
     digit = unicodedata.decimal(character, None)
     if digit is not None:
         return str(digit)
-    # Pictures, their variation selectors and joiners say nothing in a value.
-    silent = character == "\ufe0f" or unicodedata.category(character) in ("So", "Sk", "Cf", "Cc", "Cs")
-    return " " if silent else character
+    # Emoji, their variation selectors and joiners carry no value.
+    ignored = character == "\ufe0f" or unicodedata.category(character) in ("So", "Sk", "Cf", "Cc", "Cs")
+    return " " if ignored else character
 
 
 def cut(text: str, length: int) -> str:
@@ -96,7 +96,7 @@ def quoted(text: str) -> str:
 
 
 def strip_quotes(text: str) -> str:
-    """``text`` without the marks around the whole of it, and without commas and colons left at its ends."""
+    """``text`` without quotes around all of it, and without commas and colons at its ends."""
     while (bare := _without_outer_quotes(text.strip(" ,:;"))) != text:
         text = bare
     return text
@@ -106,6 +106,6 @@ def _without_outer_quotes(text: str) -> str:
     return text[1:-1] if len(text) > 1 and text[0] in _QUOTES and text[-1] in _QUOTES else text
 
 
-def says_something(text: str) -> bool:
+def has_alphanumeric(text: str) -> bool:
     """Whether ``text`` has a letter or digit in any script."""
     return any(character.isalnum() for character in text)

@@ -1,7 +1,7 @@
-"""How long a text is where it is posted, and cutting it to fit.
+"""Length of a text as a network counts it, and cutting a text to a length.
 
 Weights follow X's twitter-text, configuration v3: a link is 23, most Latin, Greek, Cyrillic, Hebrew and Arabic letters
-1, an emoji sequence 2, everything else (CJK, "…") 2. Knows lengths; deliberately knows no sentence.
+1, an emoji sequence 2, everything else (CJK, "…") 2.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ LINK_WEIGHT = 23
 # Code points of weight 1, both ends included: letters of small scripts, general punctuation, quotes.
 _LIGHT = ((0, 4351), (8192, 8205), (8208, 8223), (8242, 8247))
 
-_PICTURE = "[‼⁉™ℹ↔-↪⌚-⏿Ⓜ▪-◾☀-➿⤴⤵⬅-⭕〰〽㊗㊙\U0001f000-\U0001faff]"
-_ONE_EMOJI = f"(?:{_PICTURE}[\ufe0f\U0001f3fb-\U0001f3ff]?|[©®]\ufe0f)"
+_PICTOGRAPH = "[‼⁉™ℹ↔-↪⌚-⏿Ⓜ▪-◾☀-➿⤴⤵⬅-⭕〰〽㊗㊙\U0001f000-\U0001faff]"
+_ONE_EMOJI = f"(?:{_PICTOGRAPH}[\ufe0f\U0001f3fb-\U0001f3ff]?|[©®]\ufe0f)"
 _EMOJI = re.compile(
     rf"[\U0001f1e6-\U0001f1ff]{{2}}|[#*0-9]\ufe0f?\u20e3|{_ONE_EMOJI}[\U000e0020-\U000e007f]*(?:\u200d{_ONE_EMOJI})*"
 )
@@ -30,14 +30,14 @@ _CUT_MARK = "…"
 
 
 def weighted_length(text: str) -> int:
-    """Length as X counts it: see the module's first lines."""
+    """Length as X counts it."""
     text, links = _LINK.subn("", unicodedata.normalize("NFC", text))
     text, emoji = _EMOJI.subn("", text)
     return LINK_WEIGHT * links + 2 * emoji + sum(map(_weight, text))
 
 
 def longest_length(text: str) -> int:
-    """The most that X may count: nothing is taken for one emoji, so a made-up sequence cannot overrun a limit."""
+    """Upper bound of `weighted_length`: emoji sequences count by their characters, links by at least `LINK_WEIGHT`."""
     text = unicodedata.normalize("NFC", text)
     links = sum(max(LINK_WEIGHT - len(link), 0) for link in _LINK.findall(text))
     return links + sum(map(_weight, text))
@@ -48,7 +48,7 @@ def _weight(character: str) -> int:
 
 
 def fit(text: str, limit: int, measure: Measure = longest_length) -> str:
-    """``text``, or as much of its beginning as ``limit`` allows, at a word where one is near, with an ellipsis."""
+    """``text``, or its longest beginning with an ellipsis that measures at most ``limit``, cut at a near space."""
     if measure(text) <= limit:
         return text
     size = min(len(text), max(limit, 0))

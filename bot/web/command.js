@@ -1,9 +1,9 @@
-// Reads and writes the command words in a tweet, so that chips and sliders and typing stay one. The server has the last word.
+// Reads and writes the command words in a post. The server's help list holds the names of each word.
 
-const NAMES = { g: "g|genre", t: "t|tempo", r: "r|randomness", s: "s|seed" };
+const names = (letter) => document.querySelector(`#words [data-names^="${letter}|"]`).dataset.names;
 
 function pattern(letter) {
-  return new RegExp(`(^|\\s)/(?:${NAMES[letter]})\\s+([^\\s/]+)`, "i");
+  return new RegExp(`(^|\\s)/(?:${names(letter)})\\s+([^\\s/]+)`, "i");
 }
 
 export function readWord(text, letter) {
@@ -20,7 +20,7 @@ export function writeWord(text, letter, value) {
 
 export const withoutSeed = (text) => writeWord(text, "s", null);
 
-// The words in a tweet that are commands, for showing them in another colour.
+// Splits a post into commands, names, tags and other text.
 export function pieces(text) {
   return text.split(/(\/[a-z]+(?=\s|$)|@\w+|#\w+)/i).filter(Boolean).map((part) => ({ part, command: /^[/@#]/.test(part) }));
 }

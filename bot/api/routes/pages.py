@@ -1,7 +1,4 @@
-"""The timeline page and its assets: plain files of our own, sent as they are, but for a song's social preview.
-
-Does not know what the page does.
-"""
+"""The timeline page and its assets. The page gets a song's social preview and the help of the command grammar."""
 
 from __future__ import annotations
 
@@ -13,17 +10,19 @@ from fastapi.responses import HTMLResponse
 from fastapi.staticfiles import StaticFiles
 
 from bot.api.context import CurrentService, JobId, Service
+from bot.commands.grammar import WORDS, CommandWord
 from worker.client import SongRecord
 
 router = APIRouter(include_in_schema=False)
 
 WEB = Path(__file__).parents[2] / "web"
 PREVIEW_MARK = "<!-- preview -->"
+WORDS_MARK = "<!-- words -->"
 SITE = {
     "og:site_name": "Riffbird",
     "og:type": "website",
     "og:title": "Riffbird: a band you can tweet at",
-    "og:description": "Write a tweet to the band, and a finished song comes back.",
+    "og:description": "Write a post to the band, and a finished song comes back.",
     "twitter:card": "summary",
 }
 
@@ -38,7 +37,7 @@ def timeline_page(request: Request, service: CurrentService) -> HTMLResponse:
 
 @router.get("/songs/{job_id}")
 def song_page(job_id: JobId, request: Request, service: CurrentService) -> HTMLResponse:
-    """One song's permalink: the same page, with a preview that other sites can show."""
+    """One song's permalink: the page with a social preview."""
     song = service.queues.songs.find(job_id)
     if song is None:
         return _page(SITE, 404)
@@ -47,12 +46,22 @@ def song_page(job_id: JobId, request: Request, service: CurrentService) -> HTMLR
 
 def _page(preview: dict[str, str], status: int = 200) -> HTMLResponse:
     tags = "\n  ".join(f'<meta property="{name}" content="{escape(value)}">' for name, value in preview.items())
-    html = (WEB / "index.html").read_text(encoding="utf-8").replace(PREVIEW_MARK, tags)
+    html = (WEB / "index.html").read_text(encoding="utf-8")
+    html = html.replace(WORDS_MARK, "".join(map(_help_entry, WORDS))).replace(PREVIEW_MARK, tags)
     return HTMLResponse(html, status, {"Cache-Control": "no-cache"})
 
 
+def _help_entry(word: CommandWord) -> str:
+    """The word's entry in the page's help; ``data-names`` is read by ``command.js``."""
+    shown = f"/{word.names[0]} {word.examples[0]}" if word.examples else f"/{word.names[0]}"
+    return (
+        f'<div data-names="{escape("|".join(word.names))}"><dt>{escape(shown)}</dt>'
+        f"<dd>{escape(word.meaning.split(';')[0])}</dd></div>"
+    )
+
+
 def _preview(song: SongRecord, base: str) -> dict[str, str]:
-    """OpenGraph (ogp.me) of a song: its picture, sound and video where there are any."""
+    """OpenGraph tags (ogp.me) of a song with its picture, sound and video."""
     facts, files = song.rendition, f"{base}/compositions/{song.id}"
     tags = SITE | {
         "og:url": f"{base}/songs/{song.id}",

@@ -184,7 +184,25 @@ ACCEPTED: list[tuple[str, dict[str, Any]]] = [
 ]
 
 # (text, what the request has, what each notice says, in order)
+CHORDS_UNUSED = "I cannot follow chords yet"
 REPORTED: list[tuple[str, dict[str, Any], list[str]]] = [
+    ("/compose /c Am F C G", {"chords": ("Am", "F", "C", "G")}, [CHORDS_UNUSED]),
+    ("/compose /chords Dm7 | G7 | Cmaj7", {"chords": ("Dm7", "G7", "Cmaj7")}, [CHORDS_UNUSED]),
+    ("/compose /c E5-G5", {"chords": ("E5-G5",)}, [CHORDS_UNUSED]),
+    ("/compose /c E5 - G5, A5", {"chords": ("E5-G5", "A5")}, [CHORDS_UNUSED]),
+    ("/compose /c am f c g", {"chords": ("Am", "F", "C", "G")}, [CHORDS_UNUSED]),
+    ("/compose /c F♯m B♭", {"chords": ("F#m", "Bb")}, [CHORDS_UNUSED]),
+    ("/compose /c C N.C. G", {"chords": ("C", "N.C.", "G")}, [CHORDS_UNUSED]),
+    ("/compose /c Bdim Faug Csus4 Dm7b5.", {"chords": ("Bdim", "Faug", "Csus4", "Dm7b5")}, [CHORDS_UNUSED]),
+    ("/compose /c B° E7 🎸", {"chords": ("Bdim", "E7")}, [CHORDS_UNUSED]),
+    ("/compose /c C6 G9", {"chords": ("C", "G7")}, ["C6 is played as C.", "G9 is played as G7.", CHORDS_UNUSED]),
+    ("/compose /c C/E C#/E", {"chords": ("C", "Db")}, ["C/E is played as C", "C#/E is played as Db", CHORDS_UNUSED]),
+    ("/compose /t 90 /c Am F /k Am", {"chords": ("Am", "F"), "tempo_bpm": 90, "key": {"tonic": 9, "mode": "minor"}},
+     [CHORDS_UNUSED]),
+    ("Robots /compose /c Am F C G a song", {"title": "Robots", "chords": ("Am", "F", "C", "G")},
+     ['I left out "a song"', CHORDS_UNUSED]),
+    ("/compose /c Am F Dancing", {"title": "Dancing", "chords": ("Am", "F")}, ['I took "Dancing"', CHORDS_UNUSED]),
+    ("/compose /c", {}, ["no value for chords"]),
     ("/compose /t 500", {"tempo_bpm": 300}, ["Tempo 500 is above what I can play, so I made it 300 beats a minute."]),
     ("/compose /t 10", {"tempo_bpm": 40}, ["Tempo 10 is below what I can play, so I made it 40 beats a minute."]),
     ("/compose /t -5", {"tempo_bpm": 40}, ["Tempo -5 is below"]),
@@ -215,6 +233,12 @@ REPORTED: list[tuple[str, dict[str, Any], list[str]]] = [
 
 # (text, the rule named in the refusal, the value named in it)
 REFUSED: list[tuple[str, str, str]] = [
+    ("/compose /c Hm", "a root A-G with # or b", "'Hm'"),
+    ("/compose /c Aq7 F", "chord's quality is one of none, m, 5", "'q7'"),
+    ("/compose /c Am, F, Hm, G", "a root A-G", "'Hm'"),
+    ("/compose /c Am | F | ? | Xm", "a root A-G", "'?'"),
+    ("/compose /c A-B-C", "one or two chords", "'A-B-C'"),
+    ("/compose /c " + "C " * 33, "1-32 bars", "not 33"),
     ("/compose /g polka-core", "I play: heavy-metal, rock, blues", '"polka-core"'),
     ("/compose /g polka core", "I play: heavy-metal", '"polka core"'),
     ("/compose /g jaz", "Did you mean jazz?", '"jaz"'),

@@ -1,4 +1,5 @@
 import inspect
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -10,7 +11,7 @@ from bot.commands import messages
 from bot.commands.grammar import WORDS
 from bot.commands.parser import parse
 from bot.commands.text_length import fit, longest_length, weighted_length
-from bot.commands.titles import clean_title, is_fit_for_public, public_line, public_title
+from bot.commands.titles import clean_title, mask_blocked, moderated_title, public_line, public_title
 from composer.result import PartFacts, Rendition
 from midi_data.genres import GENRES
 
@@ -143,7 +144,7 @@ DISGUISED = ["Kill yourself", "k.y.s", "K Y S", "kill   yourselfff", "h3il h1tle
 
 @pytest.mark.parametrize("title", DISGUISED)
 def test_blocked_words_are_masked_through_disguises(title: str) -> None:
-    assert not is_fit_for_public(title)
+    assert mask_blocked(title) != title
     assert "***" in public_line(title) or public_title(title) == "your song"
 
 
@@ -152,7 +153,7 @@ def test_blocked_words_are_masked_through_disguises(title: str) -> None:
     ["Scunthorpe", "Killing in the name", "Dick in Essex", "Skyscraper", "Nigeria", "Damn hell", "White powder"],
 )
 def test_harmless_titles_stay_as_they_are(title: str) -> None:
-    assert is_fit_for_public(title)
+    assert mask_blocked(title) == title
     assert public_title(title) == title
 
 
@@ -163,7 +164,7 @@ def test_a_public_title_never_calls_links_or_offends(text: str) -> None:
     assert "@" not in title
     assert "＠" not in title
     assert "://" not in title
-    assert is_fit_for_public(title)
+    assert mask_blocked(title) == title
     assert "\n" not in title
     title.encode()
 
@@ -205,3 +206,26 @@ def test_every_alt_text_keeps_within_its_limit(song: Rendition, limit: int, meas
 
 def test_the_title_of_a_song_is_clean_before_it_is_public() -> None:
     assert clean_title(' "Dancing" ') == "Dancing"
+
+
+def test_a_moderated_title_has_no_blocked_word_and_stays_as_it_is() -> None:
+    assert moderated_title("Dance and kys now") == "Dance and *** now"
+    assert moderated_title("kys @me") == "***"
+
+
+@given(TEXTS)
+def test_moderation_is_idempotent(text: str) -> None:
+    title = moderated_title(text)
+    assert moderated_title(title) == title == mask_blocked(title)
+
+
+def test_a_block_list_file_is_read_again_when_it_changes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "words.txt"
+    monkeypatch.setenv("RIFFBIRD_BLOCK_LIST", str(path))
+    assert moderated_title("Zorblax rules") == "Zorblax rules"
+    path.write_text("# ours\nZorblax\n")
+    assert moderated_title("z0rblax rules") == "*** rules"
+    path.write_text("other\n")
+    os.utime(path, ns=(1, 1))
+    assert moderated_title("Zorblax rules") == "Zorblax rules"
+    assert moderated_title("kys") == "***"

@@ -10,10 +10,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.commands.grammar import ALL_NAMES, WORDS, as_command
-from bot.commands.parser import FIELD_NAMES, ParsedText, again, parse, parse_words, request_from, request_from_fields
-from bot.commands.titles import clean_title
+from bot.commands.fields import as_command
+from bot.commands.grammar import ALL_NAMES, FIELD_NAMES, WORDS
+from bot.commands.parser import ParsedText, again, parse, parse_words, request_from, request_from_fields
+from bot.commands.titles import clean_title, moderated_title
+from bot.commands.values import CHORDS_UNUSED
 from composer.request import ComposeRequest, KeyRequest, PartRequest
+from midi_data.chords import CHORD_CLASSES, bar_name
 from midi_data.genres import GENRES
 
 
@@ -118,14 +121,17 @@ def blends() -> st.SearchStrategy[dict[str, float]]:
 
 
 PARTS = st.builds(PartRequest, program=st.integers(0, 127), is_drum=st.booleans())
+CHORDS = st.integers(0, CHORD_CLASSES - 1)
+BARS = st.tuples(CHORDS, CHORDS).map(lambda pair: bar_name(*pair))
 REQUESTS = st.builds(
     ComposeRequest,
-    title=st.one_of(st.text(max_size=60), TWEETS.map(lambda text: text[:100])).map(clean_title),
+    title=st.one_of(st.text(max_size=60), TWEETS.map(lambda text: text[:100])).map(moderated_title),
     genres=blends(),
     tempo_bpm=st.none() | st.floats(40, 300),
     randomness=st.floats(0, 1),
     length_seconds=st.floats(10, 140),
     band=st.none() | st.lists(PARTS, min_size=1, max_size=16).map(tuple),
+    chords=st.none() | st.lists(BARS, min_size=1, max_size=32).map(tuple),
     key=st.none() | st.builds(KeyRequest, tonic=st.integers(0, 11), mode=st.sampled_from(["major", "minor"])),
     seed=st.none() | st.integers(0, 2**63 - 1),
     sampling=st.sampled_from(["probability", "embedding"]),
@@ -135,7 +141,7 @@ REQUESTS = st.builds(
 @given(REQUESTS)
 def test_a_request_written_as_command_words_is_read_back_as_itself(request: ComposeRequest) -> None:
     assert request_of(parse(as_command(request))) == request
-    assert parse(as_command(request)).notices == ()
+    assert parse(as_command(request)).notices == (() if request.chords is None else (CHORDS_UNUSED,))
 
 
 @given(REQUESTS)
@@ -165,7 +171,7 @@ def test_a_title_alone_and_nothing_at_all_compose_the_house_genre() -> None:
     assert request_of(request_from_fields({})) == expected({})
 
 
-def test_other_verbs_are_heard_on_the_command_line_too() -> None:
+def test_other_verbs_are_read_on_the_command_line_too() -> None:
     texts = ("/help", "/genres", "/again", "stop")
     assert [parse_words(text).kind for text in texts] == ["help", "genres", "again", "compose"]
 
@@ -186,6 +192,7 @@ def test_flags_win_over_words_and_are_judged_once() -> None:
         ({"genre": "polka-core"}, "/g polka-core"), ({"genres": {"metal": 3, "jazz": 1}}, "/g metal:3+jazz:1"),
         ({"band": ["drums", "kazoo"]}, "/i drums,kazoo"), ({"band": ["drums", "lead guitar"]}, "/i drums,lead guitar"),
         ({"key": "purple"}, "/k purple"), ({"seed": "abc"}, "/s abc"), ({"seed": -1}, "/s -1"), ({"seed": 42}, "/s 42"),
+        ({"chords": ["Am", "F-G"]}, "/c Am F-G"), ({"chords": "Hm"}, "/c Hm"),
         ({"sampling": "embedding"}, "/e"), ({"sampling": "Probability"}, ""), ({"tempo": ""}, "/t"),
     ],
 )  # fmt: skip
@@ -250,12 +257,34 @@ def test_each_field_has_one_short_and_at_least_one_long_word() -> None:
     assert all(len(word.names[0]) == 1 < len(word.names[1]) for word in WORDS)
 
 
-@pytest.mark.parametrize("unit", ["a.", "@a", "@a:", "a-", "\u200d", "👨\u200d", '"', "k.y.", "/i drums ", "/", "1"])
+@pytest.mark.parametrize(
+    "unit", ["a.", "@a", "@a:", "a-", "\u200d", "👨\u200d", '"', "k.y.", "/i drums ", "/c Am ", "/", "1"]
+)
 def test_no_text_takes_long_however_it_is_made(unit: str) -> None:
     begin = time.perf_counter()
     parse(f"{unit * 4000} /compose")
     parse(f"/compose /g {unit * 1000}")
     assert time.perf_counter() - begin < 1
+
+
+def test_many_unknown_words_give_few_notices() -> None:
+    unknown = (f"/x{chr(97 + n // 26)}{chr(97 + n % 26)} y" for n in range(150))
+    parsed = parse(f"Robots /compose {' '.join(unknown)}")
+    assert len(parsed.notices) == 8
+    assert parsed.notices[-1] == "143 more notices are left out."
+
+
+def test_a_blocked_word_is_masked_in_title_and_notices() -> None:
+    parsed = parse("Go kys now /compose /mood kys")
+    assert request_of(parsed).title == "Go *** now"
+    assert "kys" not in " ".join(parsed.notices)
+
+
+@pytest.mark.parametrize("unit", ['"', "@a", '"@a', "“(", "/a", "a@b.c ", "www.", "k.y."])
+def test_cleaning_a_title_takes_linear_time(unit: str) -> None:
+    begin = time.perf_counter()
+    moderated_title((unit * 2000)[:2000])
+    assert time.perf_counter() - begin < 0.1
 
 
 def test_parsing_loads_neither_torch_nor_numpy() -> None:
