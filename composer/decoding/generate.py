@@ -85,79 +85,86 @@ class Composer:
             if not going:
                 return
             state = self._step(list(going.values()), heads, state)
-            ended = {row: number for row, (number, sampler) in enumerate(going.items()) if sampler.writer.finished}
+            ended = {row: number for row, (number, sampler) in enumerate(going.items()) if sampler.song_state.finished}
             if ended:
                 state = state.without(ended)
             for number in ended.values():
-                yield number, going.pop(number).writer.written
-                following = share.waiting.take()
-                if following is not None:
-                    going[following] = self._sampler(plans[following], heads)
+                yield number, going.pop(number).song_state.written
+                next_lookback = share.waiting.take()
+                if next_lookback is not None:
+                    going[next_lookback] = self._sampler(plans[next_lookback], heads)
                     state = state.beside(self.engine.start(1))
             if on_progress and (ended or step % STEPS_BETWEEN_REPORTS == 0):
-                shown = max(shown, share.done(sum(1 - sampler.writer.progress for sampler in going.values())))
+                shown = max(shown, share.done(sum(1 - sampler.song_state.progress for sampler in going.values())))
                 on_progress(shown)
 
     def _sampler(self, plan: Plan, heads: Heads) -> SongSampler:
         engine, roots = self.engine, histogram_roots(plan.attribute_histograms, plan.band)
-        told = engine.condition(plan.labels, plan.band) + engine.playing(plan.activity, plan.band, roots)
-        told = told + engine.bar_gates(bar_clock(plan.meter, plan.bars, plan.repetition, plan.activity))
-        inclined = engine.inclined(roots)
+        told = engine.condition_gates(plan.labels, plan.band) + engine.activity_gates(plan.activity, plan.band, roots)
+        told = told + engine.clock_gates(bar_clock(plan.meter, plan.bars, plan.repetition, plan.activity))
+        attribute_projections = engine.attribute_projections(roots)
         return SongSampler(
-            plan, self._how(plan.randomness, plan.temperature), self._embedding_spaces, told, inclined, heads
+            plan,
+            self._how(plan.randomness, plan.temperature),
+            self._embedding_spaces,
+            told,
+            attribute_projections,
+            heads,
         )
 
     def _step(self, samplers: list[SongSampler], heads: Heads, state: EngineState) -> EngineState:
-        rows = np.array(inputs_of(samplers))
+        rows = np.array(step_inputs_of(samplers))
         rows += self.engine.row_starts
         told = (
-            samplers[0].told_now if len(samplers) == 1 else np.concatenate([sampler.told_now for sampler in samplers])
+            samplers[0].condition_gates_now
+            if len(samplers) == 1
+            else np.concatenate([sampler.condition_gates_now for sampler in samplers])
         )
-        state = self.engine.recur(rows, told, state)
-        inner = heads.begin(state.hidden[-1])
+        state = self.engine.step(rows, told, state)
+        inner = heads.project_hidden(state.hidden[-1])
         for field in FIELDS:
-            looks = looks_of(samplers, field)
+            looks = lookback_of(samplers, field)
             if field == LOOKBACK_FIELDS["note"][0]:
-                notes = heads.look_at_notes(note_looks_of(samplers))
+                notes = heads.note_lookback_sums(note_lookback_of(samplers))
             seen = (
                 notes[:, LOOKBACK_FIELDS["note"].index(field)]
                 if field in LOOKBACK_FIELDS["note"]
-                else heads.look(field, looks)
+                else heads.lookback_sum(field, looks)
             )
             if field in OWN:
-                logits = heads.own_logits(field, inner, seen, [sampler.out(field) for sampler in samplers])
+                logits = heads.logits_by_song(field, inner, seen, [sampler.out(field) for sampler in samplers])
             else:
                 logits = heads.logits(field, inner, seen)
-            chosen = chosen_by(samplers, field, logits)
-            if field == "time_shift" and any(sampler.writer.event_complete for sampler in samplers):
-                on = [row for row, sampler in enumerate(samplers) if not sampler.writer.event_complete]
+            chosen = sample_field(samplers, field, logits)
+            if field == "time_shift" and any(sampler.song_state.event_complete for sampler in samplers):
+                on = [row for row, sampler in enumerate(samplers) if not sampler.song_state.event_complete]
                 if not on:
                     break
                 samplers, chosen, inner = [samplers[row] for row in on], [chosen[row] for row in on], inner[on]
             if field == "time_shift":
-                heads.move(inner, [sampler.writer.position for sampler in samplers])
+                heads.add_position(inner, [sampler.song_state.position for sampler in samplers])
             if field == "part":
-                heads.incline(inner, [sampler.inclination for sampler in samplers])
+                heads.add_histograms(inner, [sampler.histogram_projection for sampler in samplers])
             if field != FIELDS[-1]:
-                heads.add(inner, field, chosen)
+                heads.add_choice(inner, field, chosen)
         return state
 
 
-def inputs_of(samplers: Sequence[SongSampler]) -> list[list[int]]:
+def step_inputs_of(samplers: Sequence[SongSampler]) -> list[list[int]]:
     """What each song shows the network next: ``composer.decoding.song_state``."""
-    return [sampler.writer.inputs() for sampler in samplers]
+    return [sampler.song_state.inputs() for sampler in samplers]
 
 
-def looks_of(samplers: Sequence[SongSampler], field: str) -> list[list[int]]:
+def lookback_of(samplers: Sequence[SongSampler], field: str) -> list[list[int]]:
     """What each song looks back to in ``field``."""
-    return [sampler.writer.looks(field) for sampler in samplers]
+    return [sampler.song_state.looks(field) for sampler in samplers]
 
 
-def note_looks_of(samplers: Sequence[SongSampler]) -> list[list[int]]:
+def note_lookback_of(samplers: Sequence[SongSampler]) -> list[list[int]]:
     """What each song looks back to in all fields of a note, once ``pitch`` was looked at."""
-    return [sampler.writer.note_looks for sampler in samplers]
+    return [sampler.song_state.note_lookback for sampler in samplers]
 
 
-def chosen_by(samplers: Sequence[SongSampler], field: str, logits: Sequence[list[float]]) -> list[int]:
+def sample_field(samplers: Sequence[SongSampler], field: str, logits: Sequence[list[float]]) -> list[int]:
     """What each song chooses in ``field``, by its own row of ``logits``."""
     return [sampler.take(field, row) for sampler, row in zip(samplers, logits, strict=True)]

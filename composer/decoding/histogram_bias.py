@@ -62,8 +62,10 @@ class HistogramBias:
 
         ``time_shift_histogram``: the band's (``TIME_SHIFT_BINS``,), or all 0.
         """
-        self._pace = _Pace(time_shift_histogram)
-        self._parts = {part: _Part(row, is_drum=part_instrument(part)[1]) for part, row in attribute_histograms.items()}
+        self._target = _TimeShiftBias(time_shift_histogram)
+        self._parts = {
+            part: _PartBias(row, is_drum=part_instrument(part)[1]) for part, row in attribute_histograms.items()
+        }
 
     def lean(self, field: str, classes: list[int], logits: list[float], part: int, tick: int, level: int) -> None:
         """Add to the ``logits`` of the ``classes`` that may come next in a note's ``field`` at ``tick``.
@@ -74,7 +76,7 @@ class HistogramBias:
         if strength == 0:
             return
         if field == "time_shift":
-            bonuses = self._pace.for_advances(classes)
+            bonuses = self._target.for_advances(classes)
         elif field == "part":
             bonuses = [self._parts[each].for_onset(tick) if each in self._parts else 0.0 for each in classes]
         elif part in self._parts:
@@ -87,16 +89,16 @@ class HistogramBias:
 
     def heard(self, tick: int, part: int, pitch: int, duration: int, velocity: int) -> None:
         """Take note of a note."""
-        self._pace.hear(tick)
+        self._target.hear(tick)
         if part in self._parts:
             self._parts[part].hear(tick, pitch, duration, velocity)
 
 
-class _Pace:
+class _TimeShiftBias:
     """How the band has moved on so far, and the bonus of each bin that it leads to."""
 
     def __init__(self, time_shift_histogram: Row) -> None:
-        self._pace: list[float] = time_shift_histogram.tolist()
+        self._target: list[float] = time_shift_histogram.tolist()
         self._counts = [0] * TIME_SHIFT_BINS
         self._events = self._tick = 0
         self._bonus = [0.0] * (TIME_SHIFT_BINS + 1)
@@ -112,10 +114,10 @@ class _Pace:
         self._tick = tick
         self._events += 1
         if self._events % EVENTS_BETWEEN_LOOKS == 0:
-            self._bonus = [*bonuses(self._pace, self._counts, TIME_SHIFT_STRENGTH), 0.0]
+            self._bonus = [*bonuses(self._target, self._counts, TIME_SHIFT_STRENGTH), 0.0]
 
 
-class _Part:
+class _PartBias:
     """One part's counts so far, and the bonus of each bin that they lead to. Lists: a handful of bins are looked up."""
 
     def __init__(self, tendency: Row, *, is_drum: bool) -> None:

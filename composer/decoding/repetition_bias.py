@@ -37,19 +37,19 @@ class RepetitionBias:
         """How alike ``part`` is in ``bar`` to what it played before: 0 new … 3 the same."""
         return self._bars[bar][part][0]
 
-    def lean_note(self, classes: list[int], logits: list[float], looked: list[int], bar: int, part: int) -> None:
-        """Add to the class of a note's field that the source of ``part`` held: one of ``looked``, by lags."""
+    def lean_note(self, classes: list[int], logits: list[float], lookback: list[int], bar: int, part: int) -> None:
+        """Add to the class of a note's field that the source of ``part`` held: one of ``lookback``, by lags."""
         level, lag = self._bars[bar][part]
         if level:
-            _add(classes, logits, looked[lag], self._backs[level])
+            _add(classes, logits, lookback[lag], self._backs[level])
 
-    def lean_part(self, classes: list[int], logits: list[float], looked: list[int], bar: int) -> None:
+    def lean_part(self, classes: list[int], logits: list[float], lookback: list[int], bar: int) -> None:
         """Add to each part that plays at this place in its own source."""
         parts = self._bars[bar]
         for place in range(len(classes) - 1, -1, -1):
             part = classes[place]
             level, lag = parts[part]
-            if level and looked[lag] == part:
+            if level and lookback[lag] == part:
                 _hold(logits, place, self._backs[level])
 
 

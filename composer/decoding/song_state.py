@@ -26,7 +26,7 @@ from midi_data.events.encoding import (
     part_name,
 )
 from midi_data.events.features import LAGS, NONE, PART_SHIFT
-from midi_data.events.incremental_features import NOTHING_NEXT, Look, Lookback
+from midi_data.events.incremental_features import NO_NEXT, IncrementalLookback, LookbackRow
 from midi_data.song import Meter, Note, Song, Tempo, Track
 
 NOTHING = tuple(NONE[field] for field in FIELDS)
@@ -67,7 +67,7 @@ class SongState:
         told = np.zeros((bars, len(self.band)), dtype=np.uint8) if activity is None else activity
         resting: list[list[bool]] = (told == RESTS).tolist()
         self._playing = [[part for part, rests in zip(self.band, row, strict=True) if not rests] for row in resting]
-        self._lookback = Lookback(self.bar_ticks[:-1], source_lag)
+        self._lookback = IncrementalLookback(self.bar_ticks[:-1], source_lag)
         self._forced: list[Event] = list(forced)[::-1]
         self._previous: Event = NOTHING
         self._matched = 0
@@ -76,9 +76,9 @@ class SongState:
         self._ends: dict[int, dict[int, int]] = {part: {} for part in self.band if not part_instrument(part)[1]}
         self._last: tuple[int, int] | None = None
         self._begun = False
-        self.following: list[Look] = [NOTHING_NEXT] * len(LAGS)
-        self._looks: list[Look] = []
-        self.looked: list[int] = []
+        self.next_lookback: list[LookbackRow] = [NO_NEXT] * len(LAGS)
+        self._looks: list[LookbackRow] = []
+        self.lookback: list[int] = []
         self._written: list[Event] = []  # onset, part, pitch, duration, velocity
         self._let_go_at = -1
         self._stand(0, 0)
@@ -96,11 +96,11 @@ class SongState:
         lags were matched, as bits of one number.
         """
         if self._begun:
-            self.following = self._drop_pitches(self._lookback.following(self._tick, self._last_key(0)))
+            self.next_lookback = self._drop_pitches(self._lookback.next_lookback(self._tick, self._last_key(0)))
         self._event = []
-        return [*self._previous, self.position, *chain.from_iterable(self.following), self._matched]
+        return [*self._previous, self.position, *chain.from_iterable(self.next_lookback), self._matched]
 
-    def _drop_pitches(self, looks: list[Look]) -> list[Look]:
+    def _drop_pitches(self, looks: list[LookbackRow]) -> list[LookbackRow]:
         """(advance, part, pitch) looks, without the pitches of the parts that are not shown theirs in this bar."""
         pitch_dropout = self._pitch_dropout[self.bar]
         return (
@@ -122,27 +122,27 @@ class SongState:
     def looks(self, field: str) -> list[int]:
         """What each lag held in this field; ``pitch``, ``duration``, ``velocity`` once the part is chosen.
 
-        Kept as ``looked``.
+        Kept as ``lookback``.
         """
-        self.looked = self._seen(field)
-        return self.looked
+        self.lookback = self._seen(field)
+        return self.lookback
 
     @property
-    def note_looks(self) -> list[int]:
+    def note_lookback(self) -> list[int]:
         """What each lag held of pitch, duration and velocity, one lag after the other; once ``pitch`` was looked at."""
         return list(chain.from_iterable(self._looks))
 
     def _seen(self, field: str) -> list[int]:
         if field == "time_shift":
-            return [look[0] for look in self.following]
+            return [look[0] for look in self.next_lookback]
         if field == "part":
             last = self._last_key(-1) if self.still else -1
             return self._lookback.part_at(self.tick, last)
         if field == "pitch":
-            self._look_at_notes(self._event[1])
+            self._read_note_lookback(self._event[1])
         return [look[_NOTE_FIELDS[field]] for look in self._looks]
 
-    def _look_at_notes(self, part: int) -> None:
+    def _read_note_lookback(self, part: int) -> None:
         self._looks = self._lookback.note_at(self.tick, part, self._last_key(-1) if self.still else -1)
         if part in self._pitch_dropout[self.bar if self.tick == self._tick else self.bar_after]:
             # Rhythm goes on where the harmony moves: what is new has other pitches, not other places.

@@ -1,6 +1,7 @@
-"""The curves of a step: gates, cell and heads, as functions in float32 or, for composing, from tables.
+"""Activation functions of a step (gates, cell, heads): in float32, or table lookups for composing.
 
-``unit``: what a gate or a cell of 1 is given as. The tables' own step makes the place in a table one addition away.
+``scale``: the value that stands for a gate or cell input of 1. With tables it is ``TABLE_STEPS``, so that the table
+index is one addition away.
 """
 
 from __future__ import annotations
@@ -17,19 +18,19 @@ from composer.model.quantized import QMAX
 class FloatActivations:
     """The functions themselves, in float32."""
 
-    unit = 1.0
+    scale = 1.0
 
     def gates(self, gates: Floats) -> tuple[Floats, Floats]:
-        """The three gates that open, and the candidate."""
+        """(B, 4 H) gate inputs → (B, 3 H) input, forget and output gates, (B, H) candidate."""
         three = 3 * gates.shape[-1] // 4
         return _single(sigmoid, gates[..., :three]), np.tanh(gates[..., three:])
 
     def cell(self, cell: Floats) -> Floats:
-        """What the cell shows."""
+        """Hyperbolic tangent of the cell, (B, H)."""
         return np.tanh(cell)
 
     def gelu(self, inner: Floats) -> NDArray[np.floating]:
-        """A head's curve."""
+        """GELU of a head's hidden layer, (B, head)."""
         return _single(gelu, inner)
 
 
@@ -38,25 +39,25 @@ def _single(function: Callable[[NDArray[np.float64]], NDArray[np.float64]], valu
 
 
 class TableActivations:
-    """The same from tables; gates and cell in steps of the tables, what the cell shows in steps of 1 / 127."""
+    """Table lookups. Candidate and cell are in multiples of 1 / ``TABLE_STEPS``, tanh of the cell of 1 / ``QMAX``."""
 
-    unit = float(TABLE_STEPS)
+    scale = float(TABLE_STEPS)
 
     def __init__(self) -> None:
         self._sigmoid = ActivationTable(sigmoid, 15)
-        self._candidate = ActivationTable(np.tanh, 15, times=TABLE_STEPS)
-        self._shown = ActivationTable(lambda values: QMAX * np.tanh(values), 8)
+        self._candidate = ActivationTable(np.tanh, 15, factor=TABLE_STEPS)
+        self._cell = ActivationTable(lambda values: QMAX * np.tanh(values), 8)
         self._gelu = ActivationTable(gelu, ACTIVATION_BITS, np.float64)
 
     def gates(self, gates: Floats) -> tuple[Floats, Floats]:
-        """The three gates that open, and the candidate."""
-        three, index = 3 * gates.shape[-1] // 4, ActivationTable.place(gates)
+        """(B, 4 H) gate inputs → (B, 3 H) input, forget and output gates, (B, H) candidate."""
+        three, index = 3 * gates.shape[-1] // 4, ActivationTable.index(gates)
         return self._sigmoid.at(index[..., :three]), self._candidate.at(index[..., three:])
 
     def cell(self, cell: Floats) -> Floats:
-        """What the cell shows."""
-        return self._shown.at(ActivationTable.place(cell))
+        """Hyperbolic tangent of the cell, (B, H)."""
+        return self._cell.at(ActivationTable.index(cell))
 
     def gelu(self, inner: Floats) -> NDArray[np.floating]:
-        """A head's curve."""
+        """GELU of a head's hidden layer, (B, head), in float64."""
         return self._gelu(inner)

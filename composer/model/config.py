@@ -1,4 +1,4 @@
-"""The network's widths and what it is conditioned on, shared by the torch module and the numpy engine. No torch."""
+"""Configuration of the network: widths, inputs and conditions, for the torch module and the numpy engine. No torch."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from midi_data.events.encoding import FIELDS, VOCABULARY
 from midi_data.events.features import LAGS
 
 PHASE_CLASSES = 16
-"""Bar number modulo 16: phrases of 2, 4, 8 and 16 bars."""
+"""Classes of the bar number modulo 16, which spans phrases of 2, 4, 8 and 16 bars."""
 BARS_LEFT_EDGES = (1, 2, 3, 4, 5, 7, 9, 13, 17, 25, 33, 49)
-"""Bars still to come, the present one included: class n counts from ``edges[n − 1]`` on; 0 is "not told"."""
+"""Lower edges of the bars-left classes, the present bar included; class 0 is unconditioned."""
 TEMPO_CLASSES = 21
 KEY_CLASSES = 26
 DENSITY_CLASSES = 9
@@ -24,15 +24,15 @@ CLOCK = ("position", "meter", "phase", "bars_left", "repetition", "band_activity
 CONDITIONS = ("genre", "style", "tempo", "key", "density")
 
 ACTIVITY_WEIGHTS = (0.0, 0.0, 0.4, 0.55, 0.7, 0.8, 0.9, 1.0)
-"""How much a part of each level (``midi_data.analysis.activity``) counts among those that play in a bar."""
+"""Weight of a part's embedding in a bar, by activity bin (``midi_data.analysis.activity``)."""
 
 LOOKBACK_FIELDS = {"next": ("time_shift", "part", "pitch"), "note": ("pitch", "duration", "velocity")}
-"""Fields of each look back, in the order of ``midi_data.events.features``."""
+"""Fields of each kind of lookback, in the order of ``midi_data.events.features``."""
 
 
 @dataclass(frozen=True, slots=True)
 class ModelConfig:
-    """Every width of the network. ``genres`` and ``styles`` count the rows of their tables (styles: row 0 is "any")."""
+    """Widths of the network and rows of its ``genres`` and ``styles`` tables (style 0 is "any")."""
 
     genres: int
     styles: int
@@ -59,7 +59,7 @@ class ModelConfig:
         }
 
     def lookback_size(self, field: str) -> int:
-        """How many looks back the head of ``field`` has: the lags, and for a note's fields its part's last note."""
+        """Lookback classes of the head of ``field``: one a lag; for a note's fields also the part's last note."""
         return len(self.lags) + (field in LOOKBACK_FIELDS["note"])
 
     @property
@@ -83,7 +83,7 @@ class ModelConfig:
 
 
 def expected_shapes(config: ModelConfig) -> dict[str, tuple[int, ...]]:
-    """Every weight's name and shape, as the torch module's ``state_dict`` has them."""
+    """Name and shape of every weight, as in the torch module's ``state_dict``."""
     widths, lags = config.field_widths, len(config.lags)
     shapes: dict[str, tuple[int, ...]] = {f"tables.{f}.weight": (VOCABULARY[f] + 1, widths[f]) for f in FIELDS}
     shapes |= {f"clock_tables.{n}.weight": (c, config.inputs) for n, c in config.clock_classes.items()}
@@ -112,16 +112,16 @@ def expected_shapes(config: ModelConfig) -> dict[str, tuple[int, ...]]:
 
 
 def _head_shapes(config: ModelConfig, field: str) -> dict[str, tuple[int, ...]]:
-    widths, looks = config.field_widths, config.lookback_size(field)
+    widths, lookback = config.field_widths, config.lookback_size(field)
     before = sum(widths[f] for f in FIELDS[: FIELDS.index(field)])
     shapes: dict[str, tuple[int, ...]] = {
         "from_hidden.weight": (config.head, config.hidden),
         "from_hidden.bias": (config.head,),
-        "from_lookback.weight": (config.head, looks * widths[field]),
+        "from_lookback.weight": (config.head, lookback * widths[field]),
         "to_table.weight": (widths[field], config.head),
         "to_table.bias": (widths[field],),
-        "copy.weight": (looks, config.head),
-        "copy.bias": (looks,),
+        "copy.weight": (lookback, config.head),
+        "copy.bias": (lookback,),
         "bias": (VOCABULARY[field],),
     }
     if before:

@@ -1,9 +1,9 @@
-"""Arithmetic that gives the same bits on every machine: numbers on dyadic grids, curves from tables.
+"""Fixed-point rounding and table lookup: arithmetic with the same bits on every machine and in every batch.
 
-A sum of products is the same whatever order a BLAS adds it in, alone or in a batch, when every partial sum is a whole
-multiple of one power of two and stays below 2⁵³ of it in double precision, 2²⁴ in single. What is added or multiplied
-here is therefore rounded to grids fine enough to cost nothing that can be heard. Curves (sigmoid, tanh, gelu) are read
-from tables, since a library's last bit differs between processors.
+A sum of products does not depend on the order in which a BLAS adds it if every partial sum is a multiple of one power
+of two and stays below 2⁵³ of it in float64, 2²⁴ in float32. Values that are added or multiplied are therefore rounded
+to multiples of a power of two. Activation functions are read from tables, since the last bit of a math library's result
+differs between processors.
 """
 
 from __future__ import annotations
@@ -17,22 +17,21 @@ from numpy.typing import NDArray
 Floats = NDArray[np.float32]
 
 EXACT_BITS = 24
-"""Whole numbers up to 2²⁴ are exact in float32."""
+"""Integers up to 2²⁴ are exact in float32."""
 ACTIVATION_BITS = 9
 """Activations are multiples of 2⁻⁹."""
 ROW_BITS = 12
-"""Summands that are only added, never multiplied, are multiples of 2⁻¹²."""
+"""Summands that are never multiplied are multiples of 2⁻¹²."""
 OUT_BITS = 16
-"""Weights after a head's curve are multiples of 2⁻¹⁶; their products with activations are added up in double precision:
-thousands of them fit."""
+"""Output weights of heads are multiples of 2⁻¹⁶. Their products with activations are summed in float64."""
 
 TABLE_STEPS = 512
-"""Steps of a curve's table for each whole number."""
+"""Table entries per unit of the argument."""
 _TABLE_REACH = 16
 _TABLE_HALF = _TABLE_REACH * TABLE_STEPS
 
 
-def on_grid(values: NDArray[np.floating], bits: int) -> Floats:
+def round_to_grid(values: NDArray[np.floating], bits: int) -> Floats:
     """``values`` rounded to multiples of 2^−bits, half to even."""
     scale = np.float32(2.0**bits)
     rounded: Floats = values * scale
@@ -42,7 +41,7 @@ def on_grid(values: NDArray[np.floating], bits: int) -> Floats:
 
 
 class ActivationTable:
-    """A function of one number as a table over [−16, 16), constant beyond; values on the activation grid or finer."""
+    """A function of one number as a table over [−16, 16), constant outside."""
 
     def __init__(
         self,
@@ -50,25 +49,27 @@ class ActivationTable:
         bits: int,
         precision: type[np.floating] = np.float32,
         *,
-        times: int = 1,
+        factor: int = 1,
     ) -> None:
-        """Values are rounded to multiples of 2^−``bits``, then taken ``times``, a power of two."""
+        """Values are rounded to multiples of 2^−``bits``, then multiplied by ``factor``, a power of two."""
         points = np.arange(-_TABLE_HALF, _TABLE_HALF) / TABLE_STEPS
-        self._table: NDArray[Any] = (on_grid(function(points).astype(np.float32), bits) * times).astype(precision)
+        self._table: NDArray[Any] = (round_to_grid(function(points).astype(np.float32), bits) * factor).astype(
+            precision
+        )
 
     @staticmethod
-    def place(steps: Floats) -> NDArray[np.intp]:
-        """Where values, given in the table's ``steps``, stand in any curve's table."""
+    def index(steps: Floats) -> NDArray[np.intp]:
+        """Table index of arguments given in multiples of 1 / ``TABLE_STEPS``."""
         return (steps + np.float32(_TABLE_HALF + 0.5)).astype(np.intp)
 
-    def at(self, place: NDArray[np.intp]) -> NDArray[Any]:
-        """The table's value at each ``place``."""
-        found: NDArray[Any] = self._table.take(place, mode="clip")
+    def at(self, index: NDArray[np.intp]) -> NDArray[Any]:
+        """Table values at ``index``."""
+        found: NDArray[Any] = self._table.take(index, mode="clip")
         return found
 
     def __call__(self, values: Floats) -> NDArray[Any]:
-        """The curve at each of ``values``."""
-        return self.at(self.place(values * np.float32(TABLE_STEPS)))
+        """Function values at ``values``."""
+        return self.at(self.index(values * np.float32(TABLE_STEPS)))
 
 
 def sigmoid(values: NDArray[np.float64]) -> NDArray[np.float64]:

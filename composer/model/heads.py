@@ -1,9 +1,9 @@
-"""The heads of ``composer.model.engine`` laid out for composing: what is chosen is added once, for all heads after it.
+"""The heads of ``composer.model.engine`` arranged for composing: a chosen field is added once for all later heads.
 
-The same numbers as ``Engine.logits``, for a batch whose fields are chosen one after the other. Where a song has a
-few parts only, and a part a few pitches, the last product is of those. Knows neither rules nor sampling.
+Same numbers as ``Engine.logits``, for a batch whose fields are chosen one after the other. Output layers are reduced to
+the classes that a song can use: the parts of its band, the pitches of a part.
 
-Shape letters: B batch, K looks, V classes told, W width of a head.
+Shape letters: B batch, K lookback classes, V classes of the output layer, W head width.
 """
 
 from __future__ import annotations
@@ -22,12 +22,15 @@ from midi_data.events.encoding import FIELDS, VOCABULARY, Ints
 
 
 @dataclass(frozen=True, slots=True)
-class _Field:
-    """``looks``: rows by look and class, each look's from ``first`` on. ``chosen``: rows for all later heads."""
+class _Head:
+    """``own``: columns of this head in (B, 5 W), ``later``: those of all heads after it.
 
-    place: slice
-    after: slice
-    looks: Floats
+    ``lookback``: rows by lag and class, each lag's from ``first`` on. ``chosen`` (V + 1, later heads × W).
+    """
+
+    own: slice
+    later: slice
+    lookback: Floats
     first: Ints
     chosen: Floats
     out: NDArray[np.floating]
@@ -35,10 +38,10 @@ class _Field:
 
 
 @dataclass(frozen=True, slots=True)
-class OwnOut:
-    """A head's last product for a few classes of its own: ``out`` (W, V + K), ``bias``; see ``Heads.logits``.
+class OutputLayer:
+    """Output layer of a head for some classes: ``out`` (W, V + K), ``bias`` (V + K,); see ``Heads.logits``.
 
-    Of the part's head V is the band, and the levels come after the looks.
+    Of the part head V is the band, and the activity bins follow the lookback.
     """
 
     out: NDArray[np.floating]
@@ -46,52 +49,37 @@ class OwnOut:
 
 
 class Heads:
-    """The heads of an engine. Holds nothing of a song."""
+    """The heads of an engine. Stateless."""
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
-        self._fields = {field: self._laid_out(field) for field in FIELDS}
-        self._note_looks, self._note_first = self._notes_laid_out()
-        self._position = self._later("position", 1, engine.config.clock_classes["position"])
+        self._heads = {field: self._arranged(field) for field in FIELDS}
+        self._note_lookback, self._note_first = self._arranged_notes()
+        self._position = self._later_rows("position", 1, engine.config.clock_classes["position"])
 
-    def _laid_out(self, field: str) -> _Field:
-        at, width, head = FIELDS.index(field), self._engine.config.head, self._engine.heads[field]
+    def _arranged(self, field: str) -> _Head:
+        index, width, head = FIELDS.index(field), self._engine.config.head, self._engine.heads[field]
         count = self._engine.config.lookback_size(field)
         start = int(head.first[-count])
-        return _Field(
-            slice(at * width, (at + 1) * width),
-            slice((at + 1) * width, None),
+        return _Head(
+            slice(index * width, (index + 1) * width),
+            slice((index + 1) * width, None),
             head.rows[start:],
             head.first[-count:] - start,
-            self._later(field, at + 1, VOCABULARY[field] + 1),
+            self._later_rows(field, index + 1, VOCABULARY[field] + 1),
             head.out,
             head.bias_out,
         )
 
-    def _notes_laid_out(self) -> tuple[Floats, Ints]:
-        """Rows of all looks of a note's fields, and where each look's begin, in the order of ``look_at_notes``."""
-        own = [self._fields[field] for field in LOOKBACK_FIELDS["note"]]
-        before = np.cumsum([0, *(len(each.looks) for each in own)])[:-1]
+    def _arranged_notes(self) -> tuple[Floats, Ints]:
+        """Lookback rows of pitch, duration and velocity together, and the first row of each lag and field."""
+        own = [self._heads[field] for field in LOOKBACK_FIELDS["note"]]
+        before = np.cumsum([0, *(len(each.lookback) for each in own)])[:-1]
         first = [each.first + start for each, start in zip(own, before, strict=True)]
-        return np.concatenate([each.looks for each in own]), np.stack(first, axis=-1).reshape(-1)
+        return np.concatenate([each.lookback for each in own]), np.stack(first, axis=-1).reshape(-1)
 
-    def own_out(self, field: str, classes: Sequence[int]) -> OwnOut:
-        """A head for the ``classes`` that may come at all, then looks."""
-        own = self._fields[field]
-        columns = [*classes, *range(VOCABULARY[field], own.out.shape[-1])]
-        return OwnOut(np.ascontiguousarray(own.out[:, columns]), own.bias[columns])
-
-    def part_out(self, band: Sequence[int], inclined: AttributeProjections) -> OwnOut:
-        """The part head for one song: its band's classes, inclined to what is told of each, then looks and levels."""
-        own = self._fields["part"]
-        out, bias = (
-            np.concatenate([whole[..., list(band)] + more, whole[..., VOCABULARY["part"] :]], axis=-1)
-            for whole, more in ((own.out, inclined.out), (own.bias, inclined.bias))
-        )
-        return OwnOut(np.ascontiguousarray(out), bias)
-
-    def _later(self, name: str, first: int, count: int) -> Floats:
-        """(count, W × later heads): the rows of group ``name`` in each head from ``first`` on."""
+    def _later_rows(self, name: str, first: int, count: int) -> Floats:
+        """(count, W × later heads) rows of the group ``name`` in each head from number ``first`` on."""
         groups = []
         for index, field in enumerate(FIELDS[first:], first):
             head = self._engine.heads[field]
@@ -99,62 +87,79 @@ class Heads:
             groups.append(head.rows[start : start + count])
         return np.concatenate(groups, axis=1) if groups else np.zeros((count, 0), dtype=np.float32)
 
-    def begin(self, hidden: Floats) -> Floats:
-        """(B, 5 W): what the last layer's hidden (B, H) gives the heads; ``add`` and ``logits`` take it from there."""
-        return self._engine.before_heads(hidden).reshape(len(hidden), -1)
+    def output_layer(self, field: str, classes: Sequence[int]) -> OutputLayer:
+        """The output layer of ``field`` for ``classes``."""
+        head = self._heads[field]
+        columns = [*classes, *range(VOCABULARY[field], head.out.shape[-1])]
+        return OutputLayer(np.ascontiguousarray(head.out[:, columns]), head.bias[columns])
 
-    def move(self, inner: Floats, positions: Sequence[int]) -> None:
-        """Tell all heads but the advance's each song's position in the bar after the advance."""
-        _add_rows(inner[:, self._fields["time_shift"].after], self._position, positions)
+    def part_output_layer(self, band: Sequence[int], projections: AttributeProjections) -> OutputLayer:
+        """The part head's output layer for a band, with its projected attribute histograms."""
+        head = self._heads["part"]
+        out, bias = (
+            np.concatenate([every[..., list(band)] + more, every[..., VOCABULARY["part"] :]], axis=-1)
+            for every, more in ((head.out, projections.part_out), (head.bias, projections.part_bias))
+        )
+        return OutputLayer(np.ascontiguousarray(out), bias)
 
-    def add(self, inner: Floats, field: str, chosen: Sequence[int]) -> None:
-        """Tell the later heads what each song has ``chosen``."""
-        own = self._fields[field]
-        _add_rows(inner[:, own.after], own.chosen, chosen)
+    def project_hidden(self, hidden: Floats) -> Floats:
+        """(B, H) hidden of the last layer → (B, 5 W) inputs of the heads, to which the other methods add."""
+        return self._engine.head_inputs(hidden).reshape(len(hidden), -1)
 
-    def incline(self, inner: Floats, rows: Sequence[Floats]) -> None:
-        """Add the chosen part's projected histograms (``projections.inner``) to the note heads of each song."""
-        inner[:, self._fields["part"].after] += rows[0] if len(rows) == 1 else np.stack(rows)
+    def add_position(self, inner: Floats, positions: Sequence[int]) -> None:
+        """Add each song's position in the bar after the time shift to all heads but the first."""
+        _add_rows(inner[:, self._heads["time_shift"].later], self._position, positions)
 
-    def look(self, field: str, looks: Sequence[Sequence[int]]) -> Floats:
-        """(B, W): what each song's ``looks`` back (K) give the head of ``field``."""
-        own = self._fields[field]
-        return _summed(own.looks, own.first, looks, 1)[:, 0]
+    def add_choice(self, inner: Floats, field: str, chosen: Sequence[int]) -> None:
+        """Add each song's ``chosen`` class of ``field`` to the heads after it."""
+        head = self._heads[field]
+        _add_rows(inner[:, head.later], head.chosen, chosen)
 
-    def look_at_notes(self, looks: Sequence[Sequence[int]]) -> Floats:
-        """(B, 3, W): the same for pitch, duration and velocity at once; ``looks`` (3 K) lag by lag."""
-        return _summed(self._note_looks, self._note_first, looks, len(LOOKBACK_FIELDS["note"]))
+    def add_histograms(self, inner: Floats, rows: Sequence[Floats]) -> None:
+        """Add ``AttributeProjections.heads`` of the chosen part to the note heads; ``rows``: (3 W,) for each song."""
+        inner[:, self._heads["part"].later] += rows[0] if len(rows) == 1 else np.stack(rows)
 
-    def logits(self, field: str, inner: Floats, seen: Floats) -> list[list[float]]:
-        """For each song V logits, then each look's bonus (K): not yet added up. Any field but the part.
+    def lookback_sum(self, field: str, lookback: Sequence[Sequence[int]]) -> Floats:
+        """(B, W) sum of the rows of each song's ``lookback`` (K classes) in the head of ``field``."""
+        head = self._heads[field]
+        return _summed(head.lookback, head.first, lookback, 1)[:, 0]
 
-        ``seen`` (B, W) from the looks back.
+    def note_lookback_sums(self, lookback: Sequence[Sequence[int]]) -> Floats:
+        """(B, 3, W) sums for pitch, duration and velocity; ``lookback``: 3 K classes a song, lag by lag."""
+        return _summed(self._note_lookback, self._note_first, lookback, len(LOOKBACK_FIELDS["note"]))
+
+    def logits(self, field: str, inner: Floats, lookback: Floats) -> list[list[float]]:
+        """For each song V logits and K lookback bonuses, not yet added; any field but the part.
+
+        ``lookback`` (B, W) from ``lookback_sum``.
         """
-        own = self._fields[field]
-        out = self._active(own, inner, seen) @ own.out + own.bias
+        head = self._heads[field]
+        out = self._hidden_layer(head, inner, lookback) @ head.out + head.bias  # (B, V + K)
         rows: list[list[float]] = out.tolist()
         return rows
 
-    def own_logits(self, field: str, inner: Floats, seen: Floats, outs: Sequence[OwnOut]) -> list[list[float]]:
-        """The same by each song's own ``outs``: its classes' logits, each look's bonus, of parts each level's."""
-        active = self._active(self._fields[field], inner, seen)
-        return [(row @ own.out + own.bias).tolist() for row, own in zip(active, outs, strict=True)]
+    def logits_by_song(
+        self, field: str, inner: Floats, lookback: Floats, layers: Sequence[OutputLayer]
+    ) -> list[list[float]]:
+        """As ``logits`` with an output layer for each song; of parts the activity bonuses follow the lookback's."""
+        hidden = self._hidden_layer(self._heads[field], inner, lookback)
+        return [(row @ layer.out + layer.bias).tolist() for row, layer in zip(hidden, layers, strict=True)]
 
-    def _active(self, own: _Field, inner: Floats, seen: Floats) -> NDArray[np.floating]:
-        """(B, W): what a head makes of all it sees."""
-        return self._engine.activated(seen + inner[:, own.place])
+    def _hidden_layer(self, head: _Head, inner: Floats, lookback: Floats) -> NDArray[np.floating]:
+        """(B, W) activations of a head's hidden layer."""
+        return self._engine.gelu(lookback + inner[:, head.own])
 
 
-def _summed(table: Floats, first: Ints, looks: Sequence[Sequence[int]], fields: int) -> Floats:
-    """(B, fields, W): for each field the sum of the rows of ``table`` that its looks name."""
-    index = np.array(looks)
+def _summed(table: Floats, first: Ints, lookback: Sequence[Sequence[int]], fields: int) -> Floats:
+    """(B, fields, W): for each field the sum of the rows of ``table`` that its lookback classes name."""
+    index = np.array(lookback)
     index += first
-    rows = table.take(index, axis=0)
+    rows = table.take(index, axis=0)  # (B, K × fields, W)
     total: Floats = np.add.reduce(rows.reshape(len(rows), -1, fields, rows.shape[-1]), axis=1)
     return total
 
 
 def _add_rows(inner: Floats, table: Floats, rows: Sequence[int]) -> None:
-    """Add a row of ``table`` to each song's of ``inner``."""
-    # A view is quicker than a copy.
+    """Add row ``rows[b]`` of ``table`` to each song's of ``inner`` (B, …)."""
+    # Indexing one row is a view, which is faster than take's copy.
     inner += table[rows[0]] if len(rows) == 1 else table.take(rows, axis=0)

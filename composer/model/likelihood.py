@@ -20,7 +20,7 @@ from composer.planning.conditioning import clock, tempo_class
 from composer.planning.instrumentation import band_nll
 from midi_data.bars import BarGrid
 from midi_data.events.encoding import FIELDS, MAX_SHIFT, VOCABULARY, EventSequence, Ints, encode
-from midi_data.events.features import Steps, steps_of
+from midi_data.events.features import StepFeatures, step_features
 from midi_data.song import Song
 
 CHUNK = 256
@@ -67,7 +67,7 @@ class Scorer:
 
     def field_sums(self, events: EventSequence, genre_rows: list[int], tempo_bpm: float) -> NDArray[np.float64]:
         """(genres, 1 + 5): summed nats of the band and of each field under each genre."""
-        steps = steps_of(events)
+        steps = step_features(events)
         conditions = np.stack([self._condition(row, tempo_bpm, events.band) for row in genre_rows])
         state = self._engine.start(len(genre_rows))
         sums = np.zeros((len(genre_rows), 1 + len(FIELDS)))
@@ -81,23 +81,23 @@ class Scorer:
 
     def _condition(self, genre_row: int, tempo_bpm: float, band: tuple[int, ...]) -> NDArray[np.float32]:
         told = {"genre": genre_row, "tempo": tempo_class(tempo_bpm), "key": KEY_UNCONDITIONED}
-        return self._engine.condition([[(told.get(name, 0), 1.0)] for name in CONDITIONS], band)
+        return self._engine.condition_gates([[(told.get(name, 0), 1.0)] for name in CONDITIONS], band)
 
     def _hidden(
-        self, steps: Steps, grid: BarGrid, chunk: slice, conditions: NDArray[np.float32], state: EngineState
+        self, steps: StepFeatures, grid: BarGrid, chunk: slice, conditions: NDArray[np.float32], state: EngineState
     ) -> tuple[NDArray[np.float32], EngineState]:
         """(genres, T, H) of a chunk, and the state after it."""
         gates = self._engine.input_gates(self._engine.input_rows(*step_inputs(steps, grid, chunk)))
         hidden = []
         for step in gates:
-            state = self._engine.step(step + conditions, state)
+            state = self._engine.step_from_gates(step + conditions, state)
             hidden.append(state.hidden[-1])
         return np.stack(hidden, axis=1), state
 
     def _chunk_sums(
-        self, steps: Steps, grid: BarGrid, chunk: slice, hidden: NDArray[np.float32], band: tuple[int, ...]
+        self, steps: StepFeatures, grid: BarGrid, chunk: slice, hidden: NDArray[np.float32], band: tuple[int, ...]
     ) -> NDArray[np.float64]:
-        before = self._engine.before_heads(hidden)
+        before = self._engine.head_inputs(hidden)
         target = steps.target[chunk]
         after = grid.position_of(steps.tick[1:][chunk])[:, None]
         looks = {
@@ -138,7 +138,7 @@ def nll(logits: NDArray[np.float32], target: Ints) -> NDArray[np.float64]:
     return result
 
 
-def step_inputs(steps: Steps, grid: BarGrid, chunk: slice) -> tuple[Ints, Ints, Ints, Ints]:
+def step_inputs(steps: StepFeatures, grid: BarGrid, chunk: slice) -> tuple[Ints, Ints, Ints, Ints]:
     """(previous, clock, next, matched) of a chunk of steps, the song's length not told."""
     first = chunk.start
     nothing = np.array([[VOCABULARY[field] for field in FIELDS]])

@@ -1,8 +1,8 @@
-"""One integer matrix product as an ONNX model, in the bytes that a runtime reads; no library is needed to write it.
+"""Writes an ONNX model of one integer matrix product, without the onnx library.
 
-The message and field numbers are those of ``onnx.proto`` (ONNX 1.17), the encoding that of protocol buffers; the
-operator is onnxruntime's own. Knows one model only: ``out`` (B, N) float32 = ``scale`` (N,) float32 times the whole
-numbers (``left`` (B, K) uint8 − ``rest``) · ``right`` (K, N) int8, for any B.
+Field numbers follow ``onnx.proto`` (ONNX 1.17), the encoding is protocol buffers; the operator is onnxruntime's
+MatMulIntegerToFloat. The model computes ``out`` (B, N) float32 = ``scale`` (N,) float32 × ((``left`` (B, K) uint8 −
+``zero_point``) · ``right`` (K, N) int8) for any B.
 """
 
 from __future__ import annotations
@@ -17,18 +17,18 @@ _IR_VERSION, _OPERATOR_SET, _RUNTIME_SET = 8, 13, 1
 _RUNTIME = "com.microsoft"
 
 
-def product_model(right: NDArray[np.int8], rest: int, scale: NDArray[np.float32]) -> bytes:
-    """The model's bytes; ``rest`` is what stands for 0 in ``left``."""
+def product_model(right: NDArray[np.int8], zero_point: int, scale: NDArray[np.float32]) -> bytes:
+    """Serialized model; ``zero_point`` is the value of 0 in ``left``."""
     inner, outer = right.shape
-    names = b"".join(_text(1, name) for name in ("left", "right", "one", "scale", "rest"))
+    names = b"".join(_text(1, name) for name in ("left", "right", "one", "scale", "zero_point"))
     node = names + _text(2, "out") + _text(4, "MatMulIntegerToFloat") + _text(7, _RUNTIME)
-    one, zero = np.array(1, dtype=np.float32), np.array(rest, dtype=np.uint8)
-    tensors = _tensor("right", _INT8, right) + _tensor("rest", _UINT8, zero)
+    one, zero = np.array(1, dtype=np.float32), np.array(zero_point, dtype=np.uint8)
+    tensors = _tensor("right", _INT8, right) + _tensor("zero_point", _UINT8, zero)
     tensors += _tensor("one", _FLOAT, one) + _tensor("scale", _FLOAT, scale)
-    outside = _message(11, _value("left", _UINT8, inner)) + _message(12, _value("out", _FLOAT, outer))
-    graph = _message(1, node) + _text(2, "product") + tensors + outside
-    sets = _message(8, _number(2, _OPERATOR_SET)) + _message(8, _text(1, _RUNTIME) + _number(2, _RUNTIME_SET))
-    return _number(1, _IR_VERSION) + _message(7, graph) + sets
+    signature = _message(11, _value("left", _UINT8, inner)) + _message(12, _value("out", _FLOAT, outer))
+    graph = _message(1, node) + _text(2, "product") + tensors + signature
+    opsets = _message(8, _number(2, _OPERATOR_SET)) + _message(8, _text(1, _RUNTIME) + _number(2, _RUNTIME_SET))
+    return _number(1, _IR_VERSION) + _message(7, graph) + opsets
 
 
 def _tensor(name: str, kind: int, values: NDArray[np.generic]) -> bytes:
@@ -56,7 +56,7 @@ def _message(field: int, content: bytes) -> bytes:
 
 
 def _varint(value: int) -> Iterator[int]:
-    """Seven bits a byte, the lowest first; the top bit says that more follow."""
+    """Base-128 varint: seven bits a byte, lowest first; the top bit is set while more bytes follow."""
     while value > 0x7F:
         yield value & 0x7F | 0x80
         value >>= 7

@@ -34,7 +34,7 @@ from midi_data.analysis.activity import UNCONDITIONED, Activity
 from midi_data.analysis.attribute_histograms import FULL
 from midi_data.analysis.repetition import similarity_level
 from midi_data.events.encoding import encode, part_code, part_instrument
-from midi_data.events.features import steps_of
+from midi_data.events.features import step_features
 from midi_data.genres import GENRES
 from midi_data.keys import Key
 from midi_data.song import TICKS_PER_QUARTER, Meter, Song
@@ -258,7 +258,7 @@ def primer_band(primer: Song) -> tuple[int, ...]:
 
 def primer_events(primer: Song, meter: Meter, bars: int) -> tuple[tuple[int, ...], ...]:
     """The primer's events up to half of the song: it is a beginning to go on from."""
-    steps = steps_of(encode(primer))
+    steps = step_features(encode(primer))
     stop = bars * meter.bar_ticks // 2
     count = int((steps.tick[1:-1] < stop).sum())
     return tuple(tuple(row) for row in steps.target[:count].tolist())

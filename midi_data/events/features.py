@@ -32,7 +32,7 @@ PART_SHIFT = 8
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Steps:
+class StepFeatures:
     """A song of ``S`` steps (notes, waits, the end), ``K`` lags.
 
     ``target`` (S, 5): the classes of ``FIELDS``; ``NONE`` where a wait or the end has no such field.
@@ -50,7 +50,7 @@ class Steps:
         return len(self.target)
 
 
-def steps_of(events: EventSequence, source_lag: Ints | None = None) -> Steps:
+def step_features(events: EventSequence, source_lag: Ints | None = None) -> StepFeatures:
     """All steps of a song, the end event included.
 
     ``source_lag`` (bars,): how many bars the last lag's look goes back (``midi_data.analysis.repetition``), instead of
@@ -64,13 +64,13 @@ def steps_of(events: EventSequence, source_lag: Ints | None = None) -> Steps:
         np.full(len(grid), LAGS[-1]) if source_lag is None else source_lag
     ]
     looks = [_look_back(target, tick, grid, lag, notes) for lag in lags]
-    following, part, note = (np.stack(column, axis=1) for column in zip(*looks, strict=True))
+    next_lookback, part, note = (np.stack(column, axis=1) for column in zip(*looks, strict=True))
     note = np.concatenate([note, _own_last_note(target)[:, None]], axis=1)
-    return Steps(target, tick, following, part, note)
+    return StepFeatures(target, tick, next_lookback, part, note)
 
 
 def step_count(events: EventSequence) -> int:
-    """``len(steps_of(events))`` without laying them out."""
+    """``len(step_features(events))`` without laying them out."""
     return len(events) + int((np.diff(events.onset, prepend=0) // MAX_SHIFT).sum()) + 1
 
 
@@ -119,8 +119,8 @@ def _look_back(target: Ints, tick: Ints, grid: BarGrid, lag: Ints, notes: _Notes
 
     row, found = notes.after((before << ONSET_SHIFT) + last, played)
     known = found & (before >= 0) & (np.arange(len(target)) > 0)
-    following = np.column_stack([np.minimum(row[:, 0] - before, MAX_SHIFT), row[:, 1], row[:, 2]])
-    following = np.where(known[:, None], following, none_next)
+    next_lookback = np.column_stack([np.minimum(row[:, 0] - before, MAX_SHIFT), row[:, 1], row[:, 2]])
+    next_lookback = np.where(known[:, None], next_lookback, none_next)
 
     still = target[:, 0] == 0
     row, found = notes.after((after << ONSET_SHIFT) + np.where(still, last, -1), played)
@@ -129,7 +129,7 @@ def _look_back(target: Ints, tick: Ints, grid: BarGrid, lag: Ints, notes: _Notes
     own = target[:, 1] << PART_SHIFT
     row, found = notes.after((after << ONSET_SHIFT) + np.maximum(own - 1, np.where(still, last, -1)), played)
     same = found & (after >= 0) & (row[:, 0] == after) & (row[:, 1] == target[:, 1])
-    return following, part, np.where(same[:, None], row[:, 2:5], none_note)
+    return next_lookback, part, np.where(same[:, None], row[:, 2:5], none_note)
 
 
 def _nothing(count: int) -> tuple[Ints, Ints, Ints]:

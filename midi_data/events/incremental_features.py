@@ -11,15 +11,15 @@ from collections.abc import Sequence
 from midi_data.events.encoding import MAX_SHIFT
 from midi_data.events.features import LAGS, NONE, ONSET_SHIFT, PART_SHIFT
 
-NOTHING_NEXT = (NONE["time_shift"], NONE["part"], NONE["pitch"])
-NOTHING_NOTE = (NONE["pitch"], NONE["duration"], NONE["velocity"])
+NO_NEXT = (NONE["time_shift"], NONE["part"], NONE["pitch"])
+NO_NOTE = (NONE["pitch"], NONE["duration"], NONE["velocity"])
 NO_PART = NONE["part"]
 
-Look = tuple[int, int, int]
-_NO_NOTES: list[tuple[int, int, Look]] = []
+LookbackRow = tuple[int, int, int]
+_NO_NOTES: list[tuple[int, int, LookbackRow]] = []
 
 
-class Lookback:
+class IncrementalLookback:
     """What has been played so far, asked for by tick."""
 
     def __init__(self, first_ticks: Sequence[int], source_lag: Sequence[int] | None = None) -> None:
@@ -27,9 +27,9 @@ class Lookback:
         self._first_ticks = list(first_ticks)
         self._lags = [[*LAGS[:-1], last] for last in source_lag or [LAGS[-1]] * len(self._first_ticks)]
         self._keys: list[int] = []
-        self._rows: list[Look] = []  # onset, part, pitch
-        self._at: dict[int, list[tuple[int, int, Look]]] = {}  # by onset: (low bits of the key, part, the note)
-        self._last: dict[int, Look] = {}
+        self._rows: list[LookbackRow] = []  # onset, part, pitch
+        self._at: dict[int, list[tuple[int, int, LookbackRow]]] = {}  # by onset: (low bits of the key, part, the note)
+        self._last: dict[int, LookbackRow] = {}
         self._known: tuple[int, list[int]] = (-1, [])
 
     def play(self, onset: int, part: int, pitch: int, duration: int, velocity: int) -> None:
@@ -45,14 +45,14 @@ class Lookback:
         """Index of the bar that ``tick`` lies in."""
         return bisect_right(self._first_ticks, tick) - 1
 
-    def following(self, tick: int, last: int) -> list[Look]:
+    def next_lookback(self, tick: int, last: int) -> list[LookbackRow]:
         """Each lag's next (advance, part, pitch), standing at ``tick`` after ``last`` (low bits of a key)."""
-        looks: list[Look] = []
+        looks: list[LookbackRow] = []
         keys, rows = self._keys, self._rows
         for moved in self._moved(tick):
             found = bisect_right(keys, (moved << ONSET_SHIFT) + last) if moved >= 0 else len(keys)
             if found == len(keys):
-                looks.append(NOTHING_NEXT)
+                looks.append(NO_NEXT)
             else:
                 onset, part, pitch = rows[found]
                 looks.append((min(onset - moved, MAX_SHIFT), part, pitch))
@@ -70,17 +70,17 @@ class Lookback:
             looks.append(look)
         return looks
 
-    def note_at(self, tick: int, part: int, last: int) -> list[Look]:
+    def note_at(self, tick: int, part: int, last: int) -> list[LookbackRow]:
         """Each lag's (pitch, duration, velocity) of ``part`` at this tick of the bar; then its own last note's."""
-        looks: list[Look] = []
+        looks: list[LookbackRow] = []
         for moved in self._moved(tick):
-            look = NOTHING_NOTE
+            look = NO_NOTE
             for low, played, note in self._at.get(moved, _NO_NOTES):
                 if played == part and low > last:
                     look = note
                     break
             looks.append(look)
-        looks.append(self._last.get(part, NOTHING_NOTE))
+        looks.append(self._last.get(part, NO_NOTE))
         return looks
 
     def _moved(self, tick: int) -> list[int]:

@@ -169,7 +169,7 @@ def test_a_widened_network_has_that_width_and_plays(band: Composer) -> None:
 def test_the_weights_of_a_step_are_those_of_the_layers_and_heads() -> None:
     shape = tiny_shape()
     engine = Engine(tiny_checkpoint())
-    products = sum(product.whole.nbytes for product in engine.products)
+    products = sum(product.quantized.nbytes for product in engine.linears)
     out = sum(engine.heads[field].out.nbytes for field in FIELDS)
     assert products < bytes_a_step(shape) < products + out + 4 * shape.hidden * 4 * 40
     wider = replace(shape, hidden=2 * shape.hidden)

@@ -22,7 +22,7 @@ from midi_data.analysis.repetition import draw_pitch_dropout, part_repetition_of
 from midi_data.bars import BarGrid
 from midi_data.corpus.dataset import Piece
 from midi_data.events.encoding import FIELDS, MAX_SHIFT, PART_LIMIT, VOCABULARY, EventSequence, Ints
-from midi_data.events.features import NONE, Steps, steps_of
+from midi_data.events.features import NONE, StepFeatures, step_features
 from training.config import AugmentationConfig
 
 DRUM_PITCH = 128
@@ -127,12 +127,12 @@ def make_example(piece: Piece, events: EventSequence, names: Names, how: Variati
     """``piece`` varied and laid out for the network."""
     grid = BarGrid.of(events.meters, events.end)
     repetition, source_lag = repetition_of(events, grid)
-    steps = steps_of(events, None if "repetition" in how.untold else source_lag)
-    target, following, note = _varied(steps, how)
+    steps = step_features(events, None if "repetition" in how.untold else source_lag)
+    target, next_lookback, note = _varied(steps, how)
     if how.hiding_seed is not None:
         rng = np.random.default_rng(how.hiding_seed)
         hidden = draw_pitch_dropout(rng, part_repetition_of(events, grid, repetition, source_lag), events.band)
-        following, note = hide(hidden, grid, steps.tick, target, following, note)
+        next_lookback, note = hide(hidden, grid, steps.tick, target, next_lookback, note)
     previous = np.concatenate([[[VOCABULARY[f] for f in FIELDS]], target[:-1]])
     matched = np.zeros(steps.part.shape, dtype=np.float32)
     matched[1:] = note[:-1, :-1, 0] == target[:-1, 2:3]
@@ -150,7 +150,7 @@ def make_example(piece: Piece, events: EventSequence, names: Names, how: Variati
             activity=activity,
         ),
         grid.position_of(steps.tick[1:]),
-        following,
+        next_lookback,
         steps.part,
         note,
         matched,
@@ -219,27 +219,27 @@ def _spread(activity: Activity, band: tuple[int, ...]) -> Activity:
     return whole
 
 
-def _varied(steps: Steps, how: Variation) -> tuple[Ints, Ints, Ints]:
-    target, following, note = steps.target.copy(), steps.next.copy(), steps.note.copy()
-    for pitch in (target[:, 2], following[:, :, 2], note[:, :, 0]):
+def _varied(steps: StepFeatures, how: Variation) -> tuple[Ints, Ints, Ints]:
+    target, next_lookback, note = steps.target.copy(), steps.next.copy(), steps.note.copy()
+    for pitch in (target[:, 2], next_lookback[:, :, 2], note[:, :, 0]):
         pitch[pitch < DRUM_PITCH] += how.semitones
     if how.velocity:
         top = VOCABULARY["velocity"] - 1
         for velocity in (target[:, 4], note[:, :, 2]):
             real = velocity <= top
             velocity[real] = np.clip(velocity[real] + how.velocity, 0, top)
-    return target, following, note
+    return target, next_lookback, note
 
 
 def hide(
-    hidden: NDArray[np.bool_], grid: BarGrid, tick: Ints, target: Ints, following: Ints, note: Ints
+    hidden: NDArray[np.bool_], grid: BarGrid, tick: Ints, target: Ints, next_lookback: Ints, note: Ints
 ) -> tuple[Ints, Ints]:
-    """``following`` and ``note`` without the pitches of parts ``hidden`` in their bar (bars, part classes + none)."""
+    """``next_lookback`` and ``note`` without the pitches of the parts in ``hidden`` (bars, part classes + none)."""
     before, after = grid.bar_of(tick[:-1]), grid.bar_of(tick[1:])
-    following, note = following.copy(), note.copy()
-    following[hidden[before[:, None], following[:, :, 1]], 2] = NONE["pitch"]
+    next_lookback, note = next_lookback.copy(), note.copy()
+    next_lookback[hidden[before[:, None], next_lookback[:, :, 1]], 2] = NONE["pitch"]
     note[hidden[after, target[:, 1]], :-1, 0] = NONE["pitch"]
-    return following, note
+    return next_lookback, note
 
 
 def _labels(piece: Piece, events: EventSequence, names: Names, how: Variation) -> Ints:

@@ -15,9 +15,21 @@ from composer.model.engine import Engine
 from composer.model.heads import Heads
 
 GROUPS: dict[str, tuple[Any, tuple[str, ...]]] = {
-    "recurrent": (Engine, ("recur",)),
-    "heads": (Heads, ("begin", "move", "add", "incline", "look", "look_at_notes", "logits", "own_logits")),
-    "choosing": (composer.decoding.generate, ("inputs_of", "looks_of", "note_looks_of", "chosen_by")),
+    "recurrent": (Engine, ("step",)),
+    "heads": (
+        Heads,
+        (
+            "project_hidden",
+            "add_position",
+            "add_choice",
+            "add_histograms",
+            "lookback_sum",
+            "note_lookback_sums",
+            "logits",
+            "logits_by_song",
+        ),
+    ),
+    "choosing": (composer.decoding.generate, ("step_inputs_of", "lookback_of", "note_lookback_of", "sample_field")),
 }
 """Part → where its functions are, and which. A function inside another one's time counts once, for the outer."""
 

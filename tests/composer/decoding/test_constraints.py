@@ -19,19 +19,19 @@ QUARTER = DURATIONS.index(TICKS_PER_QUARTER)
 
 def writer_after(*notes: tuple[int, int, int]) -> SongState:
     """A song of two bars by organ and drums in which (advance, part, pitch) have been played, a quarter each."""
-    writer = SongState((DRUMS, ORGAN), Meter(0, 4, 4), 2)
+    song_state = SongState((DRUMS, ORGAN), Meter(0, 4, 4), 2)
     for time_shift, part, pitch in notes:
-        writer.inputs()
+        song_state.inputs()
         for chosen in (time_shift, part, pitch, QUARTER, 8):
-            writer.choose(chosen)
-    return writer
+            song_state.choose(chosen)
+    return song_state
 
 
-def pitches_at(writer: SongState, time_shift: int, part: int) -> set[int]:
-    writer.inputs()
-    writer.choose(time_shift)
-    writer.choose(part)
-    return set(writer.allowed("pitch"))
+def pitches_at(song_state: SongState, time_shift: int, part: int) -> set[int]:
+    song_state.inputs()
+    song_state.choose(time_shift)
+    song_state.choose(part)
+    return set(song_state.allowed("pitch"))
 
 
 def test_a_pitch_that_rings_is_not_struck_until_it_is_nearly_over() -> None:
@@ -111,11 +111,11 @@ def test_a_part_whose_hands_are_full_waits_until_it_lets_go() -> None:
 
 def test_a_song_holds_no_more_notes_at_once_than_its_habits_say() -> None:
     masks = instrument_masks((DRUMS, ORGAN))
-    writer = SongState((DRUMS, ORGAN), Meter(0, 4, 4), 2, masks=replace(masks, voices={DRUMS: 5, ORGAN: 1}))
-    writer.inputs()
+    song_state = SongState((DRUMS, ORGAN), Meter(0, 4, 4), 2, masks=replace(masks, voices={DRUMS: 5, ORGAN: 1}))
+    song_state.inputs()
     for chosen in (0, ORGAN, 60, QUARTER, 8):
-        writer.choose(chosen)
+        song_state.choose(chosen)
     for time_shift, allowed in ((TICKS_PER_QUARTER // 2, [DRUMS]), (TICKS_PER_QUARTER - LET_GO_TICKS, [DRUMS, ORGAN])):
-        writer.inputs()
-        writer.choose(time_shift)
-        assert list(writer.allowed("part")) == allowed
+        song_state.inputs()
+        song_state.choose(time_shift)
+        assert list(song_state.allowed("part")) == allowed

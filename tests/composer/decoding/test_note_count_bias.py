@@ -18,39 +18,39 @@ def told(bass: int = FIVE_NOTES, drums: int = FIVE_NOTES) -> NoteCountBias:
     return NoteCountBias(BAND, np.tile(np.array([bass, drums], dtype=np.uint8), (8, 1)), BAR)
 
 
-def leaned(amounts: NoteCountBias, tick: int) -> list[float]:
+def biased(bias: NoteCountBias, tick: int) -> list[float]:
     logits = [0.0, 0.0]
-    amounts.lean(BAND, logits, tick, tick // BAR)
+    bias.lean(BAND, logits, tick, tick // BAR)
     return logits
 
 
 def test_at_the_beginning_nothing_leans() -> None:
-    assert leaned(told(), 0) == [0, 0]
+    assert biased(told(), 0) == [0, 0]
 
 
 def test_a_part_ahead_of_what_it_was_told_is_called_less_and_one_behind_more() -> None:
-    amounts = told()
+    bias = told()
     for _ in range(12):
-        amounts.heard(DRUMS)
-    bass, drums = leaned(amounts, BAR)
+        bias.heard(DRUMS)
+    bass, drums = biased(bias, BAR)
     five = TYPICAL_NOTES[FIVE_NOTES]
     assert drums == STRENGTH * math.log((five + PRIOR) / (12 + PRIOR)) < 0
     assert bass == STRENGTH * math.log((five + PRIOR) / PRIOR) > 0
 
 
 def test_a_part_on_its_course_is_left_alone() -> None:
-    amounts = told()
+    bias = told()
     for _ in range(int(2 * TYPICAL_NOTES[FIVE_NOTES])):
-        amounts.heard(BASS)
-    assert abs(leaned(amounts, 2 * BAR)[0]) < 0.05
+        bias.heard(BASS)
+    assert abs(biased(bias, 2 * BAR)[0]) < 0.05
 
 
 def test_bars_of_rest_ask_for_nothing() -> None:
-    assert leaned(told(bass=RESTS), 4 * BAR)[0] == 0 < leaned(told(), 4 * BAR)[0]
+    assert biased(told(bass=RESTS), 4 * BAR)[0] == 0 < biased(told(), 4 * BAR)[0]
 
 
 def test_a_part_that_is_not_told_of_never_leans() -> None:
-    amounts = told(bass=UNCONDITIONED)
+    bias = told(bass=UNCONDITIONED)
     for _ in range(40):
-        amounts.heard(BASS)
-    assert leaned(amounts, 6 * BAR)[0] == 0
+        bias.heard(BASS)
+    assert biased(bias, 6 * BAR)[0] == 0

@@ -14,11 +14,11 @@ QUARTER, LOUD = DURATIONS.index(TICKS_PER_QUARTER), 8
 
 def looks_at_the_bar_before(pitch_dropout: frozenset[int]) -> dict[str, int]:
     """What the second bar's first note of the organ is shown of the same note in the first bar, by field."""
-    writer = SongState((DRUMS, ORGAN), Meter(0, 4, 4), 2, [frozenset(), pitch_dropout])
-    writer.inputs()
+    song_state = SongState((DRUMS, ORGAN), Meter(0, 4, 4), 2, [frozenset(), pitch_dropout])
+    song_state.inputs()
     for chosen in (0, ORGAN, 60, QUARTER, LOUD):
-        writer.choose(chosen)
-    writer.inputs()
+        song_state.choose(chosen)
+    song_state.inputs()
     shown = {}
     for field, chosen in (
         ("time_shift", BAR),
@@ -27,8 +27,8 @@ def looks_at_the_bar_before(pitch_dropout: frozenset[int]) -> dict[str, int]:
         ("duration", QUARTER),
         ("velocity", LOUD),
     ):
-        shown[field] = writer.looks(field)[LAGS.index(1)]
-        writer.choose(chosen)
+        shown[field] = song_state.looks(field)[LAGS.index(1)]
+        song_state.choose(chosen)
     return shown
 
 

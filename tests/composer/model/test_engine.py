@@ -47,7 +47,7 @@ def spread(activity: np.ndarray) -> np.ndarray:
 
 def engine_logits(engine: Engine, inputs: dict[str, np.ndarray], batch: int = 1) -> dict[str, np.ndarray]:
     condition = np.repeat(
-        engine.condition([[(1, 1.0)], [(2, 1.0)], [(5, 1.0)], [(3, 1.0)], [(2, 1.0)]], BAND)[None], batch, 0
+        engine.condition_gates([[(1, 1.0)], [(2, 1.0)], [(5, 1.0)], [(3, 1.0)], [(2, 1.0)]], BAND)[None], batch, 0
     )
     state, logits = engine.start(batch), {field: [] for field in FIELDS}
     looks = {
@@ -59,9 +59,9 @@ def engine_logits(engine: Engine, inputs: dict[str, np.ndarray], batch: int = 1)
     }
     for step in range(STEPS):
         rows = engine.input_rows(*(inputs[name][step] for name in ("previous", "clock", "next", "matched")))
-        playing = engine.playing(inputs["activity"][step : step + 1, list(BAND)], BAND)
-        state = engine.recur(np.repeat(rows[None], batch, 0), condition + playing, state)
-        before = engine.before_heads(state.hidden[-1])
+        playing = engine.activity_gates(inputs["activity"][step : step + 1, list(BAND)], BAND)
+        state = engine.step(np.repeat(rows[None], batch, 0), condition + playing, state)
+        before = engine.head_inputs(state.hidden[-1])
         for i, field in enumerate(FIELDS):
             chosen = np.repeat(inputs["target"][step, None, :i], batch, 0)
             position = np.full((batch, 1), inputs["position_after"][step]) if i else None
@@ -73,39 +73,39 @@ def engine_logits(engine: Engine, inputs: dict[str, np.ndarray], batch: int = 1)
 
 def composed_logits(engine: Engine, inputs: dict[str, np.ndarray], roots: np.ndarray) -> list[np.ndarray]:
     """What composing sees of each field: with the band's tendencies told, by the heads laid out for it."""
-    heads, inclined = Heads(engine), engine.inclined(roots)
-    out = heads.part_out(BAND, inclined)
-    condition = engine.condition([[(1, 1.0)], [(2, 1.0)], [(5, 1.0)], [(3, 1.0)], [(2, 1.0)]], BAND)
+    heads, attribute_projections = Heads(engine), engine.attribute_projections(roots)
+    out = heads.part_output_layer(BAND, attribute_projections)
+    condition = engine.condition_gates([[(1, 1.0)], [(2, 1.0)], [(5, 1.0)], [(3, 1.0)], [(2, 1.0)]], BAND)
     state, found = engine.start(1), [[] for _ in FIELDS]
     looks = dict(zip(FIELDS[2:], np.moveaxis(inputs["note"], -1, 0), strict=True))
     looks |= {"time_shift": inputs["next"][..., 0], "part": inputs["part"]}
     for step in range(STEPS):
-        told = condition + engine.playing(inputs["activity"][step : step + 1, list(BAND)], BAND, roots)
-        told = told + inclined.before[inputs["slots"][step, :1]]
+        told = condition + engine.activity_gates(inputs["activity"][step : step + 1, list(BAND)], BAND, roots)
+        told = told + attribute_projections.gates[inputs["slots"][step, :1]]
         rows = engine.input_rows(*(inputs[name][step] for name in ("previous", "clock", "next", "matched")))
-        state = engine.recur(rows[None], told, state)
-        inner = heads.begin(state.hidden[-1])
+        state = engine.step(rows[None], told, state)
+        inner = heads.project_hidden(state.hidden[-1])
         for i, field in enumerate(FIELDS):
             seen, chosen = looks[field][step].tolist(), int(inputs["target"][step, i])
             given = seen_by(heads, field, [seen], inputs["note"][step : step + 1])
             if field == "part":
-                [row] = heads.own_logits("part", inner, given, [out])
-                heads.incline(inner, [inclined.inner[inputs["slots"][step, 1]]])
+                [row] = heads.logits_by_song("part", inner, given, [out])
+                heads.add_histograms(inner, [attribute_projections.heads[inputs["slots"][step, 1]]])
             else:
                 [row] = heads.logits(field, inner, given)
             classes = list(BAND) if field == "part" else list(range(VOCABULARY[field]))
             found[i].append(summed(row, classes, seen, inputs["activity_after"][step, list(BAND)]))
-            heads.add(inner, field, [chosen])
+            heads.add_choice(inner, field, [chosen])
             if field == "time_shift":
-                heads.move(inner, [int(inputs["position_after"][step])])
+                heads.add_position(inner, [int(inputs["position_after"][step])])
     return [np.array(rows) for rows in found]
 
 
 def seen_by(heads: Heads, field: str, looks: list[list[int]], notes: np.ndarray) -> np.ndarray:
     """What the looks back give a head: those of a note's fields at once, from ``notes`` (B, K, 3)."""
     if field in LOOKBACK_FIELDS["note"]:
-        return heads.look_at_notes(notes.reshape(len(notes), -1).tolist())[:, LOOKBACK_FIELDS["note"].index(field)]
-    return heads.look(field, looks)
+        return heads.note_lookback_sums(notes.reshape(len(notes), -1).tolist())[:, LOOKBACK_FIELDS["note"].index(field)]
+    return heads.lookback_sum(field, looks)
 
 
 def summed(row: list[float], classes: list[int], seen: list[int], activity: np.ndarray) -> list[float]:
@@ -170,7 +170,7 @@ def test_a_song_in_a_batch_has_the_same_bits_as_alone() -> None:
 def test_exact_products_do_not_depend_on_the_order_of_summation() -> None:
     engine = Engine(tiny_checkpoint())
     out = engine.heads["pitch"].out
-    active = engine.activated(np.random.default_rng(4).standard_normal(len(out)).astype(np.float32))
+    active = engine.gelu(np.random.default_rng(4).standard_normal(len(out)).astype(np.float32))
     for seed in range(20):
         order = np.random.default_rng(seed).permutation(len(out))
         running = np.cumsum(active[order, None] * out[order], axis=0)[-1]
@@ -188,31 +188,31 @@ def test_rounding_to_grids_moves_logits_little() -> None:
 def test_the_heads_laid_out_for_composing_say_what_the_engine_says() -> None:
     engine, inputs = Engine(tiny_checkpoint()), random_inputs(np.random.default_rng(6))
     heads, songs = Heads(engine), slice(0, 9)
-    out = heads.part_out(BAND, engine.inclined(histogram_roots({}, BAND)))
+    out = heads.part_output_layer(BAND, engine.attribute_projections(histogram_roots({}, BAND)))
     looks = dict(zip(FIELDS[2:], np.moveaxis(inputs["note"], -1, 0), strict=True))
     looks |= {"time_shift": inputs["next"][..., 0], "part": inputs["part"]}
     hidden = np.random.default_rng(7).integers(1, 256, (9, engine.config.hidden)).astype(np.uint8)
-    inner, target, after = heads.begin(hidden), inputs["target"][songs], inputs["position_after"][songs]
+    inner, target, after = heads.project_hidden(hidden), inputs["target"][songs], inputs["position_after"][songs]
     for i, field in enumerate(FIELDS):
         seen, activity = looks[field][songs], inputs["activity_after"][songs] if field == "part" else None
-        before = engine.before_heads(hidden)
+        before = engine.head_inputs(hidden)
         wanted = engine.logits(field, before, target[:, :i], after[:, None] if i else None, seen, activity)
         is_part = field == "part"
         given = seen_by(heads, field, seen.tolist(), inputs["note"][songs])
-        told = heads.own_logits(field, inner, given, [out] * 9) if is_part else heads.logits(field, inner, given)
+        told = heads.logits_by_song(field, inner, given, [out] * 9) if is_part else heads.logits(field, inner, given)
         classes = list(BAND) if is_part else list(range(VOCABULARY[field]))
         for row, logits in enumerate(told):
             found = summed(logits, classes, seen[row].tolist(), inputs["activity_after"][row, list(BAND)])
             np.testing.assert_allclose(found, wanted[row, classes], atol=1e-5)
-        heads.add(inner, field, target[:, i].tolist())
+        heads.add_choice(inner, field, target[:, i].tolist())
         if field == "time_shift":
-            heads.move(inner, after.tolist())
+            heads.add_position(inner, after.tolist())
 
 
 def test_state_goes_in_and_comes_out() -> None:
     engine = Engine(tiny_checkpoint())
     before = engine.start(1)
-    after = engine.step(np.ones((1, 4 * engine.config.hidden), dtype=np.float32), before)
+    after = engine.step_from_gates(np.ones((1, 4 * engine.config.hidden), dtype=np.float32), before)
     assert not before.cell.any()
     assert (before.hidden == ZERO_POINT).all()
     assert isinstance(after, EngineState)
@@ -232,11 +232,11 @@ def test_a_checkpoint_survives_the_disk(tmp_path: Path) -> None:
 def test_a_part_is_told_the_same_of_its_pitches_as_all_pitches_are() -> None:
     engine = Engine(tiny_checkpoint())
     heads, generator = Heads(engine), np.random.default_rng(4)
-    inner = heads.begin(generator.integers(0, 255, (3, engine.config.hidden)).astype(np.uint8))
+    inner = heads.project_hidden(generator.integers(0, 255, (3, engine.config.hidden)).astype(np.uint8))
     looks = generator.integers(0, VOCABULARY["pitch"] + 1, (3, engine.config.lookback_size("pitch"))).tolist()
     own = [[36, 40, 43, 200], [128 + 36], list(range(60, 72))]
-    seen = heads.look("pitch", looks)
+    seen = heads.lookback_sum("pitch", looks)
     whole = heads.logits("pitch", inner, seen)
-    few = heads.own_logits("pitch", inner, seen, [heads.own_out("pitch", pitches) for pitches in own])
+    few = heads.logits_by_song("pitch", inner, seen, [heads.output_layer("pitch", pitches) for pitches in own])
     for row, pitches, mine in zip(whole, own, few, strict=True):
         assert mine == [row[pitch] for pitch in pitches] + row[VOCABULARY["pitch"] :]

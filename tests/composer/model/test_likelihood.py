@@ -18,9 +18,9 @@ from tests.songs import riff
 
 def test_all_events_together_have_probability_one() -> None:
     engine = Engine(tiny_checkpoint(scale=0.8), exact=False)
-    condition = engine.condition([[(0, 1.0)]] * 5, BAND)[None]
+    condition = engine.condition_gates([[(0, 1.0)]] * 5, BAND)[None]
     rows = engine.input_rows(*(np.zeros(shape, dtype=np.int64) for shape in ((5,), (len(CLOCK),), (5, 3), (5,))))
-    before = engine.before_heads(engine.recur(rows[None], condition, engine.start(1)).hidden[-1])
+    before = engine.head_inputs(engine.step(rows[None], condition, engine.start(1)).hidden[-1])
 
     def probs(field: str, chosen: np.ndarray, looks: int) -> np.ndarray:
         count = len(chosen)

@@ -8,7 +8,7 @@ import pytest
 from composer.model.engine import Engine
 from composer.model.fixed_point import EXACT_BITS
 from composer.model.onnx_model import product_model
-from composer.model.quantized import MOST_BOUND, QMAX, ZERO_POINT, Int8Linear
+from composer.model.quantized import BOUND_SHAPES, QMAX, ZERO_POINT, Int8Linear
 from tests.composer.checkpoints import tiny_checkpoint
 
 NONE = np.zeros(1, dtype=np.float32)
@@ -39,8 +39,8 @@ def test_the_runtime_gives_the_same_bits_as_numpy(shape: tuple[int, int]) -> Non
     weights, left = some_weights(*shape), some_bytes(7, shape[1])
     left[0], left[1] = ZERO_POINT + QMAX, ZERO_POINT - QMAX
     mine, its = Int8Linear(weights, runtime=False), Int8Linear(weights)
-    assert its.by_runtime
-    assert not mine.by_runtime
+    assert its.uses_onnxruntime
+    assert not mine.uses_onnxruntime
     plus = np.random.default_rng(3).standard_normal((7, shape[0])).astype(np.float32)
     found = its(left, plus)
     assert np.array_equal(mine(left, plus), found)
@@ -53,10 +53,10 @@ def test_the_runtime_gives_the_same_bits_as_numpy(shape: tuple[int, int]) -> Non
 def test_places_are_kept_for_a_few_numbers_of_songs_only() -> None:
     pytest.importorskip("onnxruntime", reason="the fast extra")
     mine, its = Int8Linear(some_weights(8, 3), runtime=False), Int8Linear(some_weights(8, 3))
-    for batch in [*range(1, 3 * MOST_BOUND), 1, 2]:
+    for batch in [*range(1, 3 * BOUND_SHAPES), 1, 2]:
         left = some_bytes(batch, 3)
         assert np.array_equal(mine(left, NONE), its(left, NONE))
-    assert len(its._bound) <= MOST_BOUND
+    assert len(its._bound) <= BOUND_SHAPES
 
 
 class Runtime:
@@ -95,25 +95,25 @@ def test_a_runtime_whose_sums_overflow_or_whose_places_are_copies_is_not_used(
 ) -> None:
     monkeypatch.setattr("composer.model.quantized.open_session", lambda _model: runtime)
     pytest.importorskip("onnxruntime", reason="the fast extra")
-    assert Int8Linear(np.ones((4, 16), dtype=np.float32)).by_runtime is used
+    assert Int8Linear(np.ones((4, 16), dtype=np.float32)).uses_onnxruntime is used
 
 
 def test_without_the_runtime_numpy_makes_them(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("composer.model.quantized.find_spec", lambda _name: None)
-    assert not Int8Linear(some_weights(8, 4)).by_runtime
+    assert not Int8Linear(some_weights(8, 4)).uses_onnxruntime
 
 
 def test_no_sum_can_leave_the_exact_range_of_single_precision() -> None:
     weights = np.ones((2, 5000), dtype=np.float32)  # every weight is its row's largest
     product = Int8Linear(weights, runtime=False)
     loudest = product(np.full((1, 5000), ZERO_POINT + QMAX, dtype=np.uint8), NONE)
-    assert np.abs(product.whole).sum(axis=0).max() * ZERO_POINT < 2**EXACT_BITS
+    assert np.abs(product.quantized).sum(axis=0).max() * ZERO_POINT < 2**EXACT_BITS
     assert loudest == pytest.approx(5000, rel=0.01)
 
 
 def test_an_engine_holds_its_large_weights_in_whole_numbers() -> None:
     engine = Engine(tiny_checkpoint())
-    assert all(isinstance(product, Int8Linear) for product in engine.products)
+    assert all(isinstance(product, Int8Linear) for product in engine.linears)
     assert engine.start(2).hidden.dtype == np.uint8
 
 

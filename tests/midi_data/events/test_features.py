@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 from midi_data.bars import BarGrid
 from midi_data.events.encoding import EOS, MAX_SHIFT, encode
-from midi_data.events.features import LAGS, NONE, PART_SHIFT, steps_of
-from midi_data.events.incremental_features import NOTHING_NEXT, Lookback
+from midi_data.events.features import LAGS, NONE, PART_SHIFT, step_features
+from midi_data.events.incremental_features import NO_NEXT, IncrementalLookback
 from midi_data.song import Meter, Note, Song, Track
 
 notes = st.lists(
@@ -34,12 +34,12 @@ def test_one_step_at_a_time_sees_what_the_arrays_hold(song: Song, seed: int) -> 
     events = encode(song)
     grid = BarGrid.of(events.meters, events.end)
     source_lag = np.random.default_rng(seed).integers(1, 30, len(grid))
-    steps = steps_of(events, source_lag)
-    lookback = Lookback(grid.first_tick.tolist(), source_lag.tolist())
+    steps = step_features(events, source_lag)
+    lookback = IncrementalLookback(grid.first_tick.tolist(), source_lag.tolist())
     last = 0
     for index, (time_shift, part, pitch, duration, velocity) in enumerate(steps.target.tolist()):
         before, after = int(steps.tick[index]), int(steps.tick[index + 1])
-        expected = lookback.following(before, last) if index else [NOTHING_NEXT] * len(LAGS)
+        expected = lookback.next_lookback(before, last) if index else [NO_NEXT] * len(LAGS)
         assert steps.next[index].tolist() == [list(look) for look in expected]
         if time_shift < MAX_SHIFT:
             floor = last if time_shift == 0 else -1
@@ -52,7 +52,7 @@ def test_one_step_at_a_time_sees_what_the_arrays_hold(song: Song, seed: int) -> 
 def test_a_repeated_bar_is_announced_note_by_note() -> None:
     riff = [Note(tick, pitch, 6, 100) for tick, pitch in ((0, 40), (12, 43), (24, 45), (72, 40))]
     again = [replace(note, onset=note.onset + 96) for note in riff]
-    steps = steps_of(encode(Song((Track(30, False, tuple(riff + again)),))))
+    steps = step_features(encode(Song((Track(30, False, tuple(riff + again)),))))
     lag_of_one_bar = LAGS.index(1)
     for index in range(5, 8):
         assert steps.next[index, lag_of_one_bar].tolist() == steps.target[index, :3].tolist()
@@ -63,14 +63,14 @@ def test_the_last_look_goes_as_far_back_as_it_is_told() -> None:
     tune = [Note(96 * bar, 40 + bar, 6, 100) for bar in range(12)]
     again = [replace(note, onset=note.onset + 12 * 96) for note in tune]
     events = encode(Song((Track(30, False, tuple(tune + again)),)))
-    usual, source_lag = steps_of(events), steps_of(events, np.full(24, 12))
+    usual, source_lag = step_features(events), step_features(events, np.full(24, 12))
     assert source_lag.note[12:24, len(LAGS) - 1, 0].tolist() == [40 + bar for bar in range(12)]
     assert usual.note[12:16, len(LAGS) - 1, 0].tolist() == [NONE["pitch"]] * 4
 
 
 def test_long_rests_are_waits_and_the_last_step_is_the_end() -> None:
     song = Song((Track(0, False, (Note(500, 60, 6, 100),)),))
-    steps = steps_of(encode(song))
+    steps = step_features(encode(song))
     assert steps.target[:, 0].tolist() == [MAX_SHIFT, MAX_SHIFT, 500 - 2 * MAX_SHIFT, EOS]
     assert steps.target[0, 1] == NONE["part"]
 
@@ -78,6 +78,6 @@ def test_long_rests_are_waits_and_the_last_step_is_the_end() -> None:
 @pytest.mark.parametrize("lag", range(len(LAGS)))
 def test_lookback_never_tells_the_step_it_is_asked_at(lag: int) -> None:
     rising = tuple(Note(tick * 6, 40 + tick, 6, 100) for tick in range(64))
-    steps = steps_of(encode(Song((Track(0, False, rising),))))
+    steps = step_features(encode(Song((Track(0, False, rising),))))
     seen = steps.next[:-1, lag, 2]
     assert np.all((seen < steps.target[:-1, 2]) | (seen == NONE["pitch"]))

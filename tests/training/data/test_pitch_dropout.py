@@ -8,7 +8,7 @@ from composer.decoding.song_state import SongState
 from midi_data.analysis.repetition import NEW, draw_pitch_dropout
 from midi_data.bars import BarGrid
 from midi_data.events.encoding import MAX_SHIFT, encode, part_code
-from midi_data.events.features import LAGS, NONE, steps_of
+from midi_data.events.features import LAGS, NONE, step_features
 from midi_data.song import Meter, Note, Song, Track
 from training.data.examples import hide
 
@@ -33,22 +33,22 @@ def test_training_hides_what_the_writer_hides(
 ) -> None:
     events = encode(song_of(drums, organ, bass))
     grid = BarGrid.of(events.meters, events.end)
-    steps = steps_of(events)
+    steps = step_features(events)
     part_repetition = np.full((len(grid), len(BAND)), NEW, dtype=np.int64)
     pitch_dropout = draw_pitch_dropout(np.random.default_rng(seed), part_repetition, BAND)
-    following, note = hide(pitch_dropout, grid, steps.tick, steps.target, steps.next, steps.note)
+    next_lookback, note = hide(pitch_dropout, grid, steps.tick, steps.target, steps.next, steps.note)
     by_bar = [frozenset(np.flatnonzero(row).tolist()) for row in pitch_dropout]
-    writer = SongState(BAND, Meter(0, 4, 4), len(grid), by_bar)
+    song_state = SongState(BAND, Meter(0, 4, 4), len(grid), by_bar)
     for index, event in enumerate(steps.target.tolist()):
-        writer.inputs()
-        assert [list(look) for look in writer.following] == following[index].tolist()
-        writer.choose(event[0])
+        song_state.inputs()
+        assert [list(look) for look in song_state.next_lookback] == next_lookback[index].tolist()
+        song_state.choose(event[0])
         if event[0] >= MAX_SHIFT:
             continue
-        writer.choose(event[1])
+        song_state.choose(event[1])
         for place, field in enumerate(("pitch", "duration", "velocity")):
-            assert writer.looks(field) == note[index, :, place].tolist()
-            writer.choose(event[2 + place])
+            assert song_state.looks(field) == note[index, :, place].tolist()
+            song_state.choose(event[2 + place])
 
 
 def test_only_pitches_of_new_pitched_parts_are_hidden() -> None:
@@ -56,10 +56,10 @@ def test_only_pitches_of_new_pitched_parts_are_hidden() -> None:
     twice = riff + [(at + 16, pitch) for at, pitch in riff]
     events = encode(song_of(twice, twice, twice))
     grid = BarGrid.of(events.meters, events.end)
-    steps = steps_of(events)
+    steps = step_features(events)
     pitch_dropout = np.zeros((len(grid), NONE["part"] + 1), dtype=np.bool_)
     pitch_dropout[:, ORGAN] = True
-    following, note = hide(pitch_dropout, grid, steps.tick, steps.target, steps.next, steps.note)
+    next_lookback, note = hide(pitch_dropout, grid, steps.tick, steps.target, steps.next, steps.note)
     organs = steps.target[:, 1] == ORGAN
     a_bar_ago = LAGS.index(1)
     assert (steps.note[organs, a_bar_ago, 0] != NONE["pitch"]).any()
@@ -67,11 +67,11 @@ def test_only_pitches_of_new_pitched_parts_are_hidden() -> None:
     assert (note[organs, -1] == steps.note[organs, -1]).all()  # its own last note is no look back
     assert (note[:, :, 1:] == steps.note[:, :, 1:]).all()
     assert (note[~organs] == steps.note[~organs]).all()
-    announced = following[:, :, 1] == ORGAN
+    announced = next_lookback[:, :, 1] == ORGAN
     assert announced.any()
-    assert (following[announced][:, 2] == NONE["pitch"]).all()
-    assert (following[~announced] == steps.next[~announced]).all()
-    assert (following[:, :, :2] == steps.next[:, :, :2]).all()
+    assert (next_lookback[announced][:, 2] == NONE["pitch"]).all()
+    assert (next_lookback[~announced] == steps.next[~announced]).all()
+    assert (next_lookback[:, :, :2] == steps.next[:, :, :2]).all()
 
 
 def test_parts_are_hidden_by_their_own_form_and_drums_never() -> None:
