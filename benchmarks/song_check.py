@@ -27,7 +27,8 @@ from midi_data.events.encoding import encode, part_code
 from midi_data.events.features import LAGS
 from midi_data.general_midi import playable_range
 from midi_data.genres import GENRES
-from midi_data.io.midi_file import read_midi, write_midi
+from midi_data.io.midi_file import read_midi
+from midi_data.io.midi_writer import write_midi
 from midi_data.song import Song
 
 

@@ -151,7 +151,7 @@ class _Rendering:
         return audio
 
     def _mid(self) -> None:
-        from midi_data.io.midi_file import write_midi
+        from midi_data.io.midi_writer import write_midi
 
         write_midi(self.song, self.staging / "mid")
 

@@ -298,7 +298,7 @@ def usual_polyphony(program: int, is_drum: bool = False) -> int:
     return DRUM_POLYPHONY if is_drum else _POLYPHONY[max(first for first in _POLYPHONY if first <= program)]
 
 
-def plain_instrument(text: str) -> str:
+def normalize_instrument(text: str) -> str:
     """``text`` as instruments are compared: lower case, no accents or brackets, words joined by one space."""
     bare = "".join(c for c in unicodedata.normalize("NFKD", text.lower()) if not unicodedata.combining(c))
     return " ".join(re.sub(r"[^\w]+|_", " ", bare).split())
@@ -310,7 +310,7 @@ def find_instruments(text: str, genre: str = "") -> tuple[Instrument, ...] | Non
     Mostly one; "two guitars" and "string quartet" are several. ``genre`` (canonical) decides what a plain word such
     as "guitar" sounds like. An exact General MIDI name always means itself.
     """
-    plain = plain_instrument(text)
+    plain = normalize_instrument(text)
     count, _, rest = plain.partition(" ")
     if (found := _look_up(plain, genre)) is not None:
         return found
@@ -321,7 +321,7 @@ def find_instruments(text: str, genre: str = "") -> tuple[Instrument, ...] | Non
 
 def similar_instruments(text: str, count: int = 3) -> list[str]:
     """Up to ``count`` known words that look like ``text``, best first."""
-    return difflib.get_close_matches(plain_instrument(text), [*_WORDS, *_GROUPS], n=count, cutoff=0.6)
+    return difflib.get_close_matches(normalize_instrument(text), [*_WORDS, *_GROUPS], n=count, cutoff=0.6)
 
 
 def instrument_words() -> dict[Instrument, list[str]]:
@@ -369,11 +369,11 @@ def _word_table() -> dict[str, Instrument]:
     table: dict[str, Instrument] = {}
     for instrument, words in instrument_words().items():
         for word in words[1:]:
-            table.setdefault(plain_instrument(word), instrument)
+            table.setdefault(normalize_instrument(word), instrument)
     return table | _NAMES
 
 
 _MISSPELT_GUITARS = {"gitar", "guitarr", "guitare", "gitarre", "guiter", "gutiar", "giutar", "axe", "guitarist"}
-_NAMES = {plain_instrument(words[0]): instrument for instrument, words in instrument_words().items()}
+_NAMES = {normalize_instrument(words[0]): instrument for instrument, words in instrument_words().items()}
 _NAMES |= {_singular(name): instrument for name, instrument in _NAMES.items()}
 _WORDS = _word_table()

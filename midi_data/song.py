@@ -9,6 +9,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from itertools import pairwise
 
+from midi_data.keys import Key
+from midi_data.notices import Notice
+
 TICKS_PER_QUARTER = 24
 """Grid of every onset and duration: divides into 32nds (3 ticks) and eighth triplets (8 ticks)."""
 
@@ -96,15 +99,31 @@ class Meter:
         return max(1, 4 * TICKS_PER_QUARTER // self.denominator)
 
 
+@dataclass(frozen=True, slots=True, order=True)
+class Marker:
+    """``text`` at ``onset`` (ticks): the name of a section, or a chord symbol."""
+
+    onset: int
+    text: str
+
+
 @dataclass(frozen=True, slots=True)
 class Song:
-    """A whole piece. ``end`` (ticks) may lie past the last note: a song ends on a bar, not on a sound."""
+    """A piece. ``end`` (ticks) is a bar line at or after the last note's end.
+
+    ``key``: as written in its file or decided when composed. ``sections`` and ``chord_symbols`` are written into files
+    and not read back. ``notices``: what reading the file changed or lost; no part of equality.
+    """
 
     tracks: tuple[Track, ...]
     tempos: tuple[Tempo, ...] = (Tempo(0, DEFAULT_TEMPO_BPM),)
     meters: tuple[Meter, ...] = (Meter(0, 4, 4),)
     title: str = ""
     end: int = field(default=0)
+    key: Key | None = None
+    sections: tuple[Marker, ...] = ()
+    chord_symbols: tuple[Marker, ...] = ()
+    notices: tuple[Notice, ...] = field(default=(), compare=False)
 
     def __post_init__(self) -> None:
         for name, onsets in (("tempo", [t.onset for t in self.tempos]), ("meter", [m.onset for m in self.meters])):

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from midi_data.io.midi_file import midi_bytes
+from midi_data.io.midi_writer import midi_bytes
 from tests.songs import riff
 
 Rng = np.random.Generator

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import numpy as np
 
-from midi_data.io.midi_file import end_on_bar, write_midi
+from midi_data.io.midi_file import end_on_bar
+from midi_data.io.midi_writer import write_midi
 from midi_data.song import Meter, Note, Song, Tempo, Track
 
 

@@ -12,7 +12,7 @@ from composer.decoding.generate import Composer
 from composer.pipeline import composer_for
 from composer.planning.plan import plan_song
 from composer.request import ComposeRequest
-from midi_data.io.midi_file import midi_bytes
+from midi_data.io.midi_writer import midi_bytes
 from midi_data.song import Song
 
 ROOT = Path(__file__).parents[1]

@@ -15,7 +15,7 @@ from midi_data.general_midi import (
     Instrument,
     find_instruments,
     instrument_name,
-    plain_instrument,
+    normalize_instrument,
     similar_instruments,
 )
 
@@ -45,7 +45,7 @@ def is_band(text: str) -> bool:
 
 def band_text(band: Iterable[PartRequest]) -> str:
     """A band as a person would write it; `read_band` returns the same parts in every genre."""
-    return ",".join(plain_instrument(instrument_name(part.program, part.is_drum)) for part in band)
+    return ",".join(normalize_instrument(instrument_name(part.program, part.is_drum)) for part in band)
 
 
 def _items(text: str) -> list[str]:

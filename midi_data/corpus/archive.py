@@ -20,7 +20,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any, BinaryIO, cast
 
 from midi_data.errors import CorpusError
-from midi_data.io.midi_header import FILE_SIZE_LIMIT
+from midi_data.io.smf import FILE_SIZE_LIMIT
 
 MIDI_ENDINGS = (".mid", ".midi", ".kar", ".rmi")
 ARCHIVE_ENDINGS = (".tar", ".tar.gz", ".tgz", ".tar.xz", ".tar.bz2", ".zip")

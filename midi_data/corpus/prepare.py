@@ -27,7 +27,7 @@ from midi_data.ingest.sandbox.pool import Answer, Pool
 from midi_data.ingest.shard import ShardWriter
 from midi_data.ingest.shards import MAX_SHARD_NOTES, ShardSequence, finished_shards, is_last, shard_folder
 
-PREPARATION = 2
+PREPARATION = 3
 """Raised when preparing the same files gives other pieces."""
 
 NOT_STATED = "not stated"

@@ -18,13 +18,11 @@ from midi_data.errors import BadMidiError
 from midi_data.events.encoding import EventSequence, encode
 from midi_data.ingest.cleaning.alignment import Alignment, alignment_of
 from midi_data.ingest.cleaning.downbeat import align_to_downbeat
-from midi_data.ingest.cleaning.programs import names_programs
 from midi_data.ingest.cleaning.tracks import detect_drums, guess_programs, remove_duplicate_tracks
 from midi_data.ingest.fingerprints import Sketch, sketch, transposed_digest
 from midi_data.ingest.sandbox.frames import Frame
 from midi_data.ingest.sandbox.limits import TEMPO_LIMIT
-from midi_data.io.midi_file import end_on_bar, score_from_bytes, score_meters, song_from_score
-from midi_data.io.midi_header import read_title, unwrap_midi
+from midi_data.io.midi_file import end_on_bar, reading_from_bytes, song_from_reading
 from midi_data.io.round_trip import RoundTripLosses
 from midi_data.song import Song, seconds_per_tick
 
@@ -78,7 +76,7 @@ def convert(data: bytes, *, name: str, clean: bool, keep_unaligned: bool) -> Fra
     """The frame of a piece, or of ``left_out`` (a reason to count) with ``detail`` (one line)."""
     begun = time.process_time()
     try:
-        head, body = _converted(unwrap_midi(data), name, clean=clean, keep_unaligned=keep_unaligned)
+        head, body = _converted(data, name, clean=clean, keep_unaligned=keep_unaligned)
     except BadMidiError as error:
         head, body = {"left_out": error.reason, "detail": str(error)}, b""
     head["cpu_seconds"] = time.process_time() - begun
@@ -86,17 +84,18 @@ def convert(data: bytes, *, name: str, clean: bool, keep_unaligned: bool) -> Fra
 
 
 def _converted(data: bytes, name: str, *, clean: bool, keep_unaligned: bool) -> Frame:
-    score = score_from_bytes(data, source=name)
-    if len(score.tempos) > TEMPO_LIMIT:
-        raise BadMidiError("too many tempos", f"{name}: at most {TEMPO_LIMIT} tempo changes, not {len(score.tempos)}")
-    alignment = alignment_of(score)
-    song = song_from_score(score, read_title(data), source=name)
-    notices: Notices = []
+    reading = reading_from_bytes(data, source=name)
+    tempos = len(reading.timeline.tempos)
+    if tempos > TEMPO_LIMIT:
+        raise BadMidiError("too many tempos", f"{name}: at most {TEMPO_LIMIT} tempo changes, not {tempos}")
+    alignment = alignment_of(reading)
+    song = song_from_reading(reading)
+    notices: Notices = [(notice.kind, notice.text) for notice in reading.notices]
     if clean:
         notices += _checked(alignment, name, keep_unaligned=keep_unaligned)
-        if not score_meters(score):
-            notices.append(("no meter", "no meter told: 4/4 assumed"))
-        song = cleaned(song, data, notices)
+        if not reading.timeline.meters:
+            notices.append(("no meter", "no time signature: 4/4 assumed"))
+        song = cleaned(song, notices, has_programs=reading.has_programs)
     events = encode(song)
     if len(events) < MIN_NOTES:
         raise BadMidiError(
@@ -113,14 +112,15 @@ def _checked(alignment: Alignment, name: str, *, keep_unaligned: bool) -> Iterat
         yield "beats not aligned", f"kept although beats are not aligned to the grid ({text})"
 
 
-def cleaned(song: Song, data: bytes, notices: Notices) -> Song:
+def cleaned(song: Song, notices: Notices, *, has_programs: bool) -> Song:
     """``song`` with its tracks and its first bar put right; what was done is added to ``notices``."""
     song, drums = detect_drums(song)
     if drums:
         notices.append(("drums found", f"drums outside channel 10: {', '.join(drums)}"))
-    if all(track.is_drum or track.program == 0 for track in song.tracks) and not names_programs(data):
+    if not has_programs:
         song, programs = guess_programs(song)
-        notices.append(("no programs", f"no programs told: {', '.join(programs) or 'piano assumed'}"))
+        if programs:
+            notices.append(("no programs", f"no program changes: {', '.join(programs)}"))
     song, copies = remove_duplicate_tracks(song)
     if copies:
         notices.append(("tracks merged", f"the same notes on two tracks, one kept: {', '.join(copies)}"))

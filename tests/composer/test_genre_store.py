@@ -24,7 +24,7 @@ from composer.model.checkpoint import load_checkpoint
 from composer.pipeline import checkpoint_for, compose_all, composer_for
 from composer.planning.plan import plan_song
 from composer.request import ComposeRequest
-from midi_data.io.midi_file import midi_bytes
+from midi_data.io.midi_writer import midi_bytes
 from tests.composer.taught import taught
 
 

@@ -68,7 +68,7 @@ import hashlib
 from composer.decoding.generate import Band
 from composer.planning.plan import plan_song
 from composer.request import ComposeRequest
-from midi_data.io.midi_file import midi_bytes
+from midi_data.io.midi_writer import midi_bytes
 from tests.composer.checkpoints import tiny_checkpoint
 band = Band(tiny_checkpoint())
 asked = [

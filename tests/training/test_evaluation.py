@@ -16,7 +16,7 @@ pytest.importorskip("matplotlib", reason="evaluation needs the evaluate extra")
 from bot.cli import evaluate as command  # noqa: E402
 from bot.cli.errors import CommandRefusedError  # noqa: E402
 from midi_data.events.encoding import EventSequence, encode  # noqa: E402
-from midi_data.io.midi_file import write_midi  # noqa: E402
+from midi_data.io.midi_writer import write_midi  # noqa: E402
 from midi_data.song import Note, Song, Track  # noqa: E402
 from tests.composer.checkpoints import tiny_checkpoint  # noqa: E402
 from tests.songs import riff  # noqa: E402

@@ -21,7 +21,8 @@ from composer.request import ComposeRequest
 from midi_data.analysis.key_estimation import heard_key, key_class
 from midi_data.corpus.dataset import Piece, Shard
 from midi_data.events.encoding import encode
-from midi_data.io.midi_file import read_midi, write_midi
+from midi_data.io.midi_file import read_midi
+from midi_data.io.midi_writer import write_midi
 from midi_data.song import Song
 from training.config import FineTuningConfig
 from training.data.pieces import CorpusPieces

@@ -21,7 +21,8 @@ from midi_data.analysis.excerpts import excerpt, sounding_bars, spread_excerpts
 from midi_data.corpus.dataset import Piece, Shard, all_pieces, open_shards
 from midi_data.corpus.prepare import prepare
 from midi_data.events.encoding import EventSequence, encode
-from midi_data.io.midi_file import read_midi, write_midi
+from midi_data.io.midi_file import read_midi
+from midi_data.io.midi_writer import write_midi
 from midi_data.song import TICKS_PER_QUARTER, Song
 from training.evaluation.errors import EvaluationError
 

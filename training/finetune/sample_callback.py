@@ -12,7 +12,7 @@ from composer.planning.plan import plan_song
 from composer.request import ComposeRequest
 from composer.video.still import write_png
 from midi_data.events.encoding import encode
-from midi_data.io.midi_file import write_midi
+from midi_data.io.midi_writer import write_midi
 from midi_data.song import Song
 from training.finetune.memorization import MemorizationCheck, NearestPiece
 

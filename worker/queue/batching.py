@@ -114,7 +114,7 @@ def _composed(
 ) -> Song | None:
     """The song of ``order``; those ``beside`` it are left for whoever takes their jobs."""
     from composer.pipeline import compose_songs
-    from midi_data.io.midi_file import midi_bytes
+    from midi_data.io.midi_writer import midi_bytes
 
     requests = [order.request, *(each.request for each in beside.values())]
     try:

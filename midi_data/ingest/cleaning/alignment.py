@@ -7,11 +7,11 @@ file's own ticks, before quantising.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from midi_data.io.midi_file import MidiReading
 from midi_data.song import TICKS_PER_QUARTER
 
 DIVISIONS = (1, 2, 3, 4, 6, 8)
@@ -39,10 +39,9 @@ class Alignment:
         return self.onsets >= FEWEST_ONSETS and self.strength < max(UNALIGNED, (_CHANCE / enough) ** 0.5)
 
 
-def alignment_of(score: Any) -> Alignment:
-    """The alignment of a symusic ``Score`` with notes."""
-    ticks = np.concatenate([track.notes.numpy()["time"] for track in score.tracks]).astype(np.float64)
-    quarters = ticks / score.ticks_per_quarter
+def alignment_of(reading: MidiReading) -> Alignment:
+    """The alignment of a file with notes."""
+    quarters = np.concatenate([part.notes.onset for part in reading.parts]) / reading.ticks_per_quarter
     grid = quarters * TICKS_PER_QUARTER
     moved = np.abs(grid - np.floor(grid + 0.5))
     distinct = np.unique(quarters)

@@ -27,11 +27,12 @@ def shift_song(song: Song, ticks: int) -> Song:
     tempos = _moved(song.tempos, ticks)
     meters = _moved(song.meters, ticks)
     return end_on_bar(
-        Song(
-            tracks,
-            tuple(Tempo(onset, tempo.bpm) for onset, tempo in tempos),
-            tuple(Meter(onset, meter.numerator, meter.denominator) for onset, meter in meters),
-            song.title,
+        replace(
+            song,
+            tracks=tracks,
+            tempos=tuple(Tempo(onset, tempo.bpm) for onset, tempo in tempos),
+            meters=tuple(Meter(onset, meter.numerator, meter.denominator) for onset, meter in meters),
+            end=0,
         )
     )
 

@@ -11,7 +11,8 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from midi_data.general_midi import find_instruments, instrument_name
+from midi_data.general_midi import instrument_name
+from midi_data.instrument_names import instrument_of_track
 from midi_data.song import DRUM_PROGRAM, Note, Song, Track
 
 SAME_NOTES = 0.95
@@ -72,27 +73,24 @@ def _plays_a_kit(notes: tuple[Note, ...], pitch: NDArray[np.int64]) -> bool:
 
 
 def guess_programs(song: Song) -> tuple[Song, list[str]]:
-    """For a file without a single program change: programs by track names, else bass for low lines, else piano."""
-    tracks = tuple(track if track.is_drum else replace(track, program=guess_program(track)) for track in song.tracks)
-    told = [
+    """For a file without program changes: a bass for low single lines whose name says nothing; and what was done."""
+    tracks = tuple(replace(track, program=guess_program(track)) for track in song.tracks)
+    changes = [
         f"{new.name or 'a track'}: {instrument_name(new.program)}"
         for old, new in zip(song.tracks, tracks, strict=True)
         if new.program != old.program
     ]
-    return replace(song, tracks=tracks), told
+    return replace(song, tracks=tracks), changes
 
 
 def guess_program(track: Track) -> int:
-    """A General MIDI program for a track that has none."""
-    words = re.sub(r"[\W\d_]+", " ", track.name).strip()
-    named = find_instruments(words) if words else None
-    if named and not named[0].is_drum:
-        return named[0].program
+    """The General MIDI program of a track that has none: a bass for a low line, else the one it was read with."""
+    if track.is_drum or track.program or not track.notes or instrument_of_track(track.name):
+        return track.program
     pitches = [note.pitch for note in track.notes]
     onsets = {note.onset for note in track.notes}
-    if pitches and float(np.median(pitches)) < LOW_PITCH and len(onsets) >= 0.95 * len(pitches):
-        return BASS_PROGRAM
-    return 0
+    is_bass = float(np.median(pitches)) < LOW_PITCH and len(onsets) >= 0.95 * len(pitches)
+    return BASS_PROGRAM if is_bass else track.program
 
 
 def remove_duplicate_tracks(song: Song) -> tuple[Song, list[str]]:

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from midi_data.io.midi_file import read_midi, write_midi
+from midi_data.io.midi_file import read_midi
+from midi_data.io.midi_writer import write_midi
 from midi_data.song import Note, Song, Track
 from tests.composer.checkpoints import tiny_checkpoint
 from tests.songs import midi_folder, riff

@@ -84,7 +84,7 @@ def test_it_sounds_like_an_independent_synthesiser(program: int, is_drum: bool, 
     import midirenderer
 
     from composer.audio.fonts import soundfont_path
-    from midi_data.io.midi_file import midi_bytes
+    from midi_data.io.midi_writer import midi_bytes
 
     notes = tuple(Note(48 * index, pitch, 40, 100) for index, pitch in enumerate(pitches))
     song = one(program, *notes, is_drum=is_drum)

@@ -12,7 +12,7 @@ from composer.planning.plan import Plan, bars_for, plan_song
 from composer.request import ComposeRequest, KeyRequest, PartRequest
 from midi_data.events.encoding import encode, part_code
 from midi_data.general_midi import usual_polyphony
-from midi_data.io.midi_file import midi_bytes
+from midi_data.io.midi_writer import midi_bytes
 from midi_data.song import Meter, Song
 from tests.composer.checkpoints import tiny_checkpoint
 from tests.songs import riff

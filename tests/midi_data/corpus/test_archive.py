@@ -9,8 +9,9 @@ import pytest
 
 from midi_data.corpus.archive import LONGEST_LABEL, MidiMember, label, midi_members
 from midi_data.ingest.sandbox.pool import read_members
-from midi_data.io.midi_file import midi_bytes, song_from_bytes
-from midi_data.io.midi_header import unwrap_midi
+from midi_data.io.midi_file import song_from_bytes
+from midi_data.io.midi_writer import midi_bytes
+from midi_data.io.smf import unwrap_midi
 from tests.songs import midi_folder, riff
 
 SONG = midi_bytes(riff())

@@ -16,7 +16,7 @@ from midi_data.corpus.prepare import prepare
 from midi_data.errors import CorpusError
 from midi_data.events.encoding import encode
 from midi_data.ingest.report import outcome
-from midi_data.io.midi_file import midi_bytes
+from midi_data.io.midi_writer import midi_bytes
 from midi_data.song import Note, Song, Track
 from tests.midi_data.tunes import later, tune
 from tests.songs import midi_folder, riff

@@ -11,7 +11,7 @@ from midi_data.ingest.sandbox.frames import FrameError, read_frame, write_frame
 from midi_data.ingest.sandbox.limits import Limits
 from midi_data.ingest.sandbox.pool import Answer, Pool
 from midi_data.ingest.sandbox.process import Sandbox, SandboxDiedError
-from midi_data.io.midi_file import midi_bytes
+from midi_data.io.midi_writer import midi_bytes
 from tests.mutated_midi import chunk, smf
 from tests.songs import midi_folder, riff
 

@@ -11,7 +11,7 @@ from midi_data.corpus.prepare import prepare
 from midi_data.events.encoding import encode
 from midi_data.ingest.fingerprints import SKETCH_SIZE, levels, sketch
 from midi_data.ingest.works import DUPLICATE_SIMILARITY, SAME_WORK_SIMILARITY, WorkIndex
-from midi_data.io.midi_file import write_midi
+from midi_data.io.midi_writer import write_midi
 from midi_data.song import Song, Tempo
 from tests.midi_data.tunes import tune, with_notes
 

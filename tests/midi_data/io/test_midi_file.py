@@ -7,15 +7,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from midi_data.errors import BadMidiError
-from midi_data.io.midi_file import (
-    DURATION_LIMIT_SECONDS,
-    FILE_SIZE_LIMIT,
-    end_on_bar,
-    midi_bytes,
-    read_midi,
-    song_from_bytes,
-    write_midi,
-)
+from midi_data.io.midi_file import DURATION_LIMIT_SECONDS, end_on_bar, read_midi, song_from_bytes
+from midi_data.io.midi_writer import midi_bytes, write_midi
+from midi_data.io.smf import FILE_SIZE_LIMIT
 from midi_data.song import Meter, Note, Song, Tempo, Track
 from tests.songs import riff
 

@@ -71,7 +71,7 @@ def base(tmp_path_factory: pytest.TempPathFactory) -> Checkpoint:
         for seed in range(first, first + 5):
             name = f"{genre}/a/{seed}.mid"
             (folder / "midi" / genre / "a").mkdir(parents=True, exist_ok=True)
-            from midi_data.io.midi_file import write_midi
+            from midi_data.io.midi_writer import write_midi
 
             write_midi(riff(seed, 14, tempo_bpm=100 + first), folder / "midi" / name)
             manifest.append(f"{name},{genre},{'valid' if seed == first else 'train'},{name},{name},CC0-1.0")
