@@ -1,82 +1,91 @@
-"""From a mention to a promise that survives us: parsed, judged, written down once, and its song queued.
+"""From a mention to a stored owed reply: parses it, applies the rate limits and queues the song.
 
-Knows the reply_store and the queue; deliberately knows no network and does not answer anybody: that is `bot.replies`.
+Posts no replies: that is `bot.replies`.
 """
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
-from bot.commands.fields import as_command
+from bot.commands.grammar import as_command
 from bot.commands.parser import ParsedText, again, parse
 from bot.commands.responses import Responses
+from bot.log_context import log_id
 from bot.networks.protocol import Mention, Network, NetworkError, job_id
 from bot.owed_reply import OwedReply
 from bot.rate_limits import Person, RateLimits, Verdict, check_song, check_text, wait_seconds
 from bot.reply_store import ReplyStore
 from composer.genre_store import spellings
 from composer.request import ComposeRequest
-from worker.client import QueueFullError, Queues, ReplyTask, Submission, submit
+from worker.client import QueueFullError, Queues, Submission, submit
 
 logger = logging.getLogger(__name__)
 
-REPLY_JOB = "bot.replies.reply"
 LONG_WAIT_SECONDS = 30
 
 
 class CrashPoint(StrEnum):
-    """The moments between reading and remembering at which a process may die; tests kill it at each of them."""
+    """Moments at which a process may die; tests kill it at each of them."""
 
-    READ = "read, nothing written"
-    ACCEPTED = "promised, no song queued"
+    READ = "read, nothing stored"
+    ACCEPTED = "stored, no song queued"
     QUEUED = "song queued, cursor not moved"
     CURSOR_MOVED = "cursor moved"
-    CLAIMED = "claim, nothing uploaded"
+    CLAIMED = "claimed, nothing uploaded"
     MARKED_POSTING = "uploaded, about to post"
-    POSTED = "posted, not remembered"
-    COMPLETED = "remembered"
+    POSTED = "posted, not recorded"
+    COMPLETED = "recorded"
 
 
 CrashHook = Callable[[CrashPoint], None]
 
 
 def no_crash(point: CrashPoint) -> None:
-    """Outside of tests nothing happens at these points."""
+    """The hook outside of tests: does nothing."""
 
 
 @dataclass(frozen=True)
 class Intake:
-    """One network's ear."""
+    """Accepts the mentions of one network."""
 
     network: Network
     reply_store: ReplyStore
     queues: Queues
     limits: RateLimits
-    words: Responses
+    responses: Responses
     catch_up_seconds: float
     crash_hook: CrashHook = no_crash
 
-    def accept(self, mention: Mention, now: float) -> None:
-        """Make ``mention`` safe: afterwards it is promised and queued, or will never be answered. May be repeated."""
-        if mention.is_automated or mention.written_at < now - self.catch_up_seconds:
+    def accept(self, mention: Mention, now: float, *, since: float = 0.0, in_doubt: bool = False) -> None:
+        """Store what is owed for ``mention`` and queue its song; idempotent.
+
+        Mentions written before ``since`` or longer ago than the catch-up time are ignored. With ``in_doubt`` the
+        network is asked for an existing reply before one is posted.
+        """
+        oldest = max(now - self.catch_up_seconds, since)
+        if mention.is_automated or mention.written_at < oldest:
             return
         parsed = parse(mention.text, genres=spellings())
         if parsed.kind == "none":
             return
-        if parsed.kind == "stop":
-            self.reply_store.stop(mention.author_id)
-            return
-        owed = self.reply_store.accept(mention, lambda person: self._decide(mention, parsed, person, now), now)
+        owed = self.reply_store.accept(
+            mention, lambda person: self._decide(mention, parsed, person, now), now, in_doubt=in_doubt
+        )
         self.crash_hook(CrashPoint.ACCEPTED)
-        if owed is not None and owed.state == "claimed":
+        self.reply_store.count("mentions_ignored" if owed is None else "mentions_accepted")
+        logger.info("mention %s: %s", "ignored" if owed is None else "accepted", parsed.kind, extra=log_id(mention))
+        if owed is not None and owed.state == "waiting":
             self.queue_song(owed)
             self.crash_hook(CrashPoint.QUEUED)
 
     def queue_song(self, owed: OwedReply) -> None:
-        """Hand the promised song to the workers, once: the job is named after the interaction."""
+        """Queue the song that ``owed`` asks for, once: the job is named after the interaction.
+
+        Raises ``ValueError`` if the stored request is not valid in this version.
+        """
         if owed.request is None:
             return
         request = ComposeRequest.model_validate(owed.request)
@@ -84,42 +93,53 @@ class Intake:
         try:
             submission = submit(
                 self.queues, request, job_id=owed.job, formats=self.network.media.formats,
-                reply=ReplyTask(REPLY_JOB, {"network": mention.network, "interaction": mention.interaction}),
-                text=as_command(request), listed=not mention.is_private and mention.visibility in ("", "public"),
+                text=as_command(request), listed=mention.is_public,
             )  # fmt: skip
         except QueueFullError as full:
-            self.reply_store.say_instead(owed, self.words.queue_full(mention, full.retry_after_seconds))
+            self.reply_store.say_instead(owed, self.responses.queue_full(mention, full.retry_after_seconds))
         else:
             self._tell_position(mention, submission)
 
     def _tell_position(self, mention: Mention, submission: Submission) -> None:
-        """A long wait is told once, where the network's manners allow it. It may be lost; the song may not."""
-        long = submission.created and submission.eta_seconds >= LONG_WAIT_SECONDS
-        if not long or not self.network.limits.sends_position:
+        """Post the place in the queue before a long wait, where the network allows it. It may be lost."""
+        is_long = submission.created and submission.eta_seconds >= LONG_WAIT_SECONDS
+        if not is_long or not self.network.limits.sends_position:
             return
         try:
-            self.network.tell(mention, self.words.queued(mention, submission))
+            self.network.tell(mention, self.responses.queued(mention, submission))
         except NetworkError as error:
-            logger.info("%s: the wait could not be told: %s", mention.interaction, error)
+            logger.info("the place in the queue was not posted: %s", error, extra=log_id(mention))
 
     def _decide(self, mention: Mention, parsed: ParsedText, person: Person, now: float) -> OwedReply | None:
-        """What is owed for ``parsed``, given who asks; pure, since the reply_store may ask twice."""
+        """What is owed for ``parsed`` to ``person``; pure, since the store may call it twice."""
+        if parsed.kind in ("stop", "start"):
+            return self._opt_change(mention, parsed, person)
         if parsed.kind == "again":
             parsed = self._repeated(mention, parsed)
         if parsed.kind != "compose" or parsed.request is None:
-            silent = check_text(person, self.limits) is Verdict.IGNORED
-            return None if silent else OwedReply(mention, words=self.words.answer(mention, parsed))
+            is_ignored = check_text(person, self.limits) is Verdict.IGNORED
+            return None if is_ignored else OwedReply(mention, text=self.responses.answer(mention, parsed))
         verdict = check_song(person, self.limits, now)
         if verdict is Verdict.IGNORED:
             return None
         if verdict is not Verdict.ALLOWED:
-            text = self.words.limit(mention, verdict, self.limits, wait_seconds(person, self.limits, now))
-            return OwedReply(mention, words=text, is_limit_notice=True)
+            text = self.responses.limit(mention, verdict, self.limits, wait_seconds(person, self.limits, now))
+            return OwedReply(mention, text=text, is_limit_notice=True)
         job = job_id(mention.network, mention.interaction)
         return OwedReply(mention, request=parsed.request.model_dump(mode="json"), job=job, notices=parsed.notices)
 
+    def _opt_change(self, mention: Mention, parsed: ParsedText, person: Person) -> OwedReply | None:
+        """The confirmation of an opt-out or of its end; ``None`` if nothing changes."""
+        if person.blocked or person.stopped == (parsed.kind == "stop"):
+            return None
+        if parsed.kind == "stop":
+            return OwedReply(mention, text=self.responses.answer(mention, parsed), opt_change="out")
+        if check_text(replace(person, stopped=False), self.limits) is Verdict.IGNORED:
+            return None
+        return OwedReply(mention, text=self.responses.answer(mention, parsed), opt_change="in")
+
     def _repeated(self, mention: Mention, parsed: ParsedText) -> ParsedText:
-        """``/again``: the song replied to, with a seed still to be drawn."""
+        """``/again``: the request of the song replied to, with a new seed."""
         previous = self.reply_store.song_for(mention)
         if previous is None:
             return parsed

@@ -1,4 +1,4 @@
-"""Who may have a song now. Pure rules over what the reply_store knows of a person; knows no network and no storage."""
+"""Rate limits per person: pure rules over what the reply store knows of them."""
 
 from __future__ import annotations
 
@@ -7,18 +7,18 @@ from enum import StrEnum
 
 
 class Verdict(StrEnum):
-    """What the rules say to one wish for a song."""
+    """The answer to one request for a song."""
 
-    ALLOWED = "welcome"
-    COOLDOWN = "cooling-down"
-    TOO_MANY_WAITING = "one-is-waiting"
-    DAILY_LIMIT = "enough-today"
-    IGNORED = "silence"  # blocked, stopped, or told already: no answer at all
+    ALLOWED = "allowed"
+    COOLDOWN = "cooldown"
+    TOO_MANY_WAITING = "too-many-waiting"
+    DAILY_LIMIT = "daily-limit"
+    IGNORED = "ignored"  # blocked, opted out, or already notified: no answer at all
 
 
 @dataclass(frozen=True, slots=True)
 class RateLimits:
-    """The house's rules for one person. ``cooldown_seconds`` runs from wish to wish."""
+    """Limits for one person. ``cooldown_seconds`` counts from request to request; days are UTC."""
 
     cooldown_seconds: float = 60.0
     songs_a_day: int = 20
@@ -28,19 +28,19 @@ class RateLimits:
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """What is remembered of one person. Times in unix seconds, ``songs_today`` in the UTC day of now."""
+    """What is stored of one person. Times in unix seconds, counts for the current UTC day."""
 
     stopped: bool = False
     blocked: bool = False
     last_song_at: float = 0.0
-    last_limit_at: float = 0.0  # when a limit was last told
+    last_limit_at: float = 0.0  # time of the last notice of a limit
     songs_today: int = 0
     texts_today: int = 0
     waiting: int = 0
 
 
 def check_song(person: Person, limits: RateLimits, now: float) -> Verdict:
-    """Whether a song may be made for ``person`` now. A limit is told once a song, then met with silence."""
+    """Whether ``person`` may have a song now. A limit is mentioned once per song, later requests are ignored."""
     if person.stopped or person.blocked:
         return Verdict.IGNORED
     verdict = _song_verdict(person, limits, now)
@@ -50,13 +50,13 @@ def check_song(person: Person, limits: RateLimits, now: float) -> Verdict:
 
 
 def check_text(person: Person, limits: RateLimits) -> Verdict:
-    """Whether a reply without a song (help, a refused command) may be written now. A loop of two bots ends here."""
-    quiet = person.stopped or person.blocked or person.texts_today >= limits.texts_a_day
-    return Verdict.IGNORED if quiet else Verdict.ALLOWED
+    """Whether ``person`` may have a reply without a song. The daily limit ends loops between two bots."""
+    ignored = person.stopped or person.blocked or person.texts_today >= limits.texts_a_day
+    return Verdict.IGNORED if ignored else Verdict.ALLOWED
 
 
 def wait_seconds(person: Person, limits: RateLimits, now: float) -> float:
-    """How long until the cooldown is over."""
+    """Seconds until the cooldown ends."""
     return max(0.0, person.last_song_at + limits.cooldown_seconds - now)
 
 

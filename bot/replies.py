@@ -1,7 +1,6 @@
-"""From a promise to the one reply: waits for the song, posts it, remembers it. The reply job only rings the bell.
+"""Posts owed replies: looks up the song, claims the reply, uploads, posts and records it.
 
-Every owed is kept through the same steps, whether it fell due by the bell, by the clock or after a crash. Knows the
-reply_store, the queue and one network; deliberately knows no network by name and no wording of its own.
+The same steps serve a first attempt, a retry and the recovery after a crash. Knows no network by name and no wording.
 """
 
 from __future__ import annotations
@@ -9,14 +8,17 @@ from __future__ import annotations
 import logging
 import random
 import tempfile
-from dataclasses import dataclass
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Literal
 
-from rq import SimpleWorker, get_current_job
-from rq.timeouts import TimerDeathPenalty
+from redis.exceptions import RedisError
 
 from bot.commands.responses import Responses
 from bot.intake import CrashHook, CrashPoint, Intake, no_crash
+from bot.log_context import log_id
 from bot.networks.protocol import (
     Answer,
     Attachment,
@@ -25,135 +27,188 @@ from bot.networks.protocol import (
     InDoubtError,
     MediaRules,
     Network,
+    StoppingError,
     TryLaterError,
+    UploadRefusedError,
 )
 from bot.networks.retry import Clock, backoff_seconds
-from bot.owed_reply import Claim, OwedReply
+from bot.owed_reply import Claim, OwedReply, UnreadableReplyError
 from bot.reply_store import ReplyStore
-from worker.client import REPLY_QUEUE, SERIALIZER, JobState, Queues, SongRecord, fetch_state
+from bot.store_errors import is_unavailable
+from worker.client import DeadLetters, JobState, Queues, SongRecord, fetch_state
 
 logger = logging.getLogger(__name__)
 
 GIVE_UP_SECONDS = 48 * 3600.0
-LONGEST_BACKOFF_SECONDS = 1800.0
-POSTING_LEASE_SECONDS = 120.0  # the visible act is one call, retried at most once
-IN_DOUBT_PAUSE_SECONDS = 5.0  # a post needs a moment until its own network shows it
+MAX_BACKOFF_SECONDS = 1800.0
+CREDENTIALS_PAUSE_SECONDS = 60.0
+POSTING_LEASE_SECONDS = 120.0  # the visible call is made once and retried at most once
+IN_DOUBT_PAUSE_SECONDS = 5.0  # until a network shows a new post to its own account
+POOL_PAUSE_SECONDS = 10.0  # before a reply that waits for a thread is looked at again
 MAX_BUGS = 5
+FINAL = ("done", "refused", "failed")
 
-
-def reply(network: str, interaction: str) -> None:
-    """The job behind each song: its owed is due now. Quick and repeatable, so it needs no credentials."""
-    job = get_current_job()
-    assert job is not None  # noqa: S101  only RQ calls this
-    ReplyStore(job.connection, network, owner="bell").postpone(interaction, 0.0)
-
-
-class BellWorker(SimpleWorker):
-    """Runs reply jobs inside the bot's own process and leaves its signal handlers alone."""
-
-    death_penalty_class = TimerDeathPenalty
-
-    def _install_signal_handlers(self) -> None:
-        """The bot has its own."""
-
-    def subscribe(self) -> None:
-        """It lives too short for commands from afar."""
-
-    def unsubscribe(self) -> None:
-        """Nothing was subscribed to; RQ would wait a second for it."""
-
-
-def hear_bells(queues: Queues) -> None:
-    """Run the reply jobs that wait, if any."""
-    if queues.depth(REPLY_QUEUE):
-        worker = BellWorker(
-            [queues.queue(REPLY_QUEUE)], connection=queues.connection, serializer=SERIALIZER, log_job_description=False
-        )
-        worker.work(burst=True, logging_level=None)
+Readiness = Literal["song", "text", "waiting"]
 
 
 class LostLeaseError(Exception):
-    """For this module: another process has claim the promise over."""
+    """Another process holds the lease of this reply."""
 
 
 @dataclass(frozen=True)
 class ReplyWorker:
-    """Where one network's promises are kept."""
+    """Posts the owed replies of one network. ``reply`` runs in several threads, the other methods in the loop's."""
 
     network: Network
     reply_store: ReplyStore
+    dead_letters: DeadLetters
     queues: Queues
     intake: Intake
-    words: Responses
+    responses: Responses
     clock: Clock
     generator: random.Random
+    scratch: Path
     lease_seconds: float
     poll_seconds: float
     crash_hook: CrashHook = no_crash
+    _unrecorded: deque[Callable[[], None]] = field(default_factory=deque)
 
-    def process(self, interaction: str) -> None:
-        """One step towards the reply: wait on, or post. Raises only ``CredentialsError``."""
+    # ------------------------------------------------------------------ in the loop
+
+    def readiness(self, interaction: str) -> Readiness:
+        """Whether the reply can be posted now; postpones it if not. Sets aside what cannot be read."""
+        try:
+            return self._readiness(interaction)
+        except RedisError as error:
+            if is_unavailable(error):
+                raise
+            self._set_aside(interaction, error)
+        except Exception as error:  # noqa: BLE001  one bad item must not stop the others
+            self._set_aside(interaction, error)
+        return "waiting"
+
+    def _readiness(self, interaction: str) -> Readiness:
         owed = self.reply_store.find(interaction)
-        song = self._song_state(owed) if owed else None
-        over = owed is None or owed.state in ("posted", "dropped") or owed.request is None
-        if over or (song is not None and song.status in ("done", "refused", "failed")):
-            self._claim(interaction, song)
-        else:
-            self.reply_store.postpone(interaction, self.clock.now() + self.poll_seconds)
-
-    def _song_state(self, owed: OwedReply) -> JobState | None:
-        if owed.request is None or owed.state in ("posted", "dropped"):
-            return None
+        if owed is None or owed.is_over:
+            self.reply_store.claim(interaction, self.clock.now(), self.lease_seconds)  # takes it off the list
+            return "waiting"
+        self.reply_store.postpone(interaction, self.clock.now() + POOL_PAUSE_SECONDS)
+        if owed.request is None:
+            return "text"
         state = fetch_state(self.queues, owed.job)
-        if state is None:  # we died before queueing it, or its result is gone: ask for it (again)
+        if state is None:  # the bot died before it was queued, or the result has expired
             self.intake.queue_song(owed)
-        return state
+        if state is not None and state.status in FINAL:
+            return "song"
+        self.reply_store.postpone(interaction, self.clock.now() + self.poll_seconds)
+        return "waiting"
 
-    def _claim(self, interaction: str, song: JobState | None) -> None:
+    def _set_aside(self, interaction: str, error: Exception) -> None:
+        """Move a reply that cannot be processed to the dead letters."""
+        logger.error("the owed reply to %s is set aside: %s", interaction, error, exc_info=error)
+        item = {"interaction": interaction, "stored": dict(self.reply_store.stored(interaction))}
+        self.dead_letters.add("reply", item, f"{type(error).__name__}: {error}")
+        self.reply_store.set_aside(interaction)
+        self.reply_store.count("unreadable")
+
+    def record_outcomes(self) -> None:
+        """Record what could not be recorded while Redis was away. Raises ``RedisError`` if it still is."""
+        while self._unrecorded:
+            self._unrecorded[0]()
+            self._unrecorded.popleft()
+
+    # ------------------------------------------------------------------ in a thread
+
+    def reply(self, interaction: str) -> None:
+        """Claim the reply and post it. Raises nothing that a network or Redis does."""
+        try:
+            self._claim(interaction)
+        except RedisError as error:
+            if not is_unavailable(error):
+                logger.exception("the reply to %s failed", interaction)
+            else:
+                logger.warning("the reply to %s waits for Redis: %s", interaction, type(error).__name__)
+            self._release_later(interaction)
+        except UnreadableReplyError as error:
+            logger.error("the reply to %s cannot be read: %s", interaction, error)  # noqa: TRY400  no stack needed
+
+    def _release_later(self, interaction: str) -> None:
+        """Once Redis is back: due again, and in doubt, since the attempt may have been marked as posting."""
+        self._unrecorded.append(
+            lambda: self.reply_store.release(interaction, self.clock.now() + IN_DOUBT_PAUSE_SECONDS, in_doubt=True)
+        )
+
+    def _claim(self, interaction: str) -> None:
         claim = self.reply_store.claim(interaction, self.clock.now(), self.lease_seconds)
         owed = self.reply_store.find(interaction)
         if owed is None or claim not in (Claim.FRESH, Claim.IN_DOUBT):
             return
         self.crash_hook(CrashPoint.CLAIMED)
         if self._is_unwanted(owed):
-            self.reply_store.complete(owed, "dropped")
+            self._drop(owed, "opted out, blocked or too old")
             return
-        self._keep(owed, song, in_doubt=claim is Claim.IN_DOUBT)
+        self._attempt(owed, in_doubt=claim is Claim.IN_DOUBT)
 
     def _is_unwanted(self, owed: OwedReply) -> bool:
-        """They said stop meanwhile, or nobody waits for it any more."""
+        """Whether the person opted out meanwhile or the mention is too old."""
         mention, now = owed.mention, self.clock.now()
         person = self.reply_store.person(mention.author_id, mention.author_name, now)
-        return person.stopped or person.blocked or now - mention.written_at > GIVE_UP_SECONDS
+        is_stopped = person.stopped and owed.opt_change != "out"
+        return is_stopped or person.blocked or now - mention.written_at > GIVE_UP_SECONDS
 
-    def _keep(self, owed: OwedReply, song: JobState | None, *, in_doubt: bool) -> None:
+    def _attempt(self, owed: OwedReply, *, in_doubt: bool) -> None:
+        extra = log_id(owed.mention)
         try:
-            with tempfile.TemporaryDirectory() as folder:
-                answer = self._answer(owed, song, Path(folder))
-                self._post(owed, answer, song, in_doubt=in_doubt)
+            with tempfile.TemporaryDirectory(dir=self.scratch) as folder:
+                self._answer_and_post(owed, Path(folder), in_doubt=in_doubt)
         except LostLeaseError:
-            logger.warning("%s: another bot process answers %s", owed.mention.network, owed.interaction)
+            logger.warning("another bot process answers", extra=extra)
         except TryLaterError as error:
-            self._later(owed, error, in_doubt=in_doubt)
+            self._retry(owed, error, in_doubt=in_doubt)
         except InDoubtError as error:
-            self._later(owed, error, in_doubt=True)
-        except CredentialsError:
-            self.reply_store.release(owed.interaction, self.clock.now() + self.poll_seconds, in_doubt=in_doubt)
-            raise
+            self.reply_store.count("in_doubt")
+            self._retry(owed, error, in_doubt=True)
+        except CredentialsError as error:
+            logger.error("nothing can be posted: %s", error, extra=extra)  # noqa: TRY400  for the operator
+            self.reply_store.release(owed.interaction, self.clock.now() + CREDENTIALS_PAUSE_SECONDS, in_doubt=in_doubt)
         except ForbiddenError as error:
-            logger.warning("%s will not be answered: %s", owed.interaction, error)
-            self.reply_store.complete(owed, "dropped")
-        except Exception as bug:  # noqa: BLE001  logged; one bad promise must not silence the band for everybody else
-            self._stumble(owed, bug)
+            self._drop(owed, str(error))
+        except RedisError:
+            raise
+        except Exception as bug:  # noqa: BLE001  one bad reply must not stop the others
+            self._retry_after_bug(owed, bug)
 
-    def _post(self, owed: OwedReply, answer: Answer, song: JobState | None, *, in_doubt: bool) -> None:
+    def _answer_and_post(self, owed: OwedReply, folder: Path, *, in_doubt: bool) -> None:
+        song = self._finished_song(owed)
+        answer = self._answer(owed, song, folder)
         reply_id = self.network.find_reply(owed.mention, answer) if in_doubt else None
-        if reply_id is None:
-            reply_id = self.network.reply(owed.mention, answer, lambda: self._mark_posting(owed))
-            self.crash_hook(CrashPoint.POSTED)
-        if song is not None and song.song is not None:
-            self.reply_store.remember_song(owed.mention, reply_id, song.song.request.model_dump(mode="json"))
-        self.reply_store.complete(owed, "posted", reply_id)
+        try:
+            if reply_id is None:
+                reply_id = self.network.reply(owed.mention, answer, lambda: self._mark_posting(owed))
+                self.crash_hook(CrashPoint.POSTED)
+        except UploadRefusedError as error:
+            extension = answer.attachment.extension if answer.attachment else ""
+            self.reply_store.note_refused_upload(owed, extension)
+            self.reply_store.count("uploads_refused")
+            raise TryLaterError(f"{extension} is refused: {error}") from None
+        self._record(owed, song, reply_id)
+
+    def _record(self, owed: OwedReply, song: JobState | None, reply_id: str) -> None:
+        """Record the posted reply, now or as soon as Redis is back."""
+        record = song.song if song is not None else None
+
+        def write() -> None:
+            if record is not None:
+                self.reply_store.remember_song(owed.mention, reply_id, record.request.model_dump(mode="json"))
+            self.reply_store.complete(owed, "posted", reply_id)
+            self.reply_store.count("replies_posted")
+
+        logger.info("reply %s posted, attempt %d", reply_id, owed.attempts, extra=log_id(owed.mention))
+        try:
+            write()
+        except RedisError as error:
+            logger.warning("the reply is recorded later: %s", type(error).__name__, extra=log_id(owed.mention))
+            self._unrecorded.append(write)
         self.crash_hook(CrashPoint.COMPLETED)
 
     def _mark_posting(self, owed: OwedReply) -> None:
@@ -161,45 +216,84 @@ class ReplyWorker:
             raise LostLeaseError(owed.interaction)
         self.crash_hook(CrashPoint.MARKED_POSTING)
 
-    def _later(self, owed: OwedReply, error: TryLaterError | InDoubtError, *, in_doubt: bool) -> None:
+    # ------------------------------------------------------------------ when it did not work
+
+    def _drop(self, owed: OwedReply, reason: str) -> None:
+        logger.warning("no reply: %s", reason, extra=log_id(owed.mention))
+        self.reply_store.complete(owed, "dropped")
+        self.reply_store.count("replies_dropped")
+
+    def _retry(self, owed: OwedReply, error: TryLaterError | InDoubtError, *, in_doubt: bool) -> None:
         pause = getattr(error, "retry_after_seconds", None)
         if pause is None:
-            pause = backoff_seconds(owed.attempts, self.generator, longest=LONGEST_BACKOFF_SECONDS)
+            pause = self._backoff(owed.attempts)
+        if isinstance(error, StoppingError):
+            pause = 0.0
         pause = max(pause, IN_DOUBT_PAUSE_SECONDS) if in_doubt else pause
-        logger.info("%s: try again in %.0f s: %s", owed.interaction, pause, error)
+        logger.info("next attempt in %.0f s: %s", pause, error, extra=log_id(owed.mention))
+        self.reply_store.count("retries")
         self.reply_store.release(owed.interaction, self.clock.now() + pause, in_doubt=in_doubt)
 
-    def _stumble(self, owed: OwedReply, bug: Exception) -> None:
-        logger.error("%s: a bug on the way to its reply", owed.interaction, exc_info=bug)
-        if owed.attempts >= MAX_BUGS and owed.request is None:
-            self.reply_store.complete(owed, "dropped")
+    def _retry_after_bug(self, owed: OwedReply, bug: Exception) -> None:
+        """Retry; after `MAX_BUGS` apologise in place of the song, and after an apology that fails too, drop it."""
+        logger.error("an error on the way to the reply", exc_info=bug, extra=log_id(owed.mention))
+        bugs = self.reply_store.note_bug(owed.interaction)
+        self.reply_store.count("bugs")
+        if bugs >= MAX_BUGS and owed.request is None:
+            self._drop(owed, f"{bugs} errors")
             return
-        if owed.attempts >= MAX_BUGS:  # the song cannot be posted: an apology can
-            self.reply_store.say_instead(owed, self.words.apology(owed.mention))
-        pause = backoff_seconds(owed.attempts, self.generator, longest=LONGEST_BACKOFF_SECONDS)
-        self.reply_store.release(owed.interaction, self.clock.now() + pause, in_doubt=True)
+        if bugs >= MAX_BUGS:
+            self.reply_store.say_instead(owed, self.responses.apology(owed.mention))
+        self.reply_store.release(owed.interaction, self.clock.now() + self._backoff(owed.attempts), in_doubt=True)
 
-    # ------------------------------------------------------------------ what is said
+    def _backoff(self, attempts: int) -> float:
+        return backoff_seconds(attempts, self.generator, longest=MAX_BACKOFF_SECONDS)
+
+    # ------------------------------------------------------------------ the answer
+
+    def _finished_song(self, owed: OwedReply) -> JobState | None:
+        """The state of the song, ``None`` for a text. Raises ``TryLaterError`` if its result has just expired."""
+        if owed.request is None:
+            return None
+        state = fetch_state(self.queues, owed.job)
+        if state is None or state.status not in FINAL:
+            raise TryLaterError("the song is not finished", retry_after_seconds=self.poll_seconds)
+        return state
 
     def _answer(self, owed: OwedReply, song: JobState | None, folder: Path) -> Answer:
         mention, key = owed.mention, f"riffbird-{owed.mention.network}-{owed.interaction}"
-        if owed.request is None or song is None:
-            return Answer(owed.words, key)
+        if song is None:
+            return Answer(owed.text, key)
         if song.song is None:
-            return Answer(self.words.no_song(mention, song), key)
-        text = self.words.song(mention, song.song, owed.notices)
-        return Answer(text, key, self._attachment(song.song, folder))
+            return Answer(self.responses.no_song(mention, song), key)
+        attachment = self._attachment(owed, song.song, folder)
+        if attachment is None:
+            return Answer(self.responses.unplayable(mention), key)
+        return Answer(self.responses.song(mention, song.song, owed.notices), key, attachment)
 
-    def _attachment(self, song: SongRecord, folder: Path) -> Attachment | None:
-        rules = self.network.media
-        for kind in rules.formats:
-            size = self.queues.media.size(song.id, f"song.{kind}")
-            if kind in song.rendition.files and size is not None and _fits(size, song, rules):
-                path = self.queues.media.fetch(song.id, f"song.{kind}", folder)
-                alt_text = self.words.alt_text(song)
-                return Attachment(path, kind, alt_text, song.rendition.duration_seconds, song.rendition.title)
-        raise FileNotFoundError(f"song {song.id} has none of {', '.join(rules.formats)} in a size the network takes")
+    def _attachment(self, owed: OwedReply, song: SongRecord, folder: Path) -> Attachment | None:
+        """The file in the first format that fits and is not refused; ``None`` if there is none.
+
+        Raises ``FileNotFoundError`` if the song has no file at all, ``TryLaterError`` if the store cannot be read.
+        """
+        media, rules = self.queues.media, self.network.media
+        try:
+            sizes = {extension: media.size(song.id, f"song.{extension}") for extension in rules.formats}
+            usable = [one for one in rules.formats if _fits(sizes[one], song, rules) and not owed.is_refused(one)]
+            extension = usable[0] if usable else None
+            if extension is not None:
+                path = media.fetch(song.id, f"song.{extension}", folder)
+        except FileNotFoundError:
+            raise
+        except OSError as error:
+            raise TryLaterError(f"the song's file cannot be read: {error.strerror or type(error).__name__}") from None
+        if extension is None and not any(sizes.values()):
+            raise FileNotFoundError(f"song {song.id} has no file in {', '.join(rules.formats)}")
+        if extension is None:
+            return None
+        seconds, title = song.rendition.duration_seconds, song.rendition.title
+        return Attachment(path, extension, self.responses.alt_text(song), seconds, title)
 
 
-def _fits(size: int, song: SongRecord, rules: MediaRules) -> bool:
-    return size <= rules.most_bytes and song.rendition.duration_seconds <= rules.longest_seconds
+def _fits(size: int | None, song: SongRecord, rules: MediaRules) -> bool:
+    return size is not None and size <= rules.most_bytes and song.rendition.duration_seconds <= rules.longest_seconds

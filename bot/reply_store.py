@@ -1,21 +1,21 @@
-"""What the bot has promised to whom, and what it has done: the memory that makes every reply happen exactly once.
+"""The outbox of one network's bot, in Redis: what is owed to whom and what was posted, so each reply is posted once.
 
-It lives in the same Redis-protocol server as the queue, so that it survives any process of ours. A promise goes
+An owed reply goes
 
-    claimed ──▶ preparing ──▶ posting ──▶ posted
-       ▲            │            │  └───▶ dropped     (the network will never allow it)
-       └────────────┴────────────┘                    (nothing happened: try later)
+    waiting ──▶ preparing ──▶ posting ──▶ posted
+       ▲            │            │  └───▶ dropped     (refused by the network for good)
+       └────────────┴────────────┘                    (nothing became visible: retry later)
 
-``preparing`` is invisible work (uploads). ``posting`` begins right before the visible act: a lease that runs out there
-is *in_doubt*, and whoever takes the promise next must look at our own thread first. Each step is one atomic script,
-fenced by its owner, so two bot processes by mistake still make one reply. Knows no network and no wording.
+``preparing`` is invisible work (uploads). ``posting`` begins right before the visible call: a lease that expires in
+that state leaves the reply *in doubt*, and the next attempt first looks for it on the network. Every step is one atomic
+script that checks the owner, so two bot processes still post one reply.
 """
 
 from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Literal
@@ -27,9 +27,11 @@ from redis.exceptions import ResponseError
 from bot.networks.protocol import Mention
 from bot.owed_reply import CLAIM, COMPLETE, MARK_POSTING, RELEASE, Claim, OwedReply
 from bot.rate_limits import Person
+from bot.store_errors import is_unavailable
 
-MEMORY_SECONDS = 90 * 24 * 3600  # longer than any network lets a mention be read again
-SILENCE_SECONDS = 2 * 24 * 3600
+MEMORY_SECONDS = 90 * 24 * 3600  # longer than any network returns a mention
+IGNORED_SECONDS = 2 * 24 * 3600
+WAITING_SECONDS = 3 * 24 * 3600  # longer than a song is retried
 MICRODOLLARS = 1_000_000
 DISK_MILLISECONDS = 3000
 
@@ -38,9 +40,9 @@ logger = logging.getLogger(__name__)
 
 @dataclass
 class ReplyStore:
-    """The memory of one network's bot. ``server`` decodes its answers; times are unix seconds, given by the caller.
+    """The outbox of one network. ``server`` decodes its answers; times are unix seconds, given by the caller.
 
-    ``durable`` waits, before each visible act, until the server has the promise on disk: about half a second.
+    ``durable`` waits before each visible call until Redis has the state on disk (about half a second).
     """
 
     server: Redis
@@ -56,21 +58,21 @@ class ReplyStore:
         loaded = self._scripts.setdefault(script, self.server.register_script(script))
         return loaded(keys=keys, args=list(arguments))
 
-    # ------------------------------------------------------------------ reading
+    # ------------------------------------------------------------------ cursors
 
     def cursor(self, channel: str) -> str | None:
-        """Up to where ``channel`` was read and made safe."""
+        """Position up to which ``channel`` was read and stored."""
         found = self.server.hget(self._key("cursors"), channel)
         return str(found) if found is not None else None
 
     def move_cursor(self, channel: str, cursor: str) -> None:
-        """Remember that everything up to ``cursor`` is safe. Called only after its jobs are queued."""
+        """Store the position. Called only after everything before it is stored and queued."""
         self.server.hset(self._key("cursors"), channel, cursor)
 
-    # ------------------------------------------------------------------ promising
+    # ------------------------------------------------------------------ accepting
 
     def person(self, author_id: str, author_name: str, now: float) -> Person:
-        """What is known of one person."""
+        """What is stored of one person."""
         return self._person(self.server, author_id, author_name, now)
 
     def _person(self, server: Redis | Pipeline, author_id: str, author_name: str, now: float) -> Person:
@@ -86,14 +88,22 @@ class ReplyStore:
             waiting=int(server.scard(self._key("waiting", author_id))),
         )
 
-    def accept(self, mention: Mention, decide: Callable[[Person], OwedReply | None], now: float) -> OwedReply | None:
-        """Claim ``mention`` once for all: the promise that stands, or ``None`` for silence.
+    def accept(
+        self,
+        mention: Mention,
+        decide: Callable[[Person], OwedReply | None],
+        now: float,
+        *,
+        in_doubt: bool = False,
+    ) -> OwedReply | None:
+        """Store what is owed for ``mention``, once; ``None`` if it is ignored.
 
-        ``decide`` sees the person as of this very moment; if anything of it changes meanwhile, it is asked again.
-        A repeated mention gets the first promise back, or the same silence, and counts for nothing.
+        ``decide`` sees the person's current state and is called again if that changes meanwhile. A repeated mention
+        returns the first decision and counts for nothing. With ``in_doubt`` the reply is looked for before it is
+        posted.
         """
         key, waiting = self._key("promise", mention.interaction), self._key("waiting", mention.author_id)
-        silence = self._key("silence", mention.interaction)
+        ignored = self._key("silence", mention.interaction)
         kept: list[OwedReply | None] = [None]
 
         def attempt(pipe: Pipeline) -> None:
@@ -102,74 +112,85 @@ class ReplyStore:
                 kept[0] = OwedReply.from_hash(known)
                 pipe.multi()
                 return
-            silenced = bool(pipe.exists(silence))
-            made = None if silenced else decide(self._person(pipe, mention.author_id, mention.author_name, now))
-            kept[0] = made
+            is_ignored = bool(pipe.exists(ignored))
+            owed = None if is_ignored else decide(self._person(pipe, mention.author_id, mention.author_name, now))
+            kept[0] = owed
             pipe.multi()
-            if made is not None:
-                self._write(pipe, made, now)
-            elif not silenced:
-                pipe.set(silence, "", ex=SILENCE_SECONDS)
+            if owed is not None:
+                self._write(pipe, owed, now, in_doubt=in_doubt)
+            elif not is_ignored:
+                pipe.set(ignored, "", ex=IGNORED_SECONDS)
 
         self.server.transaction(
-            attempt, key, waiting, silence, self._key("person", mention.author_id), self._key("stopped")
+            attempt, key, waiting, ignored, self._key("person", mention.author_id), self._key("stopped")
         )
         return kept[0]
 
-    def _write(self, pipe: Pipeline, owed: OwedReply, now: float) -> None:
-        person = self._key("person", owed.mention.author_id)
-        pipe.hset(self._key("promise", owed.interaction), mapping=owed.as_hash())  # type: ignore[arg-type]
+    def _write(self, pipe: Pipeline, owed: OwedReply, now: float, *, in_doubt: bool) -> None:
+        author, person = owed.mention.author_id, self._key("person", owed.mention.author_id)
+        fields: dict[str, str] = owed.as_hash() | {"doubt": str(int(in_doubt))}
+        pipe.hset(self._key("promise", owed.interaction), mapping=fields)  # type: ignore[arg-type]
         pipe.zadd(self._key("due"), {owed.interaction: now})
         _count_one(pipe, person, utc_day(now), "words" if owed.request is None else "songs")
         pipe.expire(person, MEMORY_SECONDS)
         if owed.request is not None:
-            pipe.sadd(self._key("waiting", owed.mention.author_id), owed.interaction)
+            pipe.sadd(self._key("waiting", author), owed.interaction)
+            pipe.expire(self._key("waiting", author), WAITING_SECONDS)
             pipe.hset(person, "last_song_at", str(now))
         elif owed.is_limit_notice:
             pipe.hset(person, "last_limit_at", str(now))
+        if owed.opt_change == "out":
+            pipe.sadd(self._key("stopped"), author)
+        elif owed.opt_change == "in":
+            pipe.srem(self._key("stopped"), author)
 
     def find(self, interaction: str) -> OwedReply | None:
-        """The promise made for ``interaction``."""
-        known: dict[str, str] = self.server.hgetall(self._key("promise", interaction))  # type: ignore[assignment]
+        """What is owed for ``interaction``. Raises ``UnreadableReplyError``."""
+        known = self.stored(interaction)
         return OwedReply.from_hash(known) if known else None
 
-    def say_instead(self, owed: OwedReply, words: str) -> None:
-        """The song cannot be given (the queue is full, a bug): owe words in its place, and give the turn back."""
+    def stored(self, interaction: str) -> Mapping[str, str]:
+        """The Redis hash of an owed reply as it stands; empty if there is none."""
+        known: dict[str, str] = self.server.hgetall(self._key("promise", interaction))  # type: ignore[assignment]
+        return known
+
+    def say_instead(self, owed: OwedReply, text: str) -> None:
+        """Owe ``text`` in place of the song, and do not count the song."""
         person = self._key("person", owed.mention.author_id)
         pipe = self.server.pipeline()
-        pipe.hset(self._key("promise", owed.interaction), mapping={"request": "", "job": "", "words": words})
+        pipe.hset(self._key("promise", owed.interaction), mapping={"request": "", "job": "", "text": text})
         pipe.srem(self._key("waiting", owed.mention.author_id), owed.interaction)
         pipe.hset(person, "last_song_at", "0")
         pipe.hincrby(person, "songs", -1)
         pipe.execute()
 
-    # ------------------------------------------------------------------ keeping
+    # ------------------------------------------------------------------ replying
 
-    def due(self, now: float, most: int = 50) -> list[str]:
-        """Interactions whose time has come, the oldest first."""
+    def due(self, now: float, most: int = 1000) -> list[str]:
+        """Interactions that are due, the oldest first."""
         found: list[str] = self.server.zrangebyscore(self._key("due"), "-inf", now, start=0, num=most)  # type: ignore[assignment]
         return found
 
     def next_due(self) -> float | None:
-        """When the next owed is due."""
+        """When the next owed reply is due."""
         first: list[tuple[str, float]] = self.server.zrange(self._key("due"), 0, 0, withscores=True)  # type: ignore[assignment]
         return first[0][1] if first else None
 
     def owed(self) -> int:
-        """How many promises are open."""
+        """Number of open owed replies."""
         return int(self.server.zcard(self._key("due")))
 
     def postpone(self, interaction: str, until: float) -> None:
-        """Look again at ``until``; also the nudge, with a time that is past."""
+        """Make an open owed reply due at ``until``."""
         self.server.zadd(self._key("due"), {interaction: until}, xx=True)
 
     def claim(self, interaction: str, now: float, lease_seconds: float) -> Claim:
-        """Begin to keep a promise. Only FRESH and IN_DOUBT give the right to go on."""
+        """Take the lease of an owed reply. Only FRESH and IN_DOUBT allow to go on."""
         keys = [self._key("promise", interaction), self._key("due")]
         return Claim(self._run(CLAIM, keys, interaction, self.owner, now, now + lease_seconds))
 
     def mark_posting(self, interaction: str, now: float, lease_seconds: float) -> bool:
-        """Right before the visible act: renew the lease; False when somebody else has claim over."""
+        """Renew the lease right before the visible call; False if another process holds it."""
         keys = [self._key("promise", interaction), self._key("due")]
         held = bool(self._run(MARK_POSTING, keys, interaction, self.owner, now + lease_seconds))
         if held and self.durable:
@@ -177,32 +198,59 @@ class ReplyStore:
         return held
 
     def _wait_for_disk(self) -> None:
-        """A server that loses its last second must not forget that something is about to be posted."""
+        """A crash of Redis must not forget that a reply is about to become visible."""
         try:
             self.server.waitaof(1, 0, DISK_MILLISECONDS)
-        except ResponseError as error:  # an old server, or one that keeps nothing on disk: its operator's choice
-            logger.warning("Redis does not confirm writes to disk: %s", error)
+        except ResponseError as error:
+            if is_unavailable(error):
+                raise
+            logger.warning("Redis does not confirm writes to disk: %s", error)  # an old server, or appendonly is off
 
     def release(self, interaction: str, until: float, *, in_doubt: bool) -> None:
-        """Give it back for a later attempt; ``in_doubt`` makes the next one look first."""
+        """Give the lease back; the reply is due again at ``until``."""
         keys = [self._key("promise", interaction), self._key("due")]
         self._run(RELEASE, keys, interaction, self.owner, until, "1" if in_doubt else "0")
 
     def complete(self, owed: OwedReply, state: Literal["posted", "dropped"], reply_id: str = "") -> None:
-        """The end: remembered for ``MEMORY_SECONDS``, never to be answered again."""
+        """Close an owed reply; it is remembered for ``MEMORY_SECONDS`` and never answered again."""
         waiting = self._key("waiting", owed.mention.author_id)
         keys = [self._key("promise", owed.interaction), self._key("due"), waiting]
         self._run(COMPLETE, keys, owed.interaction, state, reply_id, MEMORY_SECONDS)
 
-    # ------------------------------------------------------------------ songs to be played again
+    def note_bug(self, interaction: str) -> int:
+        """Count an error of ours on the way to this reply; the number so far."""
+        return int(self.server.hincrby(self._key("promise", interaction), "bugs", 1))
+
+    def note_refused_upload(self, owed: OwedReply, extension: str) -> None:
+        """Remember that the network refused a file of this format."""
+        refused = ",".join([*owed.refused_uploads, extension])
+        self.server.hset(self._key("promise", owed.interaction), "refused_uploads", refused)
+
+    # ------------------------------------------------------------------ dead letters
+
+    def set_aside(self, interaction: str) -> None:
+        """Take an unreadable owed reply out of what is due; its hash stays."""
+        self.server.zrem(self._key("due"), interaction)
+        author = _author_of(self.stored(interaction))
+        if author:
+            self.server.srem(self._key("waiting", author), interaction)
+
+    def restore(self, interaction: str, now: float) -> bool:
+        """Make a reply that was set aside due again; False if its hash is gone."""
+        if not self.server.exists(self._key("promise", interaction)):
+            return False
+        self.server.zadd(self._key("due"), {interaction: now})
+        return True
+
+    # ------------------------------------------------------------------ songs for /again
 
     def remember_song(self, mention: Mention, reply_id: str, request: dict[str, Any]) -> None:
-        """So that ``/again`` under the song, or in the same private conversation, finds what was asked."""
+        """Let ``/again`` find the request, by the reply's id and as the latest of the conversation."""
         for name in {f"reply:{reply_id}", f"latest:{mention.conversation or mention.author_id}"}:
             self.server.set(self._key("song", name), json.dumps(request), ex=MEMORY_SECONDS)
 
     def song_for(self, mention: Mention) -> dict[str, Any] | None:
-        """What was asked for the song that ``mention`` replies to, else the latest one of the conversation."""
+        """The request of the song that ``mention`` replies to, else of the latest one in the conversation."""
         names = [f"latest:{mention.conversation or mention.author_id}"]
         if mention.in_reply_to:
             names.insert(0, f"reply:{mention.in_reply_to}")
@@ -213,33 +261,47 @@ class ReplyStore:
                 return request
         return None
 
-    # ------------------------------------------------------------------ people who want none of it
+    # ------------------------------------------------------------------ people
 
     def stop(self, author_id: str) -> None:
-        """Never write to this person again."""
+        """Opt a person out."""
         self.server.sadd(self._key("stopped"), author_id)
 
     def block(self, *who: str) -> None:
-        """Ids or handles that get no answer: the operator's whole list, as it is now."""
+        """Replace the operator's list of ids and handles that get no answer."""
         pipe = self.server.pipeline()
         pipe.delete(self._key("blocked"))
         if who:
             pipe.sadd(self._key("blocked"), *(name.lower().lstrip("@") for name in who))
         pipe.execute()
 
-    # ------------------------------------------------------------------ money
+    # ------------------------------------------------------------------ counters
 
-    def spend(self, what: str, dollars: float, now: float, times: int = 1) -> None:
-        """Count ``times`` paid calls of the kind ``what`` in this UTC day."""
+    def count(self, what: str, times: int = 1) -> None:
+        """Add to a counter that `bot.metrics` reads."""
+        pipe = self.server.pipeline()
+        pipe.sadd("riffbird:bots", self.network)
+        pipe.hincrby(self._key("counters"), what, times)
+        pipe.execute()
+
+    def heartbeat(self, now: float) -> None:
+        """Store when the bot's loop last ran."""
+        pipe = self.server.pipeline()
+        pipe.sadd("riffbird:bots", self.network)
+        pipe.set(self._key("heartbeat"), f"{now:.0f}")
+        pipe.execute()
+
+    def spend(self, what: str, dollars: float, now: float, times: int = 1) -> float:
+        """Count ``times`` paid calls of the kind ``what`` (negative: a refund); dollars spent in this UTC day."""
         key = self._key("spent", utc_day(now))
         pipe = self.server.pipeline()
         pipe.hincrby(key, "microdollars", round(dollars * MICRODOLLARS) * times)
         pipe.hincrby(key, what, times)
         pipe.expire(key, MEMORY_SECONDS)
-        pipe.execute()
+        return int(pipe.execute()[0]) / MICRODOLLARS
 
     def spent_dollars(self, now: float) -> float:
-        """What this UTC day has cost so far."""
+        """Dollars spent in this UTC day."""
         found = self.server.hget(self._key("spent", utc_day(now)), "microdollars")
         return int(str(found or 0)) / MICRODOLLARS
 
@@ -249,8 +311,15 @@ def utc_day(now: float) -> str:
     return datetime.fromtimestamp(now, UTC).date().isoformat()
 
 
+def _author_of(stored: Mapping[str, str]) -> str:
+    try:
+        return str(json.loads(stored["mention"])["author_id"])
+    except (KeyError, TypeError, ValueError):
+        return ""
+
+
 def _count_one(pipe: Pipeline, person: str, day: str, what: str) -> None:
-    """One more of ``what`` today; a new day starts from nought. In the same transaction as the promise."""
+    """Add one to today's count of ``what``; a new day starts at 0. Part of the caller's transaction."""
     pipe.eval(
         "if redis.call('HGET', KEYS[1], 'day') ~= ARGV[1] then"
         " redis.call('HSET', KEYS[1], 'day', ARGV[1], 'songs', 0, 'words', 0) end"

@@ -54,8 +54,9 @@ class BotSettings(BaseSettings):
     bot_blocked: str = Field(default="", description="handles or ids that get no answer, with commas")
     bot_catch_up_hours: float = Field(default=24.0, gt=0, description="older mentions are left alone after a pause")
     bot_lease_seconds: float = Field(default=300.0, gt=0, description="a reply under way for longer counts as crashed")
-    bot_request_timeout_seconds: float = Field(default=30.0, gt=0, description="patience with one call to a network")
-    bot_poll_seconds: float = Field(default=20.0, gt=0, description="how often a waiting song is looked after")
+    bot_request_timeout_seconds: float = Field(default=30.0, gt=0, description="timeout of one call to a network")
+    bot_poll_seconds: float = Field(default=1.0, gt=0, description="between two looks for a song that is not finished")
+    bot_song_threads: int = Field(default=24, ge=0, le=200, description="songs that are uploaded at the same time")
 
     # X
     x_consumer_key: SecretStr | None = Field(default=None, description="API key of the app")
@@ -69,9 +70,9 @@ class BotSettings(BaseSettings):
         default=None, description="where renewed OAuth 2 tokens are kept; in the data folder"
     )
     x_daily_budget_dollars: float = Field(default=5.0, ge=0, description="spent at most in a UTC day, then it pauses")
-    x_mentions_pause_seconds: float = Field(default=15.0, ge=3, description="between two looks for mentions")
+    x_mentions_pause_seconds: float = Field(default=15.0, ge=3, description="between two readings of the mentions")
     x_messages: bool = Field(default=True, description="whether direct messages are read (each costs)")
-    x_messages_pause_seconds: float = Field(default=300.0, ge=60, description="between two looks for messages")
+    x_messages_pause_seconds: float = Field(default=300.0, ge=60, description="between two readings of the messages")
     x_api_origin: str = Field(default="", description="another origin to send signed calls to: a proxy, a test")
 
     # Mastodon

@@ -112,13 +112,17 @@ def _answer(
     import signal
 
     from bot.run import make_bot
+    from bot.scratch import scratch_folder
 
-    made = make_bot(network, reply_store, queues, settings, clock=clock, generator=random.Random())
-    tell(f"riffbird: {made.open()} listens on {network.name} - stop with Ctrl+C")
-    signal.signal(signal.SIGTERM, made.stop)
-    signal.signal(signal.SIGINT, made.stop)
-    network.listen(clock.wake)
-    made.run()
+    with scratch_folder(settings.data_dir.resolve() / "scratch" / f"bot-{network.name}") as scratch:
+        made = make_bot(
+            network, reply_store, queues, settings, clock=clock, generator=random.Random(), scratch=scratch
+        )  # fmt: skip
+        tell(f"riffbird: {made.open()} listens on {network.name} - stop with Ctrl+C")
+        signal.signal(signal.SIGTERM, made.stop)
+        signal.signal(signal.SIGINT, made.stop)
+        network.listen(made.wake)
+        made.run()
 
 
 def _log_to_stderr(settings: BotSettings) -> None:

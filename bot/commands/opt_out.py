@@ -1,4 +1,4 @@
-"""Opting out and in: ``stop``, ``@riffbird, stop``, ``Stop. Thank you!``, ``please leave me alone``.
+"""Opting out and in, as people write it: ``stop``, ``@riffbird, stop``, ``Stop. Thank you!``, ``leave me alone``.
 
 Only a whole message counts: "don't stop the music /compose" is a song.
 """
@@ -9,25 +9,23 @@ import re
 
 from bot.commands.text import clean, plain_case, without_names_and_links
 
-_LONGEST = 80  # characters; opting out is said shortly
+_LONGEST = 80  # characters of an opt-out
+_ME = r"(?: (?:to )?me)?"
+_DOING = r"it|this|that|bot|(?:reply|answer|writ|tweet|post|messag|tagg|mention|spamm|bother)ing"
+_DO = r"reply|answer|respond|write|tweet|message|tag|mention|bother|contact"
 _OUT = re.compile(
-    r"(?:/?stop(?: (?:it|this|that|now|bot|replying|answering|writing|tweeting|posting|messaging|tagging"
-    r"|mentioning|spamming|bothering)(?: (?:to )?me)?)?"
-    r"|(?:do not|don't|dont|never) (?:reply|answer|respond|write|tweet|message|tag|mention|bother|contact)"
-    r"(?: (?:to )?me)?(?: again| anymore| any more)?"
-    r"|leave me alone|leave me be|go away|unsubscribe(?: me)?|opt(?: me)? ?-?out|i (?:want to )?opt out"
+    rf"/?stop(?: (?:{_DOING}){_ME})?|(?:do not|don't|dont|never) (?:{_DO}){_ME}(?: again| anymore| any more)?"
+    r"|leave me (?:alone|be)|go away|shut up|unsubscribe(?: me)?|(?:i (?:want to )?)?opt(?: me)?[ -]?out"
     r"|no more(?: replies| messages)?"
-    r"|shut up)"
 )
 _IN = re.compile(
-    r"(?:/?start(?: (?:again|over|it|replying|answering))?|/?unstop|resume|subscribe(?: me)?"
-    r"|opt(?: me)? ?-?(?:back )?in"
-    r"|i (?:want to )?opt (?:back )?in|you (?:can|may) (?:reply|answer|write)(?: to)?(?: me)?(?: again)?|come back)"
+    rf"/?start(?: (?:again|over|it|replying|answering))?|/?unstop|resume|subscribe(?: me)?|come back"
+    rf"|(?:i (?:want to )?)?opt(?: me)?[ -]?(?:back )?in|you (?:can|may) (?:{_DO}){_ME}(?: again)?"
 )
 # Words around the phrase that change nothing: names, politeness, greetings.
 _FILLER = re.compile(
-    r"\b(?:please|pls|plz|thanks?(?: you)?(?: so much| very much)?|thx|ty|cheers|ok(?:ay)?|hey|hi|hello|dear"
-    r"|riffbird|bot|sorry|now|just|kindly|immediately|forever|for good)\b"
+    r"\b(?:please|pls|plz|thanks?(?: you)?(?: so much| very much)?|thx|ty|cheers|ok(?:ay)?|hey|hi|hello|dear|riffbird"
+    r"|bot|sorry|now|just|kindly|immediately|forever|for good)\b"
 )
 
 

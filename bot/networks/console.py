@@ -11,6 +11,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterable
 from pathlib import Path
+from typing import Any
 
 from rich.console import Console
 
@@ -57,7 +58,7 @@ class ConsoleNetwork:
 
         threading.Thread(target=read, daemon=True, name="keyboard").start()
 
-    def mentions(self, cursor: str | None) -> Batch:
+    def mentions(self, cursor: str | None, since: float = 0.0) -> Batch:  # noqa: ARG002
         """As ``Network.mentions``."""
         found_mentions = []
         while not self._typed.empty():
@@ -68,8 +69,8 @@ class ConsoleNetwork:
             )
         return Batch(tuple(found_mentions), cursor)
 
-    def messages(self, cursor: str | None) -> Batch:
-        """None here."""
+    def messages(self, cursor: str | None, since: float = 0.0) -> Batch:  # noqa: ARG002
+        """None: everything typed is a mention."""
         return Batch((), cursor)
 
     def reply(self, mention: Mention, answer: Answer, before_posting: Callable[[], None]) -> str:
@@ -96,6 +97,13 @@ class ConsoleNetwork:
     def find_reply(self, mention: Mention, answer: Answer) -> str | None:  # noqa: ARG002  nothing to look at
         """A terminal remembers nothing."""
         return None
+
+    def read_item(self, source: dict[str, Any]) -> Mention | None:  # noqa: ARG002
+        """Nothing typed is unreadable."""
+        return None
+
+    def delete_reply(self, mention: Mention, reply_id: str) -> None:
+        """A terminal deletes nothing."""
 
     def is_over(self) -> bool:
         """As ``Network.is_over``."""

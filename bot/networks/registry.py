@@ -1,4 +1,4 @@
-"""The networks by name: how each is opened and checked. Loads a network's library only when it is asked for."""
+"""The networks by name: how each is opened and checked. A network's library is imported only when it is used."""
 
 from __future__ import annotations
 

@@ -4,12 +4,11 @@
 import pytest
 
 from bot.networks.protocol import MediaRules
-from bot.replies import hear_bells, reply
 from bot.reply_store import ReplyStore
 from tests.bot.fakes.fixtures import clock, fake_x, harness, server_url
 from tests.bot.fakes.harness import Harness
 from tests.bot.fakes.x import BAND, FakeX
-from worker.client import QUEUE_UNAVAILABLE, REPLY_QUEUE
+from worker.client import QUEUE_UNAVAILABLE
 
 SONG = "@riffbird Dancing robots /compose /g jazz /t 160"
 
@@ -73,11 +72,11 @@ def test_old_mentions_are_left_alone_when_a_bot_comes_back(harness: Harness, fak
     assert [len(fake_x.replies_to(post.id)) for post in (old, fresh)] == [0, 1]
 
 
-def test_a_bug_on_the_way_is_logged_ends_in_an_apology_and_silences_nobody_else(
-    harness: Harness, fake_x: FakeX, caplog: pytest.LogCaptureFixture
+def test_a_bug_on_the_way_is_logged_ends_in_an_apology_and_stops_no_other_reply(
+    harness: Harness, fake_x: FakeX, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     bot = harness.x_bot(fake_x)
-    bot.network.media = MediaRules(("mp4",), most_bytes=1, longest_seconds=140)
+    monkeypatch.setattr(type(bot.replies), "_attachment", lambda *_: 1 / 0)
     broken, fine = fake_x.write(fake_x.person("ada"), SONG), fake_x.write(fake_x.person("bo"), "@riffbird /help")
     harness.run_until_idle(bot)
     assert [len(fake_x.replies_to(post.id)) for post in (broken, fine)] == [1, 1]
@@ -85,7 +84,15 @@ def test_a_bug_on_the_way_is_logged_ends_in_an_apology_and_silences_nobody_else(
     found = bot.reply_store.find(broken.id)
     assert found is not None
     assert (found.state, found.attempts) == ("posted", 6)
-    assert "in a size the network takes" in caplog.text
+    assert "ZeroDivisionError" in caplog.text
+
+
+def test_a_song_in_no_size_that_the_network_accepts_is_answered_with_a_text(harness: Harness, fake_x: FakeX) -> None:
+    bot = harness.x_bot(fake_x)
+    bot.network.media = MediaRules(("mp4",), most_bytes=1, longest_seconds=140)
+    asked = fake_x.write(fake_x.person("ada"), SONG)
+    harness.run_until_idle(bot)
+    assert "does not accept its file" in said_to(fake_x, asked.id)[0]
 
 
 def test_a_song_whose_result_was_lost_is_made_again(harness: Harness, fake_x: FakeX) -> None:
@@ -99,26 +106,18 @@ def test_a_song_whose_result_was_lost_is_made_again(harness: Harness, fake_x: Fa
     assert len(fake_x.replies_to(asked.id)) == 1
 
 
-def test_the_bell_of_a_finished_song_brings_its_reply_at_once(harness: Harness, fake_x: FakeX) -> None:
-    bot = harness.x_bot(fake_x, bot_poll_seconds=9999)
+def test_a_finished_song_is_posted_within_a_second(harness: Harness, fake_x: FakeX) -> None:
+    bot = harness.x_bot(fake_x)
     asked = fake_x.write(fake_x.person("ada"), SONG)
     bot.turn()
     bot.turn()
     harness.work()
-    assert harness.queues.depth(REPLY_QUEUE) == 1
+    harness.clock.sleep(1.0)
     bot.turn()
     assert len(fake_x.replies_to(asked.id)) == 1
 
 
-def test_bells_need_no_credentials_and_none_is_lost_on_another_network(harness: Harness) -> None:
-    queue = harness.queues.queue(REPLY_QUEUE)
-    queue.enqueue(reply, network="mastodon", interaction="5")
-    hear_bells(harness.queues)
-    assert harness.queues.depth(REPLY_QUEUE) == 0
-    assert harness.reply_store("mastodon").owed() == 0
-
-
-def test_a_promise_is_given_up_after_two_days(harness: Harness, fake_x: FakeX) -> None:
+def test_an_owed_reply_is_given_up_after_two_days(harness: Harness, fake_x: FakeX) -> None:
     bot = harness.x_bot(fake_x)
     asked = fake_x.write(fake_x.person("ada"), SONG)
     bot.turn()

@@ -157,10 +157,10 @@ def test_the_bell_makes_a_promise_due_but_none_out_of_nothing(reply_store: Reply
 
 
 def test_words_instead_of_a_song_give_the_turn_back(reply_store: ReplyStore) -> None:
-    reply_store.say_instead(accepted(reply_store, mention()), "the rehearsal room is full")
+    reply_store.say_instead(accepted(reply_store, mention()), "the queue is full")
     found = reply_store.find("1")
     assert found is not None
-    assert (found.request, found.words) == (None, "the rehearsal room is full")
+    assert (found.request, found.text) == (None, "the queue is full")
     assert reply_store.person("9", "ada", NOW) == Person()
 
 

@@ -116,7 +116,7 @@ def test_backoff_doubles_with_full_jitter_up_to_its_limit() -> None:
 def test_a_sleeping_bot_is_woken_by_news() -> None:
     clock, begin = SystemClock(), time.monotonic()
     clock.wake()
-    clock.sleep(30)
+    clock.wait(30)
     assert time.monotonic() - begin < 5
 
 

@@ -91,14 +91,17 @@ class SongStore:
         """Delete what is older than the time to live; the number of songs deleted."""
         old = cast("list[bytes]", self.connection.zrangebyscore(EXPIRY_KEY, "-inf", time.time(), start=0, num=500))
         for raw in old:
-            song = raw.decode()
-            self.media.remove(song)
-            with self.connection.pipeline() as pipe:
-                pipe.zrem(TIMELINE_KEY, song)
-                pipe.zrem(EXPIRY_KEY, song)
-                pipe.delete(_song_key(song))
-                pipe.execute()
+            self.delete(raw.decode())
         return len(old)
+
+    def delete(self, job_id: str) -> None:
+        """Delete a song: its files, its facts and its place on the timeline."""
+        self.media.remove(job_id)
+        with self.connection.pipeline() as pipe:
+            pipe.zrem(TIMELINE_KEY, job_id)
+            pipe.zrem(EXPIRY_KEY, job_id)
+            pipe.delete(_song_key(job_id))
+            pipe.execute()
 
     def _number(self, job_id: str) -> int:
         """A new number; a song that is made again after its worker died keeps the one it had."""

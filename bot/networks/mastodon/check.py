@@ -1,4 +1,4 @@
-"""Whether a Mastodon token can do what the bot does. Posts nothing."""
+"""Checks a Mastodon token: account, scopes, label. Posts nothing."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ ADVICE = "Make a new application in the account's settings under Development, wi
 
 
 def check_mastodon(network: MastodonNetwork) -> list[CheckResult]:
-    """All results, the first reason first."""
+    """All results, in the order in which problems are to be fixed."""
     account = check_call("account", lambda: f"signed in as @{network.open()}", ADVICE)
     if not account.good:
         return [account]
@@ -30,7 +30,7 @@ def _may_read(network: MastodonNetwork) -> str:
 def _scopes(network: MastodonNetwork) -> CheckResult:
     granted = network.scopes()
     if not granted:
-        return CheckResult("scopes", good=True, text="the instance does not tell")
+        return CheckResult("scopes", good=True, text="the instance does not say")
     good = "write" in granted or {"write:statuses", "write:media"} <= granted
     text = ", ".join(sorted(granted))
     return CheckResult("scopes", good=good, text=text if good else f"{text}: write is missing. {ADVICE}")

@@ -1,12 +1,13 @@
-"""Mastodon through Mastodon.py: mentions by catch-up, woken by the stream, answered with native video or audio.
+"""Mastodon and compatible servers through Mastodon.py: mentions from the notifications, answered with native media.
 
-The visibility and the content warning of the room_event are kept; every post carries an idempotency key; lengths and
-sizes are read from the instance. Knows no queue and no wording.
+Replies keep the visibility and the content warning of the question and carry an idempotency key. Lengths and sizes are
+read from the instance. The stream only wakes the bot.
 """
 
 from __future__ import annotations
 
 import logging
+import queue
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -36,20 +37,25 @@ from bot.networks.protocol import (
     Mention,
     NetworkLimits,
     TryLaterError,
+    UploadRefusedError,
+    read_each,
 )
 from bot.networks.retry import Clock
 from bot.settings import BotSettings, plain
 
 NAMES = ("mastodon_url", "mastodon_access_token")
 PAGE = 40
-MOST_PAGES = 50
+MAX_PAGES = 50
 PROCESSING_PAUSE_SECONDS = 2.0
-LONGEST_PROCESSING_SECONDS = 600.0
-ROOM_FOR_NAME = 100  # the reply begins with the asker's @name@host, as Mastodon needs to deliver it
+MAX_PROCESSING_SECONDS = 600.0
+NAME_LENGTH = 100  # a reply begins with the asker's @name@host, or Mastodon does not deliver it
+REFUSED_STATUS = (413, 415, 422)
+
+logger = logging.getLogger(__name__)
 
 
 class MastodonNetwork:
-    """The band's account on one instance."""
+    """The bot's account on one instance."""
 
     name = "mastodon"
     limits = NetworkLimits(text_length=400, message_length=400, alt_text_length=1500, mentions_pause_seconds=15.0)
@@ -70,6 +76,7 @@ class MastodonNetwork:
         self.user_id = self.account_name = ""
         self.is_labelled = False
         self._stream: Any = None
+        self._deleted: queue.SimpleQueue[str] = queue.SimpleQueue()
 
     def __repr__(self) -> str:
         return f"<MastodonNetwork @{self.account_name} at {self.settings.mastodon_url}>"
@@ -81,7 +88,7 @@ class MastodonNetwork:
             instance = self.client.instance_v2()
         self.user_id, self.account_name = str(me["id"]), str(me["acct"])
         self.is_labelled = bool(me.get("bot"))
-        length = int(instance["configuration"]["statuses"]["max_characters"]) - ROOM_FOR_NAME
+        length = int(instance["configuration"]["statuses"]["max_characters"]) - NAME_LENGTH
         self.limits = replace(self.limits, text_length=length, message_length=length)
         self.media = read_media_rules(instance, self.media)
         return self.account_name
@@ -94,43 +101,59 @@ class MastodonNetwork:
 
     # ------------------------------------------------------------------ reading
 
-    def mentions(self, cursor: str | None) -> Batch:
-        """As ``Network.mentions``. The cursor is a notification's id; private room_events come this way too."""
-        notifications = self._after(cursor) if cursor else self._first()
-        found_mentions = tuple(as_mention(notification) for notification in notifications if notification.get("status"))
-        youngest = max((int(notification["id"]) for notification in notifications), default=0)
-        ours = tuple(mention for mention in found_mentions if mention.author_id != self.user_id)
-        return Batch(ours, str(youngest) if youngest else cursor)
+    def mentions(self, cursor: str | None, since: float = 0.0) -> Batch:
+        """As ``Network.mentions``. The cursor is a notification's id; direct messages come this way too."""
+        notifications = self._after(cursor) if cursor else self._since(since)
+        mentions, unreadable = read_each(notifications, self.read_item)
+        ids = [str(notification["id"]) for notification in notifications if _has_id(notification)]
+        return Batch(mentions, ids[-1] if ids else cursor, unreadable, self._newly_deleted())
+
+    def read_item(self, source: dict[str, Any]) -> Mention | None:
+        """As ``Network.read_item``."""
+        if not source.get("status"):  # a notification of another kind, or of a deleted post
+            return None
+        mention = as_mention(source)
+        return mention if mention.author_id != self.user_id else None
 
     def _after(self, cursor: str) -> list[Any]:
-        """Everything after ``cursor``, the oldest first."""
+        """All notifications after ``cursor``, the oldest first. A page is answered youngest first."""
         found: list[Any] = []
-        for _ in range(MOST_PAGES):
+        for _ in range(MAX_PAGES):
             page = self._page(min_id=cursor)
-            if not page:
+            found += page[::-1]
+            ids = [str(notification["id"]) for notification in page if _has_id(notification)]
+            if not ids or ids[0] == cursor:
                 break
-            found += sorted(page, key=lambda notification: int(notification["id"]))
-            cursor = str(found[-1]["id"])
+            cursor = ids[0]
         return found
 
-    def _first(self) -> list[Any]:
-        """The catch-up time's notifications, the oldest first."""
-        since = self.clock.now() - self.settings.bot_catch_up_hours * 3600
+    def _since(self, since: float) -> list[Any]:
+        """Notifications since a time (unix seconds), the oldest first."""
         found: list[Any] = []
-        for _ in range(MOST_PAGES):
-            page = self._page(max_id=str(found[-1]["id"]) if found else None)
-            found += [notification for notification in page if notification["created_at"].timestamp() >= since]
-            if len(page) < PAGE or len(found) % PAGE:
+        oldest = None
+        for _ in range(MAX_PAGES):
+            page = self._page(max_id=oldest)
+            young = [notification for notification in page if not _is_older(notification, since)]
+            found += young
+            ids = [str(notification["id"]) for notification in page if _has_id(notification)]
+            if len(page) < PAGE or len(young) < len(page) or not ids:
                 break
+            oldest = ids[-1]
         return found[::-1]
 
     def _page(self, **window: str | None) -> list[Any]:
         with self._errors():
-            page: list[Any] = self.client.notifications(types=["mention"], limit=PAGE, **window)
-            return page
+            page = self.client.notifications(types=["mention"], limit=PAGE, **window)
+            return [notification for notification in page if isinstance(notification, dict)]
 
-    def messages(self, cursor: str | None) -> Batch:
-        """None: a direct message here is a mention with the visibility ``direct``."""
+    def _newly_deleted(self) -> tuple[str, ...]:
+        found = []
+        while not self._deleted.empty():
+            found.append(self._deleted.get())
+        return tuple(found)
+
+    def messages(self, cursor: str | None, since: float = 0.0) -> Batch:  # noqa: ARG002
+        """None: a direct message is a mention with the visibility ``direct``."""
         return Batch((), cursor)
 
     # ------------------------------------------------------------------ answering
@@ -151,32 +174,30 @@ class MastodonNetwork:
         return str(posted["id"])
 
     def _upload(self, attachment: Attachment) -> str:
-        """Upload and wait until the instance has processed it: until then it has no ``url``."""
-        try:
-            with self._errors(), attachment.path.open("rb") as file:
-                media = self.client.media_post(
-                    file,
-                    mime_type=attachment.mime_type,
-                    description=attachment.alt_text,
-                    file_name=f"song{attachment.path.suffix}",
-                )
-            return self._processed(media)
-        except ForbiddenError as error:  # nobody saw anything: another upload may succeed
-            raise TryLaterError(f"the upload failed: {error}") from None
+        """The id of the uploaded and processed file."""
+        with self._errors(upload=True), attachment.path.open("rb") as file:
+            media = self.client.media_post(
+                file,
+                mime_type=attachment.mime_type,
+                description=attachment.alt_text,
+                file_name=f"song{attachment.path.suffix}",
+            )
+        return self._processed(media)
 
     def _processed(self, media: Any) -> str:
+        """Wait until the instance has processed the file: until then it has no ``url``."""
         waited = 0.0
         while not media.get("url"):
-            if waited >= LONGEST_PROCESSING_SECONDS:
-                raise TryLaterError(f"the instance has not processed the song in {LONGEST_PROCESSING_SECONDS:.0f} s")
+            if waited >= MAX_PROCESSING_SECONDS:
+                raise TryLaterError(f"the instance has not processed the song in {MAX_PROCESSING_SECONDS:.0f} s")
             waited += PROCESSING_PAUSE_SECONDS
             self.clock.sleep(PROCESSING_PAUSE_SECONDS)
-            with self._errors():
+            with self._errors(upload=True):
                 media = self.client.media(media["id"])
         return str(media["id"])
 
     def tell(self, mention: Mention, text: str) -> None:
-        """Nothing: an interaction gets one reply here, and that is the song."""
+        """Does nothing: an interaction gets one reply here, the song."""
 
     def find_reply(self, mention: Mention, answer: Answer) -> str | None:  # noqa: ARG002  the thread is enough here
         """As ``Network.find_reply``: through the posts under the mention."""
@@ -187,12 +208,18 @@ class MastodonNetwork:
                 return str(status["id"])
         return None
 
+    def delete_reply(self, mention: Mention, reply_id: str) -> None:  # noqa: ARG002  the id is enough here
+        """As ``Network.delete_reply``."""
+        with self._errors():
+            self.client.status_delete(reply_id)
+
     # ------------------------------------------------------------------ the stream
 
     def listen(self, wake: Callable[[], None]) -> None:
-        """As ``Network.listen``: each pushed notification ends the present pause."""
+        """As ``Network.listen``."""
         with self._errors():
-            self._stream = self.client.stream_user(_WakeListener(wake), run_async=True, reconnect_async=True)
+            listener = _WakeListener(wake, self._deleted)
+            self._stream = self.client.stream_user(listener, run_async=True, reconnect_async=True)
 
     def is_over(self) -> bool:
         """As ``Network.is_over``."""
@@ -205,8 +232,11 @@ class MastodonNetwork:
         self.client.session.close()
 
     @contextmanager
-    def _errors(self, *, visible: bool = False) -> Iterator[None]:
-        """Translate Mastodon.py's errors. ``visible``: a lost answer may hide a post that was made."""
+    def _errors(self, *, visible: bool = False, upload: bool = False) -> Iterator[None]:
+        """Translate Mastodon.py's errors.
+
+        ``visible``: a lost answer may hide a post that was made. ``upload``: a refusal concerns the file.
+        """
         lost = InDoubtError if visible else TryLaterError
         try:
             yield
@@ -219,27 +249,48 @@ class MastodonNetwork:
         except (MastodonServerError, MastodonNetworkError) as error:
             raise lost(f"the instance's answer is lost: {type(error).__name__}") from None
         except MastodonNotFoundError:
-            raise ForbiddenError("the instance does not know the post (any more)") from None
+            if upload:
+                raise TryLaterError("the instance does not know the uploaded file any more") from None
+            raise ForbiddenError("the instance does not know the post") from None
         except MastodonAPIError as error:
-            raise ForbiddenError(f"the instance refuses: {' '.join(map(str, error.args[1:]))[:200]}") from None
+            line = f"the instance refuses: {' '.join(map(str, error.args[1:]))[:200]}"
+            if upload and any(status in error.args for status in REFUSED_STATUS):
+                raise UploadRefusedError(line) from None
+            raise (TryLaterError(line) if upload else ForbiddenError(line)) from None
         except MastodonError as error:
             raise lost(f"Mastodon.py gives up: {type(error).__name__}") from None
 
 
-class _WakeListener(StreamListener):
-    """Rings at each notification; what it was is read through ``mentions``."""
+def _has_id(notification: Any) -> bool:
+    return isinstance(notification.get("id"), str | int) and str(notification["id"]) != ""
 
-    def __init__(self, wake: Callable[[], None]) -> None:
+
+def _is_older(notification: Any, since: float) -> bool:
+    """Whether it was created before ``since``; one without a readable time is not."""
+    created = notification.get("created_at")
+    return hasattr(created, "timestamp") and created.timestamp() < since
+
+
+class _WakeListener(StreamListener):
+    """Wakes the bot at each notification; the notification itself is read through ``mentions``."""
+
+    def __init__(self, wake: Callable[[], None], deleted: queue.SimpleQueue[str]) -> None:
         super().__init__()
         self._wake = wake
+        self._deleted = deleted
 
     def on_notification(self, notification: Any) -> None:  # noqa: ARG002  only that it came
         """Called by Mastodon.py in its own thread."""
         self._wake()
 
+    def on_delete(self, status_id: Any) -> None:
+        """A post that the account could see was deleted."""
+        self._deleted.put(str(status_id))
+        self._wake()
+
     def on_unknown_event(self, name: str, unknown_event: Any = None) -> None:
-        """News of later versions are none of ours."""
+        """Ignores events of later versions."""
 
     def on_abort(self, err: Exception) -> None:
         """The library connects again by itself."""
-        logging.getLogger(__name__).info("the stream of the instance ended: %s", type(err).__name__)
+        logger.info("the instance's stream ended: %s", type(err).__name__)

@@ -1,4 +1,4 @@
-"""Whether a Matrix token can do what the bot does. Sends nothing."""
+"""Checks a Matrix token: account, rooms, upload limit. Sends nothing."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ ADVICE = "Log in again as the bot and copy its access token (docs/bots.md, Matri
 
 
 def check_matrix(network: MatrixNetwork) -> list[CheckResult]:
-    """All results, the first reason first."""
+    """All results, in the order in which problems are to be fixed."""
     account = check_call("account", lambda: f"signed in as {network.open()}", ADVICE)
     if not account.good:
         return [account]

@@ -1,46 +1,51 @@
 """Matrix through matrix-nio: rooms and private conversations on any homeserver, answered with ``m.audio``.
 
-Sending is idempotent by its transaction id. Encrypted rooms are not read: that needs a native library and kept keys.
-nio is asynchronous; one event loop of our own runs each call to its end. Knows no queue and no wording.
+Sending is idempotent by its transaction id. Encrypted rooms are not read: that needs a native library and stored keys.
+Events are read as JSON and not through nio, whose parser may refuse a whole sync because of one malformed event.
 """
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
-from collections.abc import Callable, Coroutine
-from operator import methodcaller
+import logging
+from collections.abc import Callable
 from typing import Any
+from urllib.parse import quote, urlencode
 
-import aiohttp
-from nio import AsyncClient, AsyncClientConfig, ErrorResponse
+from nio import AsyncClient
 
-from bot.networks.matrix.reading import RoomEvent, song_content, text_content
+from bot.networks.matrix.address import Address
+from bot.networks.matrix.calls import Caller
+from bot.networks.matrix.reading import RoomEvent, mapping, song_content, text, text_content, wait_content
+from bot.networks.matrix.rooms import Rooms
 from bot.networks.protocol import (
     Answer,
     Attachment,
     Batch,
     CredentialsError,
     ForbiddenError,
-    InDoubtError,
     MediaRules,
     Mention,
+    NetworkError,
     NetworkLimits,
     TryLaterError,
+    UploadRefusedError,
+    read_each,
 )
 from bot.networks.retry import Clock
-from bot.settings import BotSettings, plain
+from bot.settings import BotSettings
 
 NAMES = ("matrix_homeserver", "matrix_user_id", "matrix_access_token")
 PAGE = 100
-MOST_PAGES = 10
+MAX_PAGES = 10
 USUAL_UPLOAD_BYTES = 10 * 1024 * 1024
-FINAL = {"M_FORBIDDEN", "M_NOT_FOUND", "M_TOO_LARGE", "M_BAD_JSON", "M_INVALID_PARAM", "M_UNRECOGNIZED"}
-BAD_TOKEN = {"M_UNKNOWN_TOKEN", "M_MISSING_TOKEN", "M_USER_DEACTIVATED"}
+JOIN_PAUSE_SECONDS = 600.0
+
+logger = logging.getLogger(__name__)
 
 
 class MatrixNetwork:
-    """The band's account on one homeserver."""
+    """The bot's account on one homeserver."""
 
     name = "matrix"
     limits = NetworkLimits(
@@ -53,72 +58,115 @@ class MatrixNetwork:
             raise CredentialsError(f"Matrix needs {', '.join(missing)}, see docs/bots.md")
         self.settings = settings
         self.clock = clock
-        self.runner = asyncio.Runner()
-        self.client: AsyncClient | None = None
+        self.caller = Caller(settings)
         self.account_name = settings.matrix_user_id
-        self._members: dict[str, int] = {}
+        self.address = Address(self.account_name)
+        self.room_facts = Rooms(self._get, clock)
+        self._join_again_at: dict[str, float] = {}
 
     def __repr__(self) -> str:
         return f"<MatrixNetwork {self.account_name}>"
 
     def open(self) -> str:
         """As ``Network.open``."""
-        me = self._ask(lambda client: client.whoami())
-        if me.user_id != self.settings.matrix_user_id:
+        me = self.caller.ask(lambda client: client.whoami())
+        if me.user_id != self.account_name:
             raise CredentialsError(f"RIFFBIRD_MATRIX_ACCESS_TOKEN belongs to {me.user_id}, not to {self.account_name}")
-        self._client().device_id = me.device_id
-        rules = self._ask(lambda client: client.content_repository_config())
+        self.caller.client().device_id = me.device_id
+        rules = self.caller.ask(lambda client: client.content_repository_config())
         most = int(rules.upload_size or USUAL_UPLOAD_BYTES)
         self.media = MediaRules(self.media.formats, most, self.media.longest_seconds)
+        self.address = Address(self.account_name, self._display_name())
         return self.account_name
 
+    def _display_name(self) -> str:
+        try:
+            return text(mapping(self._get(f"profile/{self.account_name}/displayname", {})).get("displayname"))
+        except ForbiddenError:  # an account without a profile
+            return ""
+
     def rooms(self) -> int:
-        """How many rooms the account is in."""
-        return len(self._ask(lambda client: client.joined_rooms()).rooms)
+        """Number of rooms the account is in."""
+        return len(self.caller.ask(lambda client: client.joined_rooms()).rooms)
+
+    def _get(self, path: str, query: dict[str, str]) -> Any:
+        return self.caller.get_json(f"/_matrix/client/v3/{quote(path, safe='/')}?{urlencode(query)}")
 
     # ------------------------------------------------------------------ reading
 
-    def mentions(self, cursor: str | None) -> Batch:
-        """As ``Network.mentions``. The cursor is the sync token; private rooms come this way too."""
-        news = self._ask(lambda client: client.sync(timeout=0, since=cursor, set_presence="online"))
-        if self.settings.matrix_join_invitations:
-            for room in news.rooms.invite:
-                self._ask(methodcaller("join", room))
-        found_mentions: list[Mention] = []
-        for room, news_of_room in news.rooms.join.items():
-            sources = [event.source for event in news_of_room.timeline.events]
-            if news_of_room.timeline.limited and cursor:
-                sources = self._missed(room, news_of_room.timeline.prev_batch, cursor) + sources
-            found_mentions += self._heard(room, sources)
-        return Batch(tuple(found_mentions), news.next_batch)
+    def mentions(self, cursor: str | None, since: float = 0.0) -> Batch:  # noqa: ARG002  a sync knows no time
+        """As ``Network.mentions``. The cursor is the sync token; private rooms are part of the sync."""
+        window = {"since": cursor} if cursor else {}
+        news = mapping(self._get("sync", {"timeout": "0", "set_presence": "online", **window}))
+        token = news.get("next_batch")
+        if not isinstance(token, str):
+            raise TryLaterError("the homeserver's sync has no next_batch")
+        rooms = mapping(news.get("rooms"))
+        self._join(list(mapping(rooms.get("invite"))))
+        sources: list[dict[str, Any]] = []
+        for room, news_of_room in mapping(rooms.get("join")).items():
+            sources += self._sources(room, mapping(news_of_room), cursor)
+        mentions, unreadable = read_each(sources, self.read_item)
+        deleted = tuple(filter(None, (self._event(source).redacts for source in sources)))
+        return Batch(mentions, token, unreadable, deleted)
+
+    def _join(self, rooms: list[str]) -> None:
+        """Accept invitations, each alone: one that cannot be accepted is tried again later."""
+        for room in rooms if self.settings.matrix_join_invitations else []:
+            if self._join_again_at.get(room, 0.0) > self.clock.now():
+                continue
+            try:
+                self.caller.ask(lambda client, room=room: client.join(room))  # type: ignore[misc]
+            except CredentialsError:
+                raise
+            except NetworkError as error:
+                self._join_again_at[room] = self.clock.now() + JOIN_PAUSE_SECONDS
+                logger.warning("an invitation cannot be accepted: %s", error)
+
+    def _sources(self, room: str, news: dict[str, Any], cursor: str | None) -> list[dict[str, Any]]:
+        """The events of one room as `read_item` takes them, the oldest first."""
+        timeline = mapping(news.get("timeline"))
+        events = _objects(timeline.get("events"))
+        if timeline.get("limited") is True and cursor:
+            events = self._missed(room, text(timeline.get("prev_batch")), cursor) + events
+        self.room_facts.learn(room, _objects(mapping(news.get("state")).get("events")) + events)
+        return [{"room": room, "event": event} for event in events]
 
     def _missed(self, room: str, begin: str, end: str) -> list[dict[str, Any]]:
         """What a limited sync left out, the oldest first."""
         found: list[dict[str, Any]] = []
-        for _ in range(MOST_PAGES):
-            page = self._ask(methodcaller("room_messages", room, start=begin, end=end, limit=PAGE))
-            found += [event.source for event in page.chunk]
-            if not page.end or not page.chunk:
+        for _ in range(MAX_PAGES):
+            try:
+                page = self._messages(room, {"from": begin, "to": end})
+            except ForbiddenError as error:
+                logger.warning("a room's history is not read: %s", error)
                 break
-            begin = page.end
+            events = _objects(page.get("chunk"))
+            found += events
+            begin = text(page.get("end"))
+            if not begin or not events:
+                break
         return found[::-1]
 
-    def _heard(self, room: str, sources: list[dict[str, Any]]) -> list[Mention]:
-        room_events = [RoomEvent(source, self.account_name) for source in sources]
-        return [
-            room_event.as_mention(room, is_private=self._is_private(room))
-            for room_event in room_events
-            if room_event.is_text and (room_event.mentions_bot or self._is_private(room))
-        ]
+    def _messages(self, room: str, window: dict[str, str]) -> dict[str, Any]:
+        """One page of a room's events, the youngest first."""
+        query = {"dir": "b", "limit": str(PAGE)} | {name: value for name, value in window.items() if value}
+        return mapping(self._get(f"rooms/{room}/messages", query))
 
-    def _is_private(self, room: str) -> bool:
-        """Two in a room talk to each other."""
-        if room not in self._members:
-            found = self._ask(lambda client: client.joined_members(room))
-            self._members[room] = len(found.members)
-        return self._members[room] <= 2
+    def _event(self, source: dict[str, Any]) -> RoomEvent:
+        return RoomEvent(source["event"], self.address)
 
-    def messages(self, cursor: str | None) -> Batch:
+    def read_item(self, source: dict[str, Any]) -> Mention | None:
+        """As ``Network.read_item``."""
+        room, event = str(source["room"]), self._event(source)
+        if not event.is_text:
+            return None
+        facts = self.room_facts.facts(room)
+        if not facts.is_private and not event.mentions_bot:
+            return None
+        return event.as_mention(room, is_private=facts.is_private, is_public=facts.is_public)
+
+    def messages(self, cursor: str | None, since: float = 0.0) -> Batch:  # noqa: ARG002
         """None: private rooms are part of the sync."""
         return Batch((), cursor)
 
@@ -131,7 +179,7 @@ class MatrixNetwork:
             content = song_content(mention, answer, self._upload(answer.attachment), answer.attachment.mime_type)
         before_posting()
         room, transaction = mention.conversation, hashlib.sha256(answer.key.encode()).hexdigest()
-        sent = self._ask(
+        sent = self.caller.ask(
             lambda client: client.room_send(room, "m.room.message", content, tx_id=transaction), visible=True
         )
         return str(sent.event_id)
@@ -145,27 +193,38 @@ class MatrixNetwork:
             return answer
 
         try:
-            return str(self._ask(send).content_uri)
+            return str(self.caller.ask(send).content_uri)
         except ForbiddenError as error:
-            raise TryLaterError(f"the upload failed: {error}") from None
+            raise UploadRefusedError(str(error)) from None
 
     def tell(self, mention: Mention, text: str) -> None:
-        """As ``Network.tell``: a notice in the room that answers nothing, so that it is not claim for the reply."""
+        """As ``Network.tell``."""
         room, transaction = mention.conversation, hashlib.sha256(f"wait {mention.interaction}".encode()).hexdigest()
-        content = {"msgtype": "m.notice", "body": text}
-        self._ask(lambda client: client.room_send(room, "m.room.message", content, tx_id=transaction))
+        content = wait_content(mention, text)
+        self.caller.ask(lambda client: client.room_send(room, "m.room.message", content, tx_id=transaction))
 
     def find_reply(self, mention: Mention, answer: Answer) -> str | None:  # noqa: ARG002  the relation is enough here
-        """As ``Network.find_reply``: through the room's latest messages."""
-        page = self._ask(lambda client: client.room_messages(mention.conversation, limit=PAGE))
-        for event in page.chunk:
-            room_event = RoomEvent(event.source, self.account_name)
-            if event.sender == self.account_name and room_event.replies_to in (mention.id, mention.interaction):
-                return str(event.event_id)
+        """As ``Network.find_reply``: through the room's messages back to the mention."""
+        begin = ""
+        for _ in range(MAX_PAGES):
+            page = self._messages(mention.conversation, {"from": begin})
+            events = _objects(page.get("chunk"))
+            for source in events:
+                event = RoomEvent(source, self.address)
+                is_ours = source.get("sender") == self.account_name
+                if is_ours and event.attached_to in (mention.id, mention.interaction):
+                    return text(source.get("event_id")) or None
+            begin = text(page.get("end"))
+            if not begin or any(source.get("event_id") == mention.interaction for source in events):
+                break
         return None
 
+    def delete_reply(self, mention: Mention, reply_id: str) -> None:
+        """As ``Network.delete_reply``."""
+        self.caller.ask(lambda client: client.room_redact(mention.conversation, reply_id, "the question was deleted"))
+
     def listen(self, wake: Callable[[], None]) -> None:
-        """Syncing every second is cheap for a homeserver; no push is needed."""
+        """Does nothing: a sync each second is cheap for a homeserver."""
 
     def is_over(self) -> bool:
         """As ``Network.is_over``."""
@@ -173,44 +232,9 @@ class MatrixNetwork:
 
     def close(self) -> None:
         """As ``Network.close``."""
-        if self.client is not None:
-            self.runner.run(self.client.close())
-        self.runner.close()
-
-    # ------------------------------------------------------------------ calling
-
-    def _client(self) -> AsyncClient:
-        """Made inside the event loop, as nio wants it. It never waits or retries by itself: the loop above decides."""
-        if self.client is None:
-            timeout = self.settings.bot_request_timeout_seconds
-            config = AsyncClientConfig(max_limit_exceeded=0, max_timeouts=0, request_timeout=timeout)
-            self.client = AsyncClient(self.settings.matrix_homeserver, self.account_name, config=config)
-            self.client.access_token = plain(self.settings.matrix_access_token)
-            self.client.user_id = self.account_name
-        return self.client
-
-    def _ask(self, call: Callable[[AsyncClient], Coroutine[Any, Any, Any]], *, visible: bool = False) -> Any:
-        """The answer to ``call``, or one of the bot's errors. ``visible``: a lost answer may hide a sent event."""
-
-        async def run() -> Any:
-            return await call(self._client())
-
-        try:
-            answer = self.runner.run(run())
-        except (aiohttp.ClientError, TimeoutError, OSError) as error:
-            text = f"the homeserver's answer is lost: {type(error).__name__}"
-            raise (InDoubtError(text) if visible else TryLaterError(text)) from None
-        if isinstance(answer, ErrorResponse):
-            raise _error(answer, visible=visible)
-        return answer
+        self.caller.close()
 
 
-def _error(answer: ErrorResponse, *, visible: bool) -> Exception:
-    code, text = str(answer.status_code), f"the homeserver answers {answer.status_code}: {answer.message}"[:200]
-    if code == "M_LIMIT_EXCEEDED":
-        return TryLaterError(text, retry_after_seconds=(answer.retry_after_ms or 1000) / 1000 + 0.5)
-    if code in BAD_TOKEN:
-        return CredentialsError(f"the homeserver does not accept RIFFBIRD_MATRIX_ACCESS_TOKEN ({code})")
-    if code in FINAL:
-        return ForbiddenError(text)
-    return InDoubtError(text) if visible else TryLaterError(text)
+def _objects(value: object) -> list[dict[str, Any]]:
+    """The JSON objects in a list; an empty list for anything else."""
+    return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []

@@ -1,6 +1,6 @@
-"""Signing in to X: OAuth 1.0a user keys, or OAuth 2 with a refresh token that is renewed and kept. Knows no posts.
+"""Signing in to X: OAuth 1.0a user keys, or OAuth 2 with a refresh token that is renewed and kept.
 
-tweepy has no request timeout, no refresh, and no way to name another host; all three are added here on its session.
+tweepy has no request timeout, no token refresh and no setting for another host; all three are added on its session.
 """
 
 from __future__ import annotations
@@ -26,7 +26,8 @@ from bot.networks.x.limits import RateWindows, x_errors
 from bot.settings import BotSettings, plain
 
 API_ORIGIN = "https://api.twitter.com"  # the one tweepy calls
-EARLY_SECONDS = 120.0
+EARLY_SECONDS = 120.0  # a token is renewed this long before it expires
+POOL_SIZE = 64  # connections kept for the threads that upload
 OAUTH1_NAMES = ("x_consumer_key", "x_consumer_secret", "x_access_token", "x_access_token_secret")
 OAUTH2_NAMES = ("x_client_id", "x_refresh_token")
 CHATTY_LOGGERS = ("tweepy", "oauthlib", "requests_oauthlib", "urllib3")
@@ -36,7 +37,7 @@ class XAdapter(HTTPAdapter):
     """Gives every request a timeout; with ``origin``, sends it there after it was signed for X (a proxy, a test)."""
 
     def __init__(self, timeout_seconds: float, origin: str = "") -> None:
-        super().__init__()
+        super().__init__(pool_maxsize=POOL_SIZE)
         self.timeout_seconds = timeout_seconds
         self.origin = urlsplit(origin)
 
@@ -51,7 +52,7 @@ class XAdapter(HTTPAdapter):
 
 @dataclass
 class Tokens:
-    """An OAuth 2 access token that is always fresh. The refresh token changes at every use, so the file is the truth.
+    """Valid OAuth 2 access tokens. The refresh token changes at every use, so the file has the only valid one.
 
     Two processes may share the file: it is locked while a token is renewed, and read again first.
     """
@@ -114,16 +115,16 @@ class Tokens:
 
 
 class XClient(tweepy.Client):  # type: ignore[misc]  # the library has no types
-    """tweepy's client with timeouts, fresh tokens, remembered rate limits and the flag for music made by a machine."""
+    """tweepy's client with timeouts, renewed tokens, remembered rate limits and the flag ``made_with_ai``."""
 
     def __init__(self, settings: BotSettings, clock: Clock) -> None:
         has_keys = not settings.missing(*OAUTH1_NAMES)
         keys = [plain(getattr(settings, name)) for name in OAUTH1_NAMES] if has_keys else []
         super().__init__(None, *keys, return_type=dict)
         self.signed = has_keys
-        self.rates = RateWindows(clock)
+        self.windows = RateWindows(clock)
         self.session.mount("https://", XAdapter(settings.bot_request_timeout_seconds, settings.x_api_origin))
-        self.session.hooks["response"].append(self.rates.learn)
+        self.session.hooks["response"].append(self.windows.learn)
         self.tokens = None if has_keys else Tokens(self.session, settings, clock)
         for name in CHATTY_LOGGERS:  # at DEBUG they write keys and signatures
             logging.getLogger(name).setLevel(logging.WARNING)
@@ -140,7 +141,7 @@ class XClient(tweepy.Client):  # type: ignore[misc]  # the library has no types
         user_auth: bool = False,  # noqa: ARG002  decided by the keys there are
     ) -> requests.Response:
         """As tweepy's."""
-        self.rates.require(method, route)
+        self.windows.require(method, route)
         if (method, route) == ("POST", "/2/tweets"):
             json = {**json, "made_with_ai": True}
         if self.tokens is None:
@@ -153,8 +154,8 @@ class XClient(tweepy.Client):  # type: ignore[misc]  # the library has no types
             return cast("requests.Response", super().request(method, route, params, json))
 
     def send_file(self, route: str, fields: dict[str, str], name: str, content: bytes) -> requests.Response:
-        """A multipart POST, which tweepy's v2 client lacks. An OAuth 1.0a signature leaves multipart bodies out."""
-        self.rates.require("POST", route)
+        """POST a multipart form, which tweepy's v2 client lacks. An OAuth 1.0a signature does not cover its body."""
+        self.windows.require("POST", route)
         files = {name: ("chunk", content, "application/octet-stream")}
         response: requests.Response = self.session.post(API_ORIGIN + route, data=fields, files=files, auth=self._auth())
         _raise_for(response)

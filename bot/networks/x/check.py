@@ -1,4 +1,4 @@
-"""Whether these X keys can do what the bot does: whose they are, what they may, how the clock stands. Posts nothing."""
+"""Checks X keys: account, permissions, clock, budget. Posts nothing."""
 
 from __future__ import annotations
 
@@ -18,18 +18,18 @@ MESSAGE_SCOPES = ("dm.read", "dm.write")
 
 
 def check_x(network: XNetwork) -> list[CheckResult]:
-    """All results, the first reason first."""
-    found_mentions: dict[str, str] = {}
+    """All results, in the order in which problems are to be fixed."""
+    headers: dict[str, str] = {}
 
     def listen(response: requests.Response, **_: Any) -> None:
-        found_mentions.update({name.lower(): value for name, value in response.headers.items()})
+        headers.update({name.lower(): value for name, value in response.headers.items()})
 
     network.client.session.hooks["response"].append(listen)
     account = check_call("account", lambda: f"signed in as @{network.open()}", KEYS_ADVICE)
-    results = [account, clock_result(found_mentions.get("date"), network.clock.now())]
+    results = [account, clock_result(headers.get("date"), network.clock.now())]
     if not account.good:
         return results
-    results += [_scopes(network)] if network.client.tokens is not None else [_access_level(found_mentions)]
+    results += [_scopes(network)] if network.client.tokens is not None else [_access_level(headers)]
     results.append(check_call("posting", lambda: _may_post(network), WRITE_ADVICE))
     if network.limits.messages_pause_seconds is not None:
         advice = f"{WRITE_ADVICE}; or turn messages off: RIFFBIRD_X_MESSAGES=false"
@@ -37,10 +37,10 @@ def check_x(network: XNetwork) -> list[CheckResult]:
     return results
 
 
-def _access_level(found_mentions: dict[str, str]) -> CheckResult:
-    level = found_mentions.get("x-access-level", "")
+def _access_level(headers: dict[str, str]) -> CheckResult:
+    level = headers.get("x-access-level", "")
     if not level:
-        return CheckResult("permissions", good=True, text="X does not tell; see the next lines")
+        return CheckResult("permissions", good=True, text="X does not say; see the next lines")
     good = "write" in level and "directmessages" in level
     return CheckResult("permissions", good=good, text=level if good else f"the app may only {level}. {WRITE_ADVICE}")
 
@@ -55,7 +55,7 @@ def _scopes(network: XNetwork) -> CheckResult:
 
 
 def _may_post(network: XNetwork) -> str:
-    """An upload is begun and left: invisible, and refused to keys that may only read."""
+    """Begins an upload and leaves it: invisible, and refused to read-only keys."""
     network.uploader.probe()
     return "these keys may upload and post"
 
@@ -68,7 +68,7 @@ def _may_read_messages(network: XNetwork) -> str:
 
 
 def budget_result(network: XNetwork) -> CheckResult:
-    """What the day may still cost."""
+    """What is left of today's budget."""
     now = network.clock.now()
     try:
         network.budget.require("reply")

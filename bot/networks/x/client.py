@@ -1,26 +1,38 @@
-"""X (Twitter) through tweepy: mentions, direct messages, replies with a native video. Never a link, never unasked.
+"""X (Twitter) through tweepy: mentions, direct messages, replies with a native video and never a link.
 
-A reply goes only to who mentioned us, as X's automation rules ask, and one an interaction. Knows no queue, no wording.
+A reply goes only to a post that mentions the account, as X's automation rules ask, and one to each.
 """
 
 from __future__ import annotations
 
 import random
 from collections.abc import Callable
-from datetime import UTC, datetime
 from typing import Any
 
 from bot.commands.text_length import longest_length
-from bot.networks.protocol import Answer, Batch, CredentialsError, InDoubtError, MediaRules, Mention, NetworkLimits
+from bot.networks.protocol import (
+    Answer,
+    Batch,
+    CredentialsError,
+    InDoubtError,
+    MediaRules,
+    Mention,
+    NetworkLimits,
+    TryLaterError,
+    read_each,
+)
 from bot.networks.retry import Clock
 from bot.networks.x.auth import OAUTH1_NAMES, OAUTH2_NAMES, XClient
 from bot.networks.x.limits import x_errors
 from bot.networks.x.media import Uploader
 from bot.networks.x.prices import Budget, SpendCounter
 from bot.networks.x.reading import (
+    Position,
     addresses_bot,
     as_mention,
     as_message,
+    is_number,
+    number,
     replied_to,
     snowflake_before,
     snowflake_seconds,
@@ -31,12 +43,13 @@ TWEET_FIELDS = [
     "author_id", "conversation_id", "created_at", "edit_history_tweet_ids", "note_tweet", "referenced_tweets",
 ]  # fmt: skip
 PAGE = 100
-MOST_PAGES = 8  # the mentions timeline goes back 800 posts
+LEAST_PAGE = 5  # the least that X accepts
+MAX_PAGES = 8  # the mentions timeline goes back 800 posts
 OVERLAP_SECONDS = 30.0  # a mention may show up after a younger one
 
 
 class XNetwork:
-    """The band's account at X."""
+    """The bot's account at X."""
 
     name = "x"
     media = MediaRules(formats=("mp4",), most_bytes=512 * 1024 * 1024, longest_seconds=140.0)
@@ -72,68 +85,79 @@ class XNetwork:
 
     # ------------------------------------------------------------------ reading
 
-    def mentions(self, cursor: str | None) -> Batch:
-        """As ``Network.mentions``. The cursor is the youngest mention's id; a little is read twice, on purpose."""
-        since = {"since_id": self._overlapping(cursor)} if cursor else self._catch_up()
-        found, authors = self._pages(since)
-        ours = [tweet for tweet in found[::-1] if self._addresses_bot(tweet)]
-        found_mentions = tuple(as_mention(tweet, authors.get(str(tweet["author_id"]), {})) for tweet in ours)
-        youngest = max((int(tweet["id"]) for tweet in found), default=int(cursor or 0))
-        return Batch(found_mentions, str(max(youngest, int(cursor or 0))) if youngest else None)
+    def mentions(self, cursor: str | None, since: float = 0.0) -> Batch:
+        """As ``Network.mentions``: one page. The cursor is a `Position`; a little is read twice on purpose."""
+        at = Position.parse(cursor)
+        oldest = at.since if at.until else self._oldest(at, since)
+        page = self._page({"since_id": str(oldest)} | ({"until_id": str(at.until)} if at.until else {}))
+        tweets = _objects(page.get("data"))
+        users = _objects((page.get("includes") or {}).get("users"))
+        authors = {str(user.get("id")): user for user in users}
+        sources = [{"tweet": tweet, "author": authors.get(str(tweet.get("author_id")), {})} for tweet in tweets[::-1]]
+        mentions, unreadable = read_each(sources, self.read_item)
+        ids = [number(tweet["id"]) for tweet in tweets if is_number(tweet.get("id"))]
+        newest = max([at.newest, *ids])
+        more = bool(ids) and (page.get("meta") or {}).get("next_token") is not None
+        position = Position(newest, oldest, min(ids)) if more else Position(newest)
+        return Batch(mentions, position.as_cursor(), unreadable, more=more)
 
-    def _overlapping(self, cursor: str) -> str:
-        """A little before a fresh cursor, and an older one itself: each mention read again is paid for again."""
-        is_fresh = self.clock.now() - snowflake_seconds(cursor) < 2 * OVERLAP_SECONDS
-        return snowflake_before(cursor, OVERLAP_SECONDS) if is_fresh else cursor
+    def _oldest(self, at: Position, since: float) -> int:
+        """The id to read from: without a cursor by time; else the cursor, less a margin while that is recent.
 
-    def _catch_up(self) -> dict[str, Any]:
-        begin = self.clock.now() - self.settings.bot_catch_up_hours * 3600
-        return {"start_time": datetime.fromtimestamp(begin, UTC)}
+        A mention may appear after a younger one; each that is read again is paid again.
+        """
+        if not at.newest:
+            return int(snowflake_before(None, 0.0, since))
+        is_recent = self.clock.now() - snowflake_seconds(at.newest) < 2 * OVERLAP_SECONDS
+        return int(snowflake_before(str(at.newest), OVERLAP_SECONDS)) if is_recent else at.newest
 
-    def _addresses_bot(self, tweet: dict[str, Any]) -> bool:
-        return str(tweet["author_id"]) != self.user_id and addresses_bot(tweet, self.account_name)
-
-    def _pages(self, window: dict[str, Any]) -> tuple[list[dict[str, Any]], dict[str, dict[str, Any]]]:
-        """All tweets of ``window``, youngest first, and their authors by id."""
-        found: list[dict[str, Any]] = []
-        authors: dict[str, dict[str, Any]] = {}
-        token = None
-        for _ in range(MOST_PAGES):
-            page = self._page(window, token)
-            found += page.get("data", [])
-            authors |= {str(user["id"]): user for user in page.get("includes", {}).get("users", [])}
-            token = page.get("meta", {}).get("next_token")
-            if token is None:
-                break
-        return found, authors
-
-    def _page(self, window: dict[str, Any], token: str | None) -> dict[str, Any]:
-        self.budget.require("mention read")
-        size = max(5, self.budget.affords("mention read", PAGE))  # 5 is the least X accepts
+    def _page(self, window: dict[str, str]) -> dict[str, Any]:
+        size = self.budget.page_size("mention read", "reply", LEAST_PAGE, PAGE)
         with x_errors(self.clock):
             page: dict[str, Any] = self.client.get_users_mentions(
-                self.user_id, max_results=size, pagination_token=token, tweet_fields=TWEET_FIELDS,
-                expansions=["author_id"], user_fields=["username", "description"], **window,
+                self.user_id, max_results=size, tweet_fields=TWEET_FIELDS, expansions=["author_id"],
+                user_fields=["username", "description", "protected"], **window,
             )  # fmt: skip
-        self.budget.pay("mention read", len(page.get("data", [])))
+        self.budget.pay("mention read", len(page.get("data") or []))
         return page
 
-    def messages(self, cursor: str | None) -> Batch:
-        """As ``Network.messages``. Reading costs by the message: one at first, more while all of them are news."""
-        oldest = snowflake_before(None, self.settings.bot_catch_up_hours * 3600, self.clock.now())
-        since = int(cursor or oldest)
+    def read_item(self, source: dict[str, Any]) -> Mention | None:
+        """As ``Network.read_item``."""
+        if "message" in source:
+            message = as_message(source["message"])
+            return message if message.author_id != self.user_id else None
+        tweet = source["tweet"]
+        is_ours = str(tweet["author_id"]) == self.user_id
+        if is_ours or not addresses_bot(tweet, self.account_name):
+            return None
+        return as_mention(tweet, source["author"])
+
+    def messages(self, cursor: str | None, since: float = 0.0) -> Batch:
+        """As ``Network.messages``. Messages are paid one by one: one is read at first, more while all are new.
+
+        If the budget ends in between, what was read is returned without a new cursor.
+        """
+        after = number(cursor) if cursor else int(snowflake_before(None, 0.0, since))
         fresh: list[dict[str, Any]] = []
-        token, size = None, 1
-        for _ in range(MOST_PAGES):
-            page = self._messages_page({"max_results": size, "pagination_token": token})
-            events = [event for event in page.get("data", []) if int(event["id"]) > since]
-            fresh += events
-            token, size = page.get("meta", {}).get("next_token"), min(2 * size, PAGE)
-            if token is None or len(events) < len(page.get("data", [])):
+        token, size, complete = None, 1, True
+        for _ in range(MAX_PAGES):
+            try:
+                size = min(size, self.budget.page_size("message read", "message sent", 1, PAGE))
+                page = self._messages_page({"max_results": size, "pagination_token": token})
+            except TryLaterError:
+                if not fresh:
+                    raise
+                complete = False
                 break
-        found_mentions = [as_message(event) for event in reversed(fresh) if str(event.get("sender_id")) != self.user_id]
-        youngest = max((int(event["id"]) for event in fresh), default=int(cursor or 0))
-        return Batch(tuple(found_mentions), str(youngest) if youngest else None)
+            events = _objects(page.get("data"))
+            young = [event for event in events if not is_number(event.get("id")) or number(event["id"]) > after]
+            fresh += young
+            token, size = (page.get("meta") or {}).get("next_token"), min(2 * size, PAGE)
+            if token is None or len(young) < len(events):
+                break
+        mentions, unreadable = read_each([{"message": event} for event in reversed(fresh)], self.read_item)
+        newest = max([number(event["id"]) for event in fresh if is_number(event.get("id"))], default=int(cursor or 0))
+        return Batch(mentions, str(newest) if newest and complete else None, unreadable)
 
     def _messages_page(self, window: dict[str, Any]) -> dict[str, Any]:
         self.budget.require("message read")
@@ -142,7 +166,7 @@ class XNetwork:
                 event_types="MessageCreate", user_auth=True,
                 dm_event_fields=["sender_id", "dm_conversation_id", "created_at"], **window,
             )  # fmt: skip
-        self.budget.pay("message read", len(page.get("data", [])))
+        self.budget.pay("message read", len(page.get("data") or []))
         return page
 
     # ------------------------------------------------------------------ answering
@@ -150,19 +174,20 @@ class XNetwork:
     def reply(self, mention: Mention, answer: Answer, before_posting: Callable[[], None]) -> str:
         """As ``Network.reply``."""
         price = "message sent" if mention.is_private else "reply"
-        self.budget.require(price)
-        self.client.rates.require("POST", self._route(mention))  # no upload while nothing may be posted
-        media_id = None
-        if answer.attachment is not None:
-            media_id = self.uploader.upload(answer.attachment, "dm_video" if mention.is_private else "tweet_video")
-        before_posting()
+        self.client.windows.require("POST", self._route(mention))  # no upload while nothing may be posted
+        self.budget.reserve(price)
         try:
+            media_id = None
+            if answer.attachment is not None:
+                media_id = self.uploader.upload(answer.attachment, "dm_video" if mention.is_private else "tweet_video")
+            before_posting()
             with x_errors(self.clock, visible=True):
                 posted = self._send(mention, answer.text, media_id)
         except InDoubtError:
-            self.budget.pay(price)
             raise
-        self.budget.pay(price)
+        except Exception:
+            self.budget.refund(price)
+            raise
         return str(posted.get("id") or posted["dm_event_id"])
 
     def _route(self, mention: Mention) -> str:
@@ -181,47 +206,54 @@ class XNetwork:
         return posted
 
     def _to_person(self, mention: Mention, text: str) -> str:
-        """Words alone begin with the asker's name: X refuses the same help, word for word, to a second person."""
+        """A text begins with the asker's name: X refuses the same text to a second person as a duplicate."""
         named = f"@{mention.author_name} {text}"
         fits = mention.author_name and self.limits.measure(named) <= self.limits.text_length
         return named if fits else text
 
     def tell(self, mention: Mention, text: str) -> None:
-        """Nothing: an interaction gets one reply here, and that is the song."""
+        """Does nothing: an interaction gets one reply here, the song."""
 
     def find_reply(self, mention: Mention, answer: Answer) -> str | None:
-        """As ``Network.find_reply``: through our own posts since the mention, or the conversation's messages."""
+        """As ``Network.find_reply``: through the account's posts since the mention, or the conversation's messages."""
         return self._find_message(mention, answer) if mention.is_private else self._find_post(mention)
 
     def _find_post(self, mention: Mention) -> str | None:
         asked = {mention.id, mention.interaction}
         token = None
-        for _ in range(MOST_PAGES):
+        for _ in range(MAX_PAGES):
             self.budget.require("own post read")
             with x_errors(self.clock):
                 page = self.client.get_users_tweets(
                     self.user_id, since_id=mention.interaction, max_results=PAGE, pagination_token=token,
                     tweet_fields=["referenced_tweets"],
                 )  # fmt: skip
-            self.budget.pay("own post read", len(page.get("data", [])))
-            for tweet in page.get("data", []):
+            self.budget.pay("own post read", len(page.get("data") or []))
+            for tweet in _objects(page.get("data")):
                 if asked.intersection(replied_to(tweet)):
                     return str(tweet["id"])
-            token = page.get("meta", {}).get("next_token")
+            token = (page.get("meta") or {}).get("next_token")
             if token is None:
                 return None
         return None
 
     def _find_message(self, mention: Mention, answer: Answer) -> str | None:
         page = self._messages_page({"dm_conversation_id": mention.conversation, "max_results": 50})
-        for event in page.get("data", []):
-            later = int(event["id"]) > int(mention.id)
-            if later and str(event["sender_id"]) == self.user_id and _same(event.get("text", ""), answer.text):
+        for event in _objects(page.get("data")):
+            is_later = is_number(event.get("id")) and number(event["id"]) > int(mention.id)
+            is_ours = str(event.get("sender_id")) == self.user_id
+            if is_later and is_ours and _same(str(event.get("text", "")), answer.text):
                 return str(event["id"])
         return None
 
+    def delete_reply(self, mention: Mention, reply_id: str) -> None:
+        """As ``Network.delete_reply``, for posts; X has no way to take a message back."""
+        if not mention.is_private:
+            with x_errors(self.clock):
+                self.client.delete_tweet(reply_id)
+
     def listen(self, wake: Callable[[], None]) -> None:
-        """X pushes nothing here: mentions are polled, which costs nothing while there are none."""
+        """Does nothing: mentions are polled, which costs nothing while there are none."""
 
     def is_over(self) -> bool:
         """As ``Network.is_over``."""
@@ -233,5 +265,10 @@ class XNetwork:
 
 
 def _same(sent: str, meant: str) -> bool:
-    """X may shorten white space and append a link to the video."""
+    """Whether ``sent`` is ``meant``: X may shorten white space and append a link to the video."""
     return " ".join(sent.split()).startswith(" ".join(meant.split()))
+
+
+def _objects(value: object) -> list[dict[str, Any]]:
+    """The JSON objects in a list; an empty list for anything else."""
+    return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []

@@ -1,7 +1,4 @@
-"""X's rate limits and errors, in the bot's own words. Knows no posts and no media.
-
-NetworkLimits come from the ``x-rate-limit-*`` headers of each answer.
-"""
+"""X's rate limits, from the ``x-rate-limit-*`` headers of each answer, and tweepy's errors as `NetworkError`."""
 
 from __future__ import annotations
 
@@ -23,13 +20,13 @@ OUT_OF_CREDIT_SECONDS = 3600.0
 
 @dataclass
 class RateWindows:
-    """What X last said about each endpoint's window, so that a spent one is not even asked."""
+    """Which endpoints' rate-limit windows are used up, so that they are not called."""
 
     clock: Clock
     _resets: dict[str, float] = field(default_factory=dict)
 
     def learn(self, response: requests.Response, **_: Any) -> None:
-        """A ``requests`` response hook: note a window that is used up, and until when."""
+        """A ``requests`` response hook: store until when a window is used up."""
         name = endpoint(response.request.method or "", response.request.path_url)
         if response.headers.get("x-rate-limit-remaining") == "0" and "x-rate-limit-reset" in response.headers:
             self._resets[name] = float(response.headers["x-rate-limit-reset"])
@@ -40,7 +37,7 @@ class RateWindows:
         """Raise ``TryLaterError`` while the endpoint's window is known to be used up."""
         left = self._resets.get(endpoint(method, path), 0.0) - self.clock.now()
         if left > 0:
-            raise TryLaterError(f"{endpoint(method, path)} rests until its window resets", retry_after_seconds=left + 1)
+            raise TryLaterError(f"{endpoint(method, path)} has used up its rate limit", retry_after_seconds=left + 1)
 
 
 def endpoint(method: str, path: str) -> str:
@@ -50,7 +47,7 @@ def endpoint(method: str, path: str) -> str:
 
 @contextmanager
 def x_errors(clock: Clock, *, visible: bool = False) -> Iterator[None]:
-    """Translate what tweepy and requests raise. ``visible``: a lost answer may hide a post that was made."""
+    """Translate the errors of tweepy and requests. ``visible``: a lost answer may hide a post that was made."""
     try:
         yield
     except tweepy.TooManyRequests as error:
@@ -74,7 +71,7 @@ def _lost(text: str, *, visible: bool) -> TryLaterError | InDoubtError:
 
 
 def _until_reset(error: tweepy.TooManyRequests, clock: Clock) -> float:
-    """A second past the reset; the 24-hour windows have headers of their own."""
+    """Seconds until one second past the reset; 24-hour windows have separate headers."""
     headers = error.response.headers
     resets = [float(headers[name]) for name in headers if name.lower() in _EXHAUSTED and _is_spent(headers, name)]
     return max((reset - clock.now() + 1 for reset in resets), default=UNKNOWN_RESET_SECONDS)

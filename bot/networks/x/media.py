@@ -1,7 +1,6 @@
 """X's chunked media upload of API version 2, which tweepy lacks: initialize, append, finalize, wait until processed.
 
-https://docs.x.com/x-api/media/quickstart/media-upload-chunked. Nothing here is visible to anybody, so every step may
-be repeated. Knows no posts.
+https://docs.x.com/x-api/media/quickstart/media-upload-chunked. Nothing becomes visible, so every step may be repeated.
 """
 
 from __future__ import annotations
@@ -14,7 +13,7 @@ from typing import Any, Literal, TypeVar
 
 import requests
 
-from bot.networks.protocol import Attachment, ForbiddenError, NetworkError, TryLaterError
+from bot.networks.protocol import Attachment, ForbiddenError, NetworkError, TryLaterError, UploadRefusedError
 from bot.networks.retry import Clock, with_retries
 from bot.networks.x.auth import XClient
 from bot.networks.x.limits import x_errors
@@ -23,7 +22,7 @@ logger = logging.getLogger(__name__)
 
 Category = Literal["tweet_video", "dm_video"]
 SEGMENT_BYTES = 4 * 1024 * 1024  # the API takes up to 5 MB a segment
-LONGEST_WAIT_SECONDS = 240.0
+MAX_WAIT_SECONDS = 240.0
 USUAL_WAIT_SECONDS = 5.0
 
 Result = TypeVar("Result")
@@ -41,11 +40,11 @@ class Uploader:
         self.segment_bytes = segment_bytes
 
     def upload(self, attachment: Attachment, category: Category) -> str:
-        """The id of the processed video. Raises ``TryLaterError``: nobody saw anything, another upload may succeed."""
+        """The id of the processed video. Raises ``UploadRefusedError`` if X does not accept or cannot process it."""
         try:
             return self._uploaded(attachment, category)
         except ForbiddenError as error:
-            raise TryLaterError(f"the upload failed: {error}") from None
+            raise UploadRefusedError(str(error)) from None
 
     def _uploaded(self, attachment: Attachment, category: Category) -> str:
         media_id = self._initialize(attachment.path, category)
@@ -56,7 +55,7 @@ class Uploader:
         return media_id
 
     def probe(self) -> None:
-        """Begin an upload and leave it: proof that these keys may write, without writing anything."""
+        """Begin an upload and leave it: shows that these keys may write."""
         self._begin(1024, "tweet_video")
 
     def _initialize(self, path: Path, category: Category) -> str:
@@ -76,7 +75,7 @@ class Uploader:
         self._with_retries(send)
 
     def _finalize(self, media_id: str) -> dict[str, Any]:
-        """The processing info. A lost answer is no reason to finalize twice: the status tells."""
+        """The processing info. After a lost answer the status is asked instead of finalizing twice."""
         try:
             answer = self._call("POST", f"/2/media/upload/{media_id}/finalize")
         except TryLaterError as error:
@@ -86,16 +85,16 @@ class Uploader:
         return _processing(answer)
 
     def _wait(self, media_id: str, info: dict[str, Any]) -> None:
-        """Until X has processed the video: posting it earlier is error 324."""
+        """Wait until X has processed the video: posting it earlier is error 324."""
         waited = 0.0
         while info["state"] != "succeeded":
             if info["state"] == "failed":
                 reason = info.get("error", {}).get("message", "no reason given")
-                raise TryLaterError(f"X could not process the video: {reason}")
+                raise UploadRefusedError(f"X cannot process the video: {reason}")
             pause = float(info.get("check_after_secs") or USUAL_WAIT_SECONDS)
             waited += pause
-            if waited > LONGEST_WAIT_SECONDS:
-                raise TryLaterError(f"X has not processed the video in {LONGEST_WAIT_SECONDS:.0f} s")
+            if waited > MAX_WAIT_SECONDS:
+                raise TryLaterError(f"X has not processed the video in {MAX_WAIT_SECONDS:.0f} s")
             self.clock.sleep(pause)
             info = self._with_retries(lambda: self._status(media_id))
 
@@ -106,7 +105,7 @@ class Uploader:
             raise TryLaterError("X does not know the upload", retry_after_seconds=1.0) from None
 
     def _describe(self, media_id: str, alt_text: str) -> None:
-        """Alt text helps some people, but its failure must not keep the song from all of them."""
+        """Set the alt text. The song is posted without it if that fails."""
         wish = {"id": media_id, "metadata": {"alt_text": {"text": alt_text}}}
         try:
             self._call("POST", "/2/media/metadata", json=wish)

@@ -1,6 +1,6 @@
-"""What X charges, and a daily budget that pauses the bot politely. Knows no posts.
+"""What X charges, and a daily budget. When it is spent the bot waits for the next UTC day.
 
-Prices are X's pay-per-use list of 2026 (docs.x.com, "pricing"), in US dollars. There is none for links: none is posted.
+Prices are X's pay-per-use list of 2026 (docs.x.com, "pricing"), in US dollars.
 """
 
 from __future__ import annotations
@@ -20,45 +20,70 @@ PRICE_DOLLARS = {
     "reply": 0.010,
     "message sent": 0.015,
 }
+ROUNDING = 1e-9
 
 
 class SpendCounter(Protocol):
-    """Where money is counted: the reply_store."""
+    """Where money is counted: the reply store."""
 
-    def spend(self, what: str, dollars: float, now: float, times: int = 1) -> None:
-        """Count ``times`` calls of the kind ``what``."""
+    def spend(self, what: str, dollars: float, now: float, times: int = 1) -> float:
+        """Count ``times`` calls of the kind ``what``; dollars spent in this UTC day."""
 
     def spent_dollars(self, now: float) -> float:
-        """What this UTC day has cost."""
+        """Dollars spent in this UTC day."""
+
+    def owed(self) -> int:
+        """Number of open owed replies."""
 
 
 @dataclass(frozen=True, slots=True)
 class Budget:
-    """A daily budget. When it is empty the bot waits for the next UTC day; what was asked stays at X until then."""
+    """At most ``daily_dollars`` in a UTC day. Reading leaves enough to answer what was read."""
 
     counter: SpendCounter
     clock: Clock
     daily_dollars: float
 
-    def require(self, what: str) -> None:
-        """Raise ``TryLaterError`` until midnight UTC if one more ``what`` would go over the budget."""
+    def reserve(self, what: str) -> None:
+        """Count one call before it is made. Raises ``TryLaterError`` until midnight UTC if it exceeds the budget."""
         now = self.clock.now()
-        if self.counter.spent_dollars(now) + PRICE_DOLLARS[what] > self.daily_dollars:
-            text = f"the daily budget of ${self.daily_dollars:.2f} (RIFFBIRD_X_DAILY_BUDGET_DOLLARS) is spent"
-            raise TryLaterError(text, retry_after_seconds=seconds_to_midnight(now))
+        if self.counter.spend(what, PRICE_DOLLARS[what], now) > self.daily_dollars + ROUNDING:
+            self.refund(what)
+            raise self._spent(now)
 
-    def affords(self, what: str, most: int) -> int:
-        """How many of ``what`` fit in what is left, at most ``most``."""
-        left = self.daily_dollars - self.counter.spent_dollars(self.clock.now())
-        return max(0, min(most, int(left / PRICE_DOLLARS[what] + 1e-6)))
+    def refund(self, what: str) -> None:
+        """Take back a reserved call that was not made."""
+        self.counter.spend(what, PRICE_DOLLARS[what], self.clock.now(), -1)
+
+    def require(self, what: str, times: int = 1) -> None:
+        """Raise ``TryLaterError`` until midnight UTC if ``times`` calls exceed the budget."""
+        now = self.clock.now()
+        if self.counter.spent_dollars(now) + times * PRICE_DOLLARS[what] > self.daily_dollars + ROUNDING:
+            raise self._spent(now)
+
+    def page_size(self, what: str, answer: str, least: int, most: int) -> int:
+        """How many of ``what`` to read so that each can get an ``answer`` today, beside the replies owed already.
+
+        Raises ``TryLaterError`` until midnight UTC if ``least`` cannot be read and one of them answered.
+        """
+        now = self.clock.now()
+        read, reply = PRICE_DOLLARS[what], PRICE_DOLLARS[answer]
+        left = self.daily_dollars - self.counter.spent_dollars(now) - self.counter.owed() * reply + ROUNDING
+        if left < least * read + reply:
+            raise self._spent(now)
+        return max(least, min(most, int(left / (read + reply))))
 
     def pay(self, what: str, times: int = 1) -> None:
-        """Count what was used."""
+        """Count ``times`` calls that were made."""
         if times:
             self.counter.spend(what, PRICE_DOLLARS[what], self.clock.now(), times)
 
+    def _spent(self, now: float) -> TryLaterError:
+        text = f"the daily budget of ${self.daily_dollars:.2f} (RIFFBIRD_X_DAILY_BUDGET_DOLLARS) is spent"
+        return TryLaterError(text, retry_after_seconds=seconds_to_midnight(now))
+
 
 def seconds_to_midnight(now: float) -> float:
-    """Until the UTC day after ``now`` begins."""
+    """Seconds until the next UTC day."""
     today = datetime.fromtimestamp(now, UTC).replace(hour=0, minute=0, second=0, microsecond=0)
     return (today + timedelta(days=1)).timestamp() - now

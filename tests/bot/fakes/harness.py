@@ -21,7 +21,7 @@ from bot.run import Bot, make_bot, open_reply_store
 from bot.settings import BotSettings
 from tests.bot.fakes.mastodon import TOKEN, FakeMastodon
 from tests.bot.fakes.x import FakeX
-from worker.client import COMPOSE_QUEUE, REPLY_QUEUE, Queues, connect
+from worker.client import COMPOSE_QUEUE, Queues, connect
 from worker.embedded import EmbeddedServer
 from worker.settings import Settings
 from worker.worker_process import WarmWorker
@@ -38,7 +38,8 @@ SECRETS = {
 def bot_settings(**values: object) -> BotSettings:
     """Settings that owe nothing to the environment of whoever runs the tests; by default nobody has to wait."""
     usual: dict[str, object] = {
-        "bot_cooldown_seconds": 0, "bot_songs_a_day": 1000, "bot_waiting_songs": 1000, "bot_request_timeout_seconds": 5,
+        "bot_song_threads": 0, "bot_cooldown_seconds": 0, "bot_songs_a_day": 1000, "bot_waiting_songs": 1000,
+        "bot_request_timeout_seconds": 5,
         "x_daily_budget_dollars": 1000,
     }  # fmt: skip
     return BotSettings(_env_file=None, **(usual | values))  # type: ignore[call-arg]
@@ -67,8 +68,9 @@ class Harness:
 
     def bot(self, network: Network, settings: BotSettings, crash_hook: CrashHook = no_crash) -> Bot:
         made = make_bot(
-            network, self.reply_store(network.name), self.queues, settings,
-            clock=self.clock, generator=random.Random(3), crash_hook=crash_hook,
+            network, self.reply_store(network.name), self.queues,
+            settings.model_copy(update={"data_dir": self.folder}), clock=self.clock, generator=random.Random(3),
+            scratch=self.scratch, crash_hook=crash_hook,
         )  # fmt: skip
         made.open()
         return made
@@ -81,6 +83,16 @@ class Harness:
     def mastodon_bot(self, fake: FakeMastodon, **values: object) -> Bot:
         settings = bot_settings(mastodon_url=fake.url, mastodon_access_token=TOKEN, **values)
         return self.bot(MastodonNetwork(settings, self.clock), settings)
+
+    @property
+    def folder(self) -> Path:
+        return self.queues.settings.data_dir
+
+    @property
+    def scratch(self) -> Path:
+        folder = self.folder / "bot-scratch"
+        folder.mkdir(exist_ok=True)
+        return folder
 
     def reply_store(self, network: str) -> ReplyStore:
         return open_reply_store(self.queues, network)
@@ -104,11 +116,11 @@ class Harness:
                 return
             self.clock.sleep(self._rest(bots))
         owed = [bot.reply_store.owed() for bot in bots]
-        raise AssertionError(f"not settled after {turns} turns: {owed} promises open")
+        raise AssertionError(f"not idle after {turns} turns: {owed} replies owed")
 
     def _rest(self, bots: tuple[Bot, ...]) -> float:
-        """Until something is due; not at all while a bell waits to be found_mentions."""
-        return 0.01 if self.queues.depth(REPLY_QUEUE) else max(0.01, min(bot.idle_seconds() for bot in bots))
+        """Until something is due."""
+        return max(0.01, min(bot.idle_seconds() for bot in bots))
 
 
 @contextmanager

@@ -36,8 +36,9 @@ def main(orders: dict[str, Any]) -> None:
     reply_store = open_reply_store(queues, "x")
     network = XNetwork(settings, reply_store, clock, random.Random(1))
     bot = make_bot(
-        network, reply_store, queues, settings, clock=clock, generator=random.Random(1), crash_hook=crash_hook
-    )
+        network, reply_store, queues, settings, clock=clock, generator=random.Random(1),
+        scratch=queues.settings.data_dir, crash_hook=crash_hook,
+    )  # fmt: skip
     bot.open()
     for _ in range(MOST_TURNS):
         bot.turn()

@@ -33,14 +33,18 @@ class TestClock:
 
     def __init__(self, start: float) -> None:
         self._now = start
+        self._lock = threading.Lock()
         self.slept = 0.0
 
     def now(self) -> float:
         return self._now
 
     def sleep(self, seconds: float) -> None:
-        self._now += max(0.0, seconds)
-        self.slept += max(0.0, seconds)
+        with self._lock:
+            self._now += max(0.0, seconds)
+            self.slept += max(0.0, seconds)
+
+    wait = sleep
 
 
 @dataclass

@@ -216,6 +216,8 @@ class FakeX(FakeServer):
     def _timeline(self, call: Call, found: list[Post]) -> Reply:
         if "since_id" in call.query:
             found = [post for post in found if int(post.id) > int(call.query["since_id"])]
+        if "until_id" in call.query:
+            found = [post for post in found if int(post.id) < int(call.query["until_id"])]
         if "start_time" in call.query:
             begin = datetime.fromisoformat(call.query["start_time"]).timestamp()
             found = [post for post in found if post.at >= begin]

@@ -9,7 +9,6 @@ import pytest
 from bot.networks.checks import CheckResult
 from bot.networks.matrix.check import check_matrix
 from bot.networks.matrix.client import MatrixNetwork
-from bot.networks.matrix.reading import RoomEvent
 from bot.networks.protocol import Answer, CredentialsError
 from bot.networks.retry import SystemClock
 from bot.run import Bot
@@ -138,17 +137,3 @@ def test_a_good_token_passes_the_check_and_a_bad_one_is_named(band: Person) -> N
 def test_missing_settings_are_named() -> None:
     with pytest.raises(CredentialsError, match="RIFFBIRD_MATRIX_HOMESERVER, RIFFBIRD_MATRIX_USER_ID"):
         MatrixNetwork(bot_settings(), SystemClock())
-
-
-@pytest.mark.parametrize(
-    ("content", "names"),
-    [
-        ({"body": "@Riffbird /compose"}, True),
-        ({"body": "riffbird: /compose"}, True),
-        ({"body": "hey", "m.mentions": {"user_ids": ["@riffbird:localhost"]}}, True),
-        ({"body": "I found_mentions riffbird play"}, False),
-    ],
-)
-def test_the_band_is_named_by_its_handle_or_in_the_mention_list(content: dict[str, object], names: bool) -> None:
-    source = {"type": "m.room.message", "sender": "@ada:localhost", "content": {"msgtype": "m.text", **content}}
-    assert RoomEvent(source, "@riffbird:localhost").mentions_bot is names

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from bot.networks.protocol import Attachment, CredentialsError, TryLaterError
+from bot.networks.protocol import Attachment, CredentialsError, UploadRefusedError
 from bot.networks.x.auth import XClient
 from bot.networks.x.client import XNetwork
 from bot.networks.x.limits import RateWindows, endpoint
@@ -185,13 +185,13 @@ def test_video_goes_up_in_ordered_segments_and_is_posted_only_when_processed(
     assert fake_x.violations == []
 
 
-def test_a_video_that_x_cannot_process_is_uploaded_again_and_not_posted(
+def test_a_video_that_x_cannot_process_is_refused_and_not_posted(
     fake_x: FakeX, clock: TestClock, tmp_path: Path
 ) -> None:
     broken = tmp_path / "song.mp4"
     broken.write_bytes(b"no video at all")
     uploader = Uploader(XClient(x_settings(fake_x), clock), clock, random.Random(1))
-    with pytest.raises(TryLaterError, match="Unsupported video format"):
+    with pytest.raises(UploadRefusedError, match="Unsupported video format"):
         uploader.upload(Attachment(broken, "mp4", "", 1, "x"), "tweet_video")
 
 
@@ -218,6 +218,7 @@ def test_one_song_by_mention_costs_about_a_cent(harness: Harness, fake_x: FakeX)
     fake_x.write(fake_x.person("ada"), SONG)
     bot.turn()
     harness.work()
+    harness.clock.sleep(1)
     bot.turn()
     assert bot.reply_store.spent_dollars(harness.clock.now()) - before == pytest.approx(0.011)
 
