@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
-from bot.commands.grammar import as_command
+from bot.commands.fields import as_command
 from bot.commands.parser import ParsedText, again, parse
 from bot.commands.responses import Responses
 from bot.log_context import log_id

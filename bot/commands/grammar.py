@@ -89,11 +89,6 @@ FIELD_NAMES: tuple[str, ...] = ("title", *WORD_BY_FIELD)
 OTHER_FIELD_NAMES = {"tempo_bpm": "tempo", "length_seconds": "length", "genres": "genre", "parts": "band"}
 """Names in ``ComposeRequest`` and in a song's JSON that mean the same fields."""
 
-STOP_PHRASES = frozenset(
-    {"stop", "stop it", "stop please", "please stop", "stop now", "stop replying", "unsubscribe", "opt out", "optout"}
-)
-"""Whole messages that opt out without a slash."""
-
 
 def field_description(field: str) -> str:
     """Meaning, examples and default of ``field`` in one line, for OpenAPI and CLI help."""
