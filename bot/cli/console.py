@@ -16,19 +16,24 @@ SECONDS_BETWEEN_DRAWINGS = 0.1
 
 
 def say(text: str = "") -> None:
-    """A line of the result."""
-    sys.stdout.write(text + "\n")
+    """Print a line of the result; characters that the terminal's encoding lacks become ``?``."""
+    sys.stdout.write(_encodable(text, sys.stdout.encoding) + "\n")
 
 
 def say_json(value: Any) -> None:
-    """One JSON object on one line of the result."""
-    say(json.dumps(value, ensure_ascii=False))
+    """Print one JSON object on one line of the result, escaped where the terminal's encoding is not UTF-8."""
+    say(json.dumps(value, ensure_ascii=(sys.stdout.encoding or "").lower() not in ("utf-8", "utf8")))
 
 
 def tell(text: str) -> None:
     """A line for the person, beside the result."""
-    sys.stderr.write(text + "\n")
+    sys.stderr.write(_encodable(text, sys.stderr.encoding) + "\n")
     sys.stderr.flush()
+
+
+def _encodable(text: str, encoding: str | None) -> str:
+    encoding = encoding or "utf-8"
+    return text.encode(encoding, "replace").decode(encoding)
 
 
 def table(headings: Sequence[str], rows: Sequence[Sequence[object]]) -> None:

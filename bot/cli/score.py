@@ -7,8 +7,8 @@ from typing import Annotated
 
 import typer
 
-from bot.cli.console import say_json, table
-from bot.cli.errors import CommandRefusedError
+from bot.cli.console import say_json, table, tell
+from bot.cli.errors import REFUSED, CommandRefusedError
 
 
 def score(
@@ -22,22 +22,35 @@ def score(
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object a file, one a line.")] = False,
 ) -> None:
     """Exact negative log-likelihood of each file: nats a note in all and per field, and the band's own."""
+    from composer.errors import RefusedError
     from composer.genre_store import custom_checkpoint
     from composer.model.checkpoint import load_checkpoint
     from composer.model.likelihood import Scorer
+    from midi_data.errors import BadMidiError
     from midi_data.events.encoding import FIELDS
+    from midi_data.io.inspection import refused_file
     from midi_data.io.midi_file import read_midi
 
     scorer = Scorer(load_checkpoint(checkpoint or (custom_checkpoint(genre) if genre else None)))
     known = canonical_genre(genre, scorer.genres) if genre else None
-    rows = []
+    rows, failed = [], False
     for path in files:
-        result = scorer.score(read_midi(path), known)
+        try:
+            result = scorer.score(read_midi(path), known)
+        except (BadMidiError, RefusedError) as error:
+            failed = True
+            if as_json:
+                say_json(refused_file(path, error))
+            else:
+                tell(f"riffbird: {error}")
+            continue
         rows.append((path.name, result["genre"], result["notes"], result["nll"], *result["fields"].values()))
         if as_json:
-            say_json({"file": str(path), **result})
-    if not as_json:
+            say_json({"file": str(path), "ok": True, **result})
+    if rows and not as_json:
         table(("file", "genre", "notes", "nll", "band", *FIELDS), rows)
+    if failed:
+        raise typer.Exit(REFUSED)
 
 
 def canonical_genre(genre: str, known: tuple[str, ...]) -> str:
