@@ -62,8 +62,35 @@ def test_the_table_of_genres_is_in_the_documents() -> None:
 
 def test_the_recipe_of_the_shipped_checkpoint_is_in_the_repository() -> None:
     from composer.model.checkpoint import load_checkpoint
-    from training.config import read_recipe
+    from training.config import read_config
 
     header = load_checkpoint().header
-    recipe = read_recipe(ROOT / "training" / "recipes" / f"{header.recipe['name']}.toml")
+    recipe = read_config(ROOT / "training" / "recipes" / f"{header.recipe['name']}.toml")
     assert recipe.widths.model_dump() == header.recipe["widths"]
+
+
+PLACES = re.compile(r"`([\w/.-]+\.(?:py|js|toml|yml))`(?::\s*((?:`\w+`(?:, )?)+))?")
+"""A file in backticks, and the identifiers that follow it after a colon."""
+
+
+@pytest.mark.parametrize("name", ["architecture.md", "glossary.md", "../CONTRIBUTING.md"])
+def test_every_named_file_and_identifier_exists(name: str) -> None:
+    found = PLACES.findall((ROOT / "docs" / name).read_text(encoding="utf-8"))
+    assert found
+    for path, identifiers in found:
+        assert (ROOT / path).is_file(), f"{name} names {path}"
+        text = (ROOT / path).read_text(encoding="utf-8")
+        for identifier in re.findall(r"`(\w+)`", identifiers):
+            assert re.search(rf"\b{identifier}\b", text), f"{name}: {path} has no {identifier}"
+
+
+def test_every_term_of_the_glossary_has_a_place() -> None:
+    rows = [
+        line.split(" | ")
+        for line in (ROOT / "docs" / "glossary.md").read_text(encoding="utf-8").splitlines()
+        if line.startswith("| **")
+    ]
+    assert len(rows) >= 60
+    terms = [row[0] for row in rows]
+    assert len(terms) == len(set(terms))
+    assert all(PLACES.search(row[-1]) for row in rows)
