@@ -18,12 +18,12 @@ from midi_data.song import Song
 ROOT = Path(__file__).parents[1]
 SECONDS = 15
 SONGS = {
-    ("heavy-metal", 1): "4b10136f00da135ca62de1f78bb09409f6aa2c669746dcf8c68e9eda1dc9087a",
-    ("jazz", 2): "155d806150ee34f867e474ee4466e11d91713fab3c85e0dd83bfa63724615c55",
-    ("classical", 3): "93342392c2fc0ac707e014a77238c3f167c7433f2bd246432250961db18f6501",
+    ("heavy-metal", 1): "3dfdfe53c762c76da05d999f909270865e7474a8815da35bfc3ecb31be15dae6",
+    ("jazz", 2): "1a6a32510452fcf3154de4518f3bc35f84b39a1d0158d9687cd725842f9dc93f",
+    ("classical", 3): "feccaa417bec28ed9ca4e6dda803c69fdc6c10d5570ff1513dd79b440ad65ba3",
 }
 """(genre, seed): SHA-256 of the MIDI bytes of a song composed alone."""
-BATCH = "8eac5fb216e241b281621c458d553fe7454e3c38f8e5747c467761e8718ed5f9"
+BATCH = "d3f160e0121c9a86dbdf427587ac01c7241f53e01ee6bf623b5b2c5df758d545"
 """SHA-256 of the notes of four songs (folk, seeds 0–3) composed as one batch."""
 
 

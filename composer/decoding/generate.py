@@ -13,6 +13,7 @@ from itertools import count
 import numpy as np
 from threadpoolctl import threadpool_limits
 
+from composer.decoding.expression import add_expression
 from composer.decoding.parallel import NoteRows, WorkItem, compose_parallel
 from composer.decoding.sampling import EmbeddingSpace
 from composer.decoding.sampling_parameters import SamplingParameters, parameters_for
@@ -20,8 +21,9 @@ from composer.decoding.song_sampler import SongSampler
 from composer.decoding.song_state import song_of
 from composer.model.attribute_projections import histogram_roots
 from composer.model.checkpoint import Checkpoint
-from composer.model.config import LOOKBACK_FIELDS
+from composer.model.config import CONDITIONS, LOOKBACK_FIELDS
 from composer.model.engine import Engine, EngineState
+from composer.model.expression import shipped_expression
 from composer.model.heads import Heads
 from composer.planning.conditioning import bar_clock
 from composer.planning.plan import Plan
@@ -68,10 +70,14 @@ class Composer:
         # A step's products are small: threads would wait for one another, for long where the machine is busy.
         with threadpool_limits(1, user_api="blas"):
             written = compose_parallel(plans, processes, at_once, elsewhere, here)
-        return [
-            song_of(notes, plan.band, plan.meter, plan.bars, plan.tempo_bpm, plan.title)
-            for notes, plan in zip(written, plans, strict=True)
-        ]
+            return [self._song(notes, plan) for notes, plan in zip(written, plans, strict=True)]
+
+    def _song(self, written: NoteRows, plan: Plan) -> Song:
+        """The song of its written notes, with exact velocities and lengths."""
+        song = song_of(written, plan.band, plan.meter, plan.bars, plan.tempo_bpm, plan.title)
+        names = self.checkpoint.header.genres
+        genres = {names[row]: weight for row, weight in plan.labels[CONDITIONS.index("genre")]}
+        return add_expression(song, genres, plan.seed, shipped_expression())
 
     def _compose(
         self, plans: Sequence[Plan], share: WorkItem, on_progress: OnProgress | None = None

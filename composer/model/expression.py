@@ -1,0 +1,121 @@
+"""The expression network in numpy: exact velocities and lengths for notes whose classes are composed.
+
+One LSTM layer runs over the notes of each part; ``training/expression.py`` trains it. Everything that is linear before
+the gates is folded into rows of a table when the file is loaded, and products are exact integers
+(``composer.model.quantized``), so the result is the same on every machine.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from safetensors import SafetensorError, safe_open
+
+from composer.errors import CheckpointError
+from composer.model.activations import TableActivations
+from composer.model.fixed_point import OUT_BITS, ROW_BITS, Floats, round_to_grid
+from composer.model.quantized import ZERO_POINT, Int8Linear
+from midi_data.events.encoding import Ints
+from midi_data.events.expression_features import FEATURES, LENGTH_CODES, NO_GENRE, RESIDUALS
+
+FORMAT = "riffbird-expression-1"
+
+
+class Expression:
+    """Packed weights and one step for a batch of parts. Shape letters: B parts, F features, H hidden, G = 4 H gates."""
+
+    def __init__(self, weights: Mapping[str, NDArray[Any]], genres: Sequence[str]) -> None:
+        wide = {name: weight.astype(np.float64) for name, weight in weights.items()}
+        self._genres = tuple(genres)
+        self._activations = TableActivations()
+        scale = np.float32(self._activations.scale)
+        self.hidden = wide["lstm.weight_hh_l0"].shape[1]
+        # torch's gates are (input, forget, candidate, output); the activations take (input, forget, output, candidate).
+        i, f, c, o = np.split(np.arange(4 * self.hidden), 4)
+        order = np.concatenate([i, f, o, c])
+        gates_in = wide["lstm.weight_ih_l0"][order].T  # (W, G)
+        skip = np.concatenate([wide["residual_skip.weight"], wide["length_skip.weight"]]).T  # (W, 40)
+        bias = (wide["lstm.bias_ih_l0"] + wide["lstm.bias_hh_l0"])[order]
+        logits_bias = np.concatenate([wide["residual.bias"], wide["length.bias"]])
+
+        def rows(table: NDArray[np.float64]) -> tuple[Floats, Floats]:
+            return round_to_grid(table @ gates_in, ROW_BITS) * scale, round_to_grid(table @ skip, OUT_BITS)
+
+        tables = [wide[f"tables.{name}.weight"] for name in FEATURES]
+        self._first = np.cumsum([0, *(len(table) for table in tables)])[:-1]
+        self._gate_rows, self._logit_rows = rows(np.concatenate(tables))
+        self._genre_gates, self._genre_logits = wide["genre.weight"] @ gates_in + bias, wide["genre.weight"] @ skip
+        self._logits_bias = logits_bias
+        self.recurrent = Int8Linear(weights["lstm.weight_hh_l0"].astype(np.float32)[order], self._activations.scale)
+        heads = np.concatenate([weights["residual.weight"], weights["length.weight"]]).astype(np.float32)
+        self._heads = Int8Linear(heads)
+        self.length_given: Floats = round_to_grid(wide["length_given.weight"], OUT_BITS)  # (8, 32)
+
+    def genre_rows(self, genres: Mapping[str, float]) -> tuple[Floats, Floats]:
+        """(G,) and (40,): what the weighted genres add to gates and logits; an unknown genre counts as "any"."""
+        gates, logits = np.zeros_like(self._genre_gates[0]), self._logits_bias.copy()
+        for name, weight in genres.items():
+            row = self._genres.index(name) if name in self._genres else NO_GENRE
+            gates += weight * self._genre_gates[row]
+            logits += weight * self._genre_logits[row]
+        return round_to_grid(gates, ROW_BITS) * np.float32(self._activations.scale), round_to_grid(logits, OUT_BITS)
+
+    def start(self, batch: int) -> tuple[NDArray[np.uint8], Floats]:
+        """Hidden (B, H) as bytes around ``ZERO_POINT`` and cell (B, H) before the first note."""
+        return np.full((batch, self.hidden), ZERO_POINT, np.uint8), np.zeros((batch, self.hidden), np.float32)
+
+    def step(
+        self, features: Ints, genre: tuple[Floats, Floats], state: tuple[NDArray[np.uint8], Floats]
+    ) -> tuple[Floats, tuple[NDArray[np.uint8], Floats]]:
+        """Features (B, F) → logits (B, 40), 8 of the residual and 32 of the length, and the next state."""
+        hidden, cell = state
+        rows = features + self._first
+        total = self.recurrent(hidden, self._gate_rows[rows].sum(axis=1) + genre[0])  # (B, G)
+        opened, candidate = self._activations.gates(total)
+        size = self.hidden
+        cell = opened[:, size : 2 * size] * cell + opened[:, :size] * candidate  # (B, H)
+        shown = self._activations.cell(cell) * opened[:, 2 * size :]
+        hidden = (shown + np.float32(ZERO_POINT + 0.5)).astype(np.uint8)
+        logits = self._heads(hidden, self._logit_rows[rows].sum(axis=1) + genre[1])
+        return logits, (hidden, cell)
+
+
+def expected_shapes(genres: int) -> dict[str, tuple[int, ...]]:
+    """Shape of every weight, by the width and the hidden size of the trained network."""
+    from_width, hidden = 64, 128
+    shapes: dict[str, tuple[int, ...]] = {f"tables.{name}.weight": (n, from_width) for name, n in FEATURES.items()}
+    shapes |= {"genre.weight": (genres, from_width), "length_given.weight": (RESIDUALS, LENGTH_CODES)}
+    shapes |= {"lstm.weight_ih_l0": (4 * hidden, from_width), "lstm.weight_hh_l0": (4 * hidden, hidden)}
+    shapes |= {"lstm.bias_ih_l0": (4 * hidden,), "lstm.bias_hh_l0": (4 * hidden,)}
+    for name, count in (("residual", RESIDUALS), ("length", LENGTH_CODES)):
+        shapes |= {f"{name}.weight": (count, hidden), f"{name}.bias": (count,)}
+        shapes |= {f"{name}_skip.weight": (count, from_width)}
+    return shapes
+
+
+def load_expression(path: Path) -> Expression:
+    """The expression network in ``path``. Raises ``CheckpointError`` for a damaged or foreign file."""
+    try:
+        with safe_open(str(path), framework="numpy") as file:
+            header = file.metadata() or {}
+            weights = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118  not a mapping
+        genres = json.loads(header.get("genres", "null"))
+    except (OSError, SafetensorError, ValueError, TypeError) as error:
+        raise CheckpointError(f"{path}: an expression network must be a safetensors file ({error})") from error
+    if header.get("format") != FORMAT or not isinstance(genres, list):
+        raise CheckpointError(f"{path}: format must be {FORMAT}, not {header.get('format')!r}")
+    if {name: weight.shape for name, weight in weights.items()} != expected_shapes(len(genres)):
+        raise CheckpointError(f"{path}: names or shapes of the weights are not those of {FORMAT}")
+    return Expression(weights, [str(name) for name in genres])
+
+
+@cache
+def shipped_expression() -> Expression:
+    """The expression network of the package, loaded once a process."""
+    return load_expression(Path(__file__).parents[1] / "checkpoints" / "expression.safetensors")
