@@ -26,7 +26,7 @@ from midi_data.events.encoding import (
     part_name,
 )
 from midi_data.events.features import LAGS, NONE, PART_SHIFT
-from midi_data.events.incremental_features import NO_NEXT, IncrementalLookback, LookbackRow
+from midi_data.events.incremental_features import NO_NEXT, Classes3, IncrementalLookback
 from midi_data.song import Meter, Note, Song, Tempo, Track
 
 NOTHING = tuple(NONE[field] for field in FIELDS)
@@ -76,8 +76,8 @@ class SongState:
         self._ends: dict[int, dict[int, int]] = {part: {} for part in self.band if not part_instrument(part)[1]}
         self._last: tuple[int, int] | None = None
         self._begun = False
-        self.next_lookback: list[LookbackRow] = [NO_NEXT] * len(LAGS)
-        self._looks: list[LookbackRow] = []
+        self.next_lookback: list[Classes3] = [NO_NEXT] * len(LAGS)
+        self._looks: list[Classes3] = []
         self.lookback: list[int] = []
         self._written: list[Event] = []  # onset, part, pitch, duration, velocity
         self._let_go_at = -1
@@ -96,11 +96,11 @@ class SongState:
         lags were matched, as bits of one number.
         """
         if self._begun:
-            self.next_lookback = self._drop_pitches(self._lookback.next_lookback(self._tick, self._last_key(0)))
+            self.next_lookback = self._drop_pitches(self._lookback.next_events(self._tick, self._last_key(0)))
         self._event = []
         return [*self._previous, self.position, *chain.from_iterable(self.next_lookback), self._matched]
 
-    def _drop_pitches(self, looks: list[LookbackRow]) -> list[LookbackRow]:
+    def _drop_pitches(self, looks: list[Classes3]) -> list[Classes3]:
         """(advance, part, pitch) looks, without the pitches of the parts that are not shown theirs in this bar."""
         pitch_dropout = self._pitch_dropout[self.bar]
         return (
@@ -137,13 +137,13 @@ class SongState:
             return [look[0] for look in self.next_lookback]
         if field == "part":
             last = self._last_key(-1) if self.still else -1
-            return self._lookback.part_at(self.tick, last)
+            return self._lookback.parts_at(self.tick, last)
         if field == "pitch":
             self._read_note_lookback(self._event[1])
         return [look[_NOTE_FIELDS[field]] for look in self._looks]
 
     def _read_note_lookback(self, part: int) -> None:
-        self._looks = self._lookback.note_at(self.tick, part, self._last_key(-1) if self.still else -1)
+        self._looks = self._lookback.notes_at(self.tick, part, self._last_key(-1) if self.still else -1)
         if part in self._pitch_dropout[self.bar if self.tick == self._tick else self.bar_after]:
             # Rhythm goes on where the harmony moves: what is new has other pitches, not other places.
             self._looks[: len(LAGS)] = [(NONE["pitch"], long, loud) for _, long, loud in self._looks[: len(LAGS)]]
@@ -236,7 +236,7 @@ class SongState:
         self._recent.append((onset, part, pitch))
         if part in self._ends:
             self._ends[part][pitch] = onset + DURATIONS[duration]
-        self._lookback.play(onset, part, pitch, duration, velocity)
+        self._lookback.add_note(onset, part, pitch, duration, velocity)
         self._written.append((onset, part, pitch, duration, velocity))
         self._matched = 0
         for lag, look in enumerate(self._looks[: len(LAGS)]):

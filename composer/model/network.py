@@ -22,6 +22,7 @@ from composer.model.layers import LayerState, initialise_lstm, locked_dropout, r
 from midi_data.analysis.activity import ACTIVITY_CLASSES, RESTS
 from midi_data.analysis.attribute_histograms import HISTOGRAMS_WIDTH
 from midi_data.events.encoding import FIELDS, VOCABULARY
+from midi_data.events.features import lookback_by_field
 
 State = tuple[LayerState, ...]
 """(hidden, cell) of each layer, each (1, B, H)."""
@@ -184,13 +185,7 @@ class Network(nn.Module):
         """Logits (T, B, V) of all fields, each given the target's fields before it; −∞ for parts not in the band."""
         chosen = [self.tables[f](inputs.target[..., i]) for i, f in enumerate(FIELDS[:-1])]  # (T, B, E_f) each
         position = self.clock_tables["position"](inputs.position_after)  # (T, B, I)
-        lookback = {
-            "time_shift": inputs.next[..., 0],
-            "part": inputs.part,
-            "pitch": inputs.note[..., 0],
-            "duration": inputs.note[..., 1],
-            "velocity": inputs.note[..., 2],
-        }
+        lookback = lookback_by_field(inputs.next, inputs.part, inputs.note)  # (T, B, K or K + 1) each
         logits = {}
         for i, field in enumerate(FIELDS):
             head, table = cast("Head", self.heads[field]), cast("nn.Embedding", self.tables[field])

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from midi_data.bars import BarGrid
-from midi_data.events.encoding import DURATIONS, PART_LIMIT, EventSequence, Ints
+from midi_data.events.encoding import DRUM_PITCH, DURATIONS, PART_LIMIT, EventSequence, Ints
 from midi_data.song import TICKS_PER_QUARTER
 
 Activity = NDArray[np.uint8]
@@ -31,7 +31,6 @@ LET_GO_TICKS = 2
 """A note that rings no longer than this into another is over: hands let go a little late."""
 _NEARLY_ALWAYS = 0.99
 """Share of a part's onsets at which no more notes sound than it is said to hold."""
-_DRUM_PITCH = 128
 _RARE = 0.004
 """Share of the notes up to which a division or a pitch class counts as a slip, not a habit."""
 
@@ -56,7 +55,7 @@ def masks_of(events: EventSequence) -> Ints:
     """(2 + 5 × 16,) what a piece uses: see ``MASK_COLUMNS``; −1 where there is no part."""
     row = np.full(MASKS_WIDTH, -1, dtype=np.int64)
     row[0] = _bits(events.onset % TICKS_PER_QUARTER)
-    row[1] = _bits(events.pitch[events.pitch < _DRUM_PITCH] % 12)
+    row[1] = _bits(events.pitch[events.pitch < DRUM_PITCH] % 12)
     for index, part in enumerate(events.band):
         own = events.part == part
         pitch, velocity = events.pitch[own], events.velocity[own]

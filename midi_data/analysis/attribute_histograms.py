@@ -15,12 +15,11 @@ from numpy.typing import NDArray
 from midi_data.analysis.histograms import DRUM_KINDS, DRUM_VOICES, GAP_EDGES, LARGEST_STEP, PATTERN_SLOTS
 from midi_data.analysis.metrics import GROOVE_TICKS
 from midi_data.bars import BarGrid
-from midi_data.events.encoding import DURATIONS, VOCABULARY, EventSequence, Ints, part_instrument
+from midi_data.events.encoding import DRUM_PITCH, DURATIONS, VOCABULARY, EventSequence, Ints, part_instrument
 
 AttributeHistograms = NDArray[np.uint8]
 """(parts, ``HISTOGRAMS_WIDTH``) shares of 255, by the columns of ``COLUMNS``."""
 
-DRUM_PITCH = 128
 REGISTER_SEMITONES = 6
 _PLACES, _PLACE_TICKS = 32, 3
 KINDS = {

@@ -11,9 +11,9 @@ from collections.abc import Callable
 import numpy as np
 
 from midi_data.analysis.key_estimation import heard_key
-from midi_data.analysis.metrics import DRUM_PITCH, GROOVE_TICKS, top_lines
+from midi_data.analysis.metrics import GROOVE_TICKS, top_lines
 from midi_data.bars import BarGrid
-from midi_data.events.encoding import DURATIONS, VOCABULARY, EventSequence, Ints, part_instrument
+from midi_data.events.encoding import DRUM_PITCH, DURATIONS, VOCABULARY, EventSequence, Ints, part_instrument
 
 GAP_EDGES = (2, 3, 4, 5, 6, 7, 8, 9, 12, 13, 16, 18, 24, 25, 36, 48, 72, 96, 192)
 """Ticks at which a bin of inter-onset intervals begins; the first bin is 1 tick, the last 2 bars of 4/4 or more."""

@@ -15,10 +15,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from midi_data.bars import BarGrid
-from midi_data.events.encoding import DURATIONS, VELOCITY_STEP, EventSequence, Ints
+from midi_data.events.encoding import DRUM_PITCH, DURATIONS, VELOCITY_STEP, EventSequence, Ints
 from midi_data.song import TICKS_PER_QUARTER
 
-DRUM_PITCH = 128
 GROOVE_TICKS = 6
 """The groove's grid: a sixteenth. MusPy leaves it to the file's resolution, which makes figures incomparable."""
 ON_GRID = (0, 6, 8, 12, 16, 18)

@@ -1,10 +1,8 @@
-"""A song as a sequence of events, one a note, the whole band in one line; ``decode`` undoes ``encode`` exactly.
+"""Songs as sequences of events, one a note, all parts in one sequence; ``decode`` undoes ``encode`` exactly.
 
-An event is (advance in ticks, part, pitch or drum key, duration, velocity). Events are sorted by (onset, part, pitch).
-A rest longer than ``MAX_SHIFT`` is spelled with wait events; an end event closes the song.
-Tempo and meter stay outside the events: the song carries them, so any tempo can be asked for exactly.
-
-Knows nothing of networks. What the grid and the classes lose is measured by ``midi_data.io.round_trip``.
+An event: (time shift in ticks, part, pitch or drum key, duration, velocity). Events are sorted by onset, part, pitch.
+A gap of ``MAX_SHIFT`` ticks or more begins with wait events; an end event closes the song. Tempo and meter are not
+events. ``midi_data.io.round_trip`` measures what the grid and the classes lose.
 """
 
 from __future__ import annotations
@@ -24,26 +22,30 @@ from midi_data.song import Meter, Note, Song, Tempo, Track
 Ints = NDArray[np.int64]
 
 FIELDS = ("time_shift", "part", "pitch", "duration", "velocity")
-"""The fields of an event, in the order in which they are chosen."""
+"""The fields of an event, in the order of generation."""
 
 MAX_SHIFT = 192
-"""Ticks; also the time-shift class of an event that only lets that many pass. Smaller classes are ticks."""
+"""Longest time shift in ticks, and the class of a wait, an event without a note. Smaller classes are ticks."""
 EOS = MAX_SHIFT + 1
 """Time-shift class of the event that ends the song."""
 
 SAME_PROGRAM_LIMIT = 4
-"""Tracks of one program that stay apart (rhythm and lead guitar …); further ones join the last."""
+"""Tracks of one program that are parts of their own (rhythm and lead guitar …); further ones join the last."""
 PART_LIMIT = 16
+"""Parts of a song; the busiest are kept."""
+DRUM_PITCH = 128
+"""Added to drum keys, so that no drum shares a pitch class with a note."""
 
 DURATIONS = (
     1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 12, 14, 16, 18, 20, 22, 24, 28, 32, 36, 42, 48, 60, 72, 96, 120, 144, 192, 288, 384,
 )  # fmt: skip
-"""Ticks of each duration class: dense where triplets, dots and staccato differ, coarse where only length matters."""
+"""Ticks of each duration class: dense where triplets, dots and staccato differ, sparse among long notes."""
 DRUM_DURATION = 6
-"""Ticks of a drum stroke: General MIDI drums ring by themselves, their written lengths mean nothing."""
+"""Ticks of a drum note: General MIDI drums decay by themselves, whatever length is written."""
 VELOCITY_STEP = 8
+"""MIDI velocities in a class."""
 _NEVER = 1 << 40
-"""A tick past every song."""
+"""A tick after every song."""
 
 VOCABULARY: dict[str, int] = {
     "time_shift": EOS + 1,
@@ -52,10 +54,10 @@ VOCABULARY: dict[str, int] = {
     "duration": len(DURATIONS),
     "velocity": 128 // VELOCITY_STEP,
 }
-"""Classes of each field. Pitches of drums stand 128 above those of other parts."""
+"""Number of classes of each field."""
 
 FINGERPRINT = f"events-1/{MAX_SHIFT}/{SAME_PROGRAM_LIMIT}/{len(DURATIONS)}/{VELOCITY_STEP}/24"
-"""Names this representation; a checkpoint made for another one is refused."""
+"""Identifies this representation; checkpoints of another one are refused."""
 
 
 def part_code(program: int, *, is_drum: bool, occurrence: int = 0) -> int:
@@ -70,7 +72,7 @@ def part_instrument(part: int) -> tuple[int, bool]:
 
 
 def part_name(part: int, band: Sequence[int]) -> str:
-    """What to call ``part`` among ``band``: its instrument, numbered where the band has several alike."""
+    """Name of ``part``: its instrument, numbered if ``band`` has several of it."""
     program, is_drum = part_instrument(part)
     alike = sum(part_instrument(other) == (program, is_drum) for other in band)
     name = instrument_name(program, is_drum)
@@ -78,7 +80,7 @@ def part_name(part: int, band: Sequence[int]) -> str:
 
 
 def duration_class(ticks: int) -> int:
-    """The class whose length is nearest by ratio."""
+    """The class whose length in ticks is nearest by ratio."""
     above = bisect_right(DURATIONS, ticks)
     if above in (0, len(DURATIONS)):
         return max(above - 1, 0)
@@ -86,16 +88,16 @@ def duration_class(ticks: int) -> int:
 
 
 def longest_class_within(ticks: int) -> int:
-    """The longest class that fits into ``ticks`` (at least the shortest)."""
+    """The longest class of at most ``ticks``; the shortest if none is."""
     return max(bisect_right(DURATIONS, ticks) - 1, 0)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class EventSequence:
-    """A song as arrays of ``N`` notes, and what stays outside the events.
+    """A song as arrays (N,) of its notes, sorted by onset, part and pitch; tempos, meters, title and end in ticks.
 
-    ``onset`` in ticks; ``part``, ``pitch``, ``duration``, ``velocity`` as classes (see ``VOCABULARY``).
-    Wait and end events are not stored: they follow from the onsets (``time_shifts``).
+    ``onset`` in ticks; ``part``, ``pitch``, ``duration``, ``velocity`` as classes (``VOCABULARY``). Waits and the end
+    event are not stored: they follow from the onsets.
     """
 
     onset: Ints
@@ -113,12 +115,12 @@ class EventSequence:
 
     @property
     def band(self) -> tuple[int, ...]:
-        """The part classes that play, sorted."""
+        """The part classes, sorted."""
         return tuple(np.unique(self.part).tolist())
 
 
 def encode(song: Song) -> EventSequence:
-    """``song`` as events; parts joined, drums merged, clipped and classed as ``quantised`` says."""
+    """``song`` as events: drum tracks merged, parts limited, durations and velocities classed."""
     rows: list[tuple[int, int, int, int, int]] = []
     for part, notes in _parts(song.tracks).items():
         rows += _part_rows(part, notes)
@@ -130,7 +132,7 @@ def encode(song: Song) -> EventSequence:
 
 
 def decode(events: EventSequence) -> Song:
-    """The song that ``events`` spell; tracks in the order of their part classes."""
+    """The song of ``events``; tracks in the order of their part classes."""
     band = events.band
     tracks = []
     for part in band:
@@ -141,12 +143,12 @@ def decode(events: EventSequence) -> Song:
 
 
 def quantised(song: Song) -> Song:
-    """What the representation can hold of a song: decoding what was encoded. Idempotent."""
+    """``song`` encoded and decoded. Idempotent."""
     return decode(encode(song))
 
 
 def _parts(tracks: Iterable[Track]) -> dict[int, list[Note]]:
-    """Notes by part class: drum tracks are one part (they share a kit), the busiest ``PART_LIMIT`` parts stay."""
+    """Notes by part class: drum tracks are one part, and the busiest ``PART_LIMIT`` parts are kept."""
     parts: list[tuple[tuple[int, bool], list[Note]]] = []
     for instrument, alike in groupby(sorted(filter(lambda t: t.notes, tracks), key=_instrument), key=_instrument):
         limit = 1 if instrument[1] else SAME_PROGRAM_LIMIT
@@ -184,19 +186,19 @@ def _part_rows(part: int, notes: list[Note]) -> list[tuple[int, int, int, int, i
         for note, struck_again in zip(alike, following, strict=True):
             length = DRUM_DURATION if is_drum else note.duration
             duration = _fitting_class(length, struck_again - note.onset)
-            rows.append((note.onset, part, pitch + 128 * is_drum, duration, note.velocity // VELOCITY_STEP))
+            rows.append((note.onset, part, pitch + DRUM_PITCH * is_drum, duration, note.velocity // VELOCITY_STEP))
     return rows
 
 
 def _fitting_class(duration: int, gap: int) -> int:
-    """A duration's class, no longer than the ``gap`` until the same pitch is struck again: nothing hangs over."""
+    """Class of ``duration`` ticks, at most ``gap``, after which the same pitch begins again."""
     return min(duration_class(duration), longest_class_within(gap))
 
 
 def _notes(part: int, onset: Ints, pitch: Ints, duration: Ints, velocity: Ints) -> tuple[Note, ...]:
     rows = zip(
         onset.tolist(),
-        (pitch - 128 * part_instrument(part)[1]).tolist(),
+        (pitch - DRUM_PITCH * part_instrument(part)[1]).tolist(),
         np.asarray(DURATIONS)[duration].tolist(),
         (velocity * VELOCITY_STEP + VELOCITY_STEP // 2).tolist(),
         strict=True,

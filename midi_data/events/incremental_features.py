@@ -1,6 +1,6 @@
-"""The lookback of ``midi_data.events.features`` for one step at a time, while a song is being written.
+"""The lookback of ``midi_data.events.features`` one step at a time, for a song that is being generated.
 
-Same meaning, same values (a test holds them together); lists and bisection instead of arrays.
+Same values as the arrays (held together by a test), computed with lists and bisection.
 """
 
 from __future__ import annotations
@@ -15,25 +15,28 @@ NO_NEXT = (NONE["time_shift"], NONE["part"], NONE["pitch"])
 NO_NOTE = (NONE["pitch"], NONE["duration"], NONE["velocity"])
 NO_PART = NONE["part"]
 
-LookbackRow = tuple[int, int, int]
-_NO_NOTES: list[tuple[int, int, LookbackRow]] = []
+Classes3 = tuple[int, int, int]
+_NO_NOTES: list[tuple[int, int, Classes3]] = []
 
 
 class IncrementalLookback:
-    """What has been played so far, asked for by tick."""
+    """The notes played so far, read by tick.
+
+    ``last``: part and pitch of the previous event as the low bits of a key (``features.PART_SHIFT``).
+    """
 
     def __init__(self, first_ticks: Sequence[int], source_lag: Sequence[int] | None = None) -> None:
         """``first_ticks``: first tick of each bar. ``source_lag``: its last lag in bars (default ``LAGS[-1]``)."""
         self._first_ticks = list(first_ticks)
         self._lags = [[*LAGS[:-1], last] for last in source_lag or [LAGS[-1]] * len(self._first_ticks)]
         self._keys: list[int] = []
-        self._rows: list[LookbackRow] = []  # onset, part, pitch
-        self._at: dict[int, list[tuple[int, int, LookbackRow]]] = {}  # by onset: (low bits of the key, part, the note)
-        self._last: dict[int, LookbackRow] = {}
-        self._known: tuple[int, list[int]] = (-1, [])
+        self._rows: list[Classes3] = []  # onset, part, pitch
+        self._at: dict[int, list[tuple[int, int, Classes3]]] = {}  # by onset: (low bits of the key, part, the note)
+        self._last: dict[int, Classes3] = {}
+        self._moved_back: tuple[int, list[int]] = (-1, [])
 
-    def play(self, onset: int, part: int, pitch: int, duration: int, velocity: int) -> None:
-        """Remember a note; notes come in the order of events."""
+    def add_note(self, onset: int, part: int, pitch: int, duration: int, velocity: int) -> None:
+        """Add a note; notes come in the order of events."""
         low = (part << PART_SHIFT) + pitch
         note = (pitch, duration, velocity)
         self._keys.append((onset << ONSET_SHIFT) + low)
@@ -42,54 +45,54 @@ class IncrementalLookback:
         self._last[part] = note
 
     def bar_of(self, tick: int) -> int:
-        """Index of the bar that ``tick`` lies in."""
+        """Index of the bar that contains ``tick``."""
         return bisect_right(self._first_ticks, tick) - 1
 
-    def next_lookback(self, tick: int, last: int) -> list[LookbackRow]:
-        """Each lag's next (advance, part, pitch), standing at ``tick`` after ``last`` (low bits of a key)."""
-        looks: list[LookbackRow] = []
+    def next_events(self, tick: int, last: int) -> list[Classes3]:
+        """K (time shift, part, pitch) of the events that followed ``last`` at ``tick`` of each lag's bar."""
+        found: list[Classes3] = []
         keys, rows = self._keys, self._rows
-        for moved in self._moved(tick):
-            found = bisect_right(keys, (moved << ONSET_SHIFT) + last) if moved >= 0 else len(keys)
-            if found == len(keys):
-                looks.append(NO_NEXT)
+        for moved in self._lagged(tick):
+            index = bisect_right(keys, (moved << ONSET_SHIFT) + last) if moved >= 0 else len(keys)
+            if index == len(keys):
+                found.append(NO_NEXT)
             else:
-                onset, part, pitch = rows[found]
-                looks.append((min(onset - moved, MAX_SHIFT), part, pitch))
-        return looks
+                onset, part, pitch = rows[index]
+                found.append((min(onset - moved, MAX_SHIFT), part, pitch))
+        return found
 
-    def part_at(self, tick: int, last: int) -> list[int]:
-        """Each lag's part at this tick of the bar; ``last`` is −1 unless the tick is that of the event before."""
-        looks: list[int] = []
-        for moved in self._moved(tick):
-            look = NO_PART
+    def parts_at(self, tick: int, last: int) -> list[int]:
+        """K parts at ``tick`` of each lag's bar, after ``last`` if the previous event has the same tick, else −1."""
+        found: list[int] = []
+        for moved in self._lagged(tick):
+            found_part = NO_PART
             for low, part, _ in self._at.get(moved, _NO_NOTES):
                 if low > last:
-                    look = part
+                    found_part = part
                     break
-            looks.append(look)
-        return looks
+            found.append(found_part)
+        return found
 
-    def note_at(self, tick: int, part: int, last: int) -> list[LookbackRow]:
-        """Each lag's (pitch, duration, velocity) of ``part`` at this tick of the bar; then its own last note's."""
-        looks: list[LookbackRow] = []
-        for moved in self._moved(tick):
-            look = NO_NOTE
+    def notes_at(self, tick: int, part: int, last: int) -> list[Classes3]:
+        """K + 1 (pitch, duration, velocity) of ``part`` at ``tick`` of each lag's bar; its own last note."""
+        found: list[Classes3] = []
+        for moved in self._lagged(tick):
+            found_note = NO_NOTE
             for low, played, note in self._at.get(moved, _NO_NOTES):
                 if played == part and low > last:
-                    look = note
+                    found_note = note
                     break
-            looks.append(look)
-        looks.append(self._last.get(part, NO_NOTE))
-        return looks
+            found.append(found_note)
+        found.append(self._last.get(part, NO_NOTE))
+        return found
 
-    def _moved(self, tick: int) -> list[int]:
-        """``tick`` moved back by each lag; −1 before the song's beginning. The last answer is kept."""
-        known, moved = self._known
+    def _lagged(self, tick: int) -> list[int]:
+        """``tick`` moved back by each lag; −1 before the song. Cached for one tick."""
+        known, moved = self._moved_back
         if known == tick:
             return moved
         bar, starts = self.bar_of(tick), self._first_ticks
         into = tick - starts[bar]
         moved = [into + starts[bar - lag] if bar >= lag else -1 for lag in self._lags[bar]]
-        self._known = tick, moved
+        self._moved_back = tick, moved
         return moved

@@ -21,11 +21,10 @@ from midi_data.analysis.excerpts import excerpt
 from midi_data.analysis.repetition import draw_pitch_dropout, part_repetition_of, repetition_of
 from midi_data.bars import BarGrid
 from midi_data.corpus.dataset import Piece
-from midi_data.events.encoding import FIELDS, MAX_SHIFT, PART_LIMIT, VOCABULARY, EventSequence, Ints
-from midi_data.events.features import NONE, StepFeatures, step_features
+from midi_data.events.encoding import DRUM_PITCH, PART_LIMIT, VOCABULARY, EventSequence, Ints
+from midi_data.events.features import NONE, StepFeatures, matched_lags, previous_events, step_features
 from training.config import AugmentationConfig
 
-DRUM_PITCH = 128
 _UNTOLD_PARTS = 0.4
 _NOBODY = VOCABULARY["part"]
 _HISTOGRAMS_STREAM = 1
@@ -133,10 +132,7 @@ def make_example(piece: Piece, events: EventSequence, names: Names, how: Variati
         rng = np.random.default_rng(how.hiding_seed)
         hidden = draw_pitch_dropout(rng, part_repetition_of(events, grid, repetition, source_lag), events.band)
         next_lookback, note = hide(hidden, grid, steps.tick, target, next_lookback, note)
-    previous = np.concatenate([[[VOCABULARY[f] for f in FIELDS]], target[:-1]])
-    matched = np.zeros(steps.part.shape, dtype=np.float32)
-    matched[1:] = note[:-1, :-1, 0] == target[:-1, 2:3]
-    matched[1:][target[:-1, 0] >= MAX_SHIFT] = 0
+    previous = previous_events(target)
     band = np.zeros(VOCABULARY["part"], dtype=np.bool_)
     band[list(events.band)] = True
     activity = conditioned_activity(events, grid, how)
@@ -153,7 +149,7 @@ def make_example(piece: Piece, events: EventSequence, names: Names, how: Variati
         next_lookback,
         steps.part,
         note,
-        matched,
+        matched_lags(target, note).astype(np.float32),
         np.column_stack([slots_of(previous[:, 1], events.band), slots_of(target[:, 1], events.band)]),
         target,
         grid.bar_of(steps.tick[:-1]),

@@ -12,16 +12,14 @@ import numpy as np
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
-from composer.model.likelihood import Scorer
-from midi_data.events.encoding import FIELDS, EventSequence
+from composer.model.likelihood import SCORED, Scorer
+from midi_data.events.encoding import EventSequence
 from training.evaluation.distances import mean_with_interval
 from training.evaluation.samples import Sample
 
-COLUMNS = ("band", *FIELDS)
-
 
 def field_nats(scorer: Scorer, excerpts: Sequence[EventSequence], genres: Sequence[str]) -> NDArray[np.float64]:
-    """(N, G, 6) nats of each excerpt under each genre: ``COLUMNS``, conditioned on band, tempo and meters."""
+    """(N, G, 6) nats of each excerpt under each genre: ``SCORED``, conditioned on band, tempo and meters."""
     rows = [scorer.genres.index(genre) for genre in genres]
     with threadpool_limits(1, user_api="blas"):  # as in composing
         nats: NDArray[np.float64] = np.stack([scorer.field_sums(each, rows, each.tempos[0].bpm) for each in excerpts])
@@ -29,10 +27,8 @@ def field_nats(scorer: Scorer, excerpts: Sequence[EventSequence], genres: Sequen
 
 
 def nats_per_note(scorer: Scorer, excerpts: Sequence[EventSequence], genre: str) -> NDArray[np.float64]:
-    """(N, 6) nats a note of each excerpt under ``genre``: ``COLUMNS``."""
-    notes = np.array([len(each) for each in excerpts])
-    nats: NDArray[np.float64] = field_nats(scorer, excerpts, [genre])[:, 0] / notes[:, None]
-    return nats
+    """(N, 6) nats a note of each excerpt under ``genre``: ``SCORED``."""
+    return np.stack([scorer.nats_per_note(each, [genre], each.tempos[0].bpm)[0] for each in excerpts])
 
 
 def likelihood_report(scorer: Scorer, genre: str, real: Sequence[Sample], songs: Sequence[Sample]) -> dict[str, Any]:
@@ -44,6 +40,6 @@ def _nll(scorer: Scorer, genre: str, samples: Sequence[Sample]) -> dict[str, Any
     first = {sample.work: sample.events for sample in reversed(samples) if len(sample.events)}
     nats = nats_per_note(scorer, list(first.values()), genre)  # (N, 6)
     mean, within = mean_with_interval(nats.sum(axis=1), list(first), seed=0)
-    fields = dict(zip(COLUMNS, nats.mean(axis=0).tolist(), strict=True))
+    fields = dict(zip(SCORED, nats.mean(axis=0).tolist(), strict=True))
     notes = sum(len(events) for events in first.values())
     return {"nll": mean, "interval": within, "fields": fields, "works": len(first), "notes": notes}

@@ -76,8 +76,8 @@ def test_scoring_equals_the_training_loss_of_the_torch_module() -> None:
     from composer.model.network import Network
     from midi_data.corpus.dataset import Piece
     from midi_data.events.encoding import encode
-    from training.data.batches import cut
-    from training.data.examples import Names, Variation, lane_piece
+    from training.data.batches import collate
+    from training.data.examples import Names, Variation, make_example
     from training.validation import _piece_sums
 
     checkpoint, song = tiny_checkpoint(), riff()
@@ -99,10 +99,10 @@ def test_scoring_equals_the_training_loss_of_the_torch_module() -> None:
         tuple((t.onset, t.bpm) for t in song.tempos),
         tuple((m.onset, m.numerator, m.denominator) for m in song.meters),
     )
-    laid = lane_piece(piece, encode(song), Names(checkpoint.header.genres, checkpoint.header.styles), Variation())
-    assert cut([(laid, 0)], 8, [True]).notes == 8
+    example = make_example(piece, encode(song), Names(checkpoint.header.genres, checkpoint.header.styles), Variation())
+    assert collate([(example, 0)], 8, torch.tensor([True])).notes == 8
     with torch.no_grad():
-        [theirs] = _piece_sums(network, [laid], torch.device("cpu"), "fp32")
+        [theirs] = _piece_sums(network, [example], torch.device("cpu"), "fp32")
     mine = Scorer(checkpoint).score(song, "jazz")
     for field, value in zip(FIELDS, theirs, strict=True):
         assert mine["fields"][field] * mine["notes"] == pytest.approx(value, rel=1e-4, abs=1e-2)

@@ -39,13 +39,13 @@ def test_one_step_at_a_time_sees_what_the_arrays_hold(song: Song, seed: int) -> 
     last = 0
     for index, (time_shift, part, pitch, duration, velocity) in enumerate(steps.target.tolist()):
         before, after = int(steps.tick[index]), int(steps.tick[index + 1])
-        expected = lookback.next_lookback(before, last) if index else [NO_NEXT] * len(LAGS)
-        assert steps.next[index].tolist() == [list(look) for look in expected]
+        expected = lookback.next_events(before, last) if index else [NO_NEXT] * len(LAGS)
+        assert steps.next[index].tolist() == [list(each) for each in expected]
         if time_shift < MAX_SHIFT:
             floor = last if time_shift == 0 else -1
-            assert steps.part[index].tolist() == lookback.part_at(after, floor)
-            assert steps.note[index].tolist() == [list(x) for x in lookback.note_at(after, part, floor)]
-            lookback.play(after, part, pitch, duration, velocity)
+            assert steps.part[index].tolist() == lookback.parts_at(after, floor)
+            assert steps.note[index].tolist() == [list(x) for x in lookback.notes_at(after, part, floor)]
+            lookback.add_note(after, part, pitch, duration, velocity)
         last = (part << PART_SHIFT) + pitch if time_shift < MAX_SHIFT else 0
 
 
@@ -59,7 +59,7 @@ def test_a_repeated_bar_is_announced_note_by_note() -> None:
         assert steps.note[index, lag_of_one_bar].tolist() == steps.target[index, 2:].tolist()
 
 
-def test_the_last_look_goes_as_far_back_as_it_is_told() -> None:
+def test_the_last_lag_is_the_bars_source_lag() -> None:
     tune = [Note(96 * bar, 40 + bar, 6, 100) for bar in range(12)]
     again = [replace(note, onset=note.onset + 12 * 96) for note in tune]
     events = encode(Song((Track(30, False, tuple(tune + again)),)))

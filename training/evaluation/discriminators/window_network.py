@@ -13,7 +13,7 @@ import torch.nn.functional as F  # noqa: N812  its usual name
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from midi_data.events.encoding import FIELDS, MAX_SHIFT, VOCABULARY, EventSequence
+from midi_data.events.encoding import DRUM_PITCH, FIELDS, MAX_SHIFT, VOCABULARY, EventSequence
 from training.evaluation.discriminators.folds import Judge
 
 WINDOW = 128
@@ -24,7 +24,6 @@ BATCH = 32
 TRANSPOSE = 5
 """Windows are transposed by up to so many semitones while learning, drums left as they are."""
 WINDOWS_A_PIECE = 12
-_DRUM_PITCH = 128
 
 
 class WindowNetwork(nn.Module):
@@ -90,5 +89,5 @@ def _taught(windows: Tensor, wanted: Tensor, seed: int) -> WindowNetwork:
 def _transposed(windows: Tensor) -> Tensor:
     pitch = windows[..., 2]
     up = torch.randint(-TRANSPOSE, TRANSPOSE + 1, (len(windows), 1))
-    moved = torch.where(pitch < _DRUM_PITCH, (pitch + up).clamp(0, _DRUM_PITCH - 1), pitch)
+    moved = torch.where(pitch < DRUM_PITCH, (pitch + up).clamp(0, DRUM_PITCH - 1), pitch)
     return torch.cat([windows[..., :2], moved[..., None], windows[..., 3:]], dim=-1)
