@@ -74,6 +74,21 @@ def _shown(bar: Progress | None) -> Callable[[float], None] | None:
     return move
 
 
+def _show_harmony(harmony: dict[str, Any]) -> None:
+    say()
+    table(
+        ("harmony and ensemble", "real", "songs", "songs / real", "training pieces"),
+        [(row["name"], *map(_cell, (row["real"], row["songs"], row["songs_to_real"], row["training"])))
+         for row in harmony["figures"]],
+    )  # fmt: skip
+    found, of_training = harmony["discriminator"], harmony["discriminator_training_pieces"]
+    other = f"; training pieces in the songs' place {of_training['accuracy']:.3f}" if of_training else ""
+    say(
+        f"\ndiscriminator on harmony and ensemble alone: {found['accuracy']:.3f} "
+        f"({_span(found['accuracy_interval'])}){other}"
+    )
+
+
 def show(report: dict[str, Any]) -> None:
     """The report as tables."""
     real, songs = report["real"], report["songs"]
@@ -101,6 +116,7 @@ def show(report: dict[str, Any]) -> None:
         [(n, _cell(v["accuracy"]), _span(v["accuracy_interval"]), v["excerpts"], v["works"])
          for n, v in ((name, opponents[name]) for name in ("trees", "network"))],
     )  # fmt: skip
+    _show_harmony(report["harmony"])
     obeyed = report["obeyed"]
     say(
         f"\nasked tempo kept {obeyed['tempo']:.0%}, length within a bar {obeyed['length_within_a_bar']:.0%}, "

@@ -3,6 +3,7 @@
 import json
 import math
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -42,6 +43,7 @@ from training.evaluation.evaluate import (  # noqa: E402
     evaluate,
     plain,
 )
+from training.evaluation.harmony import SOURCES, harmony_report  # noqa: E402
 from training.evaluation.report.page import CAPTIONS, write_page  # noqa: E402
 from training.evaluation.samples import Sample, opened, real_samples  # noqa: E402
 from training.evaluation.statistics import near_enough, statistics  # noqa: E402
@@ -183,6 +185,32 @@ def test_the_ear_hears_the_genre(tmp_path: Path) -> None:
         assert len(real_samples(held, 8)) == len(held)
 
 
+def clashing(seed: int) -> EventSequence:
+    """A riff whose bass plays a semitone above the guitar's root."""
+    song = riff(seed)
+    moved = tuple(
+        replace(track, notes=tuple(replace(note, pitch=note.pitch + 1) for note in track.notes))
+        if track.program == 33
+        else track
+        for track in song.tracks
+    )
+    return encode(replace(song, tracks=moved))
+
+
+def test_harmony_alone_tells_a_wrong_bass_and_not_more_of_the_same() -> None:
+    real = [Sample(name, events) for name, events in zip(names(14), riffs(0, 14), strict=True)]
+    same = [Sample(name, events) for name, events in zip(names(14, "song"), riffs(50, 14), strict=True)]
+    wrong = [Sample(f"song {seed}", clashing(seed)) for seed in range(50, 64)]
+    told = harmony_report(real, wrong, same, seed=1)
+    assert told["discriminator"]["accuracy"] > 0.9
+    assert told["discriminator_training_pieces"]["accuracy"] < 0.8
+    rows = {row["name"]: row for row in told["figures"]}
+    assert set(rows) == set(SOURCES)
+    assert rows["clash_share"]["songs"] > rows["clash_share"]["real"]
+    assert rows["backbeat"]["songs_to_real"] == pytest.approx(1)
+    assert rows["clash_share"]["distance_songs"] > rows["clash_share"]["distance_halves"]
+
+
 @pytest.fixture(scope="module")
 def found(tmp_path_factory: pytest.TempPathFactory) -> Evaluation:
     folder = corpus(tmp_path_factory.mktemp("evaluation") / "riffs")
@@ -204,6 +232,9 @@ def test_every_figure_carries_its_size_seed_and_interval(found: Evaluation) -> N
         assert {"works", "interval"} <= set(report[part]["real"])
     assert report["nll"]["real"]["nll"] == pytest.approx(sum(report["nll"]["real"]["fields"].values()), rel=1e-4)
     assert report["genre_control"] is None
+    assert report["harmony"]["bars"] == 8
+    assert [row["name"] for row in report["harmony"]["figures"]] == list(SOURCES)
+    assert report["harmony"]["discriminator"]["works"] == 9
 
 
 def test_asked_tempo_and_length_are_checked_on_the_midi_file(found: Evaluation) -> None:
@@ -227,6 +258,7 @@ def test_the_table_has_every_statistic(found: Evaluation, capsys: pytest.Capture
     shown = capsys.readouterr().out
     assert all(row["name"] in shown for row in found.report["statistics"])
     assert "nats a note" in shown
+    assert all(name in shown for name in SOURCES)
     assert "discriminator" in shown
 
 
@@ -256,7 +288,7 @@ def test_a_genre_is_drawn_where_its_songs_are_nearest_to_real_ones() -> None:
     lower = tried(*((t, 2.0, (t - 0.95) ** 2 - 0.1) for t in (0.7, 0.8, 0.9, 1.0)))
     best = best_of(bowl + lower)
     assert best.temperature == pytest.approx(0.95, abs=0.01)
-    assert best.returns == 2
+    assert best.repetition_strength == 2
 
 
 def test_one_lucky_cell_does_not_decide() -> None:
@@ -266,7 +298,7 @@ def test_one_lucky_cell_does_not_decide() -> None:
 
 def test_structure_decides_where_statistics_are_alike() -> None:
     ways = [Tried("jazz", t, returns, 0.3, off) for t in (0.8, 0.9, 1.0) for returns, off in ((1.0, 0.3), (2.0, 0.1))]
-    assert best_of(ways).returns == 2
+    assert best_of(ways).repetition_strength == 2
 
 
 def test_excess_counts_only_what_is_beyond_the_real_halves() -> None:

@@ -26,6 +26,7 @@ from training.evaluation.discriminators.trees import tree_judge
 from training.evaluation.discriminators.window_network import network_judge
 from training.evaluation.distances import INTERVAL
 from training.evaluation.errors import EvaluationError
+from training.evaluation.harmony import harmony_report
 from training.evaluation.likelihood import likelihood_report
 from training.evaluation.novelty_check import novelty_report, training_grams
 from training.evaluation.samples import (
@@ -131,7 +132,10 @@ def _judged(
     report["within_1.25"] = near_enough(report["statistics"])
     report["structure"] = structure_report(report["statistics"])
     note("training pieces in the songs' place: what could be reached")
-    report["training_pieces"] = reachable(shards, order.genre, bars, measured[0], [s.work for s in real], order.seed)
+    training = training_samples(shards, order.genre, bars, order.seed)
+    report["training_pieces"] = reachable(training, measured[0], [s.work for s in real], order.seed)
+    note("harmony and ensemble")
+    report["harmony"] = harmony_report(real, songs, training, order.seed)
     note("discriminators")
     short_real, short_songs = _shorter(real), _shorter(songs)
     report["discriminators"] = discriminators(short_real, short_songs, order.seed)
@@ -167,17 +171,25 @@ def _shorter(samples: list[Sample]) -> list[Sample]:
     return [sample for sample in cut if len(sample.events)]
 
 
-def reachable(
-    shards: list[Shard], genre: str, bars: int, real: Measured, works: list[str], seed: int
-) -> dict[str, Any] | None:
-    """The same distances with training pieces in place of songs: held-out works differ from those too."""
+def training_samples(shards: list[Shard], genre: str, bars: int, seed: int) -> list[Sample]:
+    """One excerpt of each of up to ``REFERENCE_PIECES`` training pieces; empty for fewer than ``FEWEST_REFERENCES``."""
     pieces = [pair for pair in all_pieces(shards, "train") if pair[1].genre == genre]
     chosen = drawn(pieces, REFERENCE_PIECES, np.random.default_rng(seed))
-    excerpts = [each for shard, piece in chosen for each in spread_excerpts(shard.events(piece), bars, 1) if len(each)]
-    if len(excerpts) < FEWEST_REFERENCES:
+    samples = [
+        Sample(piece.work, each)
+        for shard, piece in chosen
+        for each in spread_excerpts(shard.events(piece), bars, 1)
+        if len(each)
+    ]
+    return samples if len(samples) >= FEWEST_REFERENCES else []
+
+
+def reachable(training: list[Sample], real: Measured, works: list[str], seed: int) -> dict[str, Any] | None:
+    """The distances of the statistics with training pieces in place of songs; None without training pieces."""
+    if not training:
         return None
-    rows = statistics(real, works, measure(excerpts), seed)
-    return {"excerpts": len(excerpts), "ratios": {row["name"]: row["ratio"] for row in rows}, **near_enough(rows)}
+    rows = statistics(real, works, measure([sample.events for sample in training]), seed)
+    return {"excerpts": len(training), "ratios": {row["name"]: row["ratio"] for row in rows}, **near_enough(rows)}
 
 
 def discriminators(real: list[Sample], songs: list[Sample], seed: int) -> dict[str, Any]:

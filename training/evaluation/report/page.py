@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 from composer.model.checkpoint import Checkpoint
 from training.evaluation.errors import EvaluationError
 from training.evaluation.evaluate import Evaluation
 from training.evaluation.report import plots
-from training.tracking.html_report import html_page, linked_picture, paragraph
+from training.tracking.html_report import html_page, html_table, linked_picture, paragraph
 
 CAPTIONS = {
     "ratios": "Distance of songs to real pieces, divided by the distance between two halves of the real pieces. Ratios "
     "left of the line count as near enough; error bars cover 90 % of the splits.",
+    "harmony": "Harmony and ensemble figures of excerpts of 8 bars, means over works with intervals.",
     "scalars": "Distribution of each statistic over excerpts, real pieces and songs.",
     "histograms": "Mean histograms, real pieces and songs.",
     "self_similarity": "Similarity of every two bars of an excerpt (Jaccard): real pieces above, songs below. Stripes "
@@ -26,6 +28,7 @@ def write_page(found: Evaluation, checkpoint: Checkpoint, folder: Path) -> Path:
     """Write plots and page into ``folder``; returns the page. Raises ``EvaluationError`` if it is not writable."""
     drawings = {
         "ratios": plots.ratios(found.report),
+        "harmony": plots.harmony(found.report),
         "scalars": plots.scalars(found.real_measured, found.songs_measured),
         "histograms": plots.histograms(found.report),
         "self_similarity": plots.self_similarities(found.real, found.songs),
@@ -50,4 +53,12 @@ def _html(found: Evaluation) -> str:
         f"held-out works, {report['bars']} bars each, seed {report['seed']}, randomness {report['randomness']}"
     )
     pictures = [linked_picture(name, caption) for name, caption in CAPTIONS.items()]
-    return html_page(f"{report['genre']}: {report['checkpoint']} beside real pieces", [paragraph(facts), *pictures])
+    sections = [paragraph(facts), *pictures, _harmony_table(report["harmony"])]
+    return html_page(f"{report['genre']}: {report['checkpoint']} beside real pieces", sections)
+
+
+def _harmony_table(report: dict[str, Any]) -> str:
+    rows = [(row["name"], row["real"], row["songs"], row["songs_to_real"], row["source"]) for row in report["figures"]]
+    return html_table(
+        "Harmony and ensemble", ("figure", "real", "songs", "songs / real", "definition and source"), rows
+    )

@@ -44,6 +44,21 @@ def ratios(report: dict[str, Any]) -> Figure:
     return figure
 
 
+def harmony(report: dict[str, Any]) -> Figure:
+    """Mean of each harmony and ensemble figure, with intervals, of real pieces and of songs."""
+    rows = [row for row in report["harmony"]["figures"] if row["real"] is not None and row["songs"] is not None][::-1]
+    figure = Figure(figsize=(9, 1 + 0.34 * len(rows)), layout="constrained")
+    axes = figure.subplots()
+    for kind, colour, shift in (("real", REAL, 0.15), ("songs", OURS, -0.15)):
+        means = np.array([row[kind] for row in rows], dtype=np.float64)
+        spans = np.array([row[f"{kind}_interval"] for row in rows], dtype=np.float64).reshape(-1, 2).T
+        errors = np.maximum([means - spans[0], spans[1] - means], 0)
+        axes.errorbar(means, np.arange(len(rows)) + shift, xerr=errors, fmt="o", color=colour, label=kind)
+    axes.set_yticks(np.arange(len(rows)), [row["name"] for row in rows])
+    axes.legend()
+    return figure
+
+
 def scalars(real: Measured, songs: Measured) -> Figure:
     """A panel a scalar statistic."""
     figure, panels = _panels(len(real.scalars))
