@@ -15,11 +15,12 @@ from bot.networks.retry import SystemClock
 from bot.networks.x.client import XNetwork
 from bot.run import make_bot, open_reply_store
 from tests.bot.fakes.harness import SECRETS, bot_settings
+from tests.waiting import wait_for
 from worker.client import COMPOSE_QUEUE, connect
 from worker.settings import Settings
 from worker.worker_process import WarmWorker
 
-MOST_TURNS = 200
+MAX_TURNS = 300
 
 
 def main(orders: dict[str, Any]) -> None:
@@ -27,7 +28,11 @@ def main(orders: dict[str, Any]) -> None:
     queues = connect(
         Settings(redis_url=orders["redis"], data_dir=Path(orders["folder"]), performer=orders["performer"])
     )
-    settings, clock = bot_settings(x_api_origin=orders["x"], bot_lease_seconds=60, **SECRETS), SystemClock()
+    settings = bot_settings(
+        x_api_origin=orders["x"], bot_lease_seconds=60, bot_song_threads=4, bot_poll_seconds=0.05,
+        data_dir=orders["folder"], **SECRETS,
+    )  # fmt: skip
+    clock = SystemClock()
 
     def crash_hook(point: CrashPoint) -> None:
         if point == orders["point"]:
@@ -40,8 +45,9 @@ def main(orders: dict[str, Any]) -> None:
         scratch=queues.settings.data_dir, crash_hook=crash_hook,
     )  # fmt: skip
     bot.open()
-    for _ in range(MOST_TURNS):
+    for _ in range(MAX_TURNS):
         bot.turn()
+        wait_for(lambda: not bot.pool._running)  # a song whose worker is killed with the bot would be left abandoned
         if queues.depth(COMPOSE_QUEUE):
             WarmWorker(queues).work(burst=True, logging_level=None)
         clock.sleep(0.02)
