@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import re
 import shutil
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -47,6 +47,7 @@ class GenreCard(BaseModel):
     nll: float | None = None
     licences: tuple[Line, ...] = Field(default=(), max_length=MOST_LICENCES)
     base: Line = ""
+    nearest: Line = ""
     added: datetime
     tempo_range_bpm: tuple[int, int] = (40, 300)
 
@@ -106,6 +107,16 @@ def cards() -> list[GenreCard]:
     return [_card(name) for name in custom_genre_names()]
 
 
+def mix_genres(genres: Mapping[str, float]) -> dict[str, float]:
+    """Return ``genres`` (name → weight) with each custom genre replaced by the shipped one it was trained from."""
+    shipped = {genre.name for genre in GENRES}
+    weights: dict[str, float] = {}
+    for name, weight in genres.items():
+        nearest = name if name in shipped else _card(name).nearest
+        weights[nearest] = weights.get(nearest, 0.0) + weight
+    return weights
+
+
 def _card(name: str) -> GenreCard:
     path = genres_folder() / f"{name}{CARD_ENDING}"
     try:
@@ -157,6 +168,7 @@ def card_of(checkpoint: Checkpoint, name: str) -> GenreCard:
         nll=header.valid.get(name, {}).get("nll"),
         licences=tuple(_line(text) for text in sorted(header.licences.get(name, {}))[:MOST_LICENCES]),
         base=_line(str(header.recipe.get("base", ""))),
+        nearest=_line(str(header.recipe.get("nearest", ""))),
         added=datetime.now(UTC).replace(microsecond=0),
         tempo_range_bpm=_tempo_range(checkpoint, name),
     )

@@ -14,10 +14,11 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Literal
 
+from composer.audio.tags import Tags, default_link
 from composer.decoding.generate import Composer
 from composer.decoding.parallel import usable_cores
 from composer.errors import RefusedError
-from composer.genre_store import custom_checkpoint
+from composer.genre_store import custom_checkpoint, mix_genres
 from composer.model.checkpoint import load_checkpoint, shipped_checkpoint
 from composer.planning.plan import Plan, plan_song
 from composer.render import RenderedFiles, render
@@ -102,10 +103,20 @@ def compose_all(
         tell = (lambda share, done=number: progress("rendering", (done + share) / len(songs))) if progress else None
         since = time.perf_counter()
         stem = file_stem(plan)
-        files = render(song, formats, folder, stem, title=song.title, subtitle=subtitle(plan, song), progress=tell)
+        key = heard_key(encode(song))
+        files = render(
+            song,
+            formats,
+            folder,
+            stem,
+            tags=_tags(plan, song, str(key or "")),
+            subtitle=subtitle(plan, song),
+            genres=mix_genres(request.genres),
+            progress=tell,
+        )
         total = composed - begun + time.perf_counter() - since
         spent = timings.model_copy(update={"audio": files.audio_seconds, "video": files.video_seconds, "total": total})
-        renditions.append(_rendition(request, plan, song, files, label, spent))
+        renditions.append(_rendition(request, plan, song, str(key or ""), files, label, spent))
     return renditions
 
 
@@ -195,13 +206,16 @@ def subtitle(plan: Plan, song: Song) -> str:
     return f"{plan.genre} · {plan.tempo_bpm:g} BPM · {song.bar_count} bars · seed {plan.seed}"
 
 
+def _tags(plan: Plan, song: Song, key: str) -> Tags:
+    return Tags(title=song.title, genre=plan.genre, bpm=plan.tempo_bpm, key=key, seed=plan.seed, link=default_link())
+
+
 def _rendition(
-    request: ComposeRequest, plan: Plan, song: Song, files: RenderedFiles, label: str, timings: Timings
+    request: ComposeRequest, plan: Plan, song: Song, key: str, files: RenderedFiles, label: str, timings: Timings
 ) -> Rendition:
-    heard = heard_key(encode(song))
     notices = []
-    if request.key and heard and str(heard) != str(plan.key):
-        notices.append(f"asked for {plan.key}, sounds most like {heard}")
+    if request.key and key and key != str(plan.key):
+        notices.append(f"asked for {plan.key}, sounds most like {key}")
     silent = len(plan.band) - len(song.tracks)
     if silent:
         notices.append(f"{silent} of the band's {len(plan.band)} parts found nothing to play")
@@ -212,7 +226,7 @@ def _rendition(
         randomness=plan.randomness,
         sampling=plan.sampling,
         seed=plan.seed,
-        key=str(heard) if heard else "none",
+        key=key or "none",
         duration_seconds=round(song.duration_seconds, 3),
         bars=song.bar_count,
         notes=song.note_count,

@@ -5,21 +5,24 @@ from __future__ import annotations
 import ctypes
 import os
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from threading import Lock
 from time import perf_counter
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
+from composer.audio.tags import NO_TAGS, Tags
 from composer.errors import RefusedError
 from composer.request import Format
 from midi_data.song import Song
 
 if TYPE_CHECKING:
+    from PIL.Image import Image
+
     from composer.audio.signal import Audio
 
 Progress = Callable[[float], None] | None
@@ -27,10 +30,15 @@ Progress = Callable[[float], None] | None
 
 T = TypeVar("T")
 
-ARTIST = "Riffbird"
-_WEIGHTS: dict[str, float] = {"mid": 0.1, "sound": 3.0, "wav": 0.1, "mp3": 1.0, "ogg": 0.6, "png": 0.5, "mp4": 6.0}
+_WEIGHTS: dict[str, float] = {
+    "mid": 0.1, "sound": 3.0, "stems": 4.0, "picture": 0.4, "wav": 0.1, "mp3": 1.0, "ogg": 0.6, "png": 0.2, "mp4": 6.0,
+}  # fmt: skip
 """Typical duration of each step, relative to the others."""
-_NEEDS_SOUND = ("wav", "mp3", "ogg", "mp4")
+_NEEDS_SOUND = frozenset({"wav", "mp3", "ogg", "mp4"})
+_NEEDS_PICTURE = frozenset({"png", "mp3", "ogg", "mp4"})
+_VIDEO_STEPS = frozenset({"picture", "png", "mp4"})
+_ENDINGS = {"stems": "stems.zip"}
+"""File name endings that differ from the format's name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,22 +56,25 @@ def render(
     folder: Path,
     stem: str,
     *,
-    title: str = "",
+    tags: Tags = NO_TAGS,
     subtitle: str = "",
+    genres: Mapping[str, float] | None = None,
     progress: Progress = None,
 ) -> RenderedFiles:
     """Write ``song`` to ``folder/stem.<format>`` for each of ``formats``: all files appear at the end, or none.
 
-    ``title`` (default: the song's) and ``subtitle`` are shown in pictures and tags. Raises `RefusedError` for a folder
-    that cannot be written to, or a soundfont that does not exist.
+    ``tags``: what the files say about the song; their title defaults to the song's own. ``subtitle``: second line of
+    the pictures. ``genres``: genre → weight, selects the mix. Raises `RefusedError` for a folder that cannot be written
+    to, or a soundfont that does not exist.
     """
     names = list(dict.fromkeys(formats))
+    tags = replace(tags, title=tags.title or song.title)
     with _staging_folder(folder, stem) as staging:
-        job = _Rendering(song, staging, title or song.title, subtitle, _TotalProgress(progress, _steps(names)))
+        job = _Rendering(song, staging, tags, subtitle, genres or {}, _TotalProgress(progress, _steps(names)))
         job.run(names)
-        for name in names:
-            (staging / name).replace(folder / f"{stem}.{name}")
-    files: dict[str, Path] = {name: folder / f"{stem}.{name}" for name in names}
+        files: dict[str, Path] = {name: folder / f"{stem}.{_ENDINGS.get(name, name)}" for name in names}
+        for name, path in files.items():
+            (staging / name).replace(path)
     return RenderedFiles(files, job.seconds["audio"], job.seconds["video"])
 
 
@@ -82,7 +93,8 @@ def _staging_folder(folder: Path, stem: str) -> Iterator[Path]:
 
 
 def _steps(names: Sequence[str]) -> list[str]:
-    return [*names, "sound"] if any(name in _NEEDS_SOUND for name in names) else list(names)
+    sound = ["sound"] if _NEEDS_SOUND.intersection(names) else []
+    return [*names, *sound, *(["picture"] if _NEEDS_PICTURE.intersection(names) else [])]
 
 
 class _TotalProgress:
@@ -117,21 +129,36 @@ def _release_free_memory() -> None:
 class _Rendering:
     """One rendering. Files are written into ``staging``, named by their format."""
 
-    def __init__(self, song: Song, staging: Path, title: str, subtitle: str, progress: _TotalProgress) -> None:
-        self.song, self.staging, self.title, self.subtitle, self.progress = song, staging, title, subtitle, progress
+    def __init__(
+        self,
+        song: Song,
+        staging: Path,
+        tags: Tags,
+        subtitle: str,
+        genres: Mapping[str, float],
+        progress: _TotalProgress,
+    ) -> None:
+        self.song, self.staging, self.subtitle, self.progress = song, staging, subtitle, progress
+        self.genres, self.tags = genres, tags
         self.seconds = {"audio": 0.0, "video": 0.0}
 
     def run(self, names: Sequence[str]) -> None:
-        """Write every format: the sound first, then the files in parallel, the slowest first."""
-        with_sound = [name for name in names if name in _NEEDS_SOUND]
-        tasks: dict[str, Callable[[], None]] = {
-            name: getattr(self, f"_{name}") for name in names if name not in with_sound
-        }
-        if with_sound:
-            audio = self._timed("sound", self._sound)
-            tasks |= {name: partial(getattr(self, f"_{name}"), audio) for name in with_sound}
+        """Write every format: sound and still picture first, then the files in parallel, the slowest first."""
         with ThreadPoolExecutor(2, "render") as pool:
-            order = sorted(tasks, key=_WEIGHTS.__getitem__, reverse=True)
+            drawing = pool.submit(self._timed, "picture", self._picture) if _NEEDS_PICTURE.intersection(names) else None
+            audio: Any = self._timed("sound", self._sound) if _NEEDS_SOUND.intersection(names) else None
+            picture: Any = drawing.result() if drawing else None
+            tags = replace(self.tags, cover=_cover(picture)) if picture is not None and audio is not None else self.tags
+            tasks: dict[str, Callable[[], None]] = {
+                "mid": self._mid,
+                "png": partial(self._png, picture),
+                "stems": self._stems,
+                "wav": partial(self._wav, audio),
+                "mp3": partial(self._mp3, audio, tags),
+                "ogg": partial(self._ogg, audio, tags),
+                "mp4": partial(self._mp4, audio, tags),
+            }
+            order = sorted(names, key=_WEIGHTS.__getitem__, reverse=True)
             for future in [pool.submit(self._timed, name, tasks[name]) for name in order]:
                 future.result()
 
@@ -139,50 +166,60 @@ class _Rendering:
         begin = perf_counter()
         result = work()
         self.progress.of(step)(1.0)
-        self.seconds["video" if step in ("png", "mp4") else "audio"] += perf_counter() - begin
+        self.seconds["video" if step in _VIDEO_STEPS else "audio"] += perf_counter() - begin
         return result
 
     def _sound(self) -> Audio:
         from composer.audio.mix import mix
 
         _release_free_memory()  # what loading the network needed
-        audio = mix(self.song, self.progress.of("sound"))
+        audio = mix(self.song, self.progress.of("sound"), genres=self.genres)
         _release_free_memory()
         return audio
+
+    def _picture(self) -> Image:
+        from composer.video.still import draw_song
+
+        return draw_song(self.song, self.tags.title, self.subtitle)
 
     def _mid(self) -> None:
         from midi_data.io.midi_writer import write_midi
 
         write_midi(self.song, self.staging / "mid")
 
-    def _png(self) -> None:
-        from composer.video.still import write_png
+    def _png(self, picture: Image) -> None:
+        from composer.video.still import save_png
 
-        write_png(self.song, self.staging / "png", title=self.title, subtitle=self.subtitle)
+        save_png(picture, self.staging / "png")
+
+    def _stems(self) -> None:
+        from composer.audio.stems import write_stems
+
+        write_stems(self.song, self.staging / "stems", genres=self.genres, progress=self.progress.of("stems"))
 
     def _wav(self, audio: Audio) -> None:
         from composer.audio.encode import write_wav
 
         write_wav(audio, self.staging / "wav")
 
-    def _mp3(self, audio: Audio) -> None:
+    def _mp3(self, audio: Audio, tags: Tags) -> None:
         from composer.audio.encode import write_mp3
 
-        write_mp3(audio, self.staging / "mp3", title=self.title, artist=ARTIST, progress=self.progress.of("mp3"))
+        write_mp3(audio, self.staging / "mp3", tags, self.progress.of("mp3"))
 
-    def _ogg(self, audio: Audio) -> None:
+    def _ogg(self, audio: Audio, tags: Tags) -> None:
         from composer.audio.encode import write_ogg
 
-        write_ogg(audio, self.staging / "ogg", title=self.title, artist=ARTIST, progress=self.progress.of("ogg"))
+        write_ogg(audio, self.staging / "ogg", tags, self.progress.of("ogg"))
 
-    def _mp4(self, audio: Audio) -> None:
+    def _mp4(self, audio: Audio, tags: Tags) -> None:
         from composer.video.encode import write_video
 
-        write_video(
-            self.song,
-            audio,
-            self.staging / "mp4",
-            title=self.title,
-            subtitle=self.subtitle,
-            progress=self.progress.of("mp4"),
-        )
+        path, progress = self.staging / "mp4", self.progress.of("mp4")
+        write_video(self.song, audio, path, tags, subtitle=self.subtitle, progress=progress)
+
+
+def _cover(picture: Image) -> bytes:
+    from composer.video.still import cover_jpeg
+
+    return cover_jpeg(picture)

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from composer.request import ComposeRequest, Format
     from composer.result import Rendition
 
-FORMATS = ("mid", "wav", "mp3", "ogg", "png", "mp4")
+FORMATS = ("mid", "wav", "mp3", "ogg", "png", "mp4", "stems")
 DEFAULT_FORMATS = ("mid", "mp3", "png")
 MOST_SONGS = 1000
 BATCH = 64
@@ -40,8 +40,9 @@ def compose(
     ] = None,
     out: Annotated[Path, typer.Option(help="Folder for the files.")] = Path("songs"),
     format_: Annotated[
-        list[str] | None, typer.Option("--format", help="mid, wav, mp3, ogg, png or mp4; may repeat.")
+        list[str] | None, typer.Option("--format", help="mid, wav, mp3, ogg, png, mp4 or stems; may repeat.")
     ] = None,
+    stems: Annotated[bool, typer.Option("--stems", help="Also write one WAV a part, in a ZIP archive.")] = False,
     count: Annotated[int, typer.Option(help="How many songs, each with a seed of its own.")] = 1,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object a song, one a line.")] = False,
 ) -> None:
@@ -58,7 +59,7 @@ def compose(
         "sampling": sampling,
     }
     request, notices = read_request(text, fields, on_offer(checkpoint))
-    formats = read_formats(format_)
+    formats = read_formats(format_, stems=stems)
     for number, rendition in enumerate(_perform(several(request, count), out, formats, checkpoint, primer)):
         told = rendition.model_copy(update={"notices": [*(notices if number == 0 else []), *rendition.notices]})
         _show(told, as_json=as_json)
@@ -92,12 +93,12 @@ def read_request(text: str, fields: dict[str, str | None], genres: dict[str, str
     return parsed.request, list(parsed.notices)
 
 
-def read_formats(given: list[str] | None) -> list[Format]:
+def read_formats(given: list[str] | None, *, stems: bool = False) -> list[Format]:
     """The formats asked for, each once. Raises ``CommandRefusedError`` for an unknown one."""
     for name in given or ():
         if name not in FORMATS:
             raise CommandRefusedError(f"--format is one of {', '.join(FORMATS)}, not {name!r}")
-    return list(dict.fromkeys(given or DEFAULT_FORMATS))  # type: ignore[arg-type]
+    return list(dict.fromkeys([*(given or DEFAULT_FORMATS), *(("stems",) if stems else ())]))
 
 
 def several(request: ComposeRequest, count: int) -> list[ComposeRequest]:

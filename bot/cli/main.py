@@ -15,6 +15,7 @@ COMMANDS = {
     "compose": "bot.cli.compose:compose",
     "genres": "bot.cli.genres:app",
     "inspect": "bot.cli.inspect:inspect",
+    "sound": "bot.cli.sound:sound",
     "score": "bot.cli.score:score",
     "train": "bot.cli.train.command:train",
     "evaluate": "bot.cli.evaluate:evaluate",

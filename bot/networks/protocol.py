@@ -21,6 +21,7 @@ MIME_TYPES: dict[Format, str] = {
     "ogg": "audio/ogg",
     "png": "image/png",
     "mp4": "video/mp4",
+    "stems": "application/zip",
 }
 
 

@@ -1,4 +1,4 @@
-"""Effects on stereo sound: shelves, soft clipping, bus compression, fades."""
+"""Effects on stereo sound: equalizer, width, soft clipping, bus compression, fades."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from composer.audio.filters import Section
 from composer.audio.signal import SAMPLE_RATE, Audio
 
 _SHELF_LOW_HERTZ, _SHELF_HIGH_HERTZ = 150.0, 5000.0
+_PRESENCE_HERTZ, _PRESENCE_QUALITY, _AIR_HERTZ = 2000.0, 0.6, 6000.0
 _LOWEST_HERTZ, _HIGHEST_HERTZ = 15.0, 16_500.0
 _BUTTERWORTH = (0.51763809, 0.70710678, 1.93185165)
 """Qualities of the three sections of a Butterworth low-pass of order six."""
@@ -56,13 +57,28 @@ def _bend(block: NDArray[np.float32], knee: np.float32, headroom: np.float32) ->
     block[over] = np.copysign(bent, block[over])
 
 
-def band_limit(audio: Audio) -> Audio:
-    """Limit ``audio`` (samples, 2) to 15 Hz – 16.5 kHz, in place.
+def equalize(audio: Audio, low_db: float = 0.0, presence_db: float = 0.0, air_db: float = 0.0) -> Audio:
+    """Limit ``audio`` (samples, 2) to 15 Hz – 16.5 kHz and shape its tone, in place.
 
-    Lossy encoders drop what is above; a limited peak that contains it overshoots most after decoding.
+    Gains below 150 Hz, around 2 kHz and above 6 kHz. Lossy encoders drop what is above 16.5 kHz; a limited peak that
+    contains it overshoots most after decoding.
     """
+    tone = (
+        filters.low_shelf(filters.angle(_SHELF_LOW_HERTZ), low_db),
+        filters.peak(filters.angle(_PRESENCE_HERTZ), presence_db, _PRESENCE_QUALITY),
+        filters.high_shelf(filters.angle(_AIR_HERTZ), air_db),
+    )
     low_passes = (filters.low_pass(filters.angle(_HIGHEST_HERTZ), quality) for quality in _BUTTERWORTH)
-    return _apply_sections((filters.dc_blocker(filters.angle(_LOWEST_HERTZ)), *low_passes), audio)
+    return _apply_sections((filters.dc_blocker(filters.angle(_LOWEST_HERTZ)), *tone, *low_passes), audio)
+
+
+def scale_width(audio: Audio, factor: float) -> Audio:
+    """Multiply the side signal of ``audio`` (samples, 2) by ``factor``, in place."""
+    if factor != 1:
+        side = (audio[:, 0] - audio[:, 1]) * np.float32(0.5 * (factor - 1))
+        audio[:, 0] += side
+        audio[:, 1] -= side
+    return audio
 
 
 def compress_bus(audio: Audio) -> Audio:

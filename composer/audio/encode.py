@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import wave
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from composer.audio.signal import SAMPLE_RATE, Audio, Progress, report
+from composer.audio.tags import NO_TAGS, Tags, id3_tag, vorbis_comments
 
 MP3_KBIT_PER_SECOND = 192
 MP3_QUALITY = 3
@@ -30,8 +32,8 @@ def write_wav(audio: Audio, path: Path) -> None:
             file.writeframes(pcm16(block).tobytes())
 
 
-def write_mp3(audio: Audio, path: Path, *, title: str = "", artist: str = "", progress: Progress = None) -> None:
-    """Write ``audio`` (samples, 2) as MP3 of ``MP3_KBIT_PER_SECOND``, with an ID3 tag if there is a text."""
+def write_mp3(audio: Audio, path: Path, tags: Tags = NO_TAGS, progress: Progress = None) -> None:
+    """Write ``audio`` (samples, 2) as MP3 of ``MP3_KBIT_PER_SECOND`` with an ID3 tag."""
     import lameenc
 
     encoder = lameenc.Encoder()
@@ -41,47 +43,45 @@ def write_mp3(audio: Audio, path: Path, *, title: str = "", artist: str = "", pr
     encoder.set_quality(MP3_QUALITY)
     encoder.silence()
     with path.open("wb") as file:
-        file.write(id3_tag({"TIT2": title, "TPE1": artist}))
+        file.write(id3_tag(tags))
         for done, block in enumerate(_blocks(audio), start=1):
             file.write(encoder.encode(pcm16(block).tobytes()))
             report(progress, done * _BLOCK / max(len(audio), 1))
         file.write(encoder.flush())
 
 
-def write_ogg(audio: Audio, path: Path, *, title: str = "", artist: str = "", progress: Progress = None) -> None:
-    """Write ``audio`` (samples, 2) as OGG Vorbis, with comments if there is a text."""
+def write_ogg(audio: Audio, path: Path, tags: Tags = NO_TAGS, progress: Progress = None) -> None:
+    """Write ``audio`` (samples, 2) as OGG Vorbis with Vorbis comments."""
     import soundfile
 
+    encoded = io.BytesIO()
     with soundfile.SoundFile(
-        path, "w", SAMPLE_RATE, 2, format="OGG", subtype="VORBIS", compression_level=1 - VORBIS_QUALITY
+        encoded, "w", SAMPLE_RATE, 2, format="OGG", subtype="VORBIS", compression_level=1 - VORBIS_QUALITY
     ) as file:
-        for name, text in (("title", title), ("artist", artist)):
-            if text:
-                setattr(file, name, text)
         for done, block in enumerate(_blocks(audio), start=1):
             file.write(block)
             report(progress, done * _BLOCK / max(len(audio), 1))
+    encoded.seek(0)
+    _remux_ogg(encoded, path, vorbis_comments(tags))
+
+
+def _remux_ogg(encoded: io.BytesIO, path: Path, comments: dict[str, str]) -> None:
+    """Copy an OGG stream with ``comments``, of which libsndfile writes few; its serial number becomes a fixed one."""
+    import av
+
+    options = {"fflags": "+bitexact"}
+    with av.open(encoded, "r") as source, av.open(str(path), "w", format="ogg", options=options) as target:
+        stream = target.add_stream_from_template(source.streams.audio[0])
+        stream.metadata.update(comments)
+        for packet in source.demux(audio=0):
+            if packet.dts is not None:
+                packet.stream = stream
+                target.mux(packet)
 
 
 def pcm16(audio: Audio) -> NDArray[np.int16]:
     """Return ``audio`` as little-endian 16-bit samples, rounded and clipped at full scale."""
     return np.asarray(np.clip(np.rint(audio * 32767.0), -32768, 32767), "<i2")
-
-
-def id3_tag(texts: dict[str, str]) -> bytes:
-    """Return an ID3v2.3 tag of the text frames ``texts`` (frame id → text); empty if all texts are empty."""
-    frames = b"".join(_id3_text_frame(name, text) for name, text in texts.items() if text)
-    return b"ID3\x03\x00\x00" + _syncsafe(len(frames)) + frames if frames else b""
-
-
-def _id3_text_frame(name: str, text: str) -> bytes:
-    body = b"\x01" + text.encode("utf-16", errors="replace")
-    return name.encode("ascii") + len(body).to_bytes(4, "big") + b"\x00\x00" + body
-
-
-def _syncsafe(size: int) -> bytes:
-    """Return ``size`` in four bytes of seven bits, so that no tag contains an MPEG sync word."""
-    return bytes(size >> shift & 127 for shift in (21, 14, 7, 0))
 
 
 def _blocks(audio: Audio) -> Iterator[Audio]:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 
 import numpy as np
 
 from composer.audio import effects, mastering
+from composer.audio.genre_mix import GenreMix, genre_mix
 from composer.audio.guitar_amp import amplify
 from composer.audio.mix_presets import Placement, placements
 from composer.audio.reverb import add_reverb
@@ -26,33 +27,63 @@ _MAX_GAIN_DB = 30.0
 """Most gain of a stem: quieter parts were composed to be barely audible."""
 
 
-def mix(song: Song, progress: Progress = None) -> Audio:
-    """Return the mastered sound of ``song``: (samples, 2), its ``duration_seconds`` plus ``TAIL_SECONDS``."""
-    seconds = song.duration_seconds + TAIL_SECONDS
-    bus = np.zeros((2, round(seconds * SAMPLE_RATE)), np.float32).T
+def mix(song: Song, progress: Progress = None, *, genres: Mapping[str, float] | None = None) -> Audio:
+    """Return the mastered sound of ``song``: (samples, 2), its ``duration_seconds`` plus ``TAIL_SECONDS``.
+
+    ``genres``: genre → weight, as in a request; selects the row of `GENRE_MIXES`.
+    """
+    settings = genre_mix(genres or {})
+    bus = unmastered_mix(song, settings, progress)
+    effects.equalize(bus, settings.low_db, settings.presence_db, settings.air_db)
+    return effects.fade_out(mastering.master(effects.compress_bus(bus)), _FADE_SECONDS)
+
+
+def unmastered_mix(song: Song, settings: GenreMix, progress: Progress = None) -> Audio:
+    """Return the sum of all parts and their reverberation, before equalizer, compressor and limiter: (samples, 2)."""
+    tracks = sounding_tracks(song)
+    bus = np.zeros((2, _length(song)), np.float32).T
     send = np.zeros(len(bus), np.float32)
-    tracks = [track for track in song.tracks if track.notes]
-    sounds = zip(placements(tracks), stems(tracks, song, seconds), strict=True)
-    for done, (placement, sound) in enumerate(sounds, start=1):
+    for done, (placement, sound) in enumerate(_dry_stems(tracks, song, settings), start=1):
         bus += sound
         if placement.preset.reverb:
             send += _mid(sound) * np.float32(placement.preset.reverb)
         report(progress, 0.8 * done / len(tracks))
     add_reverb(bus, send)
-    mastered = mastering.master(effects.compress_bus(effects.band_limit(bus)))
-    return effects.fade_out(mastered, _FADE_SECONDS)
+    return effects.scale_width(bus, settings.width)
 
 
-def stems(tracks: Sequence[Track], song: Song, seconds: float) -> Iterator[Audio]:
-    """Yield each of ``tracks`` as it goes into the mix, (samples, 2), in order; two are rendered at a time."""
-    pending: deque[Future[Audio]] = deque()
+def stems(song: Song, settings: GenreMix) -> Iterator[tuple[Track, Audio]]:
+    """Yield each sounding part with its reverberation, (samples, 2): aligned, their sum is `unmastered_mix`."""
+    tracks = sounding_tracks(song)
+    for track, (placement, sound) in zip(tracks, _dry_stems(tracks, song, settings), strict=True):
+        add_reverb(sound, _mid(sound) * np.float32(placement.preset.reverb))
+        yield track, effects.scale_width(sound, settings.width)
+
+
+def sounding_tracks(song: Song) -> list[Track]:
+    """Return the parts of ``song`` that have notes."""
+    return [track for track in song.tracks if track.notes]
+
+
+def _length(song: Song) -> int:
+    return round((song.duration_seconds + TAIL_SECONDS) * SAMPLE_RATE)
+
+
+def _dry_stems(tracks: Sequence[Track], song: Song, settings: GenreMix) -> Iterator[tuple[Placement, Audio]]:
+    """Yield each of ``tracks`` without reverberation, (samples, 2), in order; two are rendered at a time."""
+    seconds = song.duration_seconds + TAIL_SECONDS
+    pending: deque[tuple[Placement, Future[Audio]]] = deque()
     with ThreadPoolExecutor(2, "stem") as pool:
-        for track, placement in zip(tracks, placements(tracks), strict=True):
-            pending.append(pool.submit(_stem, track, song, seconds, placement))
+        for track, placement in zip(tracks, placements(tracks, settings), strict=True):
+            pending.append((placement, pool.submit(_stem, track, song, seconds, placement)))
             if len(pending) > 1:
-                yield pending.popleft().result()
-        while pending:
-            yield pending.popleft().result()
+                yield _finished(*pending.popleft())
+        for ready in pending:
+            yield _finished(*ready)
+
+
+def _finished(placement: Placement, sound: Future[Audio]) -> tuple[Placement, Audio]:
+    return placement, sound.result()
 
 
 def _stem(track: Track, song: Song, seconds: float, placement: Placement) -> Audio:

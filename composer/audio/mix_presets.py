@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from composer.audio.genre_mix import GenreMix
 from midi_data.general_midi import family_name
 from midi_data.song import Track
 
@@ -15,10 +16,10 @@ from midi_data.song import Track
 class MixPreset:
     """The mix settings of one kind of part.
 
-    ``level_lu``: loudness relative to the drums. ``width``: 0 mono – 1 as sampled. ``reverb``: share sent to the
-    reverberation, 0–1. ``shelves_db``: gain below 150 Hz and above 5 kHz. ``drive``: of the guitar amplifier, 0 for
-    none. ``crest_db``: how far peaks may stand above the level. ``pans``: positions, −1 left … 1 right, that parts
-    with the same positions take in turn.
+    ``level_lu``: loudness relative to the drums of a genre that does not correct them. ``width``: 0 mono – 1 as
+    sampled. ``reverb``: share sent to the reverberation, 0–1. ``shelves_db``: gain below 150 Hz and above
+    5 kHz. ``drive``: of the guitar amplifier, 0 for none. ``crest_db``: how far peaks may stand above the level.
+    ``pans``: positions, −1 left … 1 right, that parts with the same positions take in turn.
     """
 
     level_lu: float
@@ -31,7 +32,7 @@ class MixPreset:
 
 
 _SIDES = (0.35, -0.35, 0.6, -0.6, 0.15, -0.15)
-DRUMS = MixPreset(level_lu=0.0, width=1.0, reverb=0.05, shelves_db=(-3.5, 3.0), crest_db=15.0)
+DRUMS = MixPreset(level_lu=0.0, width=1.0, reverb=0.2, shelves_db=(-3.5, 0.0), crest_db=15.0)
 BASS = MixPreset(level_lu=-4.5, width=0.0, reverb=0.0)
 OVERDRIVEN_GUITAR = MixPreset(level_lu=-1.0, width=0.0, reverb=0.06, drive=3.5, pans=(-0.75, 0.75, 0.0, 0.4, -0.4))
 DISTORTED_GUITAR = replace(OVERDRIVEN_GUITAR, drive=9.0)
@@ -79,9 +80,23 @@ def preset_for(track: Track) -> MixPreset:
     return _BY_PROGRAM.get(track.program) or _BY_FAMILY[family_name(track.program)]
 
 
-def placements(tracks: Sequence[Track]) -> list[Placement]:
+def adapted_preset(track: Track, mix: GenreMix) -> MixPreset:
+    """Return the mix preset of a track's instrument with the corrections of a genre."""
+    preset = preset_for(track)
+    if track.is_drum:
+        low_db, _ = preset.shelves_db
+        return replace(
+            preset,
+            level_lu=preset.level_lu + mix.drums_lu,
+            reverb=mix.drum_reverb,
+            shelves_db=(low_db, mix.drum_air_db),
+        )
+    return replace(preset, reverb=min(preset.reverb * mix.reverb, 1.0), drive=preset.drive * mix.drive)
+
+
+def placements(tracks: Sequence[Track], mix: GenreMix) -> list[Placement]:
     """Return the placement of each of ``tracks``. Parts with the same positions take turns and share loudness."""
-    presets = [preset_for(track) for track in tracks]
+    presets = [adapted_preset(track, mix) for track in tracks]
     result = []
     for index, preset in enumerate(presets):
         same = [other.pans == preset.pans for other in presets]

@@ -214,4 +214,6 @@ def _chunks(data: memoryview) -> Iterator[tuple[str, memoryview]]:
             at += 12
             continue
         yield name.decode("ascii", "replace"), data[at + 8 : at + 8 + size]
-        at += 8 + size + size % 2
+        at += 8 + size
+        # Some SF3 writers leave out the pad byte of chunks of odd size; no chunk's name begins with a zero.
+        at += size % 2 and bytes(data[at : at + 1]) == b"\0"

@@ -6,6 +6,7 @@ second (docs.x.com, media upload best practices).
 
 from __future__ import annotations
 
+import io
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -16,9 +17,11 @@ from typing import Any
 
 import av
 import numpy as np
+from av.stream import Disposition
 
 from composer.audio.effects import fade_out
 from composer.audio.signal import SAMPLE_RATE, Audio, Progress, report
+from composer.audio.tags import NO_TAGS, Tags, mp4_metadata
 from composer.video.animation import SIZE, Animation
 from midi_data.song import Song
 
@@ -43,19 +46,22 @@ _BT709, _LIMITED_RANGE = 1, 1
 
 
 def write_video(
-    song: Song, audio: Audio, path: Path, *, title: str = "", subtitle: str = "", progress: Progress = None
+    song: Song, audio: Audio, path: Path, tags: Tags = NO_TAGS, *, subtitle: str = "", progress: Progress = None
 ) -> None:
     """Write ``song`` with its mastered ``audio`` (samples, 2) as MP4, as long as the sound but at most 139.5 s."""
     if len(audio) > MAX_SECONDS * SAMPLE_RATE:
         audio = fade_out(audio[: round(MAX_SECONDS * SAMPLE_RATE)], _CUT_FADE_SECONDS)
     count = max(1, round(len(audio) / SAMPLE_RATE * FRAMES_PER_SECOND))
     with av.open(str(path), "w", format="mp4", options={"movflags": "+faststart"}) as container:
-        container.metadata["title"] = title
+        container.metadata.update(mp4_metadata(tags))
         picture, sound = _picture_stream(container), _sound_stream(container)
+        cover = _cover_packet(container, tags.cover) if tags.cover else None
         # Opens both encoders; from here on each is used by one thread.
         container.start_encoding()
+        if cover is not None:
+            container.mux(cover)
         with _in_background(_sound_packets(sound, audio)) as pending:
-            for index, image in enumerate(Animation(song, title, subtitle).frames(count, FRAMES_PER_SECOND)):
+            for index, image in enumerate(Animation(song, tags.title, subtitle).frames(count, FRAMES_PER_SECOND)):
                 image.frame.pts, image.frame.time_base = index, Fraction(1, FRAMES_PER_SECOND)
                 container.mux(picture.encode(image.frame))
                 if index % FRAMES_PER_SECOND == 0:
@@ -100,6 +106,16 @@ def _sound_stream(container: Any) -> Any:
     stream = container.add_stream("aac", rate=SAMPLE_RATE, layout="stereo", options=_AAC)
     stream.bit_rate = AUDIO_BITS_PER_SECOND
     return stream
+
+
+def _cover_packet(container: Any, jpeg: bytes) -> Any:
+    """Add ``jpeg`` as the file's cover, an attached picture and no track, and return its packet."""
+    with av.open(io.BytesIO(jpeg), "r") as source:
+        stream = container.add_stream_from_template(source.streams.video[0])
+        stream.disposition = Disposition.attached_pic
+        packet = next(packet for packet in source.demux(video=0) if packet.size)
+    packet.stream = stream
+    return packet
 
 
 def _sound_packets(stream: Any, audio: Audio) -> Iterator[Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -60,6 +61,23 @@ def piano_roll(song: Song, size: tuple[int, int], area: Area, gap: int = 3) -> P
 
 def write_png(song: Song, path: Path, *, title: str = "", subtitle: str = "") -> None:
     """Write all of ``song`` to ``path`` as a PNG of ``PNG_SIZE``."""
+    save_png(draw_song(song, title, subtitle), path)
+
+
+def save_png(picture: Image.Image, path: Path) -> None:
+    """Write ``picture`` to ``path`` as a PNG."""
+    picture.save(path, format="PNG", optimize=False, compress_level=6)
+
+
+def cover_jpeg(picture: Image.Image) -> bytes:
+    """Return ``picture`` as a JPEG file of half its width and height, for tags."""
+    buffer = io.BytesIO()
+    picture.reduce(2).save(buffer, format="JPEG", quality=85)
+    return buffer.getvalue()
+
+
+def draw_song(song: Song, title: str, subtitle: str) -> Image.Image:
+    """Return all of ``song`` as one picture of ``PNG_SIZE``."""
     width, height = PNG_SIZE
     roll = piano_roll(song, PNG_SIZE, Area(NAME_WIDTH + 40, 140, width - 40, height - 40))
     span = Span(0, max(song.end, 1), roll.area.left, roll.area.right)
@@ -67,7 +85,7 @@ def write_png(song: Song, path: Path, *, title: str = "", subtitle: str = "") ->
     draw_frame(empty, roll, title, subtitle)
     picture = Image.fromarray(draw_notes(draw_lanes(roll, span, np.array(empty)), roll, span, "played"))
     draw_bar_labels(picture, roll, span)
-    picture.save(path, format="PNG", optimize=False, compress_level=6)
+    return picture
 
 
 def draw_lanes(roll: PianoRoll, span: Span, background: Pixels) -> Pixels:

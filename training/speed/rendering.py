@@ -31,7 +31,7 @@ def rendering_figures(song: Song, runs: int) -> list[Figure]:
         jobs: dict[str, tuple[str, Callable[[], object]]] = {
             "mix": ("synthesis, mix and master", partial(mix_afresh, song)),
             "mp3": ("MP3", lambda: write_mp3(sound, folder / "song.mp3")),
-            "video": ("video, 1280×720", lambda: write_video(song, sound, folder / "song.mp4", title="Speed")),
+            "video": ("video, 1280×720", lambda: write_video(song, sound, folder / "song.mp4")),
         }
         return [
             rate(name, label, "x real time", seconds, times(work, runs, warm_up=int(name == "mix")), PLAYED)

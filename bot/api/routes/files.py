@@ -22,7 +22,7 @@ router = APIRouter(tags=["files"])
 
 CONTENT_TYPES: dict[Format, str] = {
     "mid": "audio/midi", "wav": "audio/wav", "mp3": "audio/mpeg", "ogg": "audio/ogg", "png": "image/png",
-    "mp4": "video/mp4",
+    "mp4": "video/mp4", "stems": "application/zip",
 }  # fmt: skip
 FOREVER = "public, max-age=86400, immutable"
 """A song never changes; it may be deleted, so caches look again after a day."""
@@ -51,7 +51,8 @@ def song_file(
         raise HTTPException(404, f"this composition has no {kind} file")
     headers = {"Accept-Ranges": "bytes", "Cache-Control": FOREVER}
     if download:
-        headers["Content-Disposition"] = f"attachment; filename*=UTF-8''{quote(_file_name(state), safe='')}.{kind}"
+        ending = "stems.zip" if kind == "stems" else kind
+        headers["Content-Disposition"] = f"attachment; filename*=UTF-8''{quote(_file_name(state), safe='')}.{ending}"
     begin, end, status = _span(wanted, size)
     if status == 206:
         headers["Content-Range"] = f"bytes {begin}-{end - 1}/{size}"

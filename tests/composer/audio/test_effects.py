@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from composer.audio.effects import apply_shelves, band_limit, compress_bus, fade_out, soft_clip
+from composer.audio.effects import apply_shelves, compress_bus, equalize, fade_out, scale_width, soft_clip
 from composer.audio.signal import SAMPLE_RATE, Audio
 
 
@@ -35,13 +35,13 @@ def test_soft_clipping_bends_peaks_and_leaves_the_rest() -> None:
 
 
 def test_a_constant_and_what_nobody_hears_are_taken_out() -> None:
-    assert abs(band_limit(sine(440) + np.float32(0.3))[-4800:].mean()) < 1e-3
-    assert level_db(band_limit(sine(20_000))) < level_db(sine(20_000)) - 20
+    assert abs(equalize(sine(440) + np.float32(0.3))[-4800:].mean()) < 1e-3
+    assert level_db(equalize(sine(20_000))) < level_db(sine(20_000)) - 20
 
 
 @pytest.mark.parametrize("hertz", [50, 440, 12_000])
 def test_what_is_heard_passes_the_band(hertz: float) -> None:
-    assert level_db(band_limit(sine(hertz))) == pytest.approx(level_db(sine(hertz)), abs=0.5)
+    assert level_db(equalize(sine(hertz))) == pytest.approx(level_db(sine(hertz)), abs=0.5)
 
 
 def test_glue_brings_loud_passages_nearer_to_quiet_ones() -> None:
@@ -65,3 +65,19 @@ def test_a_fade_ends_at_zero_and_changes_nothing_before() -> None:
 
 def test_a_fade_longer_than_the_sound_fades_all_of_it() -> None:
     assert fade_out(sine(440, seconds=0.1), 2.0).shape == (4800, 2)
+
+
+@pytest.mark.parametrize(
+    ("gains", "hertz"), [((-3.0, 0.0, 0.0), 40), ((0.0, 2.5, 0.0), 2000), ((0.0, 0.0, 4.0), 14_000)]
+)
+def test_the_equalizer_changes_its_own_band(gains: tuple[float, float, float], hertz: float) -> None:
+    for frequency in (40, 2000, 14_000):
+        change = level_db(equalize(sine(frequency), *gains)) - level_db(equalize(sine(frequency)))
+        assert change == pytest.approx(sum(gains) if frequency == hertz else 0.0, abs=0.6)
+
+
+def test_width_scales_the_side_and_leaves_the_middle() -> None:
+    sound = np.stack([np.full(10, 0.5), np.full(10, 0.1)], axis=1).astype(np.float32)
+    wider = scale_width(sound.copy(), 2.0)
+    assert wider.sum(axis=1) == pytest.approx(sound.sum(axis=1))
+    assert wider[:, 0] - wider[:, 1] == pytest.approx(2 * (sound[:, 0] - sound[:, 1]))

@@ -1,18 +1,22 @@
+import io
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import av
 import numpy as np
 import pytest
+from PIL import Image
 
-from composer.audio.encode import id3_tag, pcm16, write_mp3, write_ogg, write_wav
+from composer.audio.encode import pcm16, write_mp3, write_ogg, write_wav
 from composer.audio.mastering import true_peak
 from composer.audio.mix import mix
 from composer.audio.signal import SAMPLE_RATE, Audio, decibels
+from composer.audio.tags import NO_TAGS, Tags, id3_tag, mp4_metadata, vorbis_comments
 from midi_data.song import Song
 
 Decoder = Callable[[Path], Audio]
-WRITERS = {"wav": write_wav, "mp3": write_mp3, "ogg": write_ogg}
+WRITERS: dict[str, Callable[..., None]] = {"wav": write_wav, "mp3": write_mp3, "ogg": write_ogg}
 TITLES = ["Dancing robots", "Grüße 🤘 日本語 שלום", "x" * 200, "two\nlines\0"]
 
 
@@ -48,27 +52,51 @@ def test_a_long_ogg_is_written_in_blocks(tmp_path: Path) -> None:
     assert told[-1] == 1
 
 
+@pytest.fixture(scope="module")
+def tags() -> Tags:
+    cover = io.BytesIO()
+    Image.new("RGB", (80, 45), (200, 30, 30)).save(cover, "JPEG")
+    return Tags(genre="jazz", bpm=120.5, key="A minor", seed=7, link="https://band.example", cover=cover.getvalue())
+
+
+def found_tags(path: Path) -> tuple[dict[str, str], int]:
+    """Tags by lower-case name, and the number of cover pictures."""
+    with av.open(str(path)) as container:
+        found = dict(container.metadata)
+        for stream in container.streams.audio:
+            found |= stream.metadata
+        return {name.lower(): text for name, text in found.items()}, len(container.streams.video)
+
+
 @pytest.mark.parametrize("title", TITLES[:3])
 @pytest.mark.parametrize("name", ["mp3", "ogg"])
-def test_the_title_is_in_the_file(name: str, title: str, tmp_path: Path) -> None:
+def test_the_tags_are_in_the_file(name: str, title: str, tags: Tags, tmp_path: Path) -> None:
     path = tmp_path / f"song.{name}"
-    WRITERS[name](chord(0.5), path, title=title, artist="Riffbird")  # type: ignore[operator]
-    with av.open(str(path)) as container:
-        tags = container.metadata | container.streams.audio[0].metadata
-    found = {key.lower(): value for key, value in tags.items()}
-    assert found["title"] == title
-    assert found["artist"] == "Riffbird"
+    WRITERS[name](chord(0.5), path, replace(tags, title=title))
+    found, covers = found_tags(path)
+    assert (found["title"], found["artist"], found["genre"], found["seed"]) == (title, "Riffbird", "jazz", "7")
+    assert found["comment"] == "key A minor · 120.5 BPM · seed 7 · https://band.example"
+    assert (found.get("bpm"), found.get("tbpm")) == (("120.5", None) if name == "ogg" else (None, "120"))
+    assert found.get("key") or found["tkey"] == "Am"
+    assert covers == 1
 
 
 @pytest.mark.parametrize("name", ["mp3", "ogg"])
 def test_no_title_breaks_a_file(name: str, tmp_path: Path, render_decoded: Decoder) -> None:
     path = tmp_path / f"song.{name}"
-    WRITERS[name](chord(0.5), path, title=TITLES[3])  # type: ignore[operator]
+    WRITERS[name](chord(0.5), path, Tags(title=TITLES[3]))
     assert len(render_decoded(path)) > 20_000
 
 
-def test_no_texts_are_no_tag() -> None:
-    assert id3_tag({"TIT2": "", "TPE1": ""}) == b""
+def test_the_same_sound_gives_the_same_ogg(tmp_path: Path, tags: Tags) -> None:
+    for name in ("a.ogg", "b.ogg"):
+        write_ogg(chord(0.5), tmp_path / name, tags)
+    assert (tmp_path / "a.ogg").read_bytes() == (tmp_path / "b.ogg").read_bytes()
+
+
+def test_nothing_to_say_is_no_tag() -> None:
+    assert id3_tag(NO_TAGS) == b""
+    assert vorbis_comments(NO_TAGS) == mp4_metadata(NO_TAGS) == {}
 
 
 def test_samples_are_rounded_and_clipped() -> None:

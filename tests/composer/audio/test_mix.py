@@ -1,12 +1,16 @@
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 
+from composer.audio.genre_mix import GENRE_MIXES, GenreMix, genre_mix
 from composer.audio.mastering import CEILING_DBTP, TARGET_LUFS, integrated_loudness, true_peak
-from composer.audio.mix import TAIL_SECONDS, mix, stems
+from composer.audio.mix import TAIL_SECONDS, mix, stems, unmastered_mix
 from composer.audio.signal import SAMPLE_RATE, Audio, decibels
 from midi_data.song import Meter, Note, Song, Tempo, Track
+
+NEUTRAL = GenreMix(0, 0.05, 0, 0, 1, 1, 0, 0, 0, "no correction, no reverberation")
 
 
 @pytest.fixture(scope="module")
@@ -37,24 +41,53 @@ def test_the_song_rings_out_instead_of_being_cut(mixed: Audio, render_band: Song
     assert (np.diff(after) <= 1e-4).all()
 
 
-def test_every_part_can_be_heard(render_band: Song) -> None:
-    sounds = list(stems(render_band.tracks, render_band, render_band.duration_seconds))
-    whole = integrated_loudness(np.sum(sounds, axis=0))
-    for track, sound in zip(render_band.tracks, sounds, strict=True):
-        assert integrated_loudness(sound) > whole - 12, track.name
+@pytest.mark.parametrize("genre", GENRE_MIXES)
+@pytest.mark.parametrize("velocity", [20, 127])
+def test_every_part_can_be_heard_at_any_velocity(
+    genre: str, velocity: int, render_band: Song, soundfont_file: Path
+) -> None:
+    assert soundfont_file.is_file()
+    drums, *others = render_band.tracks
+    played = [replace(track, notes=tuple(replace(n, velocity=velocity) for n in track.notes)) for track in others]
+    song = replace(render_band, tracks=(drums, *played))
+    sounds = dict(stems(song, GENRE_MIXES[genre]))
+    total = integrated_loudness(np.sum(list(sounds.values()), axis=0))
+    for track, sound in sounds.items():
+        assert integrated_loudness(sound) > total - 15, track.name
+
+
+@pytest.mark.parametrize("genre", GENRE_MIXES)
+def test_every_genre_has_the_target_loudness_with_either_font(
+    genre: str, render_band: Song, soundfont_file: Path
+) -> None:
+    assert soundfont_file.is_file()
+    mixed = mix(render_band, genres={genre: 1.0})
+    assert integrated_loudness(mixed) == pytest.approx(TARGET_LUFS, abs=1)
+    assert decibels(true_peak(mixed)) < CEILING_DBTP + 0.2
+
+
+def test_the_stems_add_up_to_the_unmastered_mix(render_band: Song) -> None:
+    settings = genre_mix({"pop": 0.5, "jazz": 0.5})
+    sounds = [sound for _, sound in stems(render_band, settings)]
+    assert len(sounds) == len(render_band.tracks)
+    assert np.sum(sounds, axis=0) == pytest.approx(unmastered_mix(render_band, settings), abs=1e-5)
+
+
+def test_a_genre_changes_the_mix(render_band: Song) -> None:
+    assert not np.array_equal(mix(render_band, genres={"folk": 1.0}), mix(render_band, genres={"rock": 1.0}))
 
 
 def test_a_part_composed_too_soft_is_brought_up(render_band: Song) -> None:
     guitar = render_band.tracks[2]
     faint = replace(guitar, notes=tuple(replace(note, velocity=20) for note in guitar.notes))
-    (sound,) = stems([faint], render_band, 4.0)
+    ((_, sound),) = stems(replace(render_band, tracks=(faint,)), NEUTRAL)
     assert integrated_loudness(sound) == pytest.approx(-21, abs=1)
 
 
 def test_guitars_are_on_their_sides_and_drums_and_bass_in_the_middle(render_band: Song) -> None:
     drums, bass, left, right, _ = (
         10 * np.log10(np.square(sound[:, 0]).mean() / np.square(sound[:, 1]).mean())
-        for sound in stems(render_band.tracks, render_band, 4.0)
+        for _, sound in stems(render_band, NEUTRAL)
     )
     assert left > 6
     assert right < -6
@@ -64,7 +97,7 @@ def test_guitars_are_on_their_sides_and_drums_and_bass_in_the_middle(render_band
 
 def test_a_lone_guitar_fills_both_sides() -> None:
     track = Track(30, is_drum=False, notes=tuple(Note(tick, 40, 12, 100) for tick in range(0, 192, 12)))
-    (sound,) = stems([track], Song((track,)), 4.0)
+    ((_, sound),) = stems(Song((track,)), NEUTRAL)
     left, right = sound.T
     assert abs(np.corrcoef(left, right)[0, 1]) < 0.9
     assert 10 * np.log10(np.square(left).mean() / np.square(right).mean()) == pytest.approx(0, abs=2)

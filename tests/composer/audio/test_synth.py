@@ -83,12 +83,12 @@ def test_it_sounds_like_an_independent_synthesiser(program: int, is_drum: bool, 
 
     import midirenderer
 
-    from composer.audio.fonts import soundfont_path
+    from composer.audio.fonts import bundled_font
     from midi_data.io.midi_writer import midi_bytes
 
     notes = tuple(Note(48 * index, pitch, 40, 100) for index, pitch in enumerate(pitches))
     song = one(program, *notes, is_drum=is_drum)
-    with wave.open(io.BytesIO(midirenderer.render_wave_from(soundfont_path().read_bytes(), midi_bytes(song)))) as file:
+    with wave.open(io.BytesIO(midirenderer.render_wave_from(bundled_font().read_bytes(), midi_bytes(song)))) as file:
         theirs = np.frombuffer(file.readframes(file.getnframes()), "<i2").reshape(-1, 2).mean(axis=1)
     ours = heard(song, seconds=4.0).mean(axis=1)
 

@@ -9,8 +9,10 @@ import pytest
 from composer.audio.mastering import true_peak
 from composer.audio.mix import mix
 from composer.audio.signal import SAMPLE_RATE, Audio, decibels
+from composer.audio.tags import Tags
 from composer.video import encode
 from composer.video.encode import FRAMES_PER_SECOND, write_video
+from composer.video.still import cover_jpeg, draw_song
 from midi_data.song import Song
 
 Decoder = Callable[[Path], Audio]
@@ -24,7 +26,9 @@ def sound(render_band: Song) -> Audio:
 @pytest.fixture(scope="module")
 def file(render_band: Song, sound: Audio, tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("video") / "song.mp4"
-    write_video(render_band, sound, path, title="Dancing robots 🤘", subtitle="heavy metal")
+    cover = cover_jpeg(draw_song(render_band, "Dancing robots", "heavy metal"))
+    tags = Tags("Dancing robots 🤘", genre="heavy-metal", bpm=120, key="E minor", seed=7, cover=cover)
+    write_video(render_band, sound, path, tags, subtitle="heavy metal")
     return path
 
 
@@ -53,6 +57,18 @@ def test_picture_and_sound_are_equally_long_and_complete(file: Path, sound: Audi
         assert count == round(seconds * FRAMES_PER_SECOND)
         assert container.duration / 1e6 == pytest.approx(seconds, abs=0.1)
     assert len(render_decoded(file)) / SAMPLE_RATE == pytest.approx(seconds, abs=0.1)
+
+
+def test_tags_and_cover_are_there_and_the_cover_is_no_track(file: Path) -> None:
+    with av.open(str(file)) as container:
+        found = dict(container.metadata)
+        assert [stream.frames > 0 for stream in container.streams.video] == [True, False]
+    assert (found["title"], found["artist"], found["genre"]) == ("Dancing robots 🤘", "Riffbird", "heavy-metal")
+    assert found["comment"] == "key E minor · 120 BPM · seed 7"
+    data = file.read_bytes()
+    assert data.count(b"trak") == 2
+    assert b"covr" in data
+    assert b"tmpo" in data
 
 
 def test_sound_and_picture_are_in_step(file: Path, sound: Audio, render_decoded: Decoder) -> None:

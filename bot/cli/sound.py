@@ -1,0 +1,29 @@
+"""``riffbird sound``: which soundfont plays, and how to get a better one."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from bot.cli.console import say, say_json
+
+
+def sound(as_json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False) -> None:
+    """Say which soundfont plays, and how to get a better one."""
+    from composer.audio.fonts import ADVICE, SOUNDFONT_VARIABLE, chosen_font, soundfont
+
+    font = chosen_font()
+    kits = soundfont().kits
+    advice = ADVICE if font.reason == "bundled" else ""
+    if as_json:
+        say_json({"soundfont": str(font.path), "reason": font.reason, "kits": kits, "advice": advice})
+        return
+    reasons = {
+        "named": f"named by {SOUNDFONT_VARIABLE}",
+        "installed": "installed on this machine",
+        "bundled": "installed with Riffbird",
+    }
+    say(f"{font.path} ({reasons[font.reason]}, {len(kits)} drum kits)")
+    if advice:
+        say(advice)
