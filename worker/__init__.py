@@ -1,1 +1,1 @@
-"""What runs when: queues, jobs, worker processes, the embedded server. Knows no people and no platforms."""
+"""Queues, jobs, worker processes and the embedded server. Knows no networks and no HTTP."""

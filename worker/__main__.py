@@ -1,12 +1,13 @@
-"""``python -m worker QUEUE``: one worker process, set by its environment. Started by the supervisor."""
+"""``python -m worker QUEUE``: one worker process, configured by its environment. The supervisor starts it."""
 
 from __future__ import annotations
 
 import logging
 import sys
 
-from worker.client import COMPOSE_QUEUE, QUEUE_UNAVAILABLE
+from worker.errors import QUEUE_UNAVAILABLE
 from worker.logs import configure_logging
+from worker.queue.names import COMPOSE_QUEUE
 from worker.settings import Settings
 from worker.worker_process import run_worker
 
@@ -17,9 +18,9 @@ def main() -> None:
     configure_logging(settings.log_level)
     try:
         run_worker(settings, sys.argv[1] if len(sys.argv) > 1 else COMPOSE_QUEUE)
-    except QUEUE_UNAVAILABLE as gone:
-        # The supervisor starts us again: whoever starts the server and us need not wait for it.
-        logging.getLogger(__name__).error("the server cannot be reached: %s", gone)  # noqa: TRY400  one line says it all
+    except QUEUE_UNAVAILABLE as error:
+        # The supervisor starts us again, so server and workers may start in any order.
+        logging.getLogger(__name__).error("the Redis server is unavailable: %s", error)  # noqa: TRY400  one line
         sys.exit(1)
 
 

@@ -1,19 +1,23 @@
-"""The queue between whoever asks and the processes that compose or train: hand in, look up what became of it.
+"""The public interface to the queue: submit a request, fetch its state, read its song.
 
-The only door to this package for those who ask. Importable without torch, numpy or a web framework. Knows nothing of
-people or platforms.
+The API and the bots import from here only. Importable without torch, numpy or a web framework.
 """
 
 from __future__ import annotations
 
-from worker.connection import COMPOSE_QUEUE, QUEUE_UNAVAILABLE, REPLY_QUEUE, SERIALIZER, TRAIN_QUEUE, Queues, connect
-from worker.errors import JobIdError, QueueFullError, ServiceError
+from worker.connection import Queues, connect, open_connection
+from worker.errors import QUEUE_UNAVAILABLE, JobIdError, QueueFullError, ServiceError
+from worker.logs import configure_logging, logged_job
+from worker.process_use import process_use
 from worker.queue.dead_letters import DeadLetter, DeadLetters, dead_letter_lists
+from worker.queue.known_job import KnownJob
+from worker.queue.names import COMPOSE_QUEUE, REPLY_QUEUE, SERIALIZER, TRAIN_QUEUE
 from worker.queue.payloads import TrainPayload
 from worker.queue.state import JobState, Status, fetch_state
 from worker.queue.submission import ReplyTask, Submission, submit
+from worker.server_time import server_time
 from worker.storage.songs import SongRecord, read_notes
-from worker.storage.stats import TRAIN_WORKERS
+from worker.storage.stats import BOTS, TRAIN_WORKERS
 from worker.training.client import (
     CHECKPOINT_FILE,
     TrainingState,
@@ -25,6 +29,7 @@ from worker.training.client import (
 )
 
 __all__ = [
+    "BOTS",
     "CHECKPOINT_FILE",
     "COMPOSE_QUEUE",
     "QUEUE_UNAVAILABLE",
@@ -36,6 +41,7 @@ __all__ = [
     "DeadLetters",
     "JobIdError",
     "JobState",
+    "KnownJob",
     "QueueFullError",
     "Queues",
     "ReplyTask",
@@ -48,11 +54,16 @@ __all__ = [
     "TrainingStatus",
     "cancel_training",
     "check_capacity",
+    "configure_logging",
     "connect",
     "dead_letter_lists",
     "fetch_state",
     "fetch_training_state",
+    "logged_job",
+    "open_connection",
+    "process_use",
     "read_notes",
+    "server_time",
     "submit",
     "submit_training",
 ]

@@ -1,6 +1,7 @@
-"""``python -m worker.health``: exit status 0 if this machine's worker lives; for container health checks.
+"""``python -m worker.health WHAT``: exit status 0 if a process of this machine is healthy; for container health checks.
 
-With ``queue`` it asks only whether the queue's server answers, with a URL whether that answers. Starts nothing.
+``worker`` (the default) and ``bot`` ask whether one on this machine has sent a heartbeat lately, ``queue`` whether the
+Redis server accepts writes, and a URL whether it answers 200.
 """
 
 from __future__ import annotations
@@ -10,24 +11,30 @@ import sys
 import urllib.error
 import urllib.request
 
-from worker.client import QUEUE_UNAVAILABLE, Queues, connect
+from worker.connection import Queues, connect
+from worker.errors import QUEUE_UNAVAILABLE
 from worker.settings import Settings
+from worker.storage.stats import BOTS, COMPOSE_WORKERS, TRAIN_WORKERS
 
 TIMEOUT_SECONDS = 4
+KINDS = {"worker": (COMPOSE_WORKERS, TRAIN_WORKERS), "bot": (BOTS,)}
 
 
-def worker_lives(queues: Queues) -> bool:
-    """Whether a worker process of this machine said so lately."""
-    return any(name.startswith(f"{socket.gethostname()}-") for name in queues.stats.names())
+def is_alive(queues: Queues, *kinds: str) -> bool:
+    """Whether a process of this machine, of one of ``kinds``, has sent a heartbeat lately."""
+    return any(name.startswith(f"{socket.gethostname()}-") for name in queues.stats.names(*kinds))
 
 
-def healthy(what: str) -> bool:
-    """Whether ``what`` (``worker``, ``queue`` or a URL) is well."""
+def is_healthy(what: str) -> bool:
+    """Whether ``what`` (``worker``, ``bot``, ``queue`` or a URL) is healthy."""
     try:
         if what.startswith("http://"):
             return _answers(what)
         queues = connect(Settings())
-        return worker_lives(queues) if what == "worker" else bool(queues.connection.ping())
+        if what == "queue":
+            queues.check_writable()
+            return True
+        return is_alive(queues, *KINDS[what])
     except (*QUEUE_UNAVAILABLE, urllib.error.URLError):
         return False
 
@@ -38,4 +45,4 @@ def _answers(url: str) -> bool:
 
 
 if __name__ == "__main__":
-    sys.exit(0 if healthy(sys.argv[1] if len(sys.argv) > 1 else "worker") else 1)
+    sys.exit(0 if is_healthy(sys.argv[1] if len(sys.argv) > 1 else "worker") else 1)

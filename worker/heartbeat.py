@@ -1,8 +1,8 @@
-"""A small process beside each worker: its heart, and the janitor. ``python -m worker.heartbeat NAME QUEUE``.
+"""A small process beside each worker that sends its heartbeats: ``python -m worker.heartbeat NAME QUEUE PID``.
 
-A thread in the worker would not do: rendering holds Python's lock for seconds at a time, and a worker that cannot say
-that it lives would count as dead. The worker tells its job through a pipe; when the pipe ends, the worker has ended,
-however it ended, and a job it still held is given back at once. Does not know what the jobs do.
+A thread would not do: rendering holds Python's lock for seconds at a time, and a worker without heartbeats counts as
+dead. The worker writes its current job to a pipe. When the pipe ends, the worker has ended, however it ended, and its
+job is released at once. The process also runs the maintenance threads. Knows nothing of what the jobs do.
 """
 
 from __future__ import annotations
@@ -13,147 +13,195 @@ import select
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import IO
+from typing import IO, cast
 
 from rq.executions import Execution
 from rq.job import Job
 
-from worker.connection import QUEUE_UNAVAILABLE, TRAIN_QUEUE, Queues, connect
+from worker.connection import Queues, connect
+from worker.errors import QUEUE_UNAVAILABLE
 from worker.logs import configure_logging
-from worker.maintenance import MaintenanceThread
+from worker.maintenance.housekeeping import HousekeepingThread
+from worker.maintenance.rescue import RescueThread
+from worker.process_use import process_use
+from worker.queue.leases import Leases
+from worker.queue.names import TRAIN_QUEUE
 from worker.settings import Settings
 from worker.storage.stats import COMPOSE_WORKERS, TRAIN_WORKERS
 
 logger = logging.getLogger(__name__)
 
 OVERTIME_SECONDS = 60
-"""A job that ignores its timeout for so long is stuck in foreign code: the heart stops, another takes the job."""
+"""A job that exceeds its timeout by this much hangs in foreign code: its lease is no longer renewed."""
+REPORT_SECONDS = 10.0
+"""Between two reports of memory and processor time."""
+RESTART_PAUSE_SECONDS = 0.5
 
 
 class HeartbeatProcess:
-    """The worker's end: starts the process, and tells it the job in hand."""
+    """The worker's side: starts the process, writes the current job to it, and starts it again when it dies."""
 
     def __init__(self, settings: Settings, worker_name: str, queue_name: str) -> None:
         self.settings = settings
-        self.words = (worker_name, queue_name)
+        self.arguments = (worker_name, queue_name, str(os.getpid()))
+        self.line = ""
+        self.closing = threading.Event()
+        self.lock = threading.Lock()
         self.process = self._start()
+        threading.Thread(target=self._keep_running, name="heartbeat watch", daemon=True).start()
 
-    def tell(self, job: Job | None, execution: Execution | None) -> None:
-        """Say which job is in hand, or that none is. A companion that died is replaced."""
-        held = "" if job is None or execution is None else f"{job.origin} {job.id} {execution.id} {job.timeout or 0}"
-        try:
-            self._write(held)
-        except BrokenPipeError:
-            logger.warning("the companion process ended; it is started again")
-            self.close()
-            self.process = self._start()
-            self._write(held)
+    def set_job(self, job: Job | None, execution: Execution | None) -> None:
+        """Say which job is being performed, or that none is."""
+        with self.lock:
+            self.line = ""
+            if job is not None and execution is not None:
+                self.line = f"{job.origin} {execution.composite_key} {job.timeout or 0}"
+            self._write()
 
     def close(self) -> None:
         """End the process by ending its pipe."""
-        assert self.process.stdin is not None  # noqa: S101  for the type checker
-        try:
-            self.process.stdin.close()
-        except BrokenPipeError:
-            logger.debug("the companion process had ended already")
-        self.process.wait()
+        self.closing.set()
+        with self.lock:
+            _close_quietly(cast("IO[bytes]", self.process.stdin))
+            self.process.wait()
 
-    def _write(self, held: str) -> None:
-        assert self.process.stdin is not None  # noqa: S101  for the type checker
-        self.process.stdin.write(f"{held}\n".encode())
-        self.process.stdin.flush()
+    def _keep_running(self) -> None:
+        """Start the process again whenever it ends, whether or not the worker has a job."""
+        while True:
+            self.process.wait()
+            if self.closing.wait(RESTART_PAUSE_SECONDS):
+                return
+            logger.warning("the heartbeat process ended with status %d; it is started again", self.process.returncode)
+            with self.lock:
+                self._restart()
+
+    def _restart(self) -> None:
+        if self.closing.is_set():
+            return
+        _close_quietly(cast("IO[bytes]", self.process.stdin))
+        try:
+            self.process = self._start()
+        except OSError as error:  # out of processes or memory for the moment
+            logger.warning("the heartbeat process does not start: %s", error)
+            return
+        self._write()
+
+    def _write(self) -> None:
+        try:
+            pipe = cast("IO[bytes]", self.process.stdin)
+            pipe.write(f"{self.line}\n".encode())
+            pipe.flush()
+        except (BrokenPipeError, ValueError):  # it has just ended: the next one gets the line
+            logger.debug("the heartbeat process has ended")
 
     def _start(self) -> subprocess.Popen[bytes]:
         return subprocess.Popen(  # noqa: S603  our own command
-            [sys.executable, "-m", "worker.heartbeat", *self.words],
+            [sys.executable, "-m", "worker.heartbeat", *self.arguments],
             stdin=subprocess.PIPE,
             env=os.environ | self.settings.environment(),
         )
 
 
+def _close_quietly(pipe: IO[bytes]) -> None:
+    try:
+        pipe.close()
+    except BrokenPipeError:
+        logger.debug("the heartbeat process had ended already")
+
+
 @dataclass(frozen=True, slots=True)
-class Held:
-    """The job in the worker's hands, until ``deadline`` (``time.monotonic``)."""
+class CurrentJob:
+    """The job that the worker performs, renewed until ``deadline`` (``time.monotonic``)."""
 
     queue: str
-    job_id: str
-    execution_id: str
+    entry: str
     deadline: float
 
+    @property
+    def job_id(self) -> str:
+        """The job's id: the first part of its execution's key."""
+        return self.entry.partition(":")[0]
+
     @classmethod
-    def read(cls, line: str) -> Held | None:
-        """What the worker told: ``queue job execution timeout``, or an empty line."""
+    def read(cls, line: str) -> CurrentJob | None:
+        """Parse ``queue job:execution timeout``; an empty line is no job."""
         if not line:
             return None
-        queue, job_id, execution_id, timeout = line.split()
-        return cls(queue, job_id, execution_id, time.monotonic() + int(timeout) + OVERTIME_SECONDS)
+        queue, entry, timeout = line.split()
+        return cls(queue, entry, time.monotonic() + int(timeout) + OVERTIME_SECONDS)
 
 
-class Heart:
-    """The process' end: beats for the worker and its job until the pipe ends."""
+class Heartbeat:
+    """The process's side: sends heartbeats for the worker and renews its job's lease until the pipe ends."""
 
-    def __init__(self, queues: Queues, worker_name: str, queue_name: str) -> None:
+    def __init__(self, queues: Queues, worker_name: str, queue_name: str, pid: str) -> None:
         self.queues = queues
         self.worker_name = worker_name
         self.key = TRAIN_WORKERS if queue_name == TRAIN_QUEUE else COMPOSE_WORKERS
-        self.held: Held | None = None
+        self.role = "trainer" if queue_name == TRAIN_QUEUE else "worker"
+        self.pid = int(pid)
+        self.leases = Leases(queues.connection, worker_name)
+        self.job: CurrentJob | None = None
+        self.report_at = 0.0
 
-    def beat_until_end(self, pipe: IO[bytes]) -> None:
-        """Beat at once at every change, and again and again in between."""
+    def run(self, pipe: IO[bytes]) -> None:
+        """Beat at every change and every ``heartbeat_seconds``."""
         pause = self.queues.settings.heartbeat_seconds
         while True:
-            self._safely(self.beat)
+            self._attempt(self.beat)
             if select.select([pipe], [], [], pause)[0]:
                 line = pipe.readline()
                 if not line:
                     break
-                self.held = Held.read(line.decode().strip())
-        self._safely(self.give_back)
+                self.job = CurrentJob.read(line.decode().strip())
+        self._attempt(self.end)
 
     def beat(self) -> None:
-        """Say that the worker lives, and its job with it."""
+        """Say that the worker is alive and renew its job's lease."""
         ttl = self.queues.settings.heartbeat_ttl_seconds
+        if self.job is not None and time.monotonic() < self.job.deadline:
+            registry_key = self.queues.queue(self.job.queue).started_job_registry.key
+            self.leases.renew(self.job.job_id, registry_key, self.job.entry, ttl)
         self.queues.stats.beat(self.worker_name, ttl, self.key)
-        if self.held is not None and time.monotonic() < self.held.deadline:
-            self._extend(self.held, ttl)
+        if time.monotonic() >= self.report_at:
+            self._report()
 
-    def give_back(self) -> None:
-        """The worker has ended: it counts no longer, and a job it held is free for the janitor."""
-        self.queues.stats.leave(self.worker_name, self.key)
-        if self.held is not None:
-            self._extend(self.held, 0)
+    def end(self) -> None:
+        """The worker has ended: it counts no longer, and a job it left can be rescued."""
+        self.queues.stats.remove(self.worker_name, self.key)
+        if self.job is not None:
+            self.leases.release(self.job.job_id)
 
-    def _extend(self, held: Held, ttl: int) -> None:
-        registry = self.queues.queue(held.queue).started_job_registry
-        execution = Execution(held.execution_id, held.job_id, self.queues.connection)
-        with self.queues.connection.pipeline() as pipe:
-            # Only where it is still registered (xx): the worker may just have finished it.
-            registry.add_execution(execution, pipeline=pipe, ttl=ttl, xx=True)
-            pipe.expire(execution.key, max(ttl, 1))
-            pipe.execute()
+    def _report(self) -> None:
+        self.report_at = time.monotonic() + REPORT_SECONDS
+        use = process_use(self.pid, self.role, self.worker_name)
+        if use is not None:
+            self.queues.stats.report(use, round(6 * REPORT_SECONDS))
 
-    def _safely(self, act: Callable[[], None]) -> None:
+    def _attempt(self, act: Callable[[], None]) -> None:
         try:
             act()
-        except QUEUE_UNAVAILABLE as gone:
-            # It may be back before the job is given up.
-            logger.warning("no heartbeat, the server is gone: %s", gone)
+        except QUEUE_UNAVAILABLE as error:
+            # The server may be back before the lease ends.
+            logger.warning("no heartbeat: the Redis server is unavailable: %s", error)
 
 
 def main() -> None:
-    """Beat for the worker named on the command line."""
-    # A stop is for the worker to act on; we end when it has ended.
+    """Send heartbeats for the worker named on the command line."""
+    # A stop is for the worker to act on; this process ends when the worker has ended.
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.SIG_IGN)
     settings = Settings()
     configure_logging(settings.log_level)
-    MaintenanceThread(connect(settings)).start()
-    # Unbuffered: select must see what a buffer would hide.
+    RescueThread(connect(settings)).start()
+    HousekeepingThread(connect(settings)).start()
+    # Unbuffered: select does not see what a buffer holds.
     with os.fdopen(sys.stdin.fileno(), "rb", buffering=0) as pipe:
-        Heart(connect(settings), *sys.argv[1:]).beat_until_end(pipe)
+        Heartbeat(connect(settings), *sys.argv[1:]).run(pipe)
 
 
 if __name__ == "__main__":

@@ -1,103 +1,126 @@
-"""The jobs workers run, by name: ``compose`` makes one song, from its request to its files in the media store.
+"""The job that workers run for a song: from its request to its files in the media store.
 
-A refusal is a returned value; what may pass is raised, and RQ runs the job again; a bug is logged once, here, and
-returned as a failure, since running it again would only repeat it. Does not know who asked.
+A refusal is a returned value. A transient error is raised, and RQ runs the job again. A bug is logged once, here, and
+returned as a failure, since another run would only repeat it.
 """
 
 from __future__ import annotations
 
+import errno
 import logging
 import tempfile
 import time
 from collections.abc import Callable
-from datetime import UTC, datetime
 from functools import partial
 from importlib import import_module
 from pathlib import Path
 from typing import Any, cast
 
+from pydantic import ValidationError
 from rq import get_current_job
 from rq.job import Job
 
 from composer.errors import CheckpointError, RefusedError
 from composer.result import Rendition
-from worker.client import QUEUE_UNAVAILABLE, Queues
-from worker.connection import TRANSIENT_ERRORS
+from worker.connection import TRANSIENT_ERRORS, Queues
+from worker.errors import QUEUE_UNAVAILABLE, UnreadablePayloadError
 from worker.queue.batching import compose_in_batch
 from worker.queue.context import CURRENT_QUEUES
+from worker.queue.dead_jobs import add_dead_job
 from worker.queue.payloads import ComposePayload
 from worker.queue.progress import Progress
+from worker.server_time import server_time
 from worker.settings import Settings
 from worker.storage.notes import write_notes
 
 logger = logging.getLogger(__name__)
 
+DISK_FULL = (errno.ENOSPC, errno.EDQUOT)
+DISK_FULL_RETRY_SECONDS = 30
+MAX_AGE_SECONDS = 24 * 3600
+"""A song waits for space on the disk for at most this long."""
+
 Outcome = dict[str, Any]
 Performer = Callable[..., Rendition]
 
 
-def compose(order: dict[str, Any]) -> Outcome:
-    """Make a song. Returns ``{"status": "done" | "refused" | "failed", "problem": …}``; raises what may pass."""
+def compose(payload: dict[str, Any] | None = None, order: dict[str, Any] | None = None) -> Outcome:
+    """Make a song. Returns ``{"status": "done" | "refused" | "failed", "problem": …}``; raises transient errors.
+
+    ``order`` is the payload's name in jobs that version 0.1.0 enqueued.
+    """
     queues, job = CURRENT_QUEUES.get(), cast("Job", get_current_job())
-    outcome = _attempt(queues, job, ComposePayload.model_validate(order))
+    outcome = _attempt(queues, job, _read_payload(job, payload or order))
     queues.stats.count_outcome(outcome["status"])
     return outcome
 
 
 def load_performer(settings: Settings) -> Performer:
-    """The function named by ``settings.performer``; loads the composer, so only a worker calls this."""
+    """The function named by ``settings.performer``. Loads the composer, so only a worker calls this."""
     module, _, name = settings.performer.rpartition(".")
     return cast("Performer", getattr(import_module(module), name))
 
 
-def _attempt(queues: Queues, job: Job, order: ComposePayload) -> Outcome:
+def _read_payload(job: Job, payload: dict[str, Any] | None) -> ComposePayload:
+    """The payload. Raises ``UnreadablePayloadError``, after which the job is not tried again."""
     try:
-        _play(queues, job, order)
-    except CheckpointError:
-        queues.stats.count_failure("CheckpointError")
-        logger.exception("song %s: the operator's checkpoint does not work", job.id)
-        return {"status": "failed"}
+        return ComposePayload.model_validate(payload)
+    except ValidationError as error:
+        job.retries_left = 0
+        raise UnreadablePayloadError(f"{error.error_count()} fields of the payload cannot be read") from None
+
+
+def _attempt(queues: Queues, job: Job, payload: ComposePayload) -> Outcome:
+    try:
+        _perform(queues, job, payload)
+    except CheckpointError as error:
+        return _failed(queues, job, error, "the configured checkpoint does not work")
     except RefusedError as refusal:
         return {"status": "refused", "problem": str(refusal)}
-    except TRANSIENT_ERRORS as fault:
-        _count_quietly(queues, job, fault)
+    except TRANSIENT_ERRORS as error:
+        _prepare_retry(queues, job, error)
         raise
-    except Exception as bug:
-        queues.stats.count_failure(type(bug).__name__)
-        logger.exception("song %s: a bug", job.id)
-        return {"status": "failed"}
+    except Exception as bug:  # noqa: BLE001  logged, counted and kept in _failed
+        return _failed(queues, job, bug, "a bug")
     return {"status": "done"}
 
 
-def _play(queues: Queues, job: Job, order: ComposePayload) -> None:
+def _failed(queues: Queues, job: Job, error: Exception, what: str) -> Outcome:
+    queues.stats.count_failure(type(error).__name__)
+    logger.error("song %s: %s", job.id, what, exc_info=error)
+    add_dead_job(queues, job, f"{type(error).__name__}: {what}")
+    return {"status": "failed"}
+
+
+def _perform(queues: Queues, job: Job, payload: ComposePayload) -> None:
     settings, begun, progress = queues.settings, time.monotonic(), Progress(job)
-    progress("composing", 0.0)  # a first attempt may have left more behind
+    progress("composing", 0.0)  # an earlier attempt may have left a later stage behind
     settings.scratch_dir.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=settings.scratch_dir, ignore_cleanup_errors=True) as scratch:
         folder, perform = Path(scratch), load_performer(settings)
-        song = compose_in_batch(queues, job, order, progress)
+        song = compose_in_batch(queues, job, payload, progress)
         if song is not None:
             perform = partial(perform, song=song)
         composed = time.monotonic() - begun if song else 0.0
         rendition = perform(
-            order.request, folder, order.formats_with_midi(), checkpoint=settings.checkpoint, progress=progress
+            payload.request, folder, payload.formats_with_midi(), checkpoint=settings.checkpoint, progress=progress
         )
-        rendition = _after(composed, rendition)
+        rendition = _with_compose_seconds(rendition, composed)
         write_notes(rendition.files["mid"], folder / "notes.json")
-        queues.songs.write(job.id, order, rendition, folder / "notes.json")
+        queues.songs.write(job.id, payload, rendition, folder / "notes.json")
     _measure(queues, job, rendition, time.monotonic() - begun)
 
 
-def _after(seconds: float, rendition: Rendition) -> Rendition:
-    """``rendition``, which was composed in ``seconds`` before it was performed."""
-    told = rendition.timings_seconds
-    timings = told.model_copy(update={"compose": told.compose + seconds, "total": told.total + seconds})
+def _with_compose_seconds(rendition: Rendition, seconds: float) -> Rendition:
+    """``rendition`` with the ``seconds`` that composing took before it was performed."""
+    timings = rendition.timings_seconds
+    timings = timings.model_copy(update={"compose": timings.compose + seconds, "total": timings.total + seconds})
     return rendition.model_copy(update={"timings_seconds": timings})
 
 
 def _measure(queues: Queues, job: Job, rendition: Rendition, seconds: float) -> None:
-    waited = (_aware(job.started_at) - _aware(job.enqueued_at)).total_seconds()
     timings = rendition.timings_seconds
+    waited = _age_seconds(queues, job) - seconds
     for stage, spent in (
         ("waiting", waited), ("composing", timings.compose), ("audio", timings.audio), ("video", timings.video),
         ("song", seconds),
@@ -106,17 +129,23 @@ def _measure(queues: Queues, job: Job, rendition: Rendition, seconds: float) -> 
     queues.stats.update_mean_seconds(seconds)
 
 
-def _aware(moment: datetime | None) -> datetime:
-    """RQ's times are UTC, with or without saying so."""
-    moment = moment or datetime.now(UTC)
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+def _age_seconds(queues: Queues, job: Job) -> float:
+    """Seconds since the job was submitted, by the Redis server's clock."""
+    now = server_time(queues.connection)
+    return now - float(job.meta.get("submitted_at", now))
 
 
-def _count_quietly(queues: Queues, job: Job, fault: BaseException) -> None:
-    """Count ``fault`` unless the counter's own server is what is gone: the fault itself matters more."""
+def _prepare_retry(queues: Queues, job: Job, error: BaseException) -> None:
+    """Count ``error``; a full disk costs the job none of its retries.
+
+    Nothing is counted while the Redis server itself is unavailable: ``error`` matters more.
+    """
     try:
-        queues.stats.count_failure(type(fault).__name__)
+        queues.stats.count_failure(type(error).__name__)
+        if isinstance(error, OSError) and error.errno in DISK_FULL and _age_seconds(queues, job) < MAX_AGE_SECONDS:
+            job.retries_left = (job.retries_left or 0) + 1
+            job.retry_intervals = [DISK_FULL_RETRY_SECONDS]
         if not job.retries_left:
             queues.stats.count_outcome("failed")
     except QUEUE_UNAVAILABLE:
-        logger.warning("a fault could not be counted, the server is gone: %s", type(fault).__name__)
+        logger.warning("an error was not counted, the Redis server is unavailable: %s", type(error).__name__)

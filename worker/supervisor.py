@@ -1,7 +1,7 @@
-"""Keeps N worker processes alive: starts them, starts anew those that die, and stops them in good order.
+"""Keeps N worker processes alive: starts them, restarts those that die, and stops them in order.
 
-The supervisor itself loads nothing heavy and holds no job, so nothing is lost when it starts one again. Every worker
-is a fresh program (exec), never a fork: an accelerator's state must not be inherited. Does not know what workers do.
+The supervisor loads nothing heavy and holds no job, so nothing is lost when it is restarted. Every worker is a fresh
+program (exec), never a fork: an accelerator's state must not be inherited.
 """
 
 from __future__ import annotations
@@ -21,22 +21,22 @@ logger = logging.getLogger(__name__)
 
 ROUND_SECONDS = 0.2
 HEALTHY_SECONDS = 10.0
-"""A worker that lived this long starts anew at once; one that dies sooner waits, longer each time."""
-LONGEST_PAUSE_SECONDS = 30.0
+"""A worker that lived this long is restarted at once; after an earlier exit the pause doubles each time."""
+MAX_PAUSE_SECONDS = 30.0
 
 
 @dataclass(slots=True)
-class Place:
-    """One worker's place: its process, when it began, and how often in a row it died young."""
+class Slot:
+    """One worker: its process, when it was started, and how many times in a row it exited early."""
 
     process: subprocess.Popen[bytes] | None = None
     started: float = 0.0
-    young_deaths: int = 0
+    early_exits: int = 0
 
     @property
     def pause_seconds(self) -> float:
-        """How long to wait before the place is filled again."""
-        return min(LONGEST_PAUSE_SECONDS, 0.5 * 2**self.young_deaths) if self.young_deaths else 0.0
+        """Time to wait before the next start."""
+        return min(MAX_PAUSE_SECONDS, 0.5 * 2 ** min(self.early_exits, 10)) if self.early_exits else 0.0
 
 
 class Supervisor:
@@ -45,15 +45,15 @@ class Supervisor:
     def __init__(self, settings: Settings, queue_name: str) -> None:
         self.settings = settings
         self.queue_name = queue_name
-        self.places = [Place() for _ in range(settings.processes)]
+        self.slots = [Slot() for _ in range(settings.processes)]
         self.stopping = threading.Event()
 
     def run(self) -> None:
-        """Keep all places filled; on the way out, stop every worker and wait for it."""
+        """Keep all slots filled; at the end stop every worker and wait for it."""
         try:
             while not self.stopping.is_set():
-                for place in self.places:
-                    self._tend(place)
+                for slot in self.slots:
+                    self._check(slot)
                 self.stopping.wait(ROUND_SECONDS)
         finally:
             self._stop_all()
@@ -62,29 +62,37 @@ class Supervisor:
         """Ask ``run`` to end."""
         self.stopping.set()
 
-    def _tend(self, place: Place) -> None:
-        if place.process is not None:
-            status = place.process.poll()
+    def _check(self, slot: Slot) -> None:
+        """Restart the slot's worker if it has ended and its pause is over."""
+        if slot.process is not None:
+            status = slot.process.poll()
             if status is None:
                 return
-            young = time.monotonic() - place.started < HEALTHY_SECONDS
-            place.young_deaths = place.young_deaths + 1 if young else 0
+            early = time.monotonic() - slot.started < HEALTHY_SECONDS
+            slot.early_exits = slot.early_exits + 1 if early else 0
             logger.warning("a worker ended with status %d; it is started again", status)
-            place.process, place.started = None, time.monotonic()
-        if time.monotonic() - place.started >= place.pause_seconds:
-            place.process, place.started = self._start(), time.monotonic()
+            slot.process, slot.started = None, time.monotonic()
+        if time.monotonic() - slot.started >= slot.pause_seconds:
+            slot.started = time.monotonic()
+            slot.process = self._start(slot)
 
-    def _start(self) -> subprocess.Popen[bytes]:
+    def _start(self, slot: Slot) -> subprocess.Popen[bytes] | None:
+        """A new worker; ``None`` where the system has no process, memory or file handle left at the moment."""
         command = [sys.executable, "-m", "worker", self.queue_name]
         threads = str(max(1, (os.cpu_count() or 1) // self.settings.processes))
         # Numerical libraries would each take all cores, and N workers N times all cores.
         limits = {name: os.environ.get(name, threads) for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS")}
-        return subprocess.Popen(  # noqa: S603  our own command
-            with_parent_death_signal(command), env=os.environ | limits | self.settings.environment()
-        )
+        environment = self.settings.worker_environment() | limits
+        try:
+            return subprocess.Popen(with_parent_death_signal(command), env=environment)  # noqa: S603  our own command
+        except OSError as error:
+            # The other workers go on; this slot is tried again later.
+            slot.early_exits += 1
+            logger.warning("a worker does not start: %s", error)
+            return None
 
     def _stop_all(self) -> None:
-        running = [place.process for place in self.places if place.process is not None]
+        running = [slot.process for slot in self.slots if slot.process is not None]
         for process in running:
             process.terminate()
         deadline = time.monotonic() + self.settings.stop_grace_seconds + 10
@@ -92,6 +100,6 @@ class Supervisor:
             try:
                 process.wait(max(0.1, deadline - time.monotonic()))
             except subprocess.TimeoutExpired:
-                # Its song is taken up again by another worker, like that of any dead one.
+                # Its song is rescued by another worker, like that of any dead one.
                 process.kill()
                 process.wait()

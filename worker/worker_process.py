@@ -1,7 +1,7 @@
-"""One warm worker process: loads the network once, then makes song after song in the process itself.
+"""One warm worker process: loads the network once, then performs job after job in the process itself.
 
-No fork for each song, as RQ's usual worker does: the network stays loaded, and CUDA does not survive a fork. What the
-forking parent did, heartbeats and cleaning up, a companion process does. Does not know what a song is.
+RQ's usual worker forks for each job; here the network stays loaded, and CUDA does not survive a fork. Heartbeats and
+maintenance, which the forking parent does in RQ, are done by a process beside it (``worker.heartbeat``).
 """
 
 from __future__ import annotations
@@ -19,67 +19,85 @@ from rq.job import Job
 from rq.utils import now
 
 from composer.errors import ComposerError
-from worker.client import COMPOSE_QUEUE, SERIALIZER, TRAIN_QUEUE, Queues, connect
+from worker.connection import Queues, connect
 from worker.heartbeat import HeartbeatProcess
 from worker.jobs import load_performer
+from worker.logs import logged_job
 from worker.queue.context import CURRENT_QUEUES
+from worker.queue.dead_jobs import add_dead_job
+from worker.queue.known_job import KnownJob
+from worker.queue.leases import Leases
+from worker.queue.names import COMPOSE_QUEUE, SERIALIZER, TRAIN_QUEUE
 from worker.settings import DEFAULT_PERFORMER, Settings
 
 logger = logging.getLogger(__name__)
 
 WORKER_TTL_SECONDS = 30
-"""RQ waits this less 15 s for a job before it looks around; a lost server shows no later."""
+"""RQ waits for a job for this less 15 s, then sends a heartbeat of its own; a lost server shows no later."""
 
 
 class WarmWorker(SimpleWorker):
-    """An in-process worker that tells its companion the job in hand, and hands it back when it may not finish it."""
+    """An in-process worker. It holds a lease on its job, and hands the job back when it may not finish it."""
 
     def __init__(self, queues: Queues, queue_name: str = COMPOSE_QUEUE) -> None:
         # One queue only: RQ then moves jobs atomically instead of popping them, so none is lost in between.
         super().__init__(
-            [queues.queue(queue_name)],
+            [Queue(queue_name, connection=queues.connection, serializer=SERIALIZER, job_class=KnownJob)],
             name=f"{socket.gethostname()}-{os.getpid()}-{uuid.uuid4().hex[:6]}",
             connection=queues.connection,
             serializer=SERIALIZER,
+            job_class=KnownJob,
             worker_ttl=WORKER_TTL_SECONDS,
             log_job_description=False,
         )
-        self.queues_of_service = queues
+        self.service = queues
+        self.leases = Leases(queues.connection, self.name)
         self.heartbeat_process: HeartbeatProcess | None = None
 
     def execute_job(self, job: Job, queue: Queue) -> None:
-        """Run ``job`` here, with the context jobs look for."""
-        context = CURRENT_QUEUES.set(self.queues_of_service)
+        """Perform ``job`` here, with the context that jobs look for."""
+        context = CURRENT_QUEUES.set(self.service)
         try:
-            super().execute_job(job, queue)
+            with logged_job(job.id):
+                super().execute_job(job, queue)
         finally:
             CURRENT_QUEUES.reset(context)
-            self._tell(None, None)
+            self._set_job(None, None)
+            self.leases.release(job.id)
 
     def prepare_execution(self, job: Job) -> Execution:
-        """Register that the job is begun, and have its heart beat."""
+        """Take the lease, register that the job is begun, and have it renewed."""
+        self.leases.take(job.id, self.get_heartbeat_ttl(job))
         execution = super().prepare_execution(job)
-        self._tell(job, execution)
+        self._set_job(job, execution)
         return execution
 
-    def _tell(self, job: Job | None, execution: Execution | None) -> None:
+    def _set_job(self, job: Job | None, execution: Execution | None) -> None:
         if self.heartbeat_process is not None:
-            self.heartbeat_process.tell(job, execution)
+            self.heartbeat_process.set_job(job, execution)
+
+    def handle_job_failure(
+        self, job: Job, queue: Queue, started_job_registry: object = None, exc_string: str = ""
+    ) -> None:
+        """Retry or fail ``job``; one that failed for good is kept as a dead letter."""
+        if not job.should_retry:
+            add_dead_job(self.service, job, exc_string.strip().rpartition("\n")[2])
+        super().handle_job_failure(job, queue, started_job_registry, exc_string)
 
     def get_heartbeat_ttl(self, job: Job) -> int:  # noqa: ARG002  RQ's signature
         """Seconds without a heartbeat after which a job counts as abandoned."""
-        return self.queues_of_service.settings.heartbeat_ttl_seconds
+        return self.service.settings.heartbeat_ttl_seconds
 
     def clean_registries(self) -> None:
-        """Left to the janitor: two cleaners at once would enqueue an abandoned job twice."""
+        """Left to ``worker.maintenance``: RQ's own clean-up compares clocks of different machines."""
         self.last_cleaned_at = now()  # type: ignore[assignment]
 
     def handle_warm_shutdown_request(self) -> None:
-        """Asked to stop: after the grace a second signal hands the song in hand back to the queue."""
-        logger.info("asked to stop; a song in hand may be finished first")
-        # A training would not be finished in any grace, and goes on later from its last snapshot.
+        """After the grace a second signal hands the job back to the queue."""
+        logger.info("asked to stop; the job in hand may be finished first")
+        # No grace is long enough for a training, which continues later from its last snapshot.
         trains = self.queue_names() == [TRAIN_QUEUE]
-        grace = 0.0 if trains else self.queues_of_service.settings.stop_grace_seconds
+        grace = 0.0 if trains else self.service.settings.stop_grace_seconds
         # RQ takes a second signal within a second of the first for an echo of it.
         timer = threading.Timer(max(grace, 1.1), os.kill, (os.getpid(), signal.SIGTERM))
         timer.daemon = True
@@ -87,7 +105,7 @@ class WarmWorker(SimpleWorker):
 
 
 def run_worker(settings: Settings, queue_name: str = COMPOSE_QUEUE) -> None:
-    """Work until told to stop (SIGTERM, SIGINT). Raises what the server's absence at the start raises."""
+    """Work until told to stop (SIGTERM, SIGINT). Raises one of ``QUEUE_UNAVAILABLE`` at the start."""
     worker = WarmWorker(connect(settings), queue_name)
     _warm_up(settings, queue_name)
     worker.heartbeat_process = HeartbeatProcess(settings, worker.name, queue_name)
@@ -109,5 +127,5 @@ def _warm_up(settings: Settings, queue_name: str) -> None:
         try:
             composer_for(settings.checkpoint)
         except ComposerError:
-            # It may be mended while we run; until then each request is answered with an apology.
+            # It may be repaired while we run; until then each request is answered with an apology.
             logger.exception("the checkpoint does not work")

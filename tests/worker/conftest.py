@@ -1,7 +1,7 @@
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -44,6 +44,17 @@ def queues(settings: Settings) -> Iterator[Queues]:
 @pytest.fixture
 def request_() -> ComposeRequest:
     return ComposeRequest(title="x", genres={"heavy-metal": 1.0})
+
+
+@pytest.fixture
+def with_performer(queues: Queues) -> Callable[[str], Queues]:
+    """The queues with another function of ``tests.worker.performers`` that makes the songs."""
+
+    def change(name: str) -> Queues:
+        update = {"performer": f"tests.worker.performers.{name}"}
+        return Queues(queues.connection, queues.settings.model_copy(update=update))
+
+    return change
 
 
 @contextmanager

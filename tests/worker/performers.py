@@ -1,6 +1,7 @@
 """Quick performers for tests about queues rather than music: each writes a real, tiny MIDI file."""
 
 import ctypes
+import errno
 import os
 import random
 import time
@@ -46,19 +47,33 @@ def buggy(*_request: object, **_rest: object) -> Rendition:
     raise ZeroDivisionError("a bug in the band")
 
 
+def callback(*_arguments: object) -> None:
+    """What a forged job names as its callback."""
+    (Path(os.environ["TEST_FOLDER"]) / "called").touch()
+
+
 def once_unlucky(
     request: ComposeRequest, folder: Path, _formats: object, *, progress: Callable[..., None], **_rest: object
 ) -> Rendition:
-    """A fault that passes: the disk is full the first time."""
+    """A transient error: the disk does not answer the first time."""
     mark = Path(os.environ["TEST_FOLDER"]) / f"tried-{request.title}"
     if not mark.exists():
         mark.touch()
-        raise OSError(28, "No space left on device")
+        raise OSError(errno.EIO, "Input/output error")
     return quick(request, folder, None, progress=progress)
 
 
 def unlucky(*_request: object, **_rest: object) -> Rendition:
-    raise OSError(28, "No space left on device")
+    raise OSError(errno.EIO, "Input/output error")
+
+
+def full_disk(
+    request: ComposeRequest, folder: Path, _formats: object, *, progress: Callable[..., None], **_rest: object
+) -> Rendition:
+    """The disk is full until the test frees it."""
+    if not (Path(os.environ["TEST_FOLDER"]) / "open").exists():
+        raise OSError(errno.ENOSPC, "No space left on device")
+    return quick(request, folder, None, progress=progress)
 
 
 def gated(

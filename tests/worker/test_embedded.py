@@ -10,7 +10,7 @@ import redis
 
 from tests.waiting import wait_for
 from tests.worker.conftest import ROOT
-from worker.embedded import LONGEST_SOCKET_PATH, EmbeddedServer, socket_path
+from worker.embedded import MAX_SOCKET_PATH, EmbeddedServer, socket_path
 from worker.errors import WorkerRefusedError
 
 HOLD_A_SERVER = """
@@ -63,7 +63,7 @@ def test_a_second_server_on_a_folder_is_refused_in_one_line(tmp_path: Path) -> N
 def test_a_long_folder_name_gets_a_private_socket_elsewhere(tmp_path: Path) -> None:
     folder = tmp_path / ("long-" * 20) / ("longer-" * 10)
     path = socket_path(folder)
-    assert len(str(path)) <= LONGEST_SOCKET_PATH
+    assert len(str(path)) <= MAX_SOCKET_PATH
     assert stat.S_IMODE(path.parent.stat().st_mode) == 0o700
     with EmbeddedServer(folder) as url, redis.Redis.from_url(url) as client:
         assert client.ping()
@@ -85,7 +85,8 @@ def test_a_server_left_over_is_ended_and_its_data_kept(tmp_path: Path) -> None:
     first = EmbeddedServer(tmp_path)
     with redis.Redis.from_url(first.__enter__()) as client:
         client.set("song", "1")
-    first._lock.close()  # as if its parent were gone
+    first._closing.set()  # as if its parent had been killed
+    first._lock.close()
     with EmbeddedServer(tmp_path) as url, redis.Redis.from_url(url) as client:
         assert client.get("song") == b"1"
         assert first.process.wait(10) == 0

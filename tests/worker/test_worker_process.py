@@ -1,3 +1,4 @@
+import os
 import signal
 import subprocess
 import sys
@@ -10,8 +11,10 @@ import pytest
 from composer.request import ComposeRequest
 from tests.waiting import wait_for
 from tests.worker.conftest import finished, worker_process
-from worker.client import Queues, fetch_state, submit
+from worker.client import QUEUE_UNAVAILABLE, Queues, connect, fetch_state, submit
+from worker.embedded import EmbeddedServer
 from worker.settings import Settings
+from worker.storage.stats import COMPOSE_WORKERS
 
 SUPERVISE = (
     "import signal; from worker.settings import Settings; from worker.supervisor import Supervisor;"
@@ -38,8 +41,10 @@ def test_a_song_of_a_worker_killed_9_is_taken_up_again_within_10_seconds(
         wait_for(lambda: begun(tmp_path, "x"))
         with worker_process(gated, tmp_path) as second:
             wait_for(lambda: queues.stats.worker_count() == 2)
-            for companion in psutil.Process(first.pid).children() if whole_machine else ():
-                companion.kill()  # nobody is left to say that the worker has ended
+            if whole_machine:
+                os.kill(first.pid, signal.SIGSTOP)  # or it would start its heartbeat process again
+                for child in psutil.Process(first.pid).children():
+                    child.kill()  # no process is left to report that the worker has ended
             first.kill()
             killed = time.monotonic()
             wait_for(lambda: second.pid in begun(tmp_path, "x"))
@@ -52,12 +57,12 @@ def test_a_song_of_a_worker_killed_9_is_taken_up_again_within_10_seconds(
 def test_a_long_song_of_a_living_worker_is_left_alone(
     gated: Settings, queues: Queues, request_: ComposeRequest, tmp_path: Path
 ) -> None:
-    short = gated.model_copy(update={"heartbeat_seconds": 0.2, "heartbeat_ttl_seconds": 2})
+    short = gated.model_copy(update={"heartbeat_seconds": 0.2, "heartbeat_ttl_seconds": 4})
     submit(queues, request_, job_id="a", formats=["mid"])
     with worker_process(short, tmp_path), worker_process(short, tmp_path):
         wait_for(lambda: begun(tmp_path, "x"))
         begin = time.monotonic()
-        wait_for(lambda: time.monotonic() - begin > 5)  # more than twice the time to live
+        wait_for(lambda: time.monotonic() - begin > 6)  # longer than the time to live
         (tmp_path / "open").touch()
         wait_for(lambda: finished(queues, "a"))
     assert len(begun(tmp_path, "x")) == 1
@@ -74,17 +79,37 @@ def test_a_song_that_holds_pythons_lock_for_longer_than_the_time_to_live_is_left
     assert queues.stats.read().outcomes == {"done": 1}
 
 
-def test_a_worker_starts_its_companion_again(
-    settings: Settings, queues: Queues, request_: ComposeRequest, tmp_path: Path
+def heartbeat_processes(worker: subprocess.Popen) -> list[psutil.Process]:
+    return [child for child in psutil.Process(worker.pid).children() if child.status() != psutil.STATUS_ZOMBIE]
+
+
+def test_a_heartbeat_process_that_dies_beside_an_idle_worker_is_started_again(
+    settings: Settings, queues: Queues, tmp_path: Path
 ) -> None:
     with worker_process(settings, tmp_path) as worker:
         wait_for(lambda: queues.stats.worker_count() == 1)
-        companion = psutil.Process(worker.pid).children()[0]
-        companion.kill()
-        wait_for(lambda: companion.status() == psutil.STATUS_ZOMBIE)
-        submit(queues, request_, job_id="a", formats=["mid"])
-        assert wait_for(lambda: finished(queues, "a")).status == "done"
-        wait_for(lambda: [c for c in psutil.Process(worker.pid).children() if c != companion])
+        [first] = heartbeat_processes(worker)
+        first.kill()
+        wait_for(lambda: [each.pid for each in heartbeat_processes(worker)] not in ([], [first.pid]))
+        queues.connection.delete(COMPOSE_WORKERS)
+        wait_for(lambda: queues.stats.worker_count() == 1)  # the new one sends heartbeats
+
+
+def test_a_heartbeat_process_that_dies_beside_a_busy_worker_costs_the_worker_no_job(
+    gated: Settings, queues: Queues, request_: ComposeRequest, tmp_path: Path
+) -> None:
+    submit(queues, request_, job_id="a", formats=["mid"])
+    with worker_process(gated, tmp_path) as worker, worker_process(gated, tmp_path) as other:
+        wait_for(lambda: begun(tmp_path, "x"))
+        busy = worker if worker.pid in begun(tmp_path, "x") else other
+        [first] = heartbeat_processes(busy)
+        first.kill()
+        wait_for(lambda: [each.pid for each in heartbeat_processes(busy)] not in ([], [first.pid]))
+        queues.connection.pexpire("riffbird:lease:a", 4000)
+        wait_for(lambda: queues.connection.pttl("riffbird:lease:a") > 4000)  # the new one renews it
+        (tmp_path / "open").touch()
+        wait_for(lambda: finished(queues, "a"))
+    assert len(begun(tmp_path, "x")) == 1
 
 
 def test_a_job_taken_but_not_begun_goes_back(
@@ -174,23 +199,23 @@ def test_workers_end_when_their_supervisor_is_killed(settings: Settings, queues:
         wait_for(lambda: not any(child.is_running() for child in children))
 
 
-def test_a_worker_lives_through_a_server_that_restarts(
+def test_a_server_that_dies_is_started_again_and_the_worker_goes_on(
     settings: Settings, tmp_path: Path, request_: ComposeRequest
 ) -> None:
-    from worker.client import connect
-    from worker.embedded import EmbeddedServer
-
     with EmbeddedServer(tmp_path / "redis") as url:
         own = Settings(**{**settings.model_dump(), "redis_url": url})
         queues = connect(own)
         with worker_process(own, tmp_path) as worker:
             wait_for(lambda: queues.stats.worker_count() == 1)
-            queues.connection.shutdown(save=False)
-            wait_for(lambda: not Path(url.removeprefix("unix://")).exists())
-            restart = subprocess.Popen(EmbeddedServer(tmp_path / "redis")._command(), stdout=subprocess.DEVNULL)
-            wait_for(lambda: Path(url.removeprefix("unix://")).exists())
-            submit(queues, request_, job_id="a", formats=["mid"])
+            os.kill(int(queues.connection.info("server")["process_id"]), signal.SIGKILL)
+            wait_for(lambda: _submitted(queues, request_))
             assert wait_for(lambda: finished(queues, "a")).status == "done"
             assert worker.poll() is None
-        restart.terminate()
-        restart.wait(10)
+
+
+def _submitted(queues: Queues, request: ComposeRequest) -> bool:
+    try:
+        submit(queues, request, job_id="a", formats=["mid"])
+    except QUEUE_UNAVAILABLE:
+        return False
+    return True

@@ -1,1 +1,1 @@
-"""The queue: payloads, submission, lookup, progress, composing in batches."""
+"""The queue: payloads, submission, state, progress, composing in batches."""

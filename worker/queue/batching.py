@@ -1,9 +1,8 @@
-"""Songs composed before their turn: who composes a song takes those that wait behind it into one batch.
+"""Composes a song together with songs that wait behind it, as one batch.
 
-Side by side they take less time (``composer.decoding.generate``). No job is claimed: what is composed lies in Redis,
-as MIDI, for
-whichever worker takes the job in its turn; where it does not lie there, the song is composed then, and is the same. So
-nothing is lost with a worker but time. Does not know how songs are composed.
+A batch takes less time than its songs one by one (``composer.decoding.generate``), and each song is the same. No job is
+claimed: the other songs' MIDI is kept in Redis for the workers that take their jobs. A song that is not found there is
+composed when its job is taken, so a worker that dies costs time only.
 """
 
 from __future__ import annotations
@@ -20,7 +19,8 @@ from rq.job import Job
 from composer.errors import CheckpointError, RefusedError
 from midi_data.errors import MidiDataError
 from midi_data.song import Song
-from worker.connection import COMPOSE_QUEUE, SERIALIZER, TRANSIENT_ERRORS, Queues
+from worker.connection import TRANSIENT_ERRORS, Queues
+from worker.queue.names import COMPOSE_QUEUE, SERIALIZER
 from worker.queue.payloads import ComposePayload
 from worker.settings import DEFAULT_PERFORMER
 
@@ -29,105 +29,102 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-KEY = "riffbird:ahead:"
-UNDER_WAY = b""
-"""What lies there while a song is being composed ahead: nobody else begins it."""
-UNDER_WAY_SECONDS, KEPT_SECONDS = 60, 3600
+KEY = "riffbird:composed:"
+IN_PROGRESS = b""
+"""Value of a song's key while a worker composes it; no other worker begins it."""
+IN_PROGRESS_SECONDS, KEPT_SECONDS = 60, 3600
 
 
-def compose_in_batch(queues: Queues, job: Job, order: ComposePayload, progress: OnStage) -> Song | None:
-    """The song of ``job``, composed ahead or now beside others; ``None`` where it is as well composed alone.
+def compose_in_batch(queues: Queues, job: Job, payload: ComposePayload, progress: OnStage) -> Song | None:
+    """The song of ``job``, from an earlier batch or from one composed now; ``None`` where it is to be composed alone.
 
-    Raises what may pass (a lost server, a timeout).
+    Raises transient errors (a lost server, a timeout).
     """
     settings = queues.settings
-    if not settings.compose_batch_size or settings.performer != DEFAULT_PERFORMER:
+    if settings.compose_batch_size < 2 or settings.performer != DEFAULT_PERFORMER:
         return None
-    place = _place_of(order, settings.checkpoint)
-    if not place:
+    prefix = _key_prefix(payload, settings.checkpoint)
+    if not prefix:
         return None
-    known = _taken(queues.connection, place + job.id)
-    if known is not None:
-        return known
-    beside = _begun(queues, place)
-    return _composed(queues, order, beside, progress) if beside else None
+    kept = _take_kept(queues.connection, prefix + job.id)
+    if kept is not None:
+        return kept
+    others = _reserve(queues, prefix)
+    return _compose(queues, payload, others, progress) if others else None
 
 
-def _taken(connection: Redis, key: str) -> Song | None:
-    """What was composed ahead and kept at ``key``; it does not lie there any more."""
-    with connection.pipeline() as pipe:
-        pipe.get(key)
-        pipe.delete(key)
-        midi = cast("bytes | None", pipe.execute()[0])
+def _take_kept(connection: Redis, key: str) -> Song | None:
+    """Read and delete the song that an earlier batch kept at ``key``."""
+    midi = cast("bytes | None", connection.getdel(key))
     if not midi:
         return None
     from midi_data.io.midi_file import song_from_bytes
 
     try:
-        return song_from_bytes(midi, source="a song composed ahead")
+        return song_from_bytes(midi, source="a song of an earlier batch")
     except MidiDataError as error:
-        logger.warning("what was composed ahead cannot be read, the song is composed again: %s", error)
+        logger.warning("a song of an earlier batch cannot be read and is composed again: %s", error)
         return None
 
 
-def _begun(queues: Queues, place: str) -> dict[str, ComposePayload]:
-    """Orders of the queue that are kept at ``place`` and that nobody composes yet, by key: they are ours to compose.
+def _reserve(queues: Queues, prefix: str) -> dict[str, ComposePayload]:
+    """Mark waiting songs of the same network as in progress; their payloads by key.
 
-    One worker's share of what waits, behind those that the other workers take next.
+    Takes this worker's share of the queue, behind the songs that the other workers take next.
     """
     workers = max(queues.stats.worker_count(), 1)
-    ours = min(queues.depth(COMPOSE_QUEUE) // workers, queues.settings.compose_batch_size)
-    if not ours:
+    count = min(queues.depth(COMPOSE_QUEUE) // workers, queues.settings.compose_batch_size - 1)
+    if not count:
         return {}
-    waiting = queues.compose_queue.get_job_ids(workers - 1, ours)
+    waiting = queues.compose_queue.get_job_ids(workers - 1, count)
     jobs = Job.fetch_many(waiting, connection=queues.connection, serializer=SERIALIZER)
-    orders = {place + job.id: _order_of(job) for job in jobs if job is not None}
+    payloads = {prefix + job.id: payload_of(job) for job in jobs if job is not None}
     return {
-        key: order
-        for key, order in orders.items()
-        if order is not None
-        and _place_of(order, queues.settings.checkpoint) == place
-        and queues.connection.set(key, UNDER_WAY, nx=True, ex=UNDER_WAY_SECONDS)
+        key: payload
+        for key, payload in payloads.items()
+        if payload is not None
+        and _key_prefix(payload, queues.settings.checkpoint) == prefix
+        and queues.connection.set(key, IN_PROGRESS, nx=True, ex=IN_PROGRESS_SECONDS)
     }
 
 
-def _order_of(job: Job) -> ComposePayload | None:
-    """The order of a job; ``None`` for one that cannot be read, which shows in its own turn."""
+def payload_of(job: Job) -> ComposePayload | None:
+    """The payload of a compose job; ``None`` where it cannot be read."""
     try:
-        return ComposePayload.model_validate(job.kwargs["order"])
-    except (DeserializationError, KeyError, ValidationError):
+        return ComposePayload.model_validate(job.kwargs.get("payload", job.kwargs.get("order")))
+    except (DeserializationError, ValidationError):
         return None
 
 
-def _place_of(order: ComposePayload, checkpoint: Path | None) -> str:
-    """Where songs of the network that plays ``order`` are kept; nowhere if none does: that is told in its turn."""
+def _key_prefix(payload: ComposePayload, checkpoint: Path | None) -> str:
+    """Prefix of the keys of songs by the network that plays ``payload``; empty if there is no such network."""
     from composer.pipeline import checkpoint_digest
 
     try:
-        return KEY + checkpoint_digest(order.request, checkpoint) + ":"
+        return KEY + checkpoint_digest(payload.request, checkpoint) + ":"
     except (RefusedError, CheckpointError, OSError):
         return ""
 
 
-def _composed(
-    queues: Queues, order: ComposePayload, beside: dict[str, ComposePayload], progress: OnStage
+def _compose(
+    queues: Queues, payload: ComposePayload, others: dict[str, ComposePayload], progress: OnStage
 ) -> Song | None:
-    """The song of ``order``; those ``beside`` it are left for whoever takes their jobs."""
+    """Compose ``payload`` and ``others``, keep the others' songs and return the song of ``payload``."""
     from composer.pipeline import compose_songs
     from midi_data.io.midi_writer import midi_bytes
 
-    requests = [order.request, *(each.request for each in beside.values())]
+    requests = [payload.request, *(each.request for each in others.values())]
     try:
-        song, *others = compose_songs(requests, checkpoint=queues.settings.checkpoint, progress=progress)
+        song, *songs = compose_songs(requests, checkpoint=queues.settings.checkpoint, progress=progress)
     except TRANSIENT_ERRORS:
         raise
-    except RefusedError:  # in people's words, which are not logged; told to its asker in its turn
+    except RefusedError:  # holds a person's words, which are not logged; raised again when its job is performed
         return None
     except Exception:
         # Whichever of them it is, it shows when that one is composed alone.
-        logger.warning("songs could not be composed side by side; each is composed by itself", exc_info=True)
+        logger.warning("a batch of songs could not be composed; each is composed alone", exc_info=True)
         return None
-    for key, other in zip(beside, others, strict=True):
-        # Only where the mark still stands: whoever took the job meanwhile composes it.
+    for key, other in zip(others, songs, strict=True):
+        # xx: only while it is still marked; a worker that took the job meanwhile composes it itself.
         queues.connection.set(key, midi_bytes(other), xx=True, ex=KEPT_SECONDS)
     return song

@@ -1,4 +1,7 @@
-"""A song or a training as it was ordered: what its job is called with, as JSON on the queue. Knows no queue."""
+"""The arguments of jobs, as JSON on the queue.
+
+Fields that this version does not know are ignored, so that a queue survives an upgrade and its way back.
+"""
 
 from __future__ import annotations
 
@@ -11,25 +14,25 @@ from composer.request import ComposeRequest, Format
 
 
 class ComposePayload(BaseModel):
-    """What a compose job is called with."""
+    """Arguments of a compose job."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True)
 
     request: ComposeRequest
     formats: tuple[Format, ...] = Field(min_length=1)
-    text: str = Field(default="", description="what was asked, as written")
-    notices: tuple[str, ...] = Field(default=(), description="what the asker was told when it was taken in")
+    text: str = Field(default="", description="the request as it was written")
+    notices: tuple[str, ...] = Field(default=(), description="notices that the asker got when it was submitted")
     listed: bool = Field(default=False, description="whether the song appears on the public timeline")
 
     def formats_with_midi(self) -> list[Format]:
-        """The formats and MIDI: a player's notes are read from that file."""
+        """The formats and MIDI, from which the player's notes are read."""
         return list(self.formats) if "mid" in self.formats else ["mid", *self.formats]
 
 
 class TrainPayload(BaseModel):
-    """What a train job is called with: the genre's name, where its MIDI files are, how long to learn."""
+    """Arguments of a train job: the genre's name, where its MIDI files are, how long to train."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True)
 
     genre: str = Field(pattern=r"^[a-z0-9][a-z0-9-]*$", max_length=40)
     midi: Path | None = Field(default=None, description="a folder or archive where the worker sees it")
@@ -40,9 +43,9 @@ class TrainPayload(BaseModel):
     licence: str = Field(default="not stated", max_length=400, description="of the MIDI files")
 
     @model_validator(mode="after")
-    def _one_of_each(self) -> Self:
+    def _check_alternatives(self) -> Self:
         if (self.midi is None) == (self.upload is None):
             raise ValueError("the MIDI files come from one of midi and upload")
         if self.minutes is not None and self.updates is not None:
-            raise ValueError("a training lasts so many minutes or so many updates, not both")
+            raise ValueError("a training lasts a number of minutes or of updates, not both")
         return self

@@ -1,4 +1,4 @@
-"""How far a job is, written where ``worker.client.fetch_state`` reads it: the job's meta. Knows no music."""
+"""How far a job is, written to its meta, where ``worker.client.fetch_state`` reads it."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ import time
 
 from rq.job import Job
 
-from worker.client import QUEUE_UNAVAILABLE
+from worker.errors import QUEUE_UNAVAILABLE
 
 logger = logging.getLogger(__name__)
 
-SHORTEST_PAUSE_SECONDS = 0.1
+MIN_PAUSE_SECONDS = 0.1
 """Between two writes within a stage: ten a second look smooth and cost Redis nothing."""
 
 
@@ -24,9 +24,9 @@ class Progress:
         self.written = 0.0
 
     def __call__(self, stage: str, fraction: float) -> None:
-        """Tell that ``fraction`` of ``stage`` is done; most calls write nothing."""
+        """Report that ``fraction`` of ``stage`` is done; most calls write nothing."""
         now = time.monotonic()
-        if stage == self.stage and now - self.written < SHORTEST_PAUSE_SECONDS:
+        if stage == self.stage and now - self.written < MIN_PAUSE_SECONDS:
             return
         self.stage, self.written = stage, now
         self.job.meta.update(stage=stage, fraction=round(min(1.0, max(0.0, fraction)), 3))
@@ -34,4 +34,4 @@ class Progress:
             self.job.save_meta()  # type: ignore[no-untyped-call]
         except QUEUE_UNAVAILABLE:
             # The song goes on: the server may be back before it is finished.
-            logger.warning("song %s: progress could not be told, the server is gone", self.job.id)
+            logger.warning("song %s: progress was not written, the Redis server is unavailable", self.job.id)

@@ -1,7 +1,4 @@
-"""Looking up what became of a request, from the queue or, for a finished song, from the book of songs.
-
-Does not know how the answer is worded or shown.
-"""
+"""The state of a submitted request, from the queue or, for a finished song, from the song store."""
 
 from __future__ import annotations
 
@@ -13,21 +10,22 @@ from rq.exceptions import NoSuchJobError
 from rq.job import Job, JobStatus
 
 from composer.request import ComposeRequest
-from worker.connection import COMPOSE_QUEUE, SERIALIZER, Queues
-from worker.queue.payloads import ComposePayload
+from worker.connection import Queues
+from worker.queue.batching import payload_of
+from worker.queue.names import COMPOSE_QUEUE, SERIALIZER
 from worker.storage.media import JOB_ID
 from worker.storage.songs import SongRecord
 
 Status = Literal["queued", "composing", "rendering", "done", "refused", "failed"]
 STAGE_SPANS: Mapping[str, tuple[float, float]] = {"composing": (0.0, 0.5), "rendering": (0.5, 1.0)}
-"""Which part of the whole progress each stage fills."""
+"""The part of the progress bar that each stage fills."""
 WAITING_STATUSES = {JobStatus.CREATED, JobStatus.QUEUED, JobStatus.DEFERRED, JobStatus.SCHEDULED}
 APOLOGY = "the band broke a string: this song could not be finished, and it is not your fault"
 
 
 @dataclass(frozen=True, slots=True)
 class JobState:
-    """What became of a request. ``progress`` 0–1 over all stages; ``position`` 0 once it is being played."""
+    """The state of a request. ``progress`` 0–1 over all stages; ``position`` 0 once the song is being composed."""
 
     job_id: str
     status: Status
@@ -43,7 +41,7 @@ class JobState:
 
 
 def fetch_state(queues: Queues, job_id: str) -> JobState | None:
-    """What became of ``job_id``; ``None`` if nothing is known of it (any more)."""
+    """The state of ``job_id``; ``None`` if nothing is known of it, or no longer."""
     if not JOB_ID.fullmatch(job_id):
         return None
     try:
@@ -60,10 +58,10 @@ def _state(queues: Queues, job: Job) -> JobState:
         return _finished(queues, job)
     if status in WAITING_STATUSES:
         position = max(1, queues.position(job.id))
-        return _told(job, "queued", position=position, eta_seconds=queues.eta_seconds(position))
+        return _unfinished(job, "queued", position=position, eta_seconds=queues.eta_seconds(position))
     if status == JobStatus.STARTED:
-        return _playing(job)
-    return _told(job, "failed", progress=1.0, problem=APOLOGY)
+        return _started(job)
+    return _unfinished(job, "failed", progress=1.0, problem=APOLOGY)
 
 
 def _finished(queues: Queues, job: Job) -> JobState:
@@ -72,22 +70,24 @@ def _finished(queues: Queues, job: Job) -> JobState:
     if song is not None:
         return _done(song)
     if outcome.get("status") == "refused":
-        return _told(job, "refused", progress=1.0, problem=str(outcome["problem"]))
-    return _told(job, "failed", progress=1.0, problem=APOLOGY)
+        return _unfinished(job, "refused", progress=1.0, problem=str(outcome["problem"]))
+    return _unfinished(job, "failed", progress=1.0, problem=APOLOGY)
 
 
-def _playing(job: Job) -> JobState:
+def _started(job: Job) -> JobState:
     stage = job.meta.get("stage", "composing")
     begin, end = STAGE_SPANS[stage]
     progress = begin + (end - begin) * float(job.meta.get("fraction", 0.0))
-    return _told(job, cast("Status", stage), progress=round(progress, 3))
+    return _unfinished(job, cast("Status", stage), progress=round(progress, 3))
 
 
-def _told(job: Job, status: Status, **facts: Any) -> JobState:
-    order = ComposePayload.model_validate(job.kwargs["order"])
-    return JobState(job.id, status, text=order.text, request=order.request, notices=order.notices, **facts)
+def _unfinished(job: Job, status: Status, **fields: Any) -> JobState:
+    payload = payload_of(job)
+    if payload is None:  # of another version: the state is known, the request is not
+        return JobState(job.id, status, **fields)
+    return JobState(job.id, status, text=payload.text, request=payload.request, notices=payload.notices, **fields)
 
 
 def _done(song: SongRecord) -> JobState:
-    told = tuple(song.rendition.notices)
-    return JobState(song.id, "done", progress=1.0, text=song.text, request=song.request, notices=told, song=song)
+    notices = tuple(song.rendition.notices)
+    return JobState(song.id, "done", progress=1.0, text=song.text, request=song.request, notices=notices, song=song)

@@ -1,6 +1,6 @@
-"""Handing in a request: once, within the queue's limit, and together with the reply that follows it.
+"""Submitting a request: once, within the queue's limit, together with the reply that follows it.
 
-Jobs are named by string, so nothing of theirs is loaded. Does not know who asks.
+Jobs are named by string, so their code is not loaded here.
 """
 
 from __future__ import annotations
@@ -17,18 +17,18 @@ from rq import Queue, Retry
 from rq.job import Dependency, Job, JobStatus
 
 from composer.request import ComposeRequest, Format
-from worker.connection import REPLY_QUEUE, Queues
+from worker.connection import Queues
 from worker.errors import JobIdError, QueueFullError
+from worker.queue.names import COMPOSE_JOB, REPLY_QUEUE
 from worker.queue.payloads import ComposePayload
+from worker.server_time import server_time
 from worker.settings import Settings
 from worker.storage.media import JOB_ID
-
-COMPOSE_JOB = "worker.jobs.compose"
 
 
 @dataclass(frozen=True, slots=True)
 class ReplyTask:
-    """What to call, by name and with JSON arguments, once the song is there or has finally failed."""
+    """The function to call, by name and with JSON arguments, once the song is done or has finally failed."""
 
     function: str
     arguments: dict[str, Any] = field(default_factory=dict)
@@ -36,7 +36,7 @@ class ReplyTask:
 
 @dataclass(frozen=True, slots=True)
 class Submission:
-    """The answer to a request. ``position`` 1 is next; ``created`` is false where this id was handed in before."""
+    """The answer to a request. ``position`` 1 is next; ``created`` is false where this id was submitted before."""
 
     job_id: str
     position: int
@@ -55,24 +55,27 @@ def submit(
     notices: Sequence[str] = (),
     listed: bool = False,
 ) -> Submission:
-    """Hand in ``request`` once: the same ``job_id`` again returns the first submission, ``created=False``.
+    """Submit ``request`` once: the same ``job_id`` again returns the first submission with ``created=False``.
 
-    Request and reply are enqueued in one transaction: both or none. ``text`` is kept beside the song as it was written,
-    with the ``notices`` it was answered with; ``listed`` songs appear on the public timeline.
-    Raises ``QueueFullError``, ``JobIdError``, or one of ``QUEUE_UNAVAILABLE``.
+    Request and reply are enqueued in one transaction. ``text`` is the request as it was written; ``notices`` were given
+    to its asker; ``listed`` songs appear on the public timeline. Raises ``QueueFullError``, ``JobIdError``, or one of
+    ``QUEUE_UNAVAILABLE``.
     """
-    order = ComposePayload(
+    payload = ComposePayload(
         request=_with_seed(request, job_id), formats=tuple(formats), text=text, notices=tuple(notices), listed=listed
     )
+    submitted_at = server_time(queues.connection)
 
     def enqueue(pipe: Pipeline) -> None:
-        job = _enqueue(queues.settings, queues.compose_queue, pipe, job_id, order)
+        job = _enqueue(queues.settings, queues.compose_queue, pipe, job_id, payload, submitted_at)
         if reply is not None:
             _defer_reply(queues, pipe, job, reply)
 
     def full(limit: int) -> QueueFullError:
         return QueueFullError(limit, retry_after_seconds=max(1, math.ceil(queues.eta_seconds(1) / 2)))
 
+    if queues.songs.knows(job_id):
+        return Submission(job_id, 0, 0, created=False)
     waiting = enqueue_once(queues.compose_queue, job_id, enqueue, limit=queues.settings.queue_limit, full=full)
     if waiting is None:
         return _known_submission(queues, job_id)
@@ -89,8 +92,8 @@ def enqueue_once(
 ) -> int | None:
     """Let ``enqueue`` put job ``job_id`` on ``queue``, in one transaction and once.
 
-    Returns how many wait before it, ``None`` where this id was handed in already. Raises ``full(limit)`` when ``limit``
-    jobs wait, or ``JobIdError``.
+    Returns how many jobs wait before it, or ``None`` where this id was submitted already. Raises ``full(limit)`` when
+    ``limit`` jobs wait, or ``JobIdError``.
     """
     if not JOB_ID.fullmatch(job_id):
         raise JobIdError(job_id)
@@ -106,7 +109,7 @@ def enqueue_once(
                 pipe.multi()
                 enqueue(pipe)
                 pipe.execute()
-            except WatchError:  # somebody else took or gave a job meanwhile: look again
+            except WatchError:  # another process added or took a job meanwhile
                 continue
             return waiting
 
@@ -116,17 +119,20 @@ def _known_submission(queues: Queues, job_id: str) -> Submission:
     return Submission(job_id, position, queues.eta_seconds(position), created=False)
 
 
-def _enqueue(settings: Settings, queue: Queue, pipe: Pipeline, job_id: str, order: ComposePayload) -> Job:
+def _enqueue(
+    settings: Settings, queue: Queue, pipe: Pipeline, job_id: str, payload: ComposePayload, submitted_at: float
+) -> Job:
     delays = list(settings.retry_delays_seconds)
     return queue.enqueue_call(
         COMPOSE_JOB,
-        kwargs={"order": order.model_dump(mode="json")},
+        kwargs={"payload": payload.model_dump(mode="json", exclude_defaults=True)},
         job_id=job_id,
         description=job_id,  # RQ would log the arguments otherwise, and they are a person's words
         timeout=settings.job_timeout_seconds,
-        result_ttl=settings.media_ttl_seconds,
-        failure_ttl=settings.media_ttl_seconds,
+        result_ttl=settings.result_ttl_seconds,
+        failure_ttl=settings.result_ttl_seconds,
         retry=Retry(max=len(delays), interval=delays, enqueue_at_front=True) if delays else None,
+        meta={"submitted_at": submitted_at},
         pipeline=pipe,
     )
 
@@ -140,8 +146,8 @@ def _defer_reply(queues: Queues, pipe: Pipeline, job: Job, reply: ReplyTask) -> 
         kwargs=reply.arguments,
         job_id=f"reply-{job.id}"[:128],
         description=reply.function,
-        result_ttl=queues.settings.media_ttl_seconds,
-        failure_ttl=queues.settings.media_ttl_seconds,
+        result_ttl=0,
+        failure_ttl=queues.settings.result_ttl_seconds,
         depends_on=Dependency(jobs=[job], allow_failure=True),
         status=JobStatus.DEFERRED,
         retry=Retry(max=len(delays), interval=delays) if delays else None,

@@ -1,8 +1,4 @@
-"""Where finished songs are kept: one folder a song under any fsspec URL (a local folder, ``s3://…``, ``memory://``).
-
-A training has a folder there too, for an uploaded archive and its checkpoint. Knows names and bytes. Does not know what
-is in the files, who asked for them or when they expire.
-"""
+"""Files of songs and trainings: a folder for each under any fsspec URL (a local folder, ``s3://…``, ``memory://``)."""
 
 from __future__ import annotations
 
@@ -13,11 +9,12 @@ from typing import Any, cast
 
 JOB_ID = re.compile(r"[A-Za-z0-9_-]{1,128}")
 FILE_NAME = re.compile(r"[a-z]{1,16}\.[a-z0-9]{1,12}")
+SONG_FILES = re.compile(r"song\.[a-z0-9]{1,12}|notes\.json")
 CHUNK_BYTES = 256 * 1024
 
 
 class Media:
-    """A store of songs' files. Names are checked, so that none can leave its folder."""
+    """A file store. Ids and names are checked, so that none leaves its folder."""
 
     def __init__(self, url: str) -> None:
         from fsspec.core import url_to_fs
@@ -32,6 +29,30 @@ class Media:
         self.filesystem.makedirs(folder, exist_ok=True)
         for name, path in files.items():
             self.filesystem.put_file(str(path), self._path(job_id, name))
+
+    def write(self, job_id: str, name: str, data: bytes) -> None:
+        """Store ``data`` as a file, in one piece: readers see the old file or the new one."""
+        self.filesystem.pipe_file(path := self._path(job_id, f"new.{name.rpartition('.')[2]}"), data)
+        self.filesystem.mv(path, self._path(job_id, name))
+
+    def ids(self) -> Iterator[str]:
+        """The ids that have a folder."""
+        if not self.filesystem.exists(self.root):
+            return
+        for entry in self.filesystem.ls(self.root, detail=False):
+            name = str(entry).rstrip("/").rpartition("/")[2]
+            if JOB_ID.fullmatch(name):
+                yield name
+
+    def is_unfinished_song(self, job_id: str) -> bool:
+        """Whether the folder holds only files that a worker stores before a song's facts."""
+        names = (str(entry).rpartition("/")[2] for entry in self.filesystem.ls(self._folder(job_id), detail=False))
+        return all(SONG_FILES.fullmatch(name) for name in names)
+
+    def changed_at(self, job_id: str) -> float:
+        """Unix seconds of the newest file of a folder; 0 for an empty one."""
+        paths = self.filesystem.ls(self._folder(job_id), detail=False)
+        return max((self.filesystem.modified(path).timestamp() for path in paths), default=0.0)
 
     def size(self, job_id: str, name: str) -> int | None:
         """Bytes of a file; ``None`` if there is none."""
@@ -51,19 +72,19 @@ class Media:
                 yield cast("bytes", chunk)
 
     def fetch(self, job_id: str, name: str, folder: Path) -> Path:
-        """A copy of a file in the local ``folder``, for what needs a path (an upload). Raises ``FileNotFoundError``."""
+        """Copy a file to the local ``folder``, for what needs a path (an upload). Raises ``FileNotFoundError``."""
         local = folder / name
         self.filesystem.get_file(self._path(job_id, name), str(local))
         return local
 
     def remove_file(self, job_id: str, name: str) -> None:
-        """Delete one file, if it is there."""
+        """Delete one file, if it exists."""
         path = self._path(job_id, name)
         if self.filesystem.exists(path):
             self.filesystem.rm_file(path)
 
     def remove(self, job_id: str) -> None:
-        """Delete all files of a song, if there are any."""
+        """Delete the folder of an id, if it exists."""
         if self.filesystem.exists(self._folder(job_id)):
             self.filesystem.rm(self._folder(job_id), recursive=True)
 

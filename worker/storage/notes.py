@@ -1,7 +1,4 @@
-"""The notes of a finished song as compact JSON, for whoever draws or plays them part by part.
-
-Knows the vocabulary of music. Does not know where the JSON goes.
-"""
+"""The notes of a finished song as compact JSON, for a player that draws and plays them part by part."""
 
 from __future__ import annotations
 

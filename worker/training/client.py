@@ -1,6 +1,6 @@
-"""A training as a job: handing it in, looking up how it goes, cancelling it. Its curve lives in the job's meta.
+"""A training as a job: submit it, fetch its state, cancel it. Its curve is kept in the job's meta.
 
-Importable without torch; the job is named by string, so nothing of it is loaded. Does not know who asks.
+Importable without torch: the job is named by string, so its code is not loaded.
 """
 
 from __future__ import annotations
@@ -13,17 +13,17 @@ from rq import Retry
 from rq.exceptions import NoSuchJobError
 from rq.job import Job, JobStatus
 
-from worker.connection import SERIALIZER, TRAIN_QUEUE, Queues
+from worker.connection import Queues
 from worker.errors import QueueFullError
+from worker.queue.names import SERIALIZER, TRAIN_JOB, TRAIN_QUEUE
 from worker.queue.payloads import TrainPayload
 from worker.queue.state import WAITING_STATUSES
 from worker.queue.submission import Submission, enqueue_once
 from worker.storage.media import JOB_ID
 
-TRAIN_JOB = "worker.training.job.train"
 CHECKPOINT_FILE = "checkpoint.safetensors"
 DONE_FILE = "done.json"
-"""Written after the checkpoint: whoever finds it finds a whole checkpoint."""
+"""Written after the checkpoint: where it exists, the checkpoint is complete."""
 ATTEMPTS = 20
 """Each restart of its worker is an attempt, and a long training sees many."""
 FULL_RETRY_SECONDS = 600
@@ -34,7 +34,7 @@ TrainingStatus = Literal["queued", "preparing", "training", "done", "refused", "
 
 @dataclass(frozen=True, slots=True)
 class TrainingState:
-    """How a training goes. ``progress`` 0-1; figures in nats a note; ``position`` 0 once it has begun."""
+    """The state of a training. ``progress`` 0-1; losses in nats a note; ``position`` 0 once it has begun."""
 
     job_id: str
     status: TrainingStatus
@@ -43,11 +43,11 @@ class TrainingState:
     position: int = 0
     update: int = 0
     updates: int = 0
-    """In all; with a training by minutes an estimate."""
+    """In total; an estimate for a training by minutes."""
     nll: float | None = None
-    """On what it trains on, a running mean."""
+    """Running mean on the training pieces."""
     valid: dict[str, float] = field(default_factory=dict)
-    """On held-out pieces, at the latest validation, by genre."""
+    """On held-out pieces at the latest validation, by genre."""
     best: float | None = None
     seconds_left: float | None = None
     curve: tuple[dict[str, float | None], ...] = ()
@@ -55,8 +55,8 @@ class TrainingState:
     problem: str | None = None
 
 
-def submit_training(queues: Queues, order: TrainPayload, *, job_id: str) -> Submission:
-    """Hand in ``order`` once: the same ``job_id`` again returns the first submission, ``created=False``.
+def submit_training(queues: Queues, payload: TrainPayload, *, job_id: str) -> Submission:
+    """Submit ``payload`` once: the same ``job_id`` again returns the first submission with ``created=False``.
 
     Raises ``QueueFullError``, ``JobIdError``, or one of ``QUEUE_UNAVAILABLE``.
     """
@@ -66,7 +66,7 @@ def submit_training(queues: Queues, order: TrainPayload, *, job_id: str) -> Subm
     def enqueue(pipe: Pipeline) -> None:
         queue.enqueue_call(
             TRAIN_JOB,
-            kwargs={"order": order.model_dump(mode="json")},
+            kwargs={"payload": payload.model_dump(mode="json", exclude_defaults=True)},
             job_id=job_id,
             description=job_id,
             timeout=queues.settings.train_timeout_seconds,
@@ -83,13 +83,13 @@ def submit_training(queues: Queues, order: TrainPayload, *, job_id: str) -> Subm
 
 
 def check_capacity(queues: Queues) -> None:
-    """Raise ``QueueFullError`` where ``submit_training`` would: worth asking before an upload."""
+    """Raise ``QueueFullError`` where ``submit_training`` would; called before an upload."""
     if queues.depth(TRAIN_QUEUE) >= queues.settings.train_queue_limit:
         raise _full(queues.settings.train_queue_limit)
 
 
 def fetch_training_state(queues: Queues, job_id: str) -> TrainingState | None:
-    """How training ``job_id`` goes; ``None`` if nothing is known of it (any more)."""
+    """The state of training ``job_id``; ``None`` if nothing is known of it, or no longer."""
     job = _fetch(queues, job_id)
     if job is None:
         return None
@@ -100,7 +100,7 @@ def fetch_training_state(queues: Queues, job_id: str) -> TrainingState | None:
     return TrainingState(
         job_id,
         status,
-        genre=job.kwargs["order"]["genre"],
+        genre=str(_arguments(job).get("genre", "")),
         position=max(1, queues.position(job_id, TRAIN_QUEUE)) if status == "queued" else 0,
         curve=tuple(job.meta.get("curve", ())),
         problem=problem,
@@ -109,30 +109,35 @@ def fetch_training_state(queues: Queues, job_id: str) -> TrainingState | None:
 
 
 def cancel_training(queues: Queues, job_id: str) -> TrainingState | None:
-    """Ask that ``job_id`` ends: at once if it waits, else within a second or so. A settled one stays as it is."""
+    """Ask training ``job_id`` to end: at once if it waits, else within about a second. A finished one is unchanged."""
     state, job = fetch_training_state(queues, job_id), _fetch(queues, job_id)
     if state is None or job is None or state.status not in {"queued", "preparing", "training"}:
         return state
     ttl = queues.settings.media_ttl_seconds
-    # The mark first: whichever worker takes the job from now on, finds it.
+    # The mark first: every worker that takes the job from now on finds it.
     queues.connection.set(_cancel_key(job_id), 1, ex=ttl)
     if job.get_status() in WAITING_STATUSES:
         job.cancel()
         queues.connection.expire(job.key, ttl)
         queues.stats.count_training("cancelled")
-        delete_upload(queues, job_id, TrainPayload.model_validate(job.kwargs["order"]))
+        delete_upload(queues, job_id, _arguments(job).get("upload"))
     return fetch_training_state(queues, job_id)
 
 
 def is_cancelled(queues: Queues, job_id: str) -> bool:
-    """Whether somebody asked that ``job_id`` ends."""
+    """Whether ``job_id`` was asked to end."""
     return bool(queues.connection.exists(_cancel_key(job_id)))
 
 
-def delete_upload(queues: Queues, job_id: str, order: TrainPayload) -> None:
-    """Delete the uploaded archive of a training that needs it no more."""
-    if order.upload is not None:
-        queues.media.remove_file(job_id, order.upload)
+def delete_upload(queues: Queues, job_id: str, name: str | None) -> None:
+    """Delete the uploaded archive ``name`` of a training that has ended."""
+    if name is not None:
+        queues.media.remove_file(job_id, name)
+
+
+def _arguments(job: Job) -> dict[str, Any]:
+    """The payload as it was enqueued; version 0.1.0 named it ``order``."""
+    return cast("dict[str, Any]", job.kwargs.get("payload") or job.kwargs.get("order") or {})
 
 
 def _fetch(queues: Queues, job_id: str) -> Job | None:
@@ -146,7 +151,7 @@ def _fetch(queues: Queues, job_id: str) -> Job | None:
 
 
 def _status(queues: Queues, job: Job) -> tuple[TrainingStatus, str | None]:
-    """The status and, for one that went wrong, the sentence why."""
+    """The status and, for a training that went wrong, one sentence why."""
     status = job.get_status(refresh=False)
     if status == JobStatus.FINISHED:
         outcome = cast("dict[str, Any]", job.return_value() or {"status": "failed"})

@@ -177,7 +177,7 @@ def _read(kind: type[TrainingRequest], given: bytes | dict[str, Any]) -> Trainin
 
 @asynccontextmanager
 async def _scratch(service: Service) -> AsyncIterator[Path]:
-    """A folder for the time of the block; what a killed process leaves there the janitor sweeps."""
+    """A folder for the time of the block; what a killed process leaves there a worker deletes."""
     parent = service.queues.settings.scratch_dir
     await run_in_threadpool(partial(parent.mkdir, parents=True, exist_ok=True))
     made = await run_in_threadpool(tempfile.TemporaryDirectory, dir=parent, prefix="upload-")

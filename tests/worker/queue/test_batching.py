@@ -1,4 +1,4 @@
-"""What waits is composed beside the song in hand, is the same song, and nobody loses anything by it."""
+"""Songs that wait are composed in one batch with the song in hand and stay the same songs."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -15,8 +15,8 @@ from composer.request import ComposeRequest
 from midi_data.song import Song
 from tests.composer.taught import taught
 from worker.client import Queues, fetch_state, submit
-from worker.queue.batching import KEY, UNDER_WAY
-from worker.queue.submission import COMPOSE_JOB
+from worker.queue.batching import IN_PROGRESS, KEY
+from worker.queue.names import COMPOSE_JOB
 from worker.settings import DEFAULT_PERFORMER
 from worker.worker_process import WarmWorker
 
@@ -42,8 +42,8 @@ def house(tmp_path: Path) -> Path:
     return taught(tmp_path, "heavy-metal", GENRE, name="house")
 
 
-def playing(queues: Queues, house: Path, ahead: int = 7) -> Queues:
-    changes = {"performer": DEFAULT_PERFORMER, "checkpoint": house, "compose_batch_size": ahead}
+def playing(queues: Queues, house: Path, batch: int = 8) -> Queues:
+    changes = {"performer": DEFAULT_PERFORMER, "checkpoint": house, "compose_batch_size": batch}
     return Queues(queues.connection, queues.settings.model_copy(update=changes))
 
 
@@ -69,7 +69,7 @@ def left_over(queues: Queues) -> list[bytes]:
 def test_songs_that_wait_are_composed_beside_the_first_and_are_those_they_are_alone(
     queues: Queues, house: Path, batches: list[int]
 ) -> None:
-    alone, together = playing(queues, house, 0), playing(queues, house)
+    alone, together = playing(queues, house, 1), playing(queues, house)
     ask(alone, "a", "b", "c")
     work(alone)
     wanted = songs(alone, "a", "b", "c")
@@ -83,8 +83,8 @@ def test_songs_that_wait_are_composed_beside_the_first_and_are_those_they_are_al
     assert not left_over(queues)
 
 
-def test_no_more_are_composed_ahead_than_is_set(queues: Queues, house: Path, batches: list[int]) -> None:
-    two = playing(queues, house, 2)
+def test_a_batch_is_no_larger_than_the_setting(queues: Queues, house: Path, batches: list[int]) -> None:
+    two = playing(queues, house, 3)
     ask(two, *"abcdef")
     work(two)
     songs(two, *"abcdef")
@@ -111,20 +111,20 @@ def test_a_song_alone_in_the_queue_is_composed_as_ever(queues: Queues, house: Pa
     assert batches == [1]
 
 
-def test_what_another_worker_composes_ahead_is_left_to_it_until_its_turn(
+def test_a_song_that_another_worker_composes_is_left_to_it(
     queues: Queues, house: Path, batches: list[int]
 ) -> None:
     band = playing(queues, house)
     ask(band, "a", "b", "c")
     request = ComposeRequest(genres={GENRE: 1.0})
-    queues.connection.set(f"{KEY}{checkpoint_digest(request, house)}:c", UNDER_WAY)
+    queues.connection.set(f"{KEY}{checkpoint_digest(request, house)}:c", IN_PROGRESS)
     work(band)
     songs(band, *"abc")
     assert batches == [2, 1]
     assert not left_over(queues)
 
 
-def test_what_was_composed_ahead_and_cannot_be_read_is_composed_again(
+def test_a_kept_song_that_cannot_be_read_is_composed_again(
     queues: Queues, house: Path, batches: list[int], caplog: pytest.LogCaptureFixture
 ) -> None:
     band = playing(queues, house)
@@ -208,7 +208,7 @@ def test_a_song_with_a_bug_costs_only_itself(
     work(band)
     songs(band, "a", "b")
     assert fetch_state(band, "bad").status == "failed"
-    assert "side by side" in caplog.text
+    assert "each is composed alone" in caplog.text
 
 
 def test_time_spent_beside_others_counts_as_composing(queues: Queues, house: Path) -> None:

@@ -273,7 +273,7 @@ def test_only_so_many_trainings_may_wait(queues: Queues, midi: Path) -> None:
 def test_a_long_curve_keeps_its_shape_in_a_bounded_number_of_points(queues: Queues) -> None:
     course = TrainingProgress(queues.queue(TRAIN_QUEUE).create_job("training.job", job_id="a"))
     for update in range(1, 5001):
-        course.hear({"update": update, "nll": 1 / update, "valid": {}, "validated": False})
+        course.report({"update": update, "nll": 1 / update, "valid": {}, "validated": False})
     assert len(course.curve) <= CURVE_POINTS
     assert course.curve[0]["update"] < 100
     assert course.curve[-1]["update"] > 4900

@@ -1,0 +1,1 @@
+"""What every heartbeat process does beside heartbeats: rescue abandoned jobs, retry, expire songs, delete leftovers."""

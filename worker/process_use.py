@@ -1,0 +1,20 @@
+"""Memory and processor time of a process, from /proc (proc(5)); nothing on other systems."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from worker.storage.stats import ProcessUse
+
+
+def process_use(pid: int, role: str, name: str) -> ProcessUse | None:
+    """What process ``pid`` uses now; ``None`` where /proc does not tell."""
+    try:
+        # Fields follow the command's name in parentheses, which may hold spaces.
+        fields = Path(f"/proc/{pid}/stat").read_text(encoding="ascii", errors="replace").rpartition(")")[2].split()
+    except OSError:
+        return None
+    user, system, resident = int(fields[11]), int(fields[12]), int(fields[21])
+    seconds = (user + system) / os.sysconf("SC_CLK_TCK")
+    return ProcessUse(role, name, resident * os.sysconf("SC_PAGE_SIZE"), seconds)
