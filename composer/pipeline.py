@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+import tempfile
 import time
 import unicodedata
 from collections.abc import Callable, Sequence
@@ -21,11 +22,15 @@ from composer.errors import RefusedError
 from composer.genre_store import custom_checkpoint, mix_genres
 from composer.model.checkpoint import load_checkpoint, shipped_checkpoint
 from composer.planning.plan import Plan, plan_song
+from composer.planning.primer import fit_primer
 from composer.render import RenderedFiles, render
 from composer.request import ComposeRequest, Format
 from composer.result import PartFacts, Rendition, Timings
+from composer.score import as_score, band_notices
+from midi_data.analysis.chords import chords_of
 from midi_data.analysis.key_estimation import heard_key
 from midi_data.events.encoding import encode
+from midi_data.io.midi_writer import midi_bytes
 from midi_data.song import Song
 
 Stage = Literal["composing", "rendering"]
@@ -90,8 +95,16 @@ def compose_all(
     check_folder(folder)
     bands = [composer_for(checkpoint_for(request, checkpoint)) for request in requests]
     loaded = time.perf_counter()
-    plans = [plan_song(request, band.checkpoint, primer) for request, band in zip(requests, bands, strict=True)]
+    primers = [fit_primer(primer, request) if primer else None for request in requests]
+    plans = [
+        plan_song(request, band.checkpoint, begins.song if begins else None)
+        for request, band, begins in zip(requests, bands, primers, strict=True)
+    ]
     songs = songs or _composed(bands, plans, progress)
+    songs = [
+        as_score(song, request, plan.key or heard_key(encode(song)), chords_of(song))
+        for request, plan, song in zip(requests, plans, songs, strict=True)
+    ]
     labels = [band.checkpoint.label for band in bands]
     if last:
         bands.clear()
@@ -102,7 +115,8 @@ def compose_all(
     for number, (request, plan, song, label) in enumerate(zip(requests, plans, songs, labels, strict=True)):
         tell = (lambda share, done=number: progress("rendering", (done + share) / len(songs))) if progress else None
         since = time.perf_counter()
-        stem = file_stem(plan)
+        begins = primers[number]
+        stem = file_stem(plan, request, begins.song if begins else None)
         key = heard_key(encode(song))
         files = render(
             song,
@@ -116,7 +130,10 @@ def compose_all(
         )
         total = composed - begun + time.perf_counter() - since
         spent = timings.model_copy(update={"audio": files.audio_seconds, "video": files.video_seconds, "total": total})
-        renditions.append(_rendition(request, plan, song, str(key or ""), files, label, spent))
+        rendition = _rendition(request, plan, song, str(key or ""), files, label, spent)
+        if begins:
+            rendition.notices.extend(begins.notices)
+        renditions.append(rendition)
     return renditions
 
 
@@ -184,21 +201,24 @@ def _cached_composer(path: Path, _changed: int, _size: int, _file: int) -> Compo
 
 def check_folder(folder: Path) -> None:
     """Create ``folder`` and check that it is writable. Raises ``RefusedError``."""
-    probe = folder / ".riffbird-write-test"
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        probe.touch()
-        probe.unlink()
+        with tempfile.TemporaryFile(dir=folder):
+            pass
     except OSError as error:
         raise RefusedError(f"{folder}: the output folder must be writable ({error.strerror or error})") from error
 
 
-def file_stem(plan: Plan) -> str:
-    """A portable file name of title, genre and seed: ``dancing-robots-heavy-metal-7``."""
+def file_stem(plan: Plan, request: ComposeRequest, primer: Song | None = None) -> str:
+    """A portable file name that no other request has: ``dancing-robots-heavy-metal-7-5d4c1f``.
+
+    Title, genre and seed, then six hexadecimal digits of the whole request and the primer.
+    """
     plain = unicodedata.normalize("NFKD", plan.title).encode("ascii", "ignore").decode().lower()
     words = re.sub(r"[^a-z0-9]+", "-", plain)[:LONGEST_STEM].strip("-") or "song"
     genre = re.sub(r"[^a-z0-9]+", "-", plan.genre)
-    return f"{words}-{genre}-{plan.seed}"
+    asked = request.model_dump_json(exclude={"seed"}).encode() + (midi_bytes(primer) if primer else b"")
+    return f"{words}-{genre}-{plan.seed}-{hashlib.sha256(asked).hexdigest()[:6]}"
 
 
 def subtitle(plan: Plan, song: Song) -> str:
@@ -216,6 +236,7 @@ def _rendition(
     notices = []
     if request.key and key and key != str(plan.key):
         notices.append(f"asked for {plan.key}, sounds most like {key}")
+    notices += band_notices(request, len(plan.band))
     silent = len(plan.band) - len(song.tracks)
     if silent:
         notices.append(f"{silent} of the band's {len(plan.band)} parts found nothing to play")

@@ -265,6 +265,13 @@ _POLYPHONY: dict[int, int] = {
     0: 10, 8: 4, 11: 4, 15: 4, 16: 10, 21: 8, 22: 3, 23: 8, 24: 6, 31: 4, 32: 2, 40: 2, 44: 6, 46: 8, 47: 2, 48: 6,
     56: 2, 61: 6, 64: 2, 86: 2, 88: 6, 104: 4, 109: 3, 110: 2, 111: 1, 112: 3, 115: 2, 120: 2,
 }  # fmt: skip
+# Families from the top of a score down; voices and leads of a band stand above its rhythm section.
+_SCORE_ORDER = (
+    "Pipe", "Reed", "Brass", "Synth Lead", "Ethnic", "Guitar", "Chromatic Percussion", "Percussive", "Organ", "Piano",
+    "Synth Pad", "Synth Effects", "Sound Effects", "Ensemble", "Strings", "Bass",
+)  # fmt: skip
+_SCORE_VOICES = (52, 53, 54, 85)
+"""Programs of singers, the first staves of a band's score."""
 DRUM_POLYPHONY = 5
 """Two hands, two feet, and one sound that still rings."""
 
@@ -279,6 +286,15 @@ def instrument_name(program: int, is_drum: bool = False) -> str:
     if is_drum:
         return DRUM_KITS.get(program, f"Drum Kit {program}")
     return PROGRAM_NAMES[program]
+
+
+def score_position(program: int, is_drum: bool = False) -> tuple[int, int]:
+    """Sorts parts from the top staff down: voices, winds, brass, guitars, keys, strings, bass, drums."""
+    if is_drum:
+        return len(_SCORE_ORDER) + 1, program
+    if program in _SCORE_VOICES:
+        return 0, program
+    return 1 + _SCORE_ORDER.index(family_name(program)), program
 
 
 def drum_key_name(pitch: int) -> str:

@@ -89,7 +89,7 @@ def plan_song(request: ComposeRequest, checkpoint: Checkpoint, primer: Song | No
     rows = genre_rows(request, checkpoint)
     seed = request.seed if request.seed is not None else secrets.randbelow(HIGHEST_SEED + 1)
     generator = np.random.Generator(np.random.PCG64([seed, _PLAN_STREAM]))
-    asked = primer_band(primer) if primer else band_of(request.band) if request.band else None
+    asked = band_of(request.band) if request.band else primer_band(primer) if primer else None
     leading = leading_genre(request, generator)
     core = core_of(leading)
     mode = request.key.mode if request.key else None

@@ -8,7 +8,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from midi_data.ingest.cleaning.shifting import leading_silence, shift_song
+from midi_data.shifting import leading_silence, shift_song
 from midi_data.song import TICKS_PER_QUARTER, Meter, Song
 
 MIN_BARS, MIN_NOTES = 8, 100
