@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import time
 from collections.abc import Callable
 
@@ -15,3 +16,8 @@ def wait_for(condition: Callable[[], object], seconds: float = 30.0) -> object:
         assert time.monotonic() < deadline, "what was waited for did not happen in time"
         time.sleep(LOOK_SECONDS)
     return value
+
+
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        return listener.getsockname()[1]

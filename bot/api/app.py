@@ -1,4 +1,4 @@
-"""Puts the API together: one app over one connection to the queue. ``create_app`` is all there is to know outside."""
+"""Creates the FastAPI app over one connection to the queue."""
 
 from __future__ import annotations
 
@@ -6,29 +6,45 @@ from fastapi import FastAPI
 from starlette.middleware.cors import CORSMiddleware
 
 from bot.api.context import Service
-from bot.api.errors import add_error_handlers
+from bot.api.errors import Problem, add_error_handlers
 from bot.api.metrics import HttpMetrics
-from bot.api.middleware import AroundRequests, BodyLimit
+from bot.api.middleware import BodyLimit, RequestMiddleware
+from bot.api.multipart import MULTIPART_LIMIT_BYTES
 from bot.api.routes import compositions, events, files, pages, status, timeline, trainings
 from bot.api.settings import ApiSettings
 from worker.client import Queues
 
-DESCRIPTION = "Ask the band for a song; a worker composes and renders it; follow it by its status or its events."
+DESCRIPTION = "Request a song; a worker composes and renders it; follow it by its status or its events."
+ROUTES = (compositions, events, files, timeline, trainings, status, pages)
+CORS_METHODS = ("GET", "POST", "DELETE")
+CORS_HEADERS = ("Content-Type", "Idempotency-Key", "Authorization")
+CORS_EXPOSED = ("Location", "Retry-After", "X-Request-ID")
 
 
 def create_app(queues: Queues, settings: ApiSettings) -> FastAPI:
-    """The app over ``queues``. The usual documentation pages load scripts from elsewhere, so there are none."""
-    app = FastAPI(title="Riffbird", version="1", description=DESCRIPTION, docs_url=None, redoc_url=None)
+    """The app over ``queues``. FastAPI's documentation pages load foreign scripts, so they are off."""
+    app = FastAPI(
+        title="Riffbird", version="1", description=DESCRIPTION, docs_url=None, redoc_url=None,
+        responses={422: {"model": Problem, "description": "A value that breaks a rule: the rule and the value"}},
+    )  # fmt: skip
     app.openapi_version = "3.2.0"  # the first that can describe an event stream
     metrics = HttpMetrics(queues)
     app.state.service = Service(queues, settings, metrics)
-    for part in (compositions, events, files, timeline, trainings, status, pages):
-        app.include_router(part.router)
+    app.state.routers = [part.router for part in ROUTES]
+    for router in app.state.routers:
+        app.include_router(router)
     app.mount("/assets", pages.assets, "assets")
     add_error_handlers(app)
     # The last one added is the outermost.
+    limits = {trainings.PATH: None, compositions.PATH: MULTIPART_LIMIT_BYTES}
+    app.add_middleware(
+        BodyLimit, limit_bytes=settings.body_limit_bytes, timeout_seconds=settings.request_timeout_seconds,
+        limits=limits,
+    )  # fmt: skip
     if settings.cors_origins:
-        app.add_middleware(CORSMiddleware, allow_origins=list(settings.cors_origins), allow_methods=["GET", "POST"])
-    app.add_middleware(BodyLimit, limit_bytes=settings.body_limit_bytes, streamed=frozenset({trainings.UPLOADS_TO}))
-    app.add_middleware(AroundRequests, metrics=metrics)
+        app.add_middleware(
+            CORSMiddleware, allow_origins=list(settings.cors_origins), allow_methods=CORS_METHODS,
+            allow_headers=CORS_HEADERS, expose_headers=CORS_EXPOSED,
+        )  # fmt: skip
+    app.add_middleware(RequestMiddleware, metrics=metrics)
     return app

@@ -1,4 +1,4 @@
-"""What an endpoint finds in its app: the queues and the settings the app was made with. Knows no endpoint."""
+"""Dependencies of endpoints: the app's queues and settings, and the state of the requested job."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from worker.client import JobState, Queues, fetch_state
 
 @dataclass(frozen=True, slots=True)
 class Service:
-    """Everything endpoints share."""
+    """The app's queues, settings and metrics."""
 
     queues: Queues
     settings: ApiSettings
@@ -23,25 +23,25 @@ class Service:
 
     @property
     def rate_limit(self) -> RateLimit:
-        """How often one client may ask for a song."""
+        """The limit on songs of one client."""
         return RateLimit(self.settings.rate_limit_songs, self.settings.rate_limit_seconds)
 
 
 def service_of(request: Request) -> Service:
-    """The service of the app that answers ``request``."""
+    """The service of the app that handles ``request``."""
     return cast("Service", request.app.state.service)
 
 
 CurrentService = Annotated[Service, Depends(service_of)]
-JobId = Annotated[str, Path(pattern=r"^[A-Za-z0-9_-]{1,128}$", description="the id a request was accepted under")]
+JobId = Annotated[str, Path(pattern=r"^[A-Za-z0-9_-]{1,128}$", description="the id of an accepted request")]
 
 
-def known_state(job_id: JobId, service: CurrentService) -> JobState:
-    """What became of ``job_id``; 404 if nothing is known of it."""
+def find_state(job_id: JobId, service: CurrentService) -> JobState:
+    """The state of ``job_id``. Raises 404 if there is none."""
     state = fetch_state(service.queues, job_id)
     if state is None:
-        raise HTTPException(404, "there is no such composition, or its time has come and it was deleted")
+        raise HTTPException(404, "there is no such composition, or it was deleted")
     return state
 
 
-KnownState = Annotated[JobState, Depends(known_state)]
+FoundState = Annotated[JobState, Depends(find_state)]

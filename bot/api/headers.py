@@ -1,4 +1,4 @@
-"""Headers every answer carries: what a browser may do with our pages (MDN, "HTTP security"). Knows no page."""
+"""Security headers of every answer (MDN, "HTTP security")."""
 
 from __future__ import annotations
 

@@ -1,7 +1,6 @@
-"""How often one client may ask, counted in the queue's server so that all API processes count together.
+"""Rate limits by client, counted in Redis so that all API processes count together.
 
-Clients are told apart by address (an IPv6 network of 64 bits is one), of which only a hash is kept, for one window.
-Does not know what is asked for.
+A client is an address, or an IPv6 network of 64 bits; only a hash is kept, for one window.
 """
 
 from __future__ import annotations
@@ -17,32 +16,54 @@ from worker.client import Queues
 
 @dataclass(frozen=True, slots=True)
 class RateLimit:
-    """At most ``songs`` in ``seconds`` from one client; windows begin with a client's first request."""
+    """At most ``count`` requests of a ``kind`` in ``seconds`` from one client; a window begins with the first one."""
 
-    songs: int
+    count: int
     seconds: int
+    kind: str = "songs"
 
     def check(self, queues: Queues, client: str) -> None:
-        """Count one request. Raises the 429 with the seconds to wait."""
-        key = f"riffbird:rate:{client}"
+        """Count one request. Raises 429 with the seconds to wait."""
+        key = f"riffbird:rate:{client}" if self.kind == "songs" else f"riffbird:rate:{self.kind}:{client}"
         with queues.connection.pipeline() as pipe:
             pipe.set(key, 0, ex=self.seconds, nx=True)
             pipe.incr(key)
             pipe.ttl(key)
             _, count, left = pipe.execute()
-        if count > self.songs:
+        if count > self.count:
             wait = max(1, int(left))
             raise HTTPException(
                 429,
-                f"one client may ask for {self.songs} songs in {self.seconds} s: try again in {wait} s",
+                f"one client may send {self.count} {self.kind} in {self.seconds} s: try again in {wait} s",
                 {"Retry-After": str(wait)},
             )
 
 
+def address_of(request: Request) -> str:
+    """The client's address; ``unknown`` behind a socket without one."""
+    return request.client.host if request.client else "unknown"
+
+
 def client_of(request: Request) -> str:
     """A short hash of the client's address (or its IPv6 network)."""
-    host = request.client.host if request.client else "unknown"
-    return hashlib.sha256(_network(host).encode()).hexdigest()[:32]
+    return client_hash(address_of(request))
+
+
+def client_hash(address: str) -> str:
+    """The hash that stands for ``address``."""
+    return hashlib.sha256(_network(address).encode()).hexdigest()[:32]
+
+
+def is_allowed(address: str, allowed: str) -> bool:
+    """Whether ``address`` is one of the addresses or networks in ``allowed``, separated by commas."""
+    entries = [entry.strip() for entry in allowed.split(",") if entry.strip()]
+    if address in entries or "*" in entries:
+        return True
+    try:
+        ip = ipaddress.ip_address(address)
+        return any(ip in ipaddress.ip_network(entry, strict=False) for entry in entries)
+    except ValueError:
+        return False
 
 
 def _network(host: str) -> str:
@@ -50,5 +71,5 @@ def _network(host: str) -> str:
         address = ipaddress.ip_address(host)
     except ValueError:
         return host
-    # One household or server gets a whole /64: counting single addresses would limit nobody.
+    # One household or server gets a whole /64, so single addresses would limit nothing.
     return str(ipaddress.ip_network(f"{host}/64", strict=False)) if address.version == 6 else host

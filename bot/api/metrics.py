@@ -1,7 +1,4 @@
-"""Prometheus: this process's HTTP requests, and the whole service's songs, read from the queue's server when asked.
-
-Does not know how anything is counted there.
-"""
+"""Prometheus metrics: HTTP requests of this process, and songs of the whole service, read from Redis at each scrape."""
 
 from __future__ import annotations
 
@@ -20,7 +17,7 @@ CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
 
 class HttpMetrics:
-    """Counters of one app, in a registry of its own, so that two apps in a process do not meet."""
+    """Counters of one app, in its own registry, so that two apps in a process do not collide."""
 
     def __init__(self, queues: Queues) -> None:
         self.registry = CollectorRegistry()
@@ -30,7 +27,7 @@ class HttpMetrics:
         self.seconds = Histogram("riffbird_http_seconds", "Seconds a request took", ("route",), registry=self.registry)
 
     def count(self, method: str, route: str, status: int, seconds: float) -> None:
-        """One more request."""
+        """Count one request."""
         self.requests.labels(method, route, str(status)).inc()
         self.seconds.labels(route).observe(seconds)
 
@@ -40,23 +37,23 @@ class HttpMetrics:
 
 
 class ServiceCollector(Collector):
-    """Reads the service's counters at each scrape; without its server only ``riffbird_up 0`` is told."""
+    """Reads the service's counters at each scrape; without Redis there is only ``riffbird_up 0``."""
 
     def __init__(self, queues: Queues) -> None:
         self.queues = queues
 
     def collect(self) -> Iterator[Metric]:
-        """The metrics now."""
+        """The current metrics."""
         try:
             metrics = list(self._read())
         except QUEUE_UNAVAILABLE as gone:
-            logger.warning("metrics without the queue's server: %s", gone)
+            logger.warning("metrics without Redis: %s", gone)
             metrics = []
-        yield GaugeMetricFamily("riffbird_up", "1 if the queue's server answers", value=float(bool(metrics)))
+        yield GaugeMetricFamily("riffbird_up", "1 if Redis answers", value=float(bool(metrics)))
         yield from metrics
 
     def describe(self) -> list[Metric]:
-        """Nothing: asking now would need the server at start."""
+        """Nothing, since the metrics are only known with Redis."""
         return []
 
     def _read(self) -> Iterator[Metric]:
@@ -67,13 +64,13 @@ class ServiceCollector(Collector):
         stats = self.queues.stats
         yield GaugeMetricFamily("riffbird_workers", "Worker processes alive", value=stats.worker_count())
         trainers = stats.worker_count(TRAIN_WORKERS)
-        yield GaugeMetricFamily("riffbird_trainers", "Workers of trainings alive", value=trainers)
-        seen = stats.read()
-        yield _counted("riffbird_songs", "Songs by outcome", "outcome", seen.outcomes)
-        yield _counted("riffbird_trainings", "Trainings by outcome", "outcome", seen.trainings)
-        yield _counted("riffbird_failures", "Faults by kind, retried or not", "kind", seen.failures)
+        yield GaugeMetricFamily("riffbird_trainers", "Training workers alive", value=trainers)
+        counts = stats.read()
+        yield _counted("riffbird_songs", "Songs by outcome", "outcome", counts.outcomes)
+        yield _counted("riffbird_trainings", "Trainings by outcome", "outcome", counts.trainings)
+        yield _counted("riffbird_failures", "Errors by kind, retried or not", "kind", counts.failures)
         stages = SummaryMetricFamily("riffbird_stage_seconds", "Seconds of a song by stage", labels=["stage"])
-        for stage, (songs, seconds) in seen.stages.items():
+        for stage, (songs, seconds) in counts.stages.items():
             stages.add_metric([stage], songs, seconds)
         yield stages
 

@@ -53,8 +53,10 @@ class CompositionRequest(BaseModel):
     formats: tuple[Format, ...] | None = Field(default=None, min_length=1, description="files wanted; all if left out")
 
     def fields(self) -> dict[str, Any]:
-        """Every given field except ``text`` and ``formats``."""
-        return self.model_dump(exclude={"text", "formats"}, exclude_none=True)
+        """Every given field except ``text`` and ``formats``, as it was given."""
+        # Not model_dump: it raises on deeply nested lists.
+        names = set(type(self).model_fields) - {"text", "formats"}
+        return {name: value for name in names if (value := getattr(self, name)) is not None}
 
 
 class Accepted(BaseModel):
@@ -65,6 +67,7 @@ class Accepted(BaseModel):
             "example": {
                 "id": EXAMPLE_ID, "status_url": f"/compositions/{EXAMPLE_ID}",
                 "events_url": f"/compositions/{EXAMPLE_ID}/events", "position": 1, "eta_seconds": 9, "notices": [],
+                "token": "9b1c…",
             }
         }
     )  # fmt: skip
@@ -75,6 +78,7 @@ class Accepted(BaseModel):
     position: int
     eta_seconds: int
     notices: list[str]
+    token: str = Field(default="", description="lets the asker delete the song: DELETE with it as bearer token")
 
 
 class Composition(BaseModel):

@@ -1,4 +1,4 @@
-"""The shapes of trainings over HTTP, with an example each. Only shapes: nothing here knows a file or a queue."""
+"""Pydantic models of trainings over HTTP, with an example each."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ EXAMPLE_ID = "0d6a1b7c5e2f4a3b9c8d7e6f5a4b3c2d"
 
 
 class TrainingFields(BaseModel):
-    """What may be said beside an uploaded archive."""
+    """Fields in the address, beside an uploaded archive."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -66,7 +66,7 @@ class CurvePoint(BaseModel):
 
 
 class TrainingProgress(BaseModel):
-    """How a training goes. Likelihoods in nats a note: lower is better."""
+    """State of a training. Likelihoods are in nats a note, lower is better."""
 
     model_config = ConfigDict(
         json_schema_extra={

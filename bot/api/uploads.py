@@ -1,6 +1,6 @@
-"""An archive that somebody sends: streamed to disk within a limit, known by its first bytes, never by its name.
+"""Uploaded archives: streamed to disk within a limit, recognised by their first bytes.
 
-Nothing is unpacked here; the training's program reads it as it reads every archive, trusting nothing in it.
+Nothing is unpacked here; the training process reads the archive in its sandbox.
 """
 
 from __future__ import annotations
@@ -12,13 +12,13 @@ from fastapi import HTTPException, Request
 
 TYPES = ("application/zip", "application/gzip", "application/x-tar", "application/x-xz", "application/octet-stream")
 TAR = "corpus.tar"
-"""Also of a compressed one: who reads it looks at the bytes."""
-BEGINNINGS = ((b"PK\x03\x04", "corpus.zip"), (b"\x1f\x8b", TAR), (b"\xfd7zXZ\x00", TAR), (b"BZh", TAR))
+"""The name of a compressed tar too: the reader recognises compression by the bytes."""
+MAGIC = ((b"PK\x03\x04", "corpus.zip"), (b"\x1f\x8b", TAR), (b"\xfd7zXZ\x00", TAR), (b"BZh", TAR))
 USTAR_AT, USTAR = 257, b"ustar"
 
 
 async def receive(request: Request, path: Path, limit_bytes: int) -> None:
-    """Write the request's body to ``path``. Raises the 413 as soon as it is known to be too long."""
+    """Write the request's body to ``path``. Raises 413 as soon as it is too long."""
     length = request.headers.get("content-length", "")
     if length.isdigit() and int(length) > limit_bytes:
         raise _too_long(limit_bytes)
@@ -32,7 +32,7 @@ async def receive(request: Request, path: Path, limit_bytes: int) -> None:
 
 
 async def receive_text(request: Request, limit_bytes: int) -> bytes:
-    """A body that is small enough to be read at once. Raises the 413."""
+    """A small body, read at once. Raises 413."""
     body = b""
     async for chunk in request.stream():
         body += chunk
@@ -42,11 +42,11 @@ async def receive_text(request: Request, limit_bytes: int) -> bytes:
 
 
 def name_of(path: Path) -> str:
-    """What the archive is called in the media store. Raises the 422 for what is none."""
+    """The archive's name in the media store. Raises 422 for another kind of file."""
     with path.open("rb") as file:
         head = file.read(USTAR_AT + len(USTAR))
-    for beginning, name in BEGINNINGS:
-        if head.startswith(beginning):
+    for magic, name in MAGIC:
+        if head.startswith(magic):
             return name
     if head[USTAR_AT:] == USTAR:
         return TAR

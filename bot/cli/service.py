@@ -150,12 +150,14 @@ def _run_api(settings: Settings, api_settings: ApiSettings, listener: socket.soc
     import uvicorn
 
     from bot.api.app import create_app
+    from bot.api.protocol import timed_protocol
     from worker.client import connect
     from worker.logs import configure_logging
 
     configure_logging(settings.log_level)
     config = uvicorn.Config(
         create_app(connect(settings), api_settings),
+        http=timed_protocol(api_settings.request_timeout_seconds),
         log_config=None,
         access_log=False,
         server_header=False,
@@ -177,6 +179,8 @@ def _listening(host: str, port: int) -> Iterator[socket.socket]:
     except OSError as error:
         raise CommandRefusedError(f"{host}:{port} cannot be listened on: {error.strerror or error}") from None
     with listener:
+        # Accepted connections inherit it. Without it the second answer on a connection waits 40 ms for an ACK (Nagle).
+        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         yield listener
 
 

@@ -12,17 +12,8 @@ from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any, Protocol, Self
 
+from bot.mime_types import MIME_TYPES
 from composer.request import Format
-
-MIME_TYPES: dict[Format, str] = {
-    "mid": "audio/midi",
-    "wav": "audio/wav",
-    "mp3": "audio/mpeg",
-    "ogg": "audio/ogg",
-    "png": "image/png",
-    "mp4": "video/mp4",
-    "stems": "application/zip",
-}
 
 
 class NetworkError(Exception):
@@ -106,7 +97,7 @@ class Attachment:
 
     @property
     def mime_type(self) -> str:
-        """The IANA name; the operating system's own table differs between machines."""
+        """The file's MIME type."""
         return MIME_TYPES[self.extension]
 
 

@@ -33,7 +33,7 @@ def service_client_with(service_band: Service) -> Iterator[Callable[..., TestCli
 
     def make(*, raise_errors: bool = True, **given: object) -> TestClient:
         of_queue = {name: value for name, value in given.items() if name in Settings.model_fields}
-        of_api = {name: value for name, value in given.items() if name not in of_queue}
+        of_api = {"metrics_allow": "testclient"} | {name: given[name] for name in given if name not in of_queue}
         base = {"redis_url": service_band.queues.settings.redis_url, "data_dir": service_band.queues.settings.data_dir}
         app = create_app(connect(Settings(**(base | of_queue))), ApiSettings(**of_api))
         opened.append(TestClient(app, raise_server_exceptions=raise_errors))

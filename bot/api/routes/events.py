@@ -1,62 +1,68 @@
-"""A status as server-sent events: one at once, one at every change, the last one when it is settled.
+"""Server-sent events of a state: one at once, one at each change, the last one when it is settled.
 
-Reads the same state as the plain status does: a composition's here, a training's in ``bot.api.routes.trainings``.
-Does not
-know who listens.
+Used by compositions and trainings.
 """
 
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import AsyncIterator, Callable, Mapping
 from functools import partial
 from typing import Protocol, TypeVar
 
-from fastapi import APIRouter, Depends, HTTPException
+from fastapi import APIRouter, Depends, HTTPException, Request
 from fastapi.concurrency import run_in_threadpool
 from fastapi.sse import EventSourceResponse, ServerSentEvent
 from pydantic import BaseModel
 
-from bot.api.context import CurrentService, JobId, KnownState
-from bot.api.errors import GONE, GONE_RETRY_SECONDS
+from bot.api.context import CurrentService, FoundState, JobId
+from bot.api.errors import RETRY_SECONDS, UNAVAILABLE
+from bot.api.limits import client_of
 from bot.api.routes.compositions import UNKNOWN
 from bot.api.serializers import composition_of
 from worker.client import QUEUE_UNAVAILABLE, fetch_state
 
 router = APIRouter(tags=["compositions"])
 
+RETRY_STREAM = {"Retry-After": "10"}
 PAUSES = {"queued": 0.5, "composing": 0.2, "rendering": 0.2}
-"""Seconds between two looks. A waiting song changes seldom, and many may wait; a settled one changes no more."""
+"""Seconds between two reads by status; a status without an entry is final."""
 
 
-class Told(Protocol):
-    """A state that has a status."""
+class HasStatus(Protocol):
+    """A state with a status."""
 
     @property
     def status(self) -> str:
-        """Its name, one that is settled or a key of the pauses."""
+        """A key of the pauses, or a final status."""
 
 
-StateT = TypeVar("StateT", bound=Told)
+StateT = TypeVar("StateT", bound=HasStatus)
 
 
 class OpenStreams:
-    """Counts the open streams of one process and refuses those above the limit."""
+    """Counts the open streams of one process, in all and by client, and refuses those above the limits."""
 
     def __init__(self) -> None:
-        self.count = 0
+        self.by_client = Counter[str]()
 
-    async def __call__(self, service: CurrentService) -> AsyncIterator[None]:
-        """Hold one place while a stream is open."""
-        if self.count >= service.settings.event_streams_limit:
+    async def __call__(self, request: Request, service: CurrentService) -> AsyncIterator[None]:
+        """Count one stream while it is open."""
+        client, settings = client_of(request), service.settings
+        if self.by_client.total() >= settings.event_streams_limit:
+            raise HTTPException(503, "too many event streams are open: read the status instead", RETRY_STREAM)
+        if self.by_client[client] >= settings.event_streams_per_client:
             raise HTTPException(
-                503, "too many event streams are open: ask for the status instead", {"Retry-After": "10"}
+                429, f"one client may open {settings.event_streams_per_client} event streams", RETRY_STREAM
             )
-        self.count += 1
+        self.by_client[client] += 1
         try:
             yield
         finally:
-            self.count -= 1
+            self.by_client[client] -= 1
+            if not self.by_client[client]:
+                del self.by_client[client]
 
 
 OPEN_STREAMS = OpenStreams()
@@ -68,31 +74,33 @@ OPEN_STREAMS = OpenStreams()
     responses=UNKNOWN,
     dependencies=[Depends(OPEN_STREAMS)],
 )
-async def watch(job_id: JobId, service: CurrentService, first: KnownState) -> AsyncIterator[ServerSentEvent]:
-    """Follow a composition: ``state`` events with the status' JSON, ``trouble`` while the queue cannot be reached."""
-    look = partial(fetch_state, service.queues, job_id)
-    async for event in follow(first, look, composition_of, PAUSES):
+async def watch_composition(
+    job_id: JobId, service: CurrentService, first: FoundState
+) -> AsyncIterator[ServerSentEvent]:
+    """Follow a composition: ``state`` events with its JSON, ``trouble`` while the queue cannot be used."""
+    read = partial(fetch_state, service.queues, job_id)
+    async for event in follow(first, read, composition_of, PAUSES):
         yield event
 
 
 async def follow(
     state: StateT | None,
-    look: Callable[[], StateT | None],
-    shown: Callable[[StateT], BaseModel],
+    read: Callable[[], StateT | None],
+    serialize: Callable[[StateT], BaseModel],
     pauses: Mapping[str, float],
 ) -> AsyncIterator[ServerSentEvent]:
-    """``state`` and what ``look`` finds later, each change as it is ``shown``; ends with a status without a pause."""
-    told: StateT | None = None
+    """``state`` and what ``read`` returns later, each change converted by ``serialize``; ends with a final status."""
+    sent: StateT | None = None
     while state is not None:
-        if state != told:
-            data = shown(state).model_dump(mode="json", exclude_none=True)
+        if state != sent:
+            data = serialize(state).model_dump(mode="json", exclude_none=True)
             yield ServerSentEvent(event="state", data=data, retry=1000)
-            told = state
+            sent = state
         if state.status not in pauses:
             return
         await asyncio.sleep(pauses[state.status])
         try:
-            state = await run_in_threadpool(look)
+            state = await run_in_threadpool(read)
         except QUEUE_UNAVAILABLE:
-            yield ServerSentEvent(event="trouble", data={"detail": GONE})
-            await asyncio.sleep(GONE_RETRY_SECONDS / 5)
+            yield ServerSentEvent(event="trouble", data={"detail": UNAVAILABLE})
+            await asyncio.sleep(RETRY_SECONDS / 5)

@@ -1,7 +1,4 @@
-"""A song's files and notes, from wherever the media store keeps them, with byte ranges so that players can seek.
-
-Does not know what is in a file.
-"""
+"""A song's files and notes from the media store, with byte ranges so that players can seek."""
 
 from __future__ import annotations
 
@@ -12,24 +9,21 @@ from urllib.parse import quote
 from fastapi import APIRouter, Header, HTTPException, Query, Response
 from fastapi.responses import StreamingResponse
 
-from bot.api.context import CurrentService, JobId, KnownState
+from bot.api.context import CurrentService, FoundState, JobId
 from bot.api.routes.compositions import UNKNOWN
 from bot.api.schemas import PlayerNotes
+from bot.mime_types import MIME_TYPES
 from composer.request import Format
 from worker.client import JobState, read_notes
 
 router = APIRouter(tags=["files"])
 
-CONTENT_TYPES: dict[Format, str] = {
-    "mid": "audio/midi", "wav": "audio/wav", "mp3": "audio/mpeg", "ogg": "audio/ogg", "png": "image/png",
-    "mp4": "video/mp4", "stems": "application/zip",
-}  # fmt: skip
-FOREVER = "public, max-age=86400, immutable"
-"""A song never changes; it may be deleted, so caches look again after a day."""
+CACHE_DAY = "public, max-age=86400, immutable"
+"""A song never changes, but it may be deleted."""
 RANGE = re.compile(r"bytes=(\d*)-(\d*)")
 BINARY: dict[int | str, dict[str, Any]] = {
-    200: {"content": {kind: {"schema": {"type": "string", "format": "binary"}} for kind in CONTENT_TYPES.values()}},
-    206: {"description": "The bytes asked for"},
+    200: {"content": {kind: {"schema": {"type": "string", "format": "binary"}} for kind in MIME_TYPES.values()}},
+    206: {"description": "The requested bytes"},
     416: {"description": "The file is shorter than that"},
 }
 
@@ -39,9 +33,9 @@ def song_file(
     job_id: JobId,
     kind: Format,
     service: CurrentService,
-    state: KnownState,
+    state: FoundState,
     *,
-    download: Annotated[bool, Query(description="ask the browser to save it")] = False,
+    download: Annotated[bool, Query(description="send it as an attachment")] = False,
     wanted: Annotated[str | None, Header(alias="Range")] = None,
 ) -> Response:
     """One of the song's files."""
@@ -49,7 +43,7 @@ def song_file(
     size = media.size(job_id, name)
     if size is None:
         raise HTTPException(404, f"this composition has no {kind} file")
-    headers = {"Accept-Ranges": "bytes", "Cache-Control": FOREVER}
+    headers = {"Accept-Ranges": "bytes", "Cache-Control": CACHE_DAY}
     if download:
         ending = "stems.zip" if kind == "stems" else kind
         headers["Content-Disposition"] = f"attachment; filename*=UTF-8''{quote(_file_name(state), safe='')}.{ending}"
@@ -57,13 +51,13 @@ def song_file(
     if status == 206:
         headers["Content-Range"] = f"bytes {begin}-{end - 1}/{size}"
     headers["Content-Length"] = str(end - begin)
-    return StreamingResponse(media.read(job_id, name, begin, end), status, headers, CONTENT_TYPES[kind])
+    return StreamingResponse(media.read(job_id, name, begin, end), status, headers, MIME_TYPES[kind])
 
 
 @router.get("/compositions/{job_id}/notes", responses=UNKNOWN)
 def song_notes(job_id: JobId, service: CurrentService, response: Response) -> PlayerNotes:
-    """The song's notes as JSON: what a player draws, and plays part by part."""
-    response.headers["Cache-Control"] = FOREVER
+    """The song's notes as JSON, part by part."""
+    response.headers["Cache-Control"] = CACHE_DAY
     try:
         return PlayerNotes.model_validate(read_notes(service.queues.media, job_id))
     except FileNotFoundError:
@@ -84,6 +78,6 @@ def _span(wanted: str | None, size: int) -> tuple[int, int, int]:
 
 
 def _file_name(state: JobState) -> str:
-    """The song's title without what file systems dislike."""
+    """The song's title without characters that file systems refuse."""
     title = state.song.rendition.title if state.song else ""
     return re.sub(r'[\x00-\x1f/\\:*?"<>|]+', " ", title).strip(" .")[:80] or "riffbird"

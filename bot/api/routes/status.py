@@ -1,11 +1,16 @@
-"""For whoever runs the service: does it live, can it take requests, what does it count."""
+"""Health, readiness and metrics, for operators and orchestrators."""
 
 from __future__ import annotations
 
-from fastapi import APIRouter, Response
+from typing import Any
+
+from fastapi import APIRouter, HTTPException, Request, Response
 from fastapi.responses import PlainTextResponse
 
 from bot.api.context import CurrentService
+from bot.api.errors import Problem
+from bot.api.keys import given_key, matches
+from bot.api.limits import address_of, is_allowed
 from bot.api.metrics import CONTENT_TYPE
 from bot.api.routes.compositions import PROBLEMS
 from bot.api.schemas import Health, Readiness
@@ -13,18 +18,24 @@ from worker.client import COMPOSE_QUEUE
 
 router = APIRouter(tags=["operation"])
 
+READY_KEY = "riffbird:ready"
+READY_SECONDS = 60
+FORBIDDEN: dict[int | str, dict[str, Any]] = {
+    403: {"model": Problem, "description": "Neither the operator's key nor an allowed address"}
+}
+
 
 @router.get("/health")
 def health() -> Health:
-    """200 as long as this process answers, whatever else is gone."""
+    """200 as long as this process answers."""
     return Health(status="ok")
 
 
 @router.get("/ready", responses={503: PROBLEMS[503]})
 def ready(service: CurrentService) -> Readiness:
-    """200 while requests can be taken in; 503 while the queue cannot be reached."""
+    """200 while requests can be accepted; 503 while Redis is away or refuses writes."""
     queues = service.queues
-    queues.connection.ping()
+    queues.connection.set(READY_KEY, 1, ex=READY_SECONDS)
     return Readiness(
         status="ready",
         workers=queues.stats.worker_count(),
@@ -33,7 +44,12 @@ def ready(service: CurrentService) -> Readiness:
     )
 
 
-@router.get("/metrics", response_class=PlainTextResponse)
-def metrics(service: CurrentService) -> Response:
-    """Prometheus metrics of this process and of the whole service."""
+@router.get("/metrics", response_class=PlainTextResponse, responses=FORBIDDEN)
+def metrics(request: Request, service: CurrentService) -> Response:
+    """Prometheus metrics of this process and of the service, for the operator's key or allowed addresses."""
+    settings = service.settings
+    if not is_allowed(address_of(request), settings.metrics_allow) and not matches(
+        given_key(request), settings.operator_key
+    ):
+        raise HTTPException(403, "metrics need the operator's key or an address in RIFFBIRD_METRICS_ALLOW")
     return Response(service.metrics.text(), media_type=CONTENT_TYPE)

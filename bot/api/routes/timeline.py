@@ -1,4 +1,4 @@
-"""The newest songs, and the genres on offer. Does not know how they are shown."""
+"""``/timeline`` and ``/genres``."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def timeline(
     before: Annotated[int | None, Query(ge=1, description="only songs numbered below this")] = None,
     limit: Annotated[int, Query(ge=1, le=50)] = 20,
 ) -> Timeline:
-    """The newest songs first."""
+    """Songs that were requested in public, newest first."""
     response.headers["Cache-Control"] = "no-store"
     songs = service.queues.songs.newest(limit, before)
     more = len(songs) == limit and songs[-1].number > 1
@@ -31,7 +31,7 @@ def timeline(
 
 @router.get("/genres")
 def genres() -> list[GenreFacts]:
-    """The genres the band plays: those that ship, then those it was taught here."""
+    """The genres on offer: the shipped ones, then those trained on this installation."""
     shipped = [
         GenreFacts(
             name=genre.name,
@@ -42,10 +42,10 @@ def genres() -> list[GenreFacts]:
         )
         for genre in GENRES
     ]
-    own = [
+    trained = [
         GenreFacts(
             name=card.name, aliases=(), tempo_range_bpm=card.tempo_range_bpm, description=card.description, house=False
         )
         for card in cards()
     ]
-    return shipped + own
+    return shipped + trained

