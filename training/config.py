@@ -103,6 +103,8 @@ class TrainingConfig(TrainerConfig):
     accumulate: int = Field(default=1, ge=1, description="parts of a batch run one after another, to save memory")
     precision: Precision = Field(default="auto", description="see Precision")
     valid_notes_a_genre: Count = 15_000
+    valid_unconditioned: tuple[str, ...] | None = Field(default=None, description="left out when validating")
+    chord_learning_rate_ratio: Rate = 1.0
     genre_weights: dict[str, float] = Field(default_factory=dict)
     widths: Widths = Widths()
     dropouts: DropoutRates = DropoutRates()

@@ -12,7 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from composer.model.checkpoint import Checkpoint, save_checkpoint
+from composer.model.checkpoint import Checkpoint, is_chord_weight, save_checkpoint
 from composer.model.config import ModelConfig
 from composer.model.network import Dropouts, Network, field_nll
 from training.config import TrainingConfig
@@ -52,6 +52,15 @@ class NoteTrainer(Trainer[Batch]):
         batches = BatchStream(train, names, config, ranks.own(config.batch_size))
         super().__init__(config, self.network, batches, folder, ranks, minutes)
         self.running = RunningNll(names.genres)
+
+    def _make_optimizer(self) -> torch.optim.AdamW:
+        """AdamW whose learning rate of the chord weights is ``chord_learning_rate_ratio`` times the rest's."""
+        ratio, config = self.config.chord_learning_rate_ratio, self.config
+        groups: dict[bool, list[torch.nn.Parameter]] = {False: [], True: []}
+        for name, parameter in self.named.items():
+            groups[ratio != 1 and is_chord_weight(name)].append(parameter)
+        ratios = [{"params": each, "ratio": ratio if chord else 1.0} for chord, each in groups.items() if each]
+        return torch.optim.AdamW(ratios, lr=config.learning_rate, weight_decay=config.weight_decay, fused=True)
 
     def _train_on(self, batch: Batch) -> tuple[float, int]:
         states, sums = [], []
@@ -93,7 +102,10 @@ class NoteTrainer(Trainer[Batch]):
 
     def _nll(self, pieces: CorpusPieces) -> Figures:
         """Nats a note of ``pieces`` by genre and field."""
-        sums = nll_by_genre(self.network, pieces, self.names, self.device, self.config.precision)
+        config = self.config
+        sums = nll_by_genre(
+            self.network, pieces, self.names, self.device, config.precision, config.valid_unconditioned
+        )
         return {genre: total.per_note() for genre, total in sorted(sums.items())}
 
     @cached_property

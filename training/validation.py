@@ -56,16 +56,25 @@ def select_pieces(pieces: CorpusPieces, notes_a_genre: int) -> CorpusPieces:
 
 @torch.no_grad()
 def nll_by_genre(
-    network: Network, pieces: CorpusPieces, names: Names, device: torch.device, precision: Precision = "auto"
+    network: Network,
+    pieces: CorpusPieces,
+    names: Names,
+    device: torch.device,
+    precision: Precision = "auto",
+    unconditioned: tuple[str, ...] | None = None,
 ) -> dict[str, FieldSums]:
-    """Sums by genre over whole pieces, conditioned on genre, band, tempo and meters only."""
+    """Sums by genre over whole pieces, conditioned on genre, band, tempo and meters only.
+
+    ``unconditioned``: the conditions to leave out instead, as in ``Variation.untold``.
+    """
+    variation = Variation() if unconditioned is None else Variation(untold=unconditioned)
     was_training = network.training
     network.eval()
     sums: dict[str, FieldSums] = defaultdict(FieldSums)
     ordered = sorted(pieces, key=lambda pair: pair[1].count)
     for first in range(0, len(ordered), _BATCH_SIZE):
         group = ordered[first : first + _BATCH_SIZE]
-        examples = [make_example(piece, shard.events(piece), names, Variation()) for shard, piece in group]
+        examples = [make_example(piece, shard.events(piece), names, variation) for shard, piece in group]
         for (_, piece), losses in zip(group, _piece_sums(network, examples, device, precision), strict=True):
             sums[piece.genre].notes += piece.count
             for name, value in zip(FIELDS, losses, strict=True):

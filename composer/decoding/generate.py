@@ -25,7 +25,7 @@ from composer.model.config import CONDITIONS, LOOKBACK_FIELDS
 from composer.model.engine import Engine, EngineState
 from composer.model.expression import shipped_expression
 from composer.model.heads import Heads
-from composer.planning.conditioning import bar_clock
+from composer.planning.conditioning import slot_clock
 from composer.planning.plan import Plan
 from midi_data.events.encoding import FIELDS
 from midi_data.song import Song
@@ -107,7 +107,8 @@ class Composer:
     def _sampler(self, plan: Plan, heads: Heads) -> SongSampler:
         engine, roots = self.engine, histogram_roots(plan.attribute_histograms, plan.band)
         told = engine.condition_gates(plan.labels, plan.band) + engine.activity_gates(plan.activity, plan.band, roots)
-        told = told + engine.clock_gates(bar_clock(plan.meter, plan.bars, plan.repetition, plan.activity))
+        clock = slot_clock(plan.meter, plan.bars, plan.repetition, plan.activity, plan.chords)
+        told = np.repeat(told, 2, axis=0) + engine.clock_gates(clock)
         attribute_projections = engine.attribute_projections(roots)
         return SongSampler(
             plan,
@@ -150,7 +151,7 @@ class Composer:
             if field == "time_shift":
                 heads.add_position(inner, [sampler.song_state.position for sampler in samplers])
             if field == "part":
-                heads.add_histograms(inner, [sampler.histogram_projection for sampler in samplers])
+                heads.add_part_context(inner, [sampler.part_context for sampler in samplers])
             if field != FIELDS[-1]:
                 heads.add_choice(inner, field, chosen)
         return state

@@ -18,9 +18,11 @@ from composer.decoding.sampling import EmbeddingSpace, choose
 from composer.decoding.sampling_parameters import RETURNING, SamplingParameters
 from composer.decoding.song_state import SongState
 from composer.model.attribute_projections import AttributeProjections
+from composer.model.config import CHORD_ROLES, chord_role
 from composer.model.heads import Heads, OutputLayer
 from composer.planning.plan import Plan
 from midi_data.analysis.repetition import similarity_level
+from midi_data.chords import QUALITIES
 from midi_data.events.encoding import FIELDS, VOCABULARY
 from midi_data.events.features import LAGS
 
@@ -37,7 +39,7 @@ class SongSampler:
         projections: AttributeProjections,
         heads: Heads,
     ) -> None:
-        """``told`` (bars, G): contribution of the conditions to the gates in each bar."""
+        """``told`` (2 bars, G): contribution of the conditions to the gates in each chord slot."""
         self.plan = plan
         self._similarity_levels: list[int] = similarity_level(np.array(plan.repetition)).tolist()
         self._parameters = [how.times(ratio) for ratio in RETURNING]
@@ -62,6 +64,11 @@ class SongSampler:
         self._pitch_places = {part: _places(own) for part, own in pitches.items()}
         self._told, self._projections = told[:, None], projections
         self._condition_cache: dict[tuple[int, int], NDArray[np.float32]] = {}
+        self._context_cache: dict[tuple[int, int], NDArray[np.float32]] = {}
+        self._chord_rows, self._chord_bonus = heads.chord_rows, heads.chord_bonus
+        # (2 bars,) chord condition classes; 0 where the song has no chart.
+        self._chords: list[int] = [0] * (2 * plan.bars) if plan.chords is None else (plan.chords + 1).ravel().tolist()
+        self._roles = {part: chord_role(part) for part in plan.band}
         self._place = {part: place for place, part in enumerate(plan.band)}
         first = len(plan.band) + len(LAGS)  # the part's logits end with a bonus for each level
         self._levels = [{p: first + n for p, n in zip(plan.band, row, strict=True)} for row in plan.activity.tolist()]
@@ -69,17 +76,20 @@ class SongSampler:
     @property
     def condition_gates_now(self) -> NDArray[np.float32]:
         """(1, G): what is told in the bar of the event before, after a note of its part."""
-        bar, slot = self.song_state.bar, self._place.get(self.song_state.part_before, -1) + 1
-        known = self._condition_cache.get((bar, slot))
+        slot, place = self.song_state.slot, self._place.get(self.song_state.part_before, -1) + 1
+        known = self._condition_cache.get((slot, place))
         if known is None:
-            known = self._condition_cache[bar, slot] = self._told[bar] + self._projections.gates[slot]
+            known = self._condition_cache[slot, place] = self._told[slot] + self._projections.gates[place]
         return known
 
     @property
-    def histogram_projection(self) -> NDArray[np.float32]:
-        """(3 W,): what the part just chosen tends to, for the heads that follow."""
-        row: NDArray[np.float32] = self._projections.heads[self._place[self.song_state.part] + 1]
-        return row
+    def part_context(self) -> NDArray[np.float32]:
+        """(3 W,): projected histograms of the part just chosen and the chord, for the heads that follow."""
+        place, chord = self._place[self.song_state.part] + 1, self._chords[self.song_state.slot_after]
+        known = self._context_cache.get((place, chord))
+        if known is None:
+            known = self._context_cache[place, chord] = self._projections.heads[place] + self._chord_rows[chord]
+        return known
 
     def out(self, field: str) -> OutputLayer:
         """The head of ``field`` for this song's band, or for the pitches of the part just chosen."""
@@ -125,7 +135,10 @@ class SongSampler:
     def _logits(self, field: str, logits: list[float], allowed: Classes) -> list[float]:
         """The logits of the classes ``allowed``, with what looks add, of parts what levels add."""
         if field == "pitch":
-            return self._own(logits, self._pitch_places[self.song_state.part], allowed)
+            part = self.song_state.part
+            own = self._own(logits, self._pitch_places[part], allowed)
+            self._add_chord(own, allowed, logits, len(self._pitch_places[part]) + len(LAGS) + 1)
+            return own
         if field == "part":
             own, level = self._own(logits, self._place, allowed), self._levels[self.song_state.bar_after]
             for index, part in enumerate(allowed):
@@ -138,6 +151,20 @@ class SongSampler:
         if field == "time_shift":
             self.song_state.constraints.fold_eos(logits, self.song_state.context)
         return [logits[each] for each in allowed]
+
+    def _add_chord(self, own: list[float], allowed: Classes, logits: list[float], first: int) -> None:
+        """Add to the logit of each pitch of ``allowed`` the bonus of its interval above the chord's root.
+
+        ``logits``: the head's outputs, those of the 12 intervals from ``first`` on.
+        """
+        role, kind = self._roles[self.song_state.part], self._chords[self.song_state.slot_after] - 2
+        if kind < 0 or role >= CHORD_ROLES:
+            return
+        root, quality = divmod(kind, len(QUALITIES))
+        bonus = self._chord_bonus[role][quality][self.song_state.strength]
+        for index, pitch in enumerate(allowed):
+            interval = (pitch - root) % 12
+            own[index] += logits[first + interval] + bonus[interval]
 
     def _own(self, logits: list[float], place: dict[int, int], allowed: Classes) -> list[float]:
         """The same where only some classes have logits, each at its ``place``."""

@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 from composer.decoding.constraints import JUST_STRUCK_TICKS, Classes, Constraints, StepContext, stolen
 from composer.decoding.masks import PartMasks, instrument_masks
 from midi_data.analysis.activity import LET_GO_TICKS, RESTS, Activity
-from midi_data.bars import POSITION_CLASSES
+from midi_data.analysis.chords import split_of
+from midi_data.bars import POSITION_CLASSES, meter_class
 from midi_data.events.encoding import (
     DURATIONS,
     EOS,
@@ -27,7 +28,7 @@ from midi_data.events.encoding import (
 )
 from midi_data.events.features import LAGS, NONE, PART_SHIFT
 from midi_data.events.incremental_features import NO_NEXT, Classes3, IncrementalLookback
-from midi_data.song import Meter, Note, Song, Tempo, Track
+from midi_data.song import TICKS_PER_QUARTER, Meter, Note, Song, Tempo, Track
 
 NOTHING = tuple(NONE[field] for field in FIELDS)
 Event = tuple[int, ...]
@@ -59,6 +60,7 @@ class SongState:
         self.band = tuple(sorted(band))
         self.meter = meter
         self._bar_length = meter.bar_ticks
+        self._split = split_of(meter_class(meter), meter.bar_ticks) or meter.bar_ticks
         self.end = bars * self._bar_length
         self.bar_ticks = [bar * meter.bar_ticks for bar in range(bars + 1)]
         self.finished = False
@@ -71,7 +73,7 @@ class SongState:
         self._forced: list[Event] = list(forced)[::-1]
         self._previous: Event = NOTHING
         self._matched = 0
-        self._note_bar = self._tick = self.tick = self.bar = self.bar_after = -1
+        self._note_bar = self._tick = self.tick = self.bar = self.bar_after = self.slot = self.slot_after = -1
         self._recent: list[tuple[int, int, int]] = []
         self._ends: dict[int, dict[int, int]] = {part: {} for part in self.band if not part_instrument(part)[1]}
         self._last: tuple[int, int] | None = None
@@ -108,6 +110,19 @@ class SongState:
             if pitch_dropout
             else looks
         )
+
+    @property
+    def strength(self) -> int:
+        """Metrical strength of ``tick``: 2 where a chord slot begins, 1 on a quarter of the bar, else 0."""
+        place = self.tick % self._bar_length
+        if place in (0, self._split):
+            return 2
+        return 1 if place % TICKS_PER_QUARTER == 0 else 0
+
+    def _slot_of(self, tick: int) -> int:
+        """Twice the bar of ``tick``, and 1 in its second chord slot; ticks past the end count to the last."""
+        bar, place = divmod(min(tick, self.end - 1), self._bar_length)
+        return 2 * bar + (1 if place >= self._split else 0)
 
     @property
     def still(self) -> bool:
@@ -207,6 +222,8 @@ class SongState:
         last = len(self._pitch_dropout) - 1
         self.bar = min(before // self._bar_length, last)
         self.bar_after = min(tick // self._bar_length, last)
+        self.slot = self._slot_of(before)
+        self.slot_after = self._slot_of(tick)
         struck: dict[int, set[int]] = {}
         for onset, part, pitch in self._recent:
             if tick - onset < JUST_STRUCK_TICKS:

@@ -131,6 +131,7 @@ def load_checkpoint(path: Path | None = None) -> Checkpoint:
     header = _checked_header(path, header)
     tables = unpack_tables(path, tensors)  # takes the tables out of tensors
     weights = {_renamed(name, _CODE_NAMES): finite_weight(path, name, tensor) for name, tensor in tensors.items()}
+    weights |= _missing_chords(weights, ModelConfig(**header.config.model_dump()))
     checkpoint = Checkpoint(header, weights, *tables, path=path)
     _check(checkpoint, path)
     return checkpoint
@@ -146,6 +147,19 @@ def save_checkpoint(checkpoint: Checkpoint, path: Path) -> None:
 def header_for(config: ModelConfig, **facts: Any) -> Header:
     """A header for this version's format and event representation."""
     return Header(format=FORMAT, fingerprint=FINGERPRINT, shape=_Config(**asdict(config)), **facts)
+
+
+def is_chord_weight(name: str) -> bool:
+    """Whether a weight belongs to the conditioning on chords."""
+    return "chord" in name or name.endswith("interval.weight")
+
+
+def _missing_chords(weights: dict[str, NDArray[np.float32]], config: ModelConfig) -> dict[str, NDArray[np.float32]]:
+    """Zeros for the weights of chords where a checkpoint has none of them."""
+    wanted = {name: size for name, size in expected_shapes(config).items() if is_chord_weight(name)}
+    if any(name in weights for name in wanted):
+        return {}
+    return {name: np.zeros(size, dtype=np.float32) for name, size in wanted.items()}
 
 
 def _renamed(name: str, names: Mapping[str, str]) -> str:

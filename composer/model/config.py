@@ -8,7 +8,8 @@ from midi_data.analysis.activity import ACTIVITY_CLASSES, BAND_ACTIVITY_CLASSES
 from midi_data.analysis.attribute_histograms import HISTOGRAMS_WIDTH
 from midi_data.analysis.repetition import REPETITION_CLASSES
 from midi_data.bars import METER_CLASSES, POSITION_CLASSES
-from midi_data.events.encoding import FIELDS, VOCABULARY
+from midi_data.chords import CHORD_CLASSES, QUALITIES
+from midi_data.events.encoding import FIELDS, SAME_PROGRAM_LIMIT, VOCABULARY
 from midi_data.events.features import LAGS
 
 PHASE_CLASSES = 16
@@ -20,7 +21,20 @@ KEY_CLASSES = 26
 DENSITY_CLASSES = 9
 KEY_UNCONDITIONED = 25
 
-CLOCK = ("position", "meter", "phase", "bars_left", "repetition", "band_activity", "next_band_activity")
+CHORD_CONDITION_CLASSES = 1 + CHORD_CLASSES
+"""A chord class plus 1; 0 where the chord is unconditioned."""
+CHORD_CHANGE_CLASSES = 7
+"""Slots until the chord changes: 0 unconditioned, 1–5, 6 for more or no change."""
+STRENGTH_CLASSES = 3
+"""Metrical strength of a tick: 0 off the beat, 1 on a quarter, 2 where a chord slot begins."""
+BASS_PROGRAMS = (32, 39)
+"""First and last General MIDI program of the basses."""
+CHORD_ROLES = 2
+"""Parts whose notes relate to chords alike: 0 basses, 1 all other pitched parts."""
+
+CHORD_CLOCK = ("chord", "chord_next", "chord_change")
+"""The inputs that tell of chords."""
+CLOCK = ("position", "meter", "phase", "bars_left", "repetition", "band_activity", "next_band_activity", *CHORD_CLOCK)
 CONDITIONS = ("genre", "style", "tempo", "key", "density")
 
 ACTIVITY_WEIGHTS = (0.0, 0.0, 0.4, 0.55, 0.7, 0.8, 0.9, 1.0)
@@ -28,6 +42,14 @@ ACTIVITY_WEIGHTS = (0.0, 0.0, 0.4, 0.55, 0.7, 0.8, 0.9, 1.0)
 
 LOOKBACK_FIELDS = {"next": ("time_shift", "part", "pitch"), "note": ("pitch", "duration", "velocity")}
 """Fields of each kind of lookback, in the order of ``midi_data.events.features``."""
+
+
+def chord_role(part: int) -> int:
+    """0 for basses, 1 for other pitched parts, ``CHORD_ROLES`` for drums and for no part."""
+    program = part // SAME_PROGRAM_LIMIT - 1
+    if program < 0 or part >= VOCABULARY["part"]:
+        return CHORD_ROLES
+    return 0 if BASS_PROGRAMS[0] <= program <= BASS_PROGRAMS[1] else 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +93,9 @@ class ModelConfig:
             REPETITION_CLASSES,
             BAND_ACTIVITY_CLASSES,
             BAND_ACTIVITY_CLASSES,
+            CHORD_CONDITION_CLASSES,
+            CHORD_CONDITION_CLASSES,
+            CHORD_CHANGE_CLASSES,
         )
         counts = (POSITION_CLASSES, METER_CLASSES, *bars)
         return dict(zip(CLOCK, counts, strict=True))
@@ -128,4 +153,8 @@ def _head_shapes(config: ModelConfig, field: str) -> dict[str, tuple[int, ...]]:
         shapes |= {"from_chosen.weight": (config.head, before), "from_position.weight": (config.head, config.inputs)}
     if field in LOOKBACK_FIELDS["note"]:
         shapes["from_histograms.weight"] = (config.head, HISTOGRAMS_WIDTH)
+        shapes["from_chord.weight"] = (CHORD_CONDITION_CLASSES, config.head)
+    if field == "pitch":
+        shapes["interval.weight"] = (12, config.head)
+        shapes["chord_bonus"] = (CHORD_ROLES, len(QUALITIES), STRENGTH_CLASSES, 12)
     return {f"heads.{field}.{name}": size for name, size in shapes.items()}

@@ -22,11 +22,12 @@ from numpy.typing import NDArray
 from composer.model.activations import FloatActivations, TableActivations
 from composer.model.attribute_projections import WEIGHT_PREFIXES, AttributeProjections, project_attributes
 from composer.model.checkpoint import Checkpoint
-from composer.model.config import ACTIVITY_WEIGHTS, CLOCK, CONDITIONS
+from composer.model.config import ACTIVITY_WEIGHTS, CHORD_ROLES, CLOCK, CONDITIONS, LOOKBACK_FIELDS, chord_role
 from composer.model.fixed_point import OUT_BITS, ROW_BITS, Floats, round_to_grid
 from composer.model.packing import input_starts, next_starts, pack_head, pack_inputs
 from composer.model.quantized import ZERO_POINT, Int8Linear
 from midi_data.analysis.activity import Activity
+from midi_data.chords import QUALITIES
 from midi_data.events.encoding import FIELDS, Ints
 
 Hidden = NDArray[Any]
@@ -72,6 +73,8 @@ class Engine:
         self._heads_in = self._linear(np.concatenate([weights[f"heads.{f}.from_hidden.weight"] for f in FIELDS]))
         self.heads = {field: pack_head(weights, config, field, self._addend, self._factor) for field in FIELDS}
         self._heads_bias = np.concatenate([self.heads[field].bias_in for field in FIELDS])
+        bonus = self._factor(weights["heads.pitch.chord_bonus"])
+        self.chord_bonus = np.asarray(bonus, dtype=np.float64)
         self.row_starts = input_starts(self._first, len(config.lags))
         # Only the weights of the conditions are needed from here on.
         self._weights = {name: each.astype(np.float64) for name, each in weights.items() if _is_condition(name)}
@@ -126,7 +129,7 @@ class Engine:
         return self._gates(vector @ self._weights["layers.0.weight_ih_l0"].T)
 
     def clock_gates(self, clock: Ints) -> Floats:
-        """(bars, G) contribution of the clock (bars, 7) in each bar, without the position."""
+        """(slots, G) contribution of the clock (slots, 10) in each chord slot, without the position."""
         starts = np.array([self._first[f"clock.{name}"] for name in CLOCK[1:]], dtype=np.int64)
         return self.input_gates(clock[:, 1:] + starts)
 
@@ -198,28 +201,50 @@ class Engine:
 
     def logits(
         self, field: str, before: Floats, chosen: Ints, position: Ints | None, lookback: Ints,
-        activity: Ints | None = None,
+        activity: Ints | None = None, chord: Ints | None = None,
     ) -> NDArray[np.floating]:  # fmt: skip
         """(B, V) logits of ``field``.
 
         ``before`` (B, 5, head) from ``head_inputs``. ``chosen`` (B, n): the fields before. ``position`` (B, 1) after
         the time shift; ``None`` for the time shift itself. ``lookback`` (B, K or K + 1) classes. ``activity`` (B, V)
-        bins of the bar, for parts only; without it no bonus is added.
+        bins of the bar, for parts only; without it no bonus is added. ``chord`` (B, 2), for a note's fields: the
+        chord's condition class and the metrical strength; unconditioned if left out.
         """
         head = self.heads[field]
-        index = [chosen, lookback] if position is None else [chosen, position, lookback]
-        rows = np.concatenate(index, axis=-1) + head.first
+        known = [chosen] if position is None else [chosen, position]
+        if field in LOOKBACK_FIELDS["note"]:
+            chord = np.zeros((len(chosen), 2), dtype=np.int64) if chord is None else chord
+            known.append(chord[:, :1])
+        rows = np.concatenate([*known, lookback], axis=-1) + head.first
         inner = before[..., FIELDS.index(field), :] + head.rows.take(rows, axis=0).sum(axis=-2)  # (B, head)
         out = self.gelu(inner) @ head.out + head.bias_out  # (B, V + K [+ bins])
         logits = head.with_copies(out[..., : head.classes + lookback.shape[-1]], lookback)  # (B, V)
+        bonus: NDArray[np.floating] = out[..., head.classes + lookback.shape[-1] :]  # (B, bins or intervals)
+        if field == "pitch" and chord is not None:
+            logits[..., :128] += chord_logits(bonus, self.chord_bonus, chord, chosen[:, 1])
         if activity is None:
             return logits
-        bonus: NDArray[np.floating] = out[..., head.classes + lookback.shape[-1] :]  # (B, bins)
         return logits + np.take_along_axis(bonus, activity, axis=-1)
 
     def gelu(self, inner: Floats) -> NDArray[np.floating]:
         """GELU of a head's hidden layer, (B, head); float64 in an exact engine."""
         return self._activations.gelu(inner)
+
+
+def chord_logits(
+    intervals: NDArray[np.floating], bonus: NDArray[np.float64], chord: Ints, part: Ints
+) -> NDArray[np.floating]:
+    """(B, 128) logits of the pitches by interval above the chord's root; 0 for drums and without a chord.
+
+    ``intervals`` (B, 12) from the head, ``bonus`` (roles, qualities, strengths, 12), ``chord`` (B, 2), ``part`` (B,).
+    """
+    kind, role = chord[:, 0] - 2, np.array([chord_role(each) for each in part.tolist()])
+    found = (kind >= 0) & (role < CHORD_ROLES)
+    root, quality = np.maximum(kind, 0) // len(QUALITIES), np.maximum(kind, 0) % len(QUALITIES)
+    by_interval = (intervals + bonus[np.minimum(role, 1), quality, chord[:, 1]]) * found[:, None]
+    above = (np.arange(128) - root[:, None]) % 12
+    result: NDArray[np.floating] = np.take_along_axis(by_interval, above, axis=1)
+    return result
 
 
 class FloatLinear:

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from composer.model.attribute_projections import AttributeProjections
-from composer.model.config import LOOKBACK_FIELDS
+from composer.model.config import CHORD_CONDITION_CLASSES, LOOKBACK_FIELDS
 from composer.model.engine import Engine
 from composer.model.fixed_point import Floats
 from midi_data.events.encoding import FIELDS, VOCABULARY, Ints
@@ -55,6 +55,8 @@ class Heads:
         self._engine = engine
         self._heads = {field: self._arranged(field) for field in FIELDS}
         self._note_lookback, self._note_first = self._arranged_notes()
+        self.chord_rows = self._later_rows("chord", FIELDS.index("pitch"), CHORD_CONDITION_CLASSES)
+        self.chord_bonus: list[list[list[list[float]]]] = engine.chord_bonus.tolist()
         self._position = self._later_rows("position", 1, engine.config.clock_classes["position"])
 
     def _arranged(self, field: str) -> _Head:
@@ -83,7 +85,8 @@ class Heads:
         groups = []
         for index, field in enumerate(FIELDS[first:], first):
             head = self._engine.heads[field]
-            start = int(head.first[index if name == "position" else FIELDS.index(name)])
+            place = {"position": index, "chord": index + 1}
+            start = int(head.first[place[name] if name in place else FIELDS.index(name)])
             groups.append(head.rows[start : start + count])
         return np.concatenate(groups, axis=1) if groups else np.zeros((count, 0), dtype=np.float32)
 
@@ -115,8 +118,8 @@ class Heads:
         head = self._heads[field]
         _add_rows(inner[:, head.later], head.chosen, chosen)
 
-    def add_histograms(self, inner: Floats, rows: Sequence[Floats]) -> None:
-        """Add ``AttributeProjections.heads`` of the chosen part to the note heads; ``rows``: (3 W,) for each song."""
+    def add_part_context(self, inner: Floats, rows: Sequence[Floats]) -> None:
+        """Add to the note heads, for each song (3 W,): its part's ``AttributeProjections.heads`` + ``chord_rows``."""
         inner[:, self._heads["part"].later] += rows[0] if len(rows) == 1 else np.stack(rows)
 
     def lookback_sum(self, field: str, lookback: Sequence[Sequence[int]]) -> Floats:

@@ -17,11 +17,21 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812  the field's usual alias
 
-from composer.model.config import ACTIVITY_WEIGHTS, LOOKBACK_FIELDS, ModelConfig
+from composer.model.config import (
+    ACTIVITY_WEIGHTS,
+    BASS_PROGRAMS,
+    CHORD_CLOCK,
+    CHORD_CONDITION_CLASSES,
+    CHORD_ROLES,
+    LOOKBACK_FIELDS,
+    STRENGTH_CLASSES,
+    ModelConfig,
+)
 from composer.model.layers import LayerState, initialise_lstm, locked_dropout, run_lstm
 from midi_data.analysis.activity import ACTIVITY_CLASSES, RESTS
 from midi_data.analysis.attribute_histograms import HISTOGRAMS_WIDTH
-from midi_data.events.encoding import FIELDS, VOCABULARY
+from midi_data.chords import QUALITIES
+from midi_data.events.encoding import FIELDS, SAME_PROGRAM_LIMIT, VOCABULARY
 from midi_data.events.features import lookback_by_field
 
 State = tuple[LayerState, ...]
@@ -32,12 +42,13 @@ State = tuple[LayerState, ...]
 class StepInputs:
     """Inputs of ``T`` steps as classes, time first.
 
-    ``previous`` (T, B, 5): the previous event. ``clock`` (T, B, 7): classes of ``config.CLOCK``. ``position_after``
+    ``previous`` (T, B, 5): the previous event. ``clock`` (T, B, 10): classes of ``config.CLOCK``. ``position_after``
     (T, B): position in the bar after the time shift. ``next`` (T, B, K, 3), ``part`` (T, B, K), ``note``
     (T, B, K + 1, 3): lookback of ``midi_data.events.features``. ``matched`` (T, B, K) 0/1: the previous event was the
     lag's. ``activity``, ``activity_after`` (T, B, V_part): activity bins in the bar of the previous event, and in the
     bar after the time shift. ``slots`` (T, B, 2): rows of ``Conditions.attribute_histograms`` of the previous event's
-    part and of this one's. ``target`` (T, B, 5): the event itself, which later heads are conditioned on.
+    part and of this one's. ``chord`` (T, B, 2): the chord after the time shift (class + 1, 0 unconditioned), and the
+    metrical strength there. ``target`` (T, B, 5): the event itself, which later heads are conditioned on.
     """
 
     previous: Tensor
@@ -50,6 +61,7 @@ class StepInputs:
     activity: Tensor
     activity_after: Tensor
     slots: Tensor
+    chord: Tensor
     target: Tensor
 
     def to(self, device: torch.device) -> StepInputs:
@@ -189,9 +201,11 @@ class Network(nn.Module):
         logits = {}
         for i, field in enumerate(FIELDS):
             head, table = cast("Head", self.heads[field]), cast("nn.Embedding", self.tables[field])
-            histograms = head.histogram_projection(conditions, inputs.slots[..., 1])
-            inner = head.inner(hidden, chosen[:i], position if i else None, lookback[field], table, histograms)
+            part_context = head.part_context(conditions, inputs.slots[..., 1], inputs.chord[..., 0])
+            inner = head.inner(hidden, chosen[:i], position if i else None, lookback[field], table, part_context)
             logits[field] = head(inner, lookback[field], table)
+            if field == "pitch":
+                logits[field] = logits[field] + head.chord_logits(inner, inputs.chord, inputs.target[..., 1])
             if field == "part":
                 with_histograms = self._add_histograms(logits[field], head.to_table(inner), conditions)
                 logits[field] = self._add_activity(with_histograms, inner, inputs.activity_after)
@@ -227,15 +241,40 @@ class Head(nn.Module):
         self.from_lookback = nn.Linear(lookback * width, config.head, bias=False)
         of_note = field in LOOKBACK_FIELDS["note"]
         self.from_histograms = nn.Linear(HISTOGRAMS_WIDTH, config.head, bias=False) if of_note else None
+        self.from_chord = nn.Embedding(CHORD_CONDITION_CLASSES, config.head) if of_note else None
+        if field == "pitch":
+            self.interval = nn.Linear(config.head, 12, bias=False)
+            self.chord_bonus = nn.Parameter(torch.zeros(CHORD_ROLES, len(QUALITIES), STRENGTH_CLASSES, 12))
         self.to_table = nn.Linear(config.head, width)
         self.copy = nn.Linear(config.head, lookback)
         self.bias = nn.Parameter(torch.zeros(VOCABULARY[field]))
 
-    def histogram_projection(self, conditions: Conditions, slots: Tensor) -> Tensor | None:
-        """(T, B, head) projected histograms of the parts in ``slots`` (T, B); for a note's fields only."""
-        if self.from_histograms is None:
+    def part_context(self, conditions: Conditions, slots: Tensor, chord: Tensor) -> Tensor | None:
+        """(T, B, head) projected histograms of the parts in ``slots`` and ``chord`` (T, B); for note fields only."""
+        if self.from_histograms is None or self.from_chord is None:
             return None
-        return select_slots(self.from_histograms(conditions.attribute_histograms), slots)
+        embedded: Tensor = self.from_chord(chord.to(torch.int64))
+        return select_slots(self.from_histograms(conditions.attribute_histograms), slots) + embedded
+
+    def chord_logits(self, inner: Tensor, chord: Tensor, part: Tensor) -> Tensor:
+        """(T, B, V_pitch) logits by interval above the chord's root; 0 for drums and without a chord.
+
+        One term is learned by role, quality, metrical strength and interval, one is projected from ``inner``.
+        """
+        kind = chord[..., 0].to(torch.int64) - 2  # (T, B): −2 unconditioned, −1 no chord
+        root, quality = kind.clamp(min=0) // len(QUALITIES), kind.clamp(min=0) % len(QUALITIES)
+        role = self._role(part)
+        bonus = self.chord_bonus[role.clamp(max=1), quality, chord[..., 1].to(torch.int64)]  # (T, B, 12)
+        by_interval = (self.interval(inner) + bonus).float() * ((kind >= 0) & (role < CHORD_ROLES))[..., None]
+        above = (torch.arange(128, device=part.device) - root[..., None]) % 12  # (T, B, 128)
+        return F.pad(by_interval.gather(-1, above), (0, VOCABULARY["pitch"] - 128))
+
+    @staticmethod
+    def _role(part: Tensor) -> Tensor:
+        """(T, B) roles of parts, as ``composer.model.config.chord_role``."""
+        program = part // SAME_PROGRAM_LIMIT - 1
+        role = torch.where((program >= BASS_PROGRAMS[0]) & (program <= BASS_PROGRAMS[1]), 0, 1)
+        return torch.where((program < 0) | (part >= VOCABULARY["part"]), CHORD_ROLES, role)
 
     def inner(
         self,
@@ -244,12 +283,12 @@ class Head(nn.Module):
         position: Tensor | None,
         lookback: Tensor,
         table: nn.Embedding,
-        histograms: Tensor | None,
+        part_context: Tensor | None,
     ) -> Tensor:
         """(T, B, head) activations of the hidden layer. ``lookback`` (T, B, K) classes of this field at each lag."""
         x = self.from_hidden(hidden) + self.from_lookback(table(lookback).flatten(-2))  # (T, B, head)
-        if histograms is not None:
-            x = x + histograms
+        if part_context is not None:
+            x = x + part_context
         if self.from_chosen is not None and self.from_position is not None and position is not None:
             x = x + self.from_chosen(torch.cat(list(chosen), dim=-1)) + self.from_position(position)
         return F.gelu(x, approximate="tanh")
@@ -285,7 +324,12 @@ def _initialise(module: nn.Module) -> None:
         projections = (module.histograms_in, module.active_histograms_in, module.part_histograms)
         for linear in (module.activity_bonus, *projections):
             nn.init.zeros_(linear.weight)
+        for name in CHORD_CLOCK:
+            nn.init.zeros_(cast("nn.Embedding", module.clock_tables[name]).weight)
     elif isinstance(module, Head) and module.from_histograms:
         nn.init.zeros_(module.from_histograms.weight)
+        nn.init.zeros_(cast("nn.Embedding", module.from_chord).weight)
+        if hasattr(module, "interval"):
+            nn.init.zeros_(module.interval.weight)
     elif isinstance(module, nn.LSTM):
         initialise_lstm(module)

@@ -26,10 +26,11 @@ Rounding = Callable[[NDArray[np.floating]], Floats]
 
 @dataclass(frozen=True, slots=True)
 class PackedHead:
-    """One head: ``rows`` (R, head) added before its GELU, ``out`` (head, V + lookback [+ activity bins]) after it.
+    """One head: ``rows`` (R, head) added before its GELU, ``out`` (head, V + lookback [+ more]) after it.
 
-    ``first``: first row of each group, in the order chosen fields, position, lookback. ``bias_in`` (head,).
-    The columns of ``out`` and ``bias_out``: classes, the bonus of each lookback, and for parts of each activity bin.
+    ``first``: first row of each group, in the order chosen fields, position, chord, lookback. ``bias_in`` (head,).
+    The columns of ``out`` and ``bias_out``: classes, the bonus of each lookback, for parts of each activity bin, for
+    pitches of each interval above the chord's root.
     """
 
     rows: Floats
@@ -118,7 +119,7 @@ def pack_head(weights: Weights, config: ModelConfig, field: str, addend: Roundin
 
 
 def _head_groups(weights: Weights, config: ModelConfig, field: str) -> list[NDArray[Any]]:
-    """Rows (…, head) of the fields chosen before, of the position, and of each lookback."""
+    """Rows (…, head) of the fields chosen before, of the position, of a note's chord, and of each lookback."""
     prefix, width = f"heads.{field}", config.field_widths[field]
     before = FIELDS[: FIELDS.index(field)]
     columns, groups = _columns(before, config), []
@@ -127,6 +128,8 @@ def _head_groups(weights: Weights, config: ModelConfig, field: str) -> list[NDAr
         groups.append(weights[f"tables.{chosen}.weight"] @ own.T)
     if before:
         groups.append(weights["clock_tables.position.weight"] @ weights[f"{prefix}.from_position.weight"].T)
+    if field in LOOKBACK_FIELDS["note"]:
+        groups.append(weights[f"{prefix}.from_chord.weight"])
     for place in range(config.lookback_size(field)):
         own = weights[f"{prefix}.from_lookback.weight"][:, place * width : (place + 1) * width]
         groups.append(weights[f"tables.{field}.weight"] @ own.T)
@@ -134,16 +137,17 @@ def _head_groups(weights: Weights, config: ModelConfig, field: str) -> list[NDAr
 
 
 def _head_outputs(weights: Weights, config: ModelConfig, field: str) -> tuple[NDArray[Any], NDArray[Any]]:
-    """Output weights (V + lookback [+ activity bins], head) and biases of a head, folded with its tied table."""
+    """Output weights (V + lookback [+ more], head) and biases of a head, folded with its tied table."""
     prefix, classes = f"heads.{field}", weights[f"tables.{field}.weight"][:-1]
     none = np.zeros((0, config.head), dtype=np.float32)
-    activity = weights["activity_bonus.weight"] if field == "part" else none
-    out = np.concatenate([classes @ weights[f"{prefix}.to_table.weight"], weights[f"{prefix}.copy.weight"], activity])
+    more = {"part": "activity_bonus.weight", "pitch": "heads.pitch.interval.weight"}
+    bonus = weights[more[field]] if field in more else none
+    out = np.concatenate([classes @ weights[f"{prefix}.to_table.weight"], weights[f"{prefix}.copy.weight"], bonus])
     bias = np.concatenate(
         [
             classes @ weights[f"{prefix}.to_table.bias"] + weights[f"{prefix}.bias"],
             weights[f"{prefix}.copy.bias"],
-            np.zeros(len(activity), dtype=np.float32),
+            np.zeros(len(bonus), dtype=np.float32),
         ]
     )
     return out, bias

@@ -7,8 +7,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from composer.model.config import BARS_LEFT_EDGES, DENSITY_CLASSES, PHASE_CLASSES, TEMPO_CLASSES
+from composer.model.config import BARS_LEFT_EDGES, CHORD_CHANGE_CLASSES, DENSITY_CLASSES, PHASE_CLASSES, TEMPO_CLASSES
 from midi_data.analysis.activity import Activity, band_activity_bins
+from midi_data.analysis.chords import slot_edges, split_of
 from midi_data.bars import BarGrid
 from midi_data.events.encoding import Ints
 from midi_data.song import TICKS_PER_QUARTER, Meter
@@ -36,11 +37,12 @@ def clock(
     length_conditioned: bool = True,
     repetition: Ints | None = None,
     activity: Activity | None = None,
+    chords: Ints | None = None,
 ) -> Ints:
-    """(N, 7) classes of ``shapes.CLOCK`` at each tick.
+    """(N, 10) classes of ``shapes.CLOCK`` at each tick.
 
     ``repetition`` (bars,) as in ``midi_data.analysis.repetition`` and ``activity`` (bars, parts) as in
-    ``midi_data.analysis.activity``, if told.
+    ``midi_data.analysis.activity``, ``chords`` (bars, 2) as in ``midi_data.analysis.chords``; each 0 if left out.
     """
     bar = grid.bar_of(ticks)
     band_activity = band_activity_bins(activity) if activity is not None else np.zeros(len(grid), dtype=np.int64)
@@ -55,11 +57,48 @@ def clock(
             repetition[bar] if repetition is not None else np.zeros_like(bar),
             band_activity[bar],
             following[bar],
+            chord_columns(grid, ticks, chords),
         ]
     )
 
 
-def bar_clock(meter: Meter, bars: int, repetition: Sequence[int], activity: Activity) -> Ints:
-    """(bars, 7) the same at the beginning of each bar of a song in one meter; within it only the position changes."""
+def chord_columns(grid: BarGrid, ticks: Ints, chords: Ints | None) -> Ints:
+    """(N, 3) at each tick: the chord, the next other chord (both class + 1), and slots until it begins.
+
+    All 0 where ``chords`` (bars, 2) is left out.
+    """
+    if chords is None:
+        return np.zeros((len(ticks), 3), dtype=np.int64)
+    edges, rows = slot_edges(grid)
+    path = chords.reshape(-1)[rows] + 1
+    following, until = path.copy(), np.full(len(path), CHORD_CHANGE_CLASSES - 1)
+    for slot in range(len(path) - 2, -1, -1):
+        changes = path[slot + 1] != path[slot]
+        following[slot] = path[slot + 1] if changes else following[slot + 1]
+        until[slot] = 1 if changes else min(until[slot + 1] + 1, CHORD_CHANGE_CLASSES - 1)
+    at = slot_at(edges, ticks)
+    return np.column_stack([path[at], following[at], until[at]])
+
+
+def slot_at(edges: Ints, ticks: Ints) -> Ints:
+    """(N,) number of the chord slot that each tick lies in; ticks past the end count to the last."""
+    found: Ints = np.minimum(np.searchsorted(edges, ticks, side="right") - 1, len(edges) - 2)
+    return found
+
+
+def strengths(grid: BarGrid, ticks: Ints) -> Ints:
+    """(N,) metrical strength of each tick: 2 where a chord slot begins, 1 on a quarter of the bar, else 0."""
+    edges, _ = slot_edges(grid)
+    on_slot = edges[slot_at(edges, ticks)] == ticks
+    on_beat = (ticks - grid.first_tick[grid.bar_of(ticks)]) % TICKS_PER_QUARTER == 0
+    return np.where(on_slot, 2, on_beat.astype(np.int64))
+
+
+def slot_clock(meter: Meter, bars: int, repetition: Sequence[int], activity: Activity, chords: Ints | None) -> Ints:
+    """(2 bars, 10) the same at the beginning of each half of each bar; within it only the position changes.
+
+    Both halves of a bar with one chord slot are alike.
+    """
     grid = BarGrid.of((meter,), bars * meter.bar_ticks)
-    return clock(grid, grid.first_tick, repetition=np.asarray(repetition), activity=activity)
+    halves = np.column_stack([grid.first_tick, grid.first_tick + split_of(int(grid.meter[0]), meter.bar_ticks)])
+    return clock(grid, halves.reshape(-1), repetition=np.asarray(repetition), activity=activity, chords=chords)

@@ -33,7 +33,7 @@ from composer.request import HIGHEST_SEED, ComposeRequest, PartRequest, Sampling
 from midi_data.analysis.activity import UNCONDITIONED, Activity
 from midi_data.analysis.attribute_histograms import FULL
 from midi_data.analysis.repetition import similarity_level
-from midi_data.events.encoding import encode, part_code, part_instrument
+from midi_data.events.encoding import Ints, encode, part_code, part_instrument
 from midi_data.events.features import step_features
 from midi_data.genres import GENRES
 from midi_data.keys import Key
@@ -72,6 +72,7 @@ class Plan:
     part_repetition: Activity
     pitch_dropout: tuple[frozenset[int], ...]
     activity: Activity
+    chords: Ints | None
     masks: PartMasks
     attribute_histograms: dict[int, Row]
     time_shift_histogram: Row
@@ -125,6 +126,7 @@ def plan_song(request: ComposeRequest, checkpoint: Checkpoint, primer: Song | No
         part_repetition=part_repetition,
         pitch_dropout=pitch_dropout_for(generator, part_repetition, band),
         activity=np.full_like(activity, UNCONDITIONED) if primer else activity,
+        chords=None,
         masks=instrument_masks(band) if primer else masks_for(heard, band, key),
         attribute_histograms={} if primer else histograms_for(heard, band, key),
         time_shift_histogram=heard.time_shift_histogram / FULL * (band == heard.band and not primer),

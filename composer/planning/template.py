@@ -130,7 +130,7 @@ def draw_excerpt(
     activity = activity[rows]
     heard = _who_plays(activity)
     part_repetition = _parts_within(checkpoint.part_repetition[chosen][within][rows], source_lag[rows])
-    repetition, source_lag = _within(repetition[rows], source_lag[rows])
+    repetition, source_lag = within_excerpt(repetition[rows], source_lag[rows])
     band = tuple(parts[column] for column in heard)
     return Template(
         facts_of(checkpoint.templates[chosen]),
@@ -196,7 +196,7 @@ def _rows(length: int, bars: int) -> Ints:
     return np.where(rows < length, rows, again + (rows - length) % (length - again))
 
 
-def _within(repetition: Ints, source_lag: Ints) -> tuple[Ints, Ints]:
+def within_excerpt(repetition: Ints, source_lag: Ints) -> tuple[Ints, Ints]:
     """``repetition`` and ``source_lag`` with bars new whose source would lie before the first bar."""
     source = np.where(lag_index(repetition) < len(LAGS) - 1, np.array(LAGS)[lag_index(repetition)], source_lag)
     outside = (repetition > NEW) & (source > np.arange(len(repetition)))

@@ -22,7 +22,7 @@ from training.distributed import split_rows
 
 IGNORED = -100
 """Target class of padding, as in ``torch.nn.functional.cross_entropy``."""
-_STEPPED = ("previous", "clock", "position_after", "next", "part", "note", "matched", "slots", "target")
+_STEPPED = ("previous", "clock", "position_after", "next", "part", "note", "matched", "slots", "chord", "target")
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from composer.model.config import CONDITIONS, KEY_UNCONDITIONED
-from composer.planning.conditioning import clock, density_class, tempo_class
+from composer.planning.conditioning import chord_columns, clock, density_class, strengths, tempo_class
 from midi_data.analysis.activity import UNCONDITIONED, Activity, activity_of
 from midi_data.analysis.attribute_histograms import (
     COLUMNS,
@@ -17,6 +17,7 @@ from midi_data.analysis.attribute_histograms import (
     attribute_histograms_of,
     transposed_histograms,
 )
+from midi_data.analysis.chords import chord_slots, transposed_chords
 from midi_data.analysis.excerpts import excerpt
 from midi_data.analysis.repetition import draw_pitch_dropout, part_repetition_of, repetition_of
 from midi_data.bars import BarGrid
@@ -56,7 +57,9 @@ class Variation:
     semitones: int = 0
     velocity: int = 0
     tempo: float = 1.0
-    untold: tuple[str, ...] = ("style", "key", "density", "bars_left", "repetition", "activity", "attribute_histograms")
+    untold: tuple[str, ...] = (
+        "style", "key", "density", "bars_left", "repetition", "activity", "attribute_histograms", "chords",
+    )  # fmt: skip
     """The default tells genre, band, tempo and meter only: the terms on which pieces are scored."""
     hiding_seed: int | None = None
     """Which parts are not shown their pitches in which bars, and which bars' tendencies are told; ``None`` hides
@@ -81,6 +84,7 @@ class Example:
     note: Ints
     matched: NDArray[np.float32]
     slots: Ints
+    chord: Ints
     target: Ints
     bar: Ints
     bar_after: Ints
@@ -136,6 +140,7 @@ def make_example(piece: Piece, events: EventSequence, names: Names, how: Variati
     band = np.zeros(VOCABULARY["part"], dtype=np.bool_)
     band[list(events.band)] = True
     activity = conditioned_activity(events, grid, how)
+    chords = None if "chords" in how.untold else transposed_chords(chord_slots(events, grid), how.semitones)
     return Example(
         previous,
         clock(
@@ -144,6 +149,7 @@ def make_example(piece: Piece, events: EventSequence, names: Names, how: Variati
             length_conditioned="bars_left" not in how.untold,
             repetition=None if "repetition" in how.untold else repetition,
             activity=activity,
+            chords=chords,
         ),
         grid.position_of(steps.tick[1:]),
         next_lookback,
@@ -151,6 +157,7 @@ def make_example(piece: Piece, events: EventSequence, names: Names, how: Variati
         note,
         matched_lags(target, note).astype(np.float32),
         np.column_stack([slots_of(previous[:, 1], events.band), slots_of(target[:, 1], events.band)]),
+        np.column_stack([chord_columns(grid, steps.tick[1:], chords)[:, 0], strengths(grid, steps.tick[1:])]),
         target,
         grid.bar_of(steps.tick[:-1]),
         grid.bar_of(steps.tick[1:]),

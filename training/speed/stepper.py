@@ -67,7 +67,7 @@ def _inputs(config: ModelConfig, batch: int) -> StepInputs:
     tails = {
         "previous": (len(FIELDS),), "clock": (len(CLOCK),), "position_after": (),
         "next": (lags, len(LOOKBACK_FIELDS["next"])), "part": (lags,), "note": (lags + 1, len(LOOKBACK_FIELDS["note"])),
-        "matched": (lags,), "slots": (2,), "target": (len(FIELDS),),
+        "matched": (lags,), "slots": (2,), "chord": (2,), "target": (len(FIELDS),),
     }  # fmt: skip
     wanted = [field.name for field in dataclasses.fields(StepInputs)]
     # What says something of every part of the band (its level in the bar) is as wide as there are parts.

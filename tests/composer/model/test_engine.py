@@ -7,8 +7,8 @@ import pytest
 
 from composer.model.attribute_projections import histogram_roots
 from composer.model.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
-from composer.model.config import LOOKBACK_FIELDS
-from composer.model.engine import Engine, EngineState
+from composer.model.config import CHORD_CONDITION_CLASSES, LOOKBACK_FIELDS, ModelConfig
+from composer.model.engine import Engine, EngineState, chord_logits
 from composer.model.heads import Heads
 from composer.model.quantized import ZERO_POINT
 from midi_data.analysis.attribute_histograms import HISTOGRAMS_WIDTH
@@ -26,7 +26,7 @@ def random_inputs(rng: np.random.Generator) -> dict[str, np.ndarray]:
     target[:, 1] = rng.choice(BAND, STEPS)
     return {
         "previous": classes(*FIELDS, shape=(STEPS,)),
-        "clock": np.stack([rng.integers(0, c, STEPS) for c in (192, 16, 16, 13, 17, 15, 15)], axis=-1),
+        "clock": np.stack([rng.integers(0, c, STEPS) for c in ModelConfig(1, 1).clock_classes.values()], axis=-1),
         "position_after": rng.integers(0, 192, STEPS),
         "next": classes("time_shift", "part", "pitch", shape=(STEPS, LAGS)),
         "part": rng.integers(0, VOCABULARY["part"] + 1, (STEPS, LAGS)),
@@ -35,6 +35,7 @@ def random_inputs(rng: np.random.Generator) -> dict[str, np.ndarray]:
         "activity": spread(rng.choice([0, 1, 2, 4, 7], (STEPS, len(BAND)))),
         "activity_after": spread(rng.choice([0, 2, 4, 7], (STEPS, len(BAND)))),
         "slots": rng.integers(0, 1 + len(BAND), (STEPS, 2)),
+        "chord": np.stack([rng.integers(0, CHORD_CONDITION_CLASSES, STEPS), rng.integers(0, 3, STEPS)], axis=-1),
         "target": target,
     }
 
@@ -67,7 +68,8 @@ def engine_logits(engine: Engine, inputs: dict[str, np.ndarray], batch: int = 1)
             position = np.full((batch, 1), inputs["position_after"][step]) if i else None
             seen = np.repeat(looks[field][step][None], batch, 0)
             activity = np.repeat(inputs["activity_after"][step][None], batch, 0) if field == "part" else None
-            logits[field].append(engine.logits(field, before, chosen, position, seen, activity))
+            chord = np.repeat(inputs["chord"][step, None], batch, 0)
+            logits[field].append(engine.logits(field, before, chosen, position, seen, activity, chord))
     return {field: np.stack(values) for field, values in logits.items()}
 
 
@@ -90,11 +92,14 @@ def composed_logits(engine: Engine, inputs: dict[str, np.ndarray], roots: np.nda
             given = seen_by(heads, field, [seen], inputs["note"][step : step + 1])
             if field == "part":
                 [row] = heads.logits_by_song("part", inner, given, [out])
-                heads.add_histograms(inner, [attribute_projections.heads[inputs["slots"][step, 1]]])
+                chord_row = heads.chord_rows[inputs["chord"][step, 0]]
+                heads.add_part_context(inner, [attribute_projections.heads[inputs["slots"][step, 1]] + chord_row])
             else:
                 [row] = heads.logits(field, inner, given)
             classes = list(BAND) if field == "part" else list(range(VOCABULARY[field]))
             found[i].append(summed(row, classes, seen, inputs["activity_after"][step, list(BAND)]))
+            if field == "pitch":
+                found[i][-1] = with_chord(engine, row, found[i][-1], inputs["chord"][step], inputs["target"][step, 1])
             heads.add_choice(inner, field, [chosen])
             if field == "time_shift":
                 heads.add_position(inner, [int(inputs["position_after"][step])])
@@ -112,8 +117,15 @@ def summed(row: list[float], classes: list[int], seen: list[int], activity: np.n
     """The logits of ``classes``: what each look adds and, of parts, what each level adds, added up."""
     looks, of_levels = row[len(classes) :], row[len(classes) + len(seen) :]
     added = [sum(looks[lag] for lag, look in enumerate(seen) if look == each) for each in classes]
-    level = [of_levels[each] for each in activity.tolist()] if of_levels else [0.0] * len(classes)
+    is_part = classes == list(BAND)
+    level = [of_levels[each] for each in activity.tolist()] if is_part else [0.0] * len(classes)
     return [sum(three) for three in zip(row, added, level, strict=False)]
+
+
+def with_chord(engine: Engine, row: list[float], pitches: list[float], chord: np.ndarray, part: int) -> list[float]:
+    """``pitches`` with what each interval above the chord's root adds: the last 12 of ``row``, and the bonus."""
+    by_pitch = chord_logits(np.array([row[-12:]]), engine.chord_bonus, chord[None], np.array([part]))[0]
+    return [logit + more for logit, more in zip(pitches, [*by_pitch, *[0.0] * 128], strict=True)]
 
 
 def torch_logits(
@@ -196,14 +208,19 @@ def test_the_heads_laid_out_for_composing_say_what_the_engine_says() -> None:
     for i, field in enumerate(FIELDS):
         seen, activity = looks[field][songs], inputs["activity_after"][songs] if field == "part" else None
         before = engine.head_inputs(hidden)
-        wanted = engine.logits(field, before, target[:, :i], after[:, None] if i else None, seen, activity)
+        position, chord = after[:, None] if i else None, inputs["chord"][songs]
+        wanted = engine.logits(field, before, target[:, :i], position, seen, activity, chord)
         is_part = field == "part"
         given = seen_by(heads, field, seen.tolist(), inputs["note"][songs])
         told = heads.logits_by_song(field, inner, given, [out] * 9) if is_part else heads.logits(field, inner, given)
         classes = list(BAND) if is_part else list(range(VOCABULARY[field]))
         for row, logits in enumerate(told):
             found = summed(logits, classes, seen[row].tolist(), inputs["activity_after"][row, list(BAND)])
+            if field == "pitch":
+                found = with_chord(engine, logits, found, chord[row], target[row, 1])
             np.testing.assert_allclose(found, wanted[row, classes], atol=1e-5)
+        if is_part:
+            heads.add_part_context(inner, list(heads.chord_rows[inputs["chord"][songs, 0]]))
         heads.add_choice(inner, field, target[:, i].tolist())
         if field == "time_shift":
             heads.add_position(inner, after.tolist())

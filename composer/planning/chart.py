@@ -1,0 +1,320 @@
+"""The chart of a song, bar by bar: repetition label and source, two chord slots, activity of each part.
+
+``Planner`` is a small LSTM over bars with exact autoregressive likelihood, in numpy:
+
+    p(chart | band, genre, …) = Π_bars p(label) · p(lag | label) · p(chords | label, source) · Π_parts p(activity)
+
+It is trained in torch (``training.planner``). Chords are relative to the key's tonic inside, so that one progression is
+the same in every key. All sums are in double precision and logits are rounded to multiples of 2^−20 before sampling, so
+that a chart does not depend on the order of summation.
+
+Shape letters: T bars, P parts, C chord classes, I input, H hidden.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from composer.model.config import ACTIVITY_WEIGHTS, BARS_LEFT_EDGES, PHASE_CLASSES
+from midi_data.analysis.activity import ACTIVITY_CLASSES, RESTS
+from midi_data.analysis.chords import transposed_chords
+from midi_data.analysis.repetition import FARTHEST, NEW, REPETITION_CLASSES, SIMILARITY_EDGES
+from midi_data.chords import CHORD_CLASSES
+from midi_data.events.encoding import SAME_PROGRAM_LIMIT, Ints
+from midi_data.events.features import LAGS
+
+Weights = Mapping[str, NDArray[np.float64]]
+Vector = NDArray[np.float64]
+
+NO_ROW = CHORD_CLASSES
+"""Chord input where there is no such bar."""
+START = REPETITION_CLASSES
+"""Repetition input before the first bar."""
+NO_ACTIVITY = 0
+"""Activity input where there is no such bar."""
+MODES = 3
+"""0 no key, 1 major, 2 minor."""
+ACTIVITY_LAGS = (1, 2, 4, 8)
+"""Bars back whose activity of the same part is an input, beside the source bar's."""
+FIELDS = ("repetition", "chords", "activity")
+"""Shares of the likelihood."""
+_GRID = 2.0**20
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Chart:
+    """``repetition``, ``source_lag`` (T,), ``chords`` (T, 2), ``activity`` (T, P): as in ``midi_data.analysis``."""
+
+    repetition: Ints
+    source_lag: Ints
+    chords: Ints
+    activity: Ints
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ChartConditions:
+    """What a chart is conditioned on. ``genres``: rows of the genre table (0 unknown) with weights.
+
+    ``tonic`` 0–11 and ``mode`` 0–2 of the key; ``meter`` and ``tempo`` classes; ``two_slots``: whether a bar has two
+    chords. ``band``: part classes, rising.
+    """
+
+    genres: tuple[tuple[int, float], ...]
+    band: tuple[int, ...]
+    bars: int
+    meter: int
+    tempo: int
+    tonic: int
+    mode: int
+    two_slots: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ChartSampling:
+    """Temperature and nucleus of each group of fields."""
+
+    temperature: float = 1.0
+    top_p: float = 0.95
+    activity_temperature: float = 0.9
+
+
+def source_of_bar(label: int, lag: int, bar: int) -> int:
+    """Number of the bar that a bar labelled ``label`` repeats; −1 for a new bar."""
+    if label <= NEW:
+        return -1
+    index = (label - 2) // len(SIMILARITY_EDGES)
+    return bar - (LAGS[index] if index < len(LAGS) - 1 else lag)
+
+
+def allowed_labels(bar: int) -> NDArray[np.bool_]:
+    """(REPETITION_CLASSES,) labels whose source lies in the song."""
+    allowed = np.zeros(REPETITION_CLASSES, dtype=np.bool_)
+    allowed[NEW] = True
+    for index, lag in enumerate(LAGS):
+        nearest = 1 if index == len(LAGS) - 1 else lag
+        allowed[2 + len(SIMILARITY_EDGES) * index : 2 + len(SIMILARITY_EDGES) * (index + 1)] = bar >= nearest
+    return allowed
+
+
+def is_far(label: int) -> bool:
+    """Whether a label's source may lie at any distance."""
+    return label >= 2 + len(SIMILARITY_EDGES) * (len(LAGS) - 1)
+
+
+class Planner:
+    """Samples and scores charts. Holds weights only."""
+
+    def __init__(self, weights: Weights) -> None:
+        """``weights`` by name, as the torch module's ``state_dict``."""
+        self._w = {name: np.asarray(weight, dtype=np.float64) for name, weight in weights.items()}
+
+    @property
+    def genres(self) -> int:
+        """Rows of the genre table; row 0 is "unknown"."""
+        return len(self._w["genre.weight"])
+
+    def sample(
+        self,
+        conditions: ChartConditions,
+        generator: np.random.Generator,
+        how: ChartSampling | None = None,
+        *,
+        chords: Ints | None = None,
+        form: tuple[Ints, Ints] | None = None,
+        activity: Ints | None = None,
+    ) -> Chart:
+        """A chart. Given ``chords`` (T, 2), ``form`` (labels, lags) or ``activity`` (T, P) are taken as they are."""
+        run = _Run(self._w, conditions)
+        how = how or ChartSampling()
+        for bar in range(conditions.bars):
+            run.step(bar)
+            if form is None:
+                label = _draw(run.label_logits(bar), how.temperature, how.top_p, generator)
+                lag = LAGS[-1]
+                if is_far(label):
+                    lag = _draw(run.lag_logits(bar, label), how.temperature, how.top_p, generator) + 1
+            else:
+                label, lag = int(form[0][bar]), int(form[1][bar])
+            run.take_label(bar, label, lag)
+            if chords is None:
+                first = _draw(run.first_logits(bar), how.temperature, how.top_p, generator)
+                second = first
+                if conditions.two_slots:
+                    second = _draw(run.second_logits(bar, first), how.temperature, how.top_p, generator)
+            else:
+                first, second = transposed_chords(chords[bar], -conditions.tonic).tolist()
+            run.chords[bar] = first, second
+            for part in range(len(conditions.band)):
+                if activity is None:
+                    logits = run.activity_logits(bar, part)
+                    run.activity[bar, part] = _draw(logits, how.activity_temperature, how.top_p, generator)
+                else:
+                    run.activity[bar, part] = activity[bar, part]
+        return Chart(run.labels, run.lags, transposed_chords(run.chords, conditions.tonic), run.activity)
+
+    def nll(self, conditions: ChartConditions, chart: Chart) -> dict[str, float]:
+        """Exact negative log-likelihood of a chart in nats, by ``FIELDS``."""
+        run = _Run(self._w, conditions)
+        sums = dict.fromkeys(FIELDS, 0.0)
+        relative = transposed_chords(chart.chords, -conditions.tonic)
+        for bar in range(conditions.bars):
+            run.step(bar)
+            label, lag = int(chart.repetition[bar]), int(chart.source_lag[bar])
+            sums["repetition"] += _nll(run.label_logits(bar), label)
+            if is_far(label):
+                sums["repetition"] += _nll(run.lag_logits(bar, label), lag - 1)
+            run.take_label(bar, label, lag)
+            first, second = relative[bar].tolist()
+            sums["chords"] += _nll(run.first_logits(bar), first)
+            if conditions.two_slots:
+                sums["chords"] += _nll(run.second_logits(bar, first), second)
+            run.chords[bar] = first, second
+            for part, level in enumerate(chart.activity[bar].tolist()):
+                sums["activity"] += _nll(run.activity_logits(bar, part), level)
+                run.activity[bar, part] = level
+        return sums
+
+
+class _Run:
+    """One chart in the making: rows so far and the recurrent state."""
+
+    def __init__(self, weights: Weights, conditions: ChartConditions) -> None:
+        self._w, self._c = weights, conditions
+        bars, parts = conditions.bars, len(conditions.band)
+        self.labels = np.full(bars, NEW, dtype=np.int64)
+        self.lags = np.full(bars, LAGS[-1], dtype=np.int64)
+        self.chords = np.zeros((bars, 2), dtype=np.int64)
+        self.activity = np.full((bars, parts), RESTS, dtype=np.int64)
+        self._source = np.full(bars, -1, dtype=np.int64)
+        self._parts = weights["part.weight"][np.array(conditions.band, dtype=np.int64) // SAME_PROGRAM_LIMIT]  # (P, E)
+        size = weights["lstm.weight_hh_l0"].shape[1]
+        self._hidden, self._cell = np.zeros(size), np.zeros(size)
+        self._fixed = self._condition()
+
+    def _condition(self) -> Vector:
+        w, c = self._w, self._c
+        table = w["genre.weight"]
+        genre = np.zeros(table.shape[1])
+        for row, share in c.genres:
+            genre = genre + share * table[row if row < len(table) else 0]
+        band = self._parts.sum(axis=0) / np.sqrt(max(len(c.band), 1))
+        fixed: Vector = genre + w["tempo.weight"][c.tempo] + w["mode.weight"][c.mode] + w["meter.weight"][c.meter]
+        fixed += w["band_in.weight"] @ band
+        return fixed
+
+    def _chord_at(self, bar: int, slot: int) -> int:
+        return int(self.chords[bar, slot]) if bar >= 0 else NO_ROW
+
+    def _activity_at(self, bar: int, part: int) -> int:
+        return int(self.activity[bar, part]) if bar >= 0 else NO_ACTIVITY
+
+    def step(self, bar: int) -> None:
+        """Feed everything known before ``bar`` is planned."""
+        w, c = self._w, self._c
+        rows = [bar - 1, *(bar - lag for lag in LAGS)]
+        self._seen = [[self._chord_at(row, slot) for slot in (0, 1)] for row in rows]
+        x = self._fixed + w["chords_in.weight"] @ w["chord.weight"][np.array(self._seen).ravel()].ravel()
+        x = x + w["repetition_in.weight"] @ w["label.weight"][self.labels[bar - 1] if bar else START]
+        if bar:
+            playing = np.asarray(ACTIVITY_WEIGHTS)[self.activity[bar - 1]] @ self._parts
+            x = x + w["activity_in.weight"] @ playing
+        left = int(np.searchsorted(BARS_LEFT_EDGES, c.bars - bar, side="right"))
+        x = x + w["bars_left.weight"][left] + w["phase.weight"][bar % PHASE_CLASSES]
+        gates = w["lstm.weight_ih_l0"] @ x + w["lstm.weight_hh_l0"] @ self._hidden
+        first, forget, candidate, out = np.split(gates + w["lstm.bias_ih_l0"] + w["lstm.bias_hh_l0"], 4)
+        self._cell = _sigmoid(forget) * self._cell + _sigmoid(first) * np.tanh(candidate)
+        self._hidden = _sigmoid(out) * np.tanh(self._cell)
+        self._heads = w["heads_in.weight"] @ self._hidden + w["heads_in.bias"]
+
+    def _head(self, index: int) -> Vector:
+        width = len(self._heads) // 5
+        head: Vector = self._heads[index * width : (index + 1) * width]
+        return head
+
+    def label_logits(self, bar: int) -> Vector:
+        """(REPETITION_CLASSES,) of the bar's label."""
+        w = self._w
+        logits = w["label_out.weight"] @ _gelu(self._head(0)) + w["label_out.bias"]
+        return np.where(allowed_labels(bar), logits, -np.inf)
+
+    def lag_logits(self, bar: int, label: int) -> Vector:
+        """(FARTHEST,) of the source's distance less 1."""
+        w = self._w
+        inner = _gelu(self._head(1) + w["lag_label.weight"] @ w["label.weight"][label])
+        logits = w["lag_out.weight"] @ inner + w["lag_out.bias"]
+        return np.where(np.arange(1, FARTHEST + 1) <= bar, logits, -np.inf)
+
+    def take_label(self, bar: int, label: int, lag: int) -> None:
+        """Fix the bar's label and source."""
+        self.labels[bar], self.lags[bar] = label, lag
+        self._source[bar] = source_of_bar(label, lag, bar)
+
+    def _source_chords(self, bar: int) -> list[int]:
+        return [self._chord_at(int(self._source[bar]), slot) for slot in (0, 1)]
+
+    def first_logits(self, bar: int) -> Vector:
+        """(C,) of the first slot's chord."""
+        w, source = self._w, self._source_chords(bar)
+        inner = self._head(2) + w["first_label.weight"] @ w["label.weight"][self.labels[bar]]
+        inner = _gelu(inner + w["first_source.weight"] @ w["chord.weight"][source].ravel())
+        held = [self._seen[0][1], source[0], *(row[0] for row in self._seen[1:])]
+        return self._with_copies("first", inner, held)
+
+    def second_logits(self, bar: int, first: int) -> Vector:
+        """(C,) of the second slot's chord."""
+        w, source = self._w, self._source_chords(bar)
+        inner = self._head(3) + w["second_label.weight"] @ w["label.weight"][self.labels[bar]]
+        known = w["chord.weight"][[*source, first]].ravel()
+        inner = _gelu(inner + w["second_source.weight"] @ known)
+        return self._with_copies("second", inner, [first, source[1], *(row[1] for row in self._seen[1:])])
+
+    def _with_copies(self, name: str, inner: Vector, held: Sequence[int]) -> Vector:
+        w = self._w
+        logits = np.append(w[f"{name}_out.weight"] @ inner + w[f"{name}_out.bias"], 0.0)
+        np.add.at(logits, np.array(held), w[f"{name}_copy.weight"] @ inner + w[f"{name}_copy.bias"])
+        return logits[:-1]
+
+    def activity_logits(self, bar: int, part: int) -> Vector:
+        """(ACTIVITY_CLASSES,) of a part, given the parts before it."""
+        w = self._w
+        inner = self._head(4) + w["activity_part.weight"] @ self._parts[part]
+        inner = inner + w["activity_label.weight"] @ w["label.weight"][self.labels[bar]]
+        known = [self._activity_at(bar - lag, part) for lag in ACTIVITY_LAGS]
+        known.append(self._activity_at(int(self._source[bar]), part))
+        for index, level in enumerate(known):
+            inner = inner + w["activity_known.weight"][index * ACTIVITY_CLASSES + level]
+        for other in range(part):
+            pair = self._activity_at(bar - 1, other) * ACTIVITY_CLASSES + int(self.activity[bar, other])
+            inner = inner + w["activity_pair.weight"][pair]
+        logits = w["activity_out.weight"] @ _gelu(inner) + w["activity_out.bias"]
+        return np.where(np.arange(ACTIVITY_CLASSES) >= RESTS, logits, -np.inf)
+
+
+def _sigmoid(values: Vector) -> Vector:
+    return 0.5 + 0.5 * np.tanh(0.5 * values)
+
+
+def _gelu(values: Vector) -> Vector:
+    inner = np.sqrt(2 / np.pi) * (values + 0.044715 * values**3)
+    result: Vector = 0.5 * values * (1 + np.tanh(inner))
+    return result
+
+
+def _nll(logits: Vector, target: int) -> float:
+    top = logits.max()
+    return float(top + np.log(np.exp(logits - top).sum()) - logits[target])
+
+
+def _draw(logits: Vector, temperature: float, top_p: float, generator: np.random.Generator) -> int:
+    """One class, from the likeliest that together reach ``top_p``."""
+    rounded = np.rint(logits * _GRID) / _GRID
+    probs = np.exp((rounded - rounded.max()) / temperature)
+    order = np.argsort(-probs, kind="stable")
+    total = np.cumsum(probs[order])
+    kept = int(np.searchsorted(total, top_p * total[-1])) + 1
+    at = np.searchsorted(total[:kept], generator.random() * total[kept - 1], side="right")
+    return int(order[min(int(at), kept - 1)])
