@@ -28,6 +28,7 @@ from bot.networks.protocol import Mention
 from bot.owed_reply import CLAIM, COMPLETE, MARK_POSTING, RELEASE, Claim, OwedReply
 from bot.rate_limits import Person
 from bot.store_errors import is_unavailable
+from worker.client import report_bot
 
 MEMORY_SECONDS = 90 * 24 * 3600  # longer than any network returns a mention
 IGNORED_SECONDS = 2 * 24 * 3600
@@ -285,7 +286,8 @@ class ReplyStore:
         pipe.execute()
 
     def heartbeat(self, now: float) -> None:
-        """Store when the bot's loop last ran."""
+        """Store when the bot's loop last ran, and what its process uses."""
+        report_bot(self.server, self.owner)
         pipe = self.server.pipeline()
         pipe.sadd("riffbird:bots", self.network)
         pipe.set(self._key("heartbeat"), f"{now:.0f}")

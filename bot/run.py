@@ -18,7 +18,6 @@ from pathlib import Path
 from types import FrameType
 from typing import TypeVar
 
-from redis import Redis
 from redis.exceptions import RedisError
 
 from bot.commands.responses import Responses
@@ -33,13 +32,14 @@ from bot.reply_pool import ReplyPool
 from bot.reply_store import ReplyStore
 from bot.settings import BotSettings
 from bot.store_errors import is_unavailable
-from worker.client import DeadLetter, DeadLetters, Queues
+from worker.client import DeadLetter, DeadLetters, Queues, open_connection
 
 logger = logging.getLogger(__name__)
 
 Result = TypeVar("Result")
 
 MAX_SLEEP_SECONDS = 0.5  # while a reply is owed
+MAX_IDLE_SECONDS = 30.0  # the loop sends a heartbeat each turn
 CREDENTIALS_PAUSE_SECONDS = 300.0
 REDIS_PAUSE_SECONDS = 2.0
 WAKE_PAUSE_SECONDS = 1.0  # a pushed event causes at most one reading a second
@@ -246,8 +246,8 @@ class Bot:
             self.pool.submit(interaction, is_text=readiness == "text")
 
     def _sleep_seconds(self) -> float:
-        idle = self.idle_seconds()
-        return min(idle, MAX_SLEEP_SECONDS) if self.reply_store.owed() else idle
+        longest = MAX_SLEEP_SECONDS if self.reply_store.owed() else MAX_IDLE_SECONDS
+        return min(self.idle_seconds(), longest)
 
     def idle_seconds(self) -> float:
         """Seconds until a channel is read or a reply is due."""
@@ -274,9 +274,7 @@ class Bot:
 
 def open_reply_store(queues: Queues, network: str, *, durable: bool = False) -> ReplyStore:
     """The reply store of ``network`` in the queue's Redis server. ``durable`` as in `ReplyStore`."""
-    server = Redis.from_url(
-        queues.settings.redis_url.get_secret_value(), decode_responses=True, socket_timeout=5, socket_connect_timeout=2
-    )
+    server = open_connection(queues.settings, decode_responses=True)
     owner = f"{socket.gethostname()}-{os.getpid()}-{random.randrange(2**32):08x}"
     return ReplyStore(server, network, owner, durable=durable)
 

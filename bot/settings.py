@@ -5,35 +5,17 @@ Every secret may also come from a file: ``RIFFBIRD_X_ACCESS_TOKEN_FILE=/run/secr
 
 from __future__ import annotations
 
-import logging
-import os
 from pathlib import Path
-from typing import Any
 
 from pydantic import Field, SecretStr, ValidationError
-from pydantic.fields import FieldInfo
-from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+from pydantic_settings import SettingsConfigDict
+
+from worker.settings import SettingsWithSecretFiles
 
 PREFIX = "RIFFBIRD_"
 
 
-class SecretFiles(PydanticBaseSettingsSource):
-    """Secrets from files named by ``…_FILE`` variables, as container platforms hand them over."""
-
-    def get_field_value(self, field: FieldInfo, field_name: str) -> tuple[Any, str, bool]:
-        """The file's text without its last newline, or nothing."""
-        path = os.environ.get(f"{PREFIX}{field_name.upper()}_FILE")
-        if path is None or field.annotation not in (SecretStr, SecretStr | None):
-            return None, field_name, False
-        return Path(path).read_text(encoding="utf-8").strip(), field_name, False
-
-    def __call__(self) -> dict[str, Any]:
-        """All secrets that came from files."""
-        found = {name: self.get_field_value(field, name)[0] for name, field in self.settings_cls.model_fields.items()}
-        return {name: value for name, value in found.items() if value is not None}
-
-
-class BotSettings(BaseSettings):
+class BotSettings(SettingsWithSecretFiles):
     """One running bot. Durations in seconds, money in US dollars a UTC day."""
 
     model_config = SettingsConfigDict(
@@ -85,18 +67,6 @@ class BotSettings(BaseSettings):
     matrix_access_token: SecretStr | None = Field(default=None, description="token of the account")
     matrix_join_invitations: bool = Field(default=True, description="whether it joins rooms it is invited to")
 
-    @classmethod
-    def settings_customise_sources(
-        cls,
-        settings_cls: type[BaseSettings],
-        init_settings: PydanticBaseSettingsSource,
-        env_settings: PydanticBaseSettingsSource,
-        dotenv_settings: PydanticBaseSettingsSource,
-        file_secret_settings: PydanticBaseSettingsSource,
-    ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """Arguments first, then the environment, then files named in it, then ``.env``."""
-        return init_settings, env_settings, SecretFiles(settings_cls), dotenv_settings, file_secret_settings
-
     @property
     def token_path(self) -> Path:
         """The file of OAuth 2 tokens."""
@@ -117,20 +87,10 @@ def settings_errors(error: ValidationError) -> str:
     return "; ".join(f"{PREFIX}{'_'.join(map(str, one['loc'])).upper()}: {one['msg']}" for one in error.errors())
 
 
-class RedactingFormatter(logging.Formatter):
-    """Plain log lines with each known secret replaced by ``***``, also inside tracebacks."""
-
-    def __init__(self, settings: BotSettings) -> None:
-        super().__init__("%(asctime)s %(levelname)-7s %(name)s: %(message)s")
-        values = (getattr(settings, name) for name in type(settings).model_fields)
-        self._secrets = [value for value in map(_secret, values) if value]
-
-    def format(self, record: logging.LogRecord) -> str:
-        """The line of ``record``."""
-        text = super().format(record)
-        for secret in self._secrets:
-            text = text.replace(secret, "***")
-        return text
+def secrets_of(settings: BotSettings) -> list[str]:
+    """The text of every secret that is set, to be cut out of log lines."""
+    values = (getattr(settings, name) for name in type(settings).model_fields)
+    return [value for value in map(_secret, values) if value]
 
 
 def _secret(value: object) -> str:

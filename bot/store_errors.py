@@ -4,21 +4,11 @@ from __future__ import annotations
 
 import re
 
-from redis.exceptions import (
-    ClusterDownError,
-    ConnectionError,  # noqa: A004  redis-py's name
-    MasterDownError,
-    OutOfMemoryError,
-    ReadOnlyError,
-    RedisError,
-    ResponseError,
-    TimeoutError,  # noqa: A004
-    TryAgainError,
-)
+from redis.exceptions import ClusterDownError, RedisError, ResponseError, TryAgainError
 
-UNAVAILABLE = (
-    ConnectionError, TimeoutError, OutOfMemoryError, ReadOnlyError, ClusterDownError, MasterDownError, TryAgainError,
-)  # fmt: skip
+from worker.client import QUEUE_UNAVAILABLE
+
+UNAVAILABLE = (*QUEUE_UNAVAILABLE, ClusterDownError, TryAgainError)
 REFUSES_WRITES = re.compile(r"(?:^|caused error: )(?:OOM|MISCONF|READONLY|NOREPLICAS|LOADING|MASTERDOWN|CLUSTERDOWN)\b")
 
 

@@ -8,13 +8,13 @@ from __future__ import annotations
 from worker.connection import Queues, connect, open_connection
 from worker.errors import QUEUE_UNAVAILABLE, JobIdError, QueueFullError, ServiceError
 from worker.logs import configure_logging, logged_job
-from worker.process_use import process_use
+from worker.process_use import report_bot
 from worker.queue.dead_letters import DeadLetter, DeadLetters, dead_letter_lists
 from worker.queue.known_job import KnownJob
 from worker.queue.names import COMPOSE_QUEUE, REPLY_QUEUE, SERIALIZER, TRAIN_QUEUE
 from worker.queue.payloads import TrainPayload
 from worker.queue.state import JobState, Status, fetch_state
-from worker.queue.submission import ReplyTask, Submission, submit
+from worker.queue.submission import Submission, submit
 from worker.server_time import server_time
 from worker.storage.songs import SongRecord, read_notes
 from worker.storage.stats import BOTS, TRAIN_WORKERS
@@ -44,7 +44,6 @@ __all__ = [
     "KnownJob",
     "QueueFullError",
     "Queues",
-    "ReplyTask",
     "ServiceError",
     "SongRecord",
     "Status",
@@ -61,8 +60,8 @@ __all__ = [
     "fetch_training_state",
     "logged_job",
     "open_connection",
-    "process_use",
     "read_notes",
+    "report_bot",
     "server_time",
     "submit",
     "submit_training",

@@ -11,7 +11,7 @@ from pathlib import Path
 from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
-from bot.settings import SecretFiles
+from worker.settings import SecretFiles
 
 
 class ApiSettings(BaseSettings):

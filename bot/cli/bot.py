@@ -31,11 +31,13 @@ def bot(
     from bot.networks.protocol import NetworkError
     from bot.networks.registry import NETWORKS
     from bot.networks.retry import SystemClock
+    from bot.settings import secrets_of
+    from worker.client import configure_logging
 
     if network not in NETWORKS:
         raise CommandRefusedError(f"the band lives on {', '.join(NETWORKS)}, not on {network!r}")
     settings = _settings()
-    _log_to_stderr(settings)
+    configure_logging("INFO", secrets_of(settings))
     try:
         _run(network, redis, settings, SystemClock(), check=check)
     except NetworkError as error:
@@ -123,16 +125,3 @@ def _answer(
         signal.signal(signal.SIGINT, made.stop)
         network.listen(made.wake)
         made.run()
-
-
-def _log_to_stderr(settings: BotSettings) -> None:
-    """Log to stderr, with every secret of ``settings`` cut out of whatever was to be said."""
-    import logging
-
-    from bot.settings import RedactingFormatter
-
-    handler = logging.StreamHandler()
-    handler.setFormatter(RedactingFormatter(settings))
-    logging.basicConfig(level=logging.INFO, handlers=[handler], force=True)
-    for library in ("rq", "httpx", "nio"):
-        logging.getLogger(library).setLevel(logging.WARNING)

@@ -2,6 +2,7 @@
 """Settings and secrets: every setting is documented, no secret is ever shown."""
 
 import copy
+import json
 import logging
 import random
 import re
@@ -18,11 +19,12 @@ from bot.networks.protocol import NetworkError
 from bot.networks.registry import NETWORKS
 from bot.networks.x.client import XNetwork
 from bot.networks.x.prices import PRICE_DOLLARS
-from bot.settings import PREFIX, BotSettings, RedactingFormatter, settings_errors
+from bot.settings import PREFIX, BotSettings, secrets_of, settings_errors
 from tests.bot.fakes.fixtures import clock, fake_mastodon, fake_x, harness, server_url
 from tests.bot.fakes.harness import SECRETS, Harness, bot_settings, x_settings
 from tests.bot.fakes.mastodon import FakeMastodon
 from tests.bot.fakes.x import FakeX
+from worker.logs import JsonLines
 from worker.settings import Settings
 
 ROOT = Path(__file__).parents[2]
@@ -141,10 +143,10 @@ def test_a_bearer_token_does_not_reach_the_log_of_the_library(
 
 
 def test_the_bots_log_cuts_known_secrets_out_of_whatever_is_said() -> None:
-    formatter = RedactingFormatter(bot_settings(**SECRETS))
+    formatter = JsonLines(secrets_of(bot_settings(**SECRETS)))
     secret = SECRETS["x_access_token_secret"]
     record = logging.LogRecord("x", logging.INFO, "", 0, "oops %s", (secret,), None)
-    assert formatter.format(record).endswith("oops ***")
+    assert json.loads(formatter.format(record))["message"] == "oops ***"
 
 
 def test_settings_survive_a_copy_without_showing_their_secrets(fake_x: FakeX) -> None:

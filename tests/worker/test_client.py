@@ -1,6 +1,7 @@
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 from redis import Redis
@@ -13,12 +14,12 @@ from worker.client import (
     JobIdError,
     QueueFullError,
     Queues,
-    ReplyTask,
     Submission,
     connect,
     fetch_state,
     submit,
 )
+from worker.embedded import EmbeddedServer
 from worker.settings import Settings
 
 
@@ -88,10 +89,44 @@ def test_the_queue_holds_json_and_no_pickle(queues: Queues, request_: ComposeReq
     assert json.loads(zlib.decompress(stored[b"data"]))[0] == "worker.jobs.compose"
 
 
-def test_a_reply_waits_for_its_song(queues: Queues, request_: ComposeRequest) -> None:
-    submit(queues, request_, job_id="a", formats=["mid"], reply=ReplyTask("builtins.dict", {"to": "x"}))
-    assert queues.depth("reply") == 0
-    assert queues.queue("reply").deferred_job_registry.get_job_ids() == ["reply-a"]
+@pytest.mark.parametrize("refusal", ["OOM", "MISCONF"])
+def test_a_server_that_refuses_writes_is_unavailable(
+    tmp_path: Path, settings: Settings, request_: ComposeRequest, refusal: str
+) -> None:
+    with EmbeddedServer(tmp_path) as url:
+        queues = connect(Settings(**{**settings.model_dump(), "redis_url": url}))
+        queues.check_writable()
+        if refusal == "OOM":
+            queues.connection.config_set("maxmemory", 1)
+        else:
+            queues.connection.config_set("min-replicas-to-write", 1)  # NOREPLICAS is refused like MISCONF
+        for attempt in (queues.check_writable, lambda: hand_in(queues, request_, "a")):
+            with pytest.raises(QUEUE_UNAVAILABLE):
+                attempt()
+
+
+def test_the_server_may_want_a_password_from_a_file(
+    tmp_path: Path, request_: ComposeRequest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "password").write_text("hunter2 \n")
+    with EmbeddedServer(tmp_path / "redis") as url:
+        monkeypatch.setenv("RIFFBIRD_REDIS_PASSWORD_FILE", str(tmp_path / "password"))
+        monkeypatch.setenv("RIFFBIRD_REDIS_URL", url)
+        locked = Settings()
+        assert "hunter2" not in repr(locked)
+        Redis.from_url(url).config_set("requirepass", "hunter2")
+        queues = connect(locked)
+        assert hand_in(queues, request_, "a").created
+        queues.connection.config_set("requirepass", "")
+
+
+def test_a_worker_inherits_no_token(monkeypatch: pytest.MonkeyPatch) -> None:
+    tokens = ("X_ACCESS_TOKEN", "X_CONSUMER_KEY", "MASTODON_ACCESS_TOKEN_FILE")
+    for name in (*tokens, "TRAIN_API_KEY", "BLUESKY_APP_PASSWORD"):
+        monkeypatch.setenv(f"RIFFBIRD_{name}", "hunter2-hunter2-hunter2")
+    environment = Settings(redis_password="to-the-queue").worker_environment()
+    assert "hunter2" not in str(environment)
+    assert environment["RIFFBIRD_REDIS_PASSWORD"] == "to-the-queue"
 
 
 def test_a_lost_server_is_told_within_seconds(settings: Settings, request_: ComposeRequest) -> None:

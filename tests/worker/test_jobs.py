@@ -8,7 +8,8 @@ import pytest
 from composer.request import ComposeRequest
 from tests.waiting import wait_for
 from tests.worker.conftest import finished, worker_process
-from worker.client import JobState, Queues, ReplyTask, connect, fetch_state, read_notes, submit
+from worker.client import DeadLetters, JobState, Queues, connect, fetch_state, read_notes, server_time, submit
+from worker.maintenance.rescue import RescueThread
 from worker.settings import Settings
 from worker.worker_process import WarmWorker
 
@@ -85,7 +86,7 @@ def test_a_bug_is_logged_once_and_not_tried_again(
     assert queues.stats.read().failures == {"ZeroDivisionError": 1}
 
 
-def test_a_fault_that_passes_is_tried_again(queues: Queues, request_: ComposeRequest, tmp_path: Path) -> None:
+def test_a_transient_error_is_tried_again(queues: Queues, request_: ComposeRequest, tmp_path: Path) -> None:
     unlucky_once = with_performer(queues, "once_unlucky")
     submit(unlucky_once, request_, job_id="a", formats=["mid"])
     with worker_process(unlucky_once.settings, tmp_path):
@@ -93,15 +94,15 @@ def test_a_fault_that_passes_is_tried_again(queues: Queues, request_: ComposeReq
     assert queues.stats.read().failures == {"OSError": 1}
 
 
-def test_retries_are_bounded_and_the_reply_comes_after_the_last(
+def test_retries_are_bounded_and_the_job_becomes_a_dead_letter(
     queues: Queues, request_: ComposeRequest, tmp_path: Path
 ) -> None:
     unlucky = with_performer(queues, "unlucky")
-    submit(unlucky, request_, job_id="a", formats=["mid"], reply=ReplyTask("builtins.dict", {"to": "x"}))
+    submit(unlucky, request_, job_id="a", formats=["mid"])
     with worker_process(unlucky.settings, tmp_path):
         assert wait_for(lambda: finished(queues, "a")).status == "failed"
-        wait_for(lambda: queues.depth("reply") == 1)
     assert queues.stats.read().failures == {"OSError": 3}
+    assert [letter.item["job_id"] for letter in DeadLetters(queues.connection, "jobs").all()] == ["a"]
     assert queues.stats.read().outcomes == {"failed": 1}
 
 
@@ -110,13 +111,24 @@ def test_a_song_leaves_no_scratch_behind(settings: Settings, queues: Queues, req
     assert list(settings.scratch_dir.iterdir()) == []
 
 
-def test_the_reply_is_enqueued_once_the_song_is_there(queues: Queues, request_: ComposeRequest) -> None:
-    perform(queues, request_, "quick", reply=ReplyTask("builtins.dict", {"to": "x"}))
-    reply = queues.queue("reply").jobs[0]
-    assert (reply.id, reply.func_name, reply.kwargs) == ("reply-a", "builtins.dict", {"to": "x"})
+def test_a_full_disk_costs_a_song_none_of_its_retries(
+    queues: Queues, request_: ComposeRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TEST_FOLDER", str(tmp_path))
+    full = with_performer(queues, "full_disk")
+    submit(full, request_, job_id="a", formats=["mid"])
+    for _ in range(5):  # more often than a song is retried
+        WarmWorker(full).work(burst=True, logging_level=None)
+        assert fetch_state(full, "a").status == "queued"
+        assert 20 < full.connection.zscore("rq:scheduled:compose", "a") - server_time(full.connection) <= 30
+        full.connection.zadd("rq:scheduled:compose", {"a": 1})
+        RescueThread(full).round()
+    (tmp_path / "open").touch()
+    WarmWorker(full).work(burst=True, logging_level=None)
+    assert fetch_state(full, "a").status == "done"
 
 
-def test_what_is_measured_is_told(queues: Queues, request_: ComposeRequest) -> None:
+def test_seconds_by_stage_are_measured(queues: Queues, request_: ComposeRequest) -> None:
     perform(queues, request_, "quick")
     statistics = queues.stats.read()
     assert statistics.outcomes == {"done": 1}

@@ -11,7 +11,7 @@ from rq import Queue
 
 from worker.connection import Queues
 from worker.maintenance.periodic import PeriodicThread
-from worker.queue.names import COMPOSE_QUEUE, REPLY_QUEUE, TRAIN_QUEUE
+from worker.queue.names import COMPOSE_QUEUE, TRAIN_QUEUE
 from worker.server_time import server_time
 
 logger = logging.getLogger(__name__)
@@ -32,7 +32,7 @@ class HousekeepingThread(PeriodicThread):
     def run_round(self) -> None:
         """Delete what is past its time."""
         self._index_media()
-        for name in (COMPOSE_QUEUE, REPLY_QUEUE, TRAIN_QUEUE):
+        for name in (COMPOSE_QUEUE, TRAIN_QUEUE):
             _trim_registries(self.queues.queue(name), server_time(self.queues.connection))
         expired = self.queues.songs.expire()
         if expired:

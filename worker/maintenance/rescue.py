@@ -23,7 +23,7 @@ from worker.maintenance.periodic import PeriodicThread
 from worker.queue.dead_jobs import add_dead_job, requeue_dead_jobs
 from worker.queue.known_job import KnownJob
 from worker.queue.leases import without_lease
-from worker.queue.names import COMPOSE_QUEUE, REPLY_QUEUE, SERIALIZER, TRAIN_QUEUE
+from worker.queue.names import COMPOSE_QUEUE, SERIALIZER, TRAIN_QUEUE
 from worker.server_time import server_time
 
 logger = logging.getLogger(__name__)
@@ -42,7 +42,7 @@ class RescueThread(PeriodicThread):
 
     def __init__(self, queues: Queues) -> None:
         super().__init__(queues, "rescue", ROUND_SECONDS, LOCK_SECONDS)
-        self.watched = [queues.queue(name) for name in (COMPOSE_QUEUE, REPLY_QUEUE, TRAIN_QUEUE)]
+        self.watched = [queues.queue(name) for name in (COMPOSE_QUEUE, TRAIN_QUEUE)]
 
     def run_round(self) -> None:
         """Everything that is due now."""
@@ -119,7 +119,6 @@ class RescueThread(PeriodicThread):
             self.queues.stats.count_outcome("failed")
         if queue.name == TRAIN_QUEUE:
             self.queues.stats.count_training("failed")
-        queue.enqueue_dependents(job, refresh_job_status=False)
 
     def _put_back_untaken(self, queue: Queue) -> None:
         """Put back what a worker took off the queue and did not begin.

@@ -7,8 +7,7 @@ REPLY_QUEUE = "reply"
 TRAIN_QUEUE = "train"
 COMPOSE_JOB = "worker.jobs.compose"
 TRAIN_JOB = "worker.training.job.train"
-REPLY_JOB = "bot.replies.reply"
-JOB_FUNCTIONS = frozenset({COMPOSE_JOB, TRAIN_JOB, REPLY_JOB})
+JOB_FUNCTIONS = frozenset({COMPOSE_JOB, TRAIN_JOB})
 """The only functions that a job may call. A writer to Redis can choose among them, and name no other."""
 SERIALIZER = "json"
 """JSON on queue and worker: unpickling would let a writer to Redis run code in the workers."""

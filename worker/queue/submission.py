@@ -1,4 +1,4 @@
-"""Submitting a request: once, within the queue's limit, together with the reply that follows it.
+"""Submitting a request: once, within the queue's limit.
 
 Jobs are named by string, so their code is not loaded here.
 """
@@ -8,30 +8,21 @@ from __future__ import annotations
 import hashlib
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass
 
 from redis import WatchError
 from redis.client import Pipeline
 from rq import Queue, Retry
-from rq.job import Dependency, Job, JobStatus
+from rq.job import Job
 
 from composer.request import ComposeRequest, Format
 from worker.connection import Queues
 from worker.errors import JobIdError, QueueFullError
-from worker.queue.names import COMPOSE_JOB, REPLY_QUEUE
+from worker.queue.names import COMPOSE_JOB
 from worker.queue.payloads import ComposePayload
 from worker.server_time import server_time
 from worker.settings import Settings
 from worker.storage.media import JOB_ID
-
-
-@dataclass(frozen=True, slots=True)
-class ReplyTask:
-    """The function to call, by name and with JSON arguments, once the song is done or has finally failed."""
-
-    function: str
-    arguments: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,14 +41,13 @@ def submit(
     *,
     job_id: str,
     formats: Sequence[Format],
-    reply: ReplyTask | None = None,
     text: str = "",
     notices: Sequence[str] = (),
     listed: bool = False,
 ) -> Submission:
     """Submit ``request`` once: the same ``job_id`` again returns the first submission with ``created=False``.
 
-    Request and reply are enqueued in one transaction. ``text`` is the request as it was written; ``notices`` were given
+    ``text`` is the request as it was written; ``notices`` were given
     to its asker; ``listed`` songs appear on the public timeline. Raises ``QueueFullError``, ``JobIdError``, or one of
     ``QUEUE_UNAVAILABLE``.
     """
@@ -67,9 +57,7 @@ def submit(
     submitted_at = server_time(queues.connection)
 
     def enqueue(pipe: Pipeline) -> None:
-        job = _enqueue(queues.settings, queues.compose_queue, pipe, job_id, payload, submitted_at)
-        if reply is not None:
-            _defer_reply(queues, pipe, job, reply)
+        _enqueue(queues.settings, queues.compose_queue, pipe, job_id, payload, submitted_at)
 
     def full(limit: int) -> QueueFullError:
         return QueueFullError(limit, retry_after_seconds=max(1, math.ceil(queues.eta_seconds(1) / 2)))
@@ -135,26 +123,6 @@ def _enqueue(
         meta={"submitted_at": submitted_at},
         pipeline=pipe,
     )
-
-
-def _defer_reply(queues: Queues, pipe: Pipeline, job: Job, reply: ReplyTask) -> None:
-    """Enqueue the reply behind ``job`` inside the same transaction (``Queue.enqueue`` would begin one of its own)."""
-    queue = queues.queue(REPLY_QUEUE)
-    delays = list(queues.settings.retry_delays_seconds)
-    answer = queue.create_job(
-        reply.function,
-        kwargs=reply.arguments,
-        job_id=f"reply-{job.id}"[:128],
-        description=reply.function,
-        result_ttl=0,
-        failure_ttl=queues.settings.result_ttl_seconds,
-        depends_on=Dependency(jobs=[job], allow_failure=True),
-        status=JobStatus.DEFERRED,
-        retry=Retry(max=len(delays), interval=delays) if delays else None,
-    )
-    pipe.sadd(queue.redis_queues_keys, queue.key)
-    answer.register_dependency(pipeline=pipe)
-    answer.save(pipeline=pipe)
 
 
 def _with_seed(request: ComposeRequest, job_id: str) -> ComposeRequest:

@@ -15,13 +15,13 @@ from worker.server_time import server_time
 STATS_KEY = "riffbird:stats"
 COMPOSE_WORKERS = "riffbird:workers"
 TRAIN_WORKERS = "riffbird:trainers"
-BOTS = "riffbird:bots"
+BOTS = "riffbird:bot-processes"
 """Sorted sets of live processes by kind: name → when it counts as dead. Trainers never count for songs."""
 PROCESSES_KEY = "riffbird:process:"
 DEFAULT_SONG_SECONDS = 10.0
 """Expected seconds a song before the first one was measured."""
 WEIGHT_OF_LATEST = 0.2
-PREFIXES = ("outcome:", "failure:", "seconds:", "songs:", "training:", "bot:")
+PREFIXES = ("outcome:", "failure:", "seconds:", "songs:", "training:")
 
 BEAT = """
 local now = tonumber(redis.call('TIME')[1])
@@ -33,13 +33,12 @@ return now
 
 @dataclass(frozen=True, slots=True)
 class Statistics:
-    """Counts since the Redis data began. ``stages``: name → (songs, seconds). ``bots``: (network, event) → count."""
+    """Counts since the Redis data began. ``stages``: name → (songs, seconds)."""
 
     outcomes: dict[str, int] = field(default_factory=dict)
     stages: dict[str, tuple[int, float]] = field(default_factory=dict)
     failures: dict[str, int] = field(default_factory=dict)
     trainings: dict[str, int] = field(default_factory=dict)
-    bots: dict[tuple[str, str], int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,10 +70,6 @@ class Stats:
         """Count an error of ``kind`` (an exception's name), whether the job was retried or not."""
         self.connection.hincrby(STATS_KEY, f"failure:{kind}", 1)
 
-    def count_bot(self, network: str, event: str, times: int = 1) -> None:
-        """Count an ``event`` of the bot on ``network``, such as ``mention`` or ``reply``: both of a fixed few words."""
-        self.connection.hincrby(STATS_KEY, f"bot:{network}:{event}", times)
-
     def add_stage(self, stage: str, seconds: float) -> None:
         """Add the ``seconds`` that one song spent in ``stage``."""
         with self.connection.pipeline() as pipe:
@@ -96,13 +91,12 @@ class Stats:
         """All counters."""
         raw = cast("dict[bytes, bytes]", self.connection.hgetall(STATS_KEY))
         entries = {key.decode(): float(value) for key, value in raw.items()}
-        outcomes, failures, seconds, songs, trainings, bots = (_stripped(entries, prefix) for prefix in PREFIXES)
+        outcomes, failures, seconds, songs, trainings = (_stripped(entries, prefix) for prefix in PREFIXES)
         return Statistics(
             outcomes=_whole(outcomes),
             failures=_whole(failures),
             trainings=_whole(trainings),
             stages={name: (int(songs.get(name, 0)), spent) for name, spent in seconds.items()},
-            bots={(network, event): int(n) for name, n in bots.items() for network, _, event in [name.partition(":")]},
         )
 
     def beat(self, process: str, ttl_seconds: float, key: str = COMPOSE_WORKERS) -> None:

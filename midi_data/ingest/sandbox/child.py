@@ -12,6 +12,7 @@ from typing import BinaryIO
 
 from midi_data.ingest.sandbox.frames import Frame, read_frame, write_frame
 from midi_data.ingest.sandbox.limits import READER_BYTES, Limits, limit_memory, start_clock, stop_clock
+from midi_data.ingest.sandbox.network import deny_network
 
 OUT_OF_MEMORY = 77
 """Exit status of a process that met its memory limit: its heap is not to be trusted any more."""
@@ -53,6 +54,7 @@ def main(arguments: list[str]) -> None:
     nowhere = os.open(os.devnull, os.O_RDWR)
     for descriptor in (0, 1, 2):
         os.dup2(nowhere, descriptor)
+    deny_network()
     try:
         if arguments[0] == "read":
             read_source(Path(arguments[1]), outgoing)

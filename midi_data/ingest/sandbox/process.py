@@ -16,6 +16,7 @@ from typing import Any, BinaryIO, Self, cast
 from midi_data.ingest.sandbox.child import OUT_OF_MEMORY
 from midi_data.ingest.sandbox.frames import Frame, FrameError, read_frame, write_frame
 from midi_data.ingest.sandbox.limits import SILENT_SECONDS, STARTING_SECONDS, Limits
+from midi_data.process import plain_environment
 
 _PACKAGES = str(Path(__file__).parents[3])
 _ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
@@ -50,7 +51,7 @@ class Sandbox:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
-            env=os.environ | _ONE_THREAD | {"PYTHONPATH": path},
+            env=plain_environment() | _ONE_THREAD | {"PYTHONPATH": path},
         )
         self._silent = False
         self.fresh = True

@@ -1,7 +1,9 @@
 """Converting processes: what a file may cost, what becomes of those that cost more, and that no other file suffers."""
 
 import os
+import platform
 import signal
+import subprocess
 import sys
 from pathlib import Path
 
@@ -9,6 +11,7 @@ import pytest
 
 from midi_data.ingest.sandbox.frames import FrameError, read_frame, write_frame
 from midi_data.ingest.sandbox.limits import Limits
+from midi_data.ingest.sandbox.network import MACHINES
 from midi_data.ingest.sandbox.pool import Answer, Pool
 from midi_data.ingest.sandbox.process import Sandbox, SandboxDiedError
 from midi_data.io.midi_writer import midi_bytes
@@ -16,6 +19,7 @@ from tests.mutated_midi import chunk, smf
 from tests.songs import midi_folder, riff
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="limits and signals are POSIX")
+ROOT = Path(__file__).parents[3]
 ASKED = {"clean": True, "keep_unaligned": False}
 
 
@@ -117,3 +121,39 @@ def test_a_frame_is_read_as_it_was_written(tmp_path: Path) -> None:
         pipe.seek(0)
         assert read_frame(pipe) == ({"name": "Zoë\udc80"}, b"\0body")
         assert read_frame(pipe) is None
+
+
+PROBE = """
+import socket, sys
+from midi_data.ingest.sandbox.network import deny_network
+denied = deny_network()
+for make in (lambda: socket.create_connection(("127.0.0.1", 9), 1), lambda: socket.socket(socket.AF_UNIX)):
+    try:
+        make()
+    except PermissionError:
+        print("denied", denied)
+    except OSError as error:
+        print(type(error).__name__, denied)
+print(open(sys.argv[1]).read())
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux" or platform.machine() not in MACHINES, reason="seccomp is Linux")
+def test_a_process_that_reads_strangers_files_can_open_files_and_no_socket(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("readable")
+    done = subprocess.run(
+        [sys.executable, "-c", PROBE, tmp_path / "file"], capture_output=True, text=True, check=True, cwd=ROOT
+    )
+    assert done.stdout.split("\n")[:3] == ["denied True", "denied True", "readable"]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="/proc is Linux")
+def test_a_process_that_reads_strangers_files_has_no_secret(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("RIFFBIRD_X_ACCESS_TOKEN", "RIFFBIRD_REDIS_URL", "AWS_SECRET_ACCESS_KEY", "FOREIGN"):
+        monkeypatch.setenv(name, "hunter2")
+    sandbox = Sandbox.converter(Limits())
+    try:
+        assert b"hunter2" not in Path(f"/proc/{sandbox.pid}/environ").read_bytes()
+        assert "Seccomp:\t2" in Path(f"/proc/{sandbox.pid}/status").read_text()
+    finally:
+        sandbox.close()
