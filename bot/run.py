@@ -188,7 +188,8 @@ class Bot:
         for item in batch.unreadable:
             self._set_aside("event", item.source, item.error)
         for mention in batch.mentions:
-            self._accept(mention, now, since=since, in_doubt=in_doubt)
+            is_in_doubt = in_doubt and mention.written_at < self._started_at
+            self._accept(mention, now, since=since, in_doubt=is_in_doubt)
         for interaction in batch.deleted:
             self._delete(interaction)
 

@@ -160,7 +160,6 @@ class XNetwork:
         return Batch(mentions, str(newest) if newest and complete else None, unreadable)
 
     def _messages_page(self, window: dict[str, Any]) -> dict[str, Any]:
-        self.budget.require("message read")
         with x_errors(self.clock):
             page: dict[str, Any] = self.client.get_direct_message_events(
                 event_types="MessageCreate", user_auth=True,
@@ -222,10 +221,10 @@ class XNetwork:
         asked = {mention.id, mention.interaction}
         token = None
         for _ in range(MAX_PAGES):
-            self.budget.require("own post read")
+            size = self.budget.affordable("own post read", LEAST_PAGE, PAGE)
             with x_errors(self.clock):
                 page = self.client.get_users_tweets(
-                    self.user_id, since_id=mention.interaction, max_results=PAGE, pagination_token=token,
+                    self.user_id, since_id=mention.interaction, max_results=size, pagination_token=token,
                     tweet_fields=["referenced_tweets"],
                 )  # fmt: skip
             self.budget.pay("own post read", len(page.get("data") or []))
@@ -238,7 +237,8 @@ class XNetwork:
         return None
 
     def _find_message(self, mention: Mention, answer: Answer) -> str | None:
-        page = self._messages_page({"dm_conversation_id": mention.conversation, "max_results": 50})
+        size = self.budget.affordable("message read", 1, 50)
+        page = self._messages_page({"dm_conversation_id": mention.conversation, "max_results": size})
         for event in _objects(page.get("data")):
             is_later = is_number(event.get("id")) and number(event["id"]) > int(mention.id)
             is_ours = str(event.get("sender_id")) == self.user_id

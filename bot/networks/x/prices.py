@@ -73,6 +73,14 @@ class Budget:
             raise self._spent(now)
         return max(least, min(most, int(left / (read + reply))))
 
+    def affordable(self, what: str, least: int, most: int) -> int:
+        """How many of ``what`` fit in today's budget, at most ``most``. Raises ``TryLaterError`` below ``least``."""
+        now = self.clock.now()
+        left = self.daily_dollars - self.counter.spent_dollars(now) + ROUNDING
+        if left < least * PRICE_DOLLARS[what]:
+            raise self._spent(now)
+        return min(most, int(left / PRICE_DOLLARS[what]))
+
     def pay(self, what: str, times: int = 1) -> None:
         """Count ``times`` calls that were made."""
         if times:

@@ -100,7 +100,8 @@ class FakeMastodon(FakeServer):
         self.route("POST", r"/api/v2/media", self.upload, Window(30, 1800.0))
         self.route("GET", r"/api/v1/media/(\d+)", self.check, window)
         self.route("POST", r"/api/v1/statuses", self.post, window)
-        self.route("GET", r"/api/v1/statuses/(\d+)/context", self.context, window)
+        self.route("GET", r"/api/v1/statuses/(\w+)/context", self.context, window)
+        self.route("DELETE", r"/api/v1/statuses/(\w+)", self.delete, window)
 
     # ------------------------------------------------------------------ people
 
@@ -233,6 +234,9 @@ class FakeMastodon(FakeServer):
         if media is not None and media.checks < self.processing_checks:
             return "Cannot attach files that have not finished processing"
         return ""
+
+    def delete(self, _: Call, status_id: str) -> Reply:
+        return Reply(200, self.statuses.pop(status_id).as_json())
 
     def context(self, _: Call, status_id: str) -> Reply:
         below = [status.as_json() for status in self.statuses.values() if status.replies_to == status_id]

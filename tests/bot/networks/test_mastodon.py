@@ -4,12 +4,11 @@ import threading
 
 import pytest
 
-from bot.networks.mastodon.reading import plain_text
 from bot.networks.protocol import CredentialsError
 from tests.bot.fakes.fixtures import clock, fake_mastodon, harness, server_url
 from tests.bot.fakes.harness import Harness
 from tests.bot.fakes.mastodon import FakeMastodon
-from tests.bot.fakes.server import TestClock
+from tests.bot.fakes.server import Reply, TestClock
 
 SONG = "@riffbird Dancing robots /compose /g jazz /t 160"
 
@@ -103,7 +102,7 @@ def test_the_stream_wakes_the_bot_and_catch_up_reads_what_came_while_it_slept(
 
 
 @pytest.mark.parametrize("fault", ["503-after", "timeout-after", "reset-after"])
-def test_a_lost_answer_to_a_post_is_doubtful_and_never_posted_twice(
+def test_a_lost_answer_to_a_post_is_looked_up_and_never_posted_twice(
     fault: str, harness: Harness, fake_mastodon: FakeMastodon
 ) -> None:
     asked = fake_mastodon.write(fake_mastodon.person("ada"), SONG)
@@ -149,8 +148,39 @@ def test_without_a_url_or_token_the_missing_variables_are_named(clock: TestClock
         MastodonNetwork(bot_settings(), clock)
 
 
-def test_html_becomes_plain_text_with_its_lines() -> None:
-    assert (
-        plain_text("<p>@<span>riffbird</span> a &amp; b<br />/compose</p><p>/g metal</p>")
-        == "@riffbird a & b\n/compose\n\n/g metal"
-    )
+def test_a_file_that_the_instance_refuses_for_good_gives_way_to_the_next_format(
+    harness: Harness, fake_mastodon: FakeMastodon
+) -> None:
+    bot = harness.mastodon_bot(fake_mastodon)
+    fake_mastodon.mime_types = ["audio/mpeg"]  # it said that it takes video, and refuses it
+    asked = fake_mastodon.write(fake_mastodon.person("ada"), SONG)
+    harness.run_until_idle(bot)
+    (reply,) = fake_mastodon.replies_to(asked)
+    assert fake_mastodon.media[reply.media[0]].mime == "audio/mpeg"
+    assert fake_mastodon.calls["POST /api/v2/media"] == 3
+
+
+def test_a_gotosocial_instance_with_ids_that_are_no_numbers_is_read_in_order(
+    harness: Harness, fake_mastodon: FakeMastodon
+) -> None:
+    bot = harness.mastodon_bot(fake_mastodon)
+    ada, bo = fake_mastodon.person("ada"), fake_mastodon.person("bo")
+    asked = [fake_mastodon.write(who, SONG) for who in (ada, bo)]
+    facts = [fake_mastodon._notification(0, status) | {"id": f"01J{n}ULID"} for n, status in enumerate(asked)]
+    pages = [facts[::-1]]
+    fake_mastodon.read = lambda _: Reply(200, pages.pop() if pages else [])  # type: ignore[method-assign]
+    fake_mastodon.routes = []
+    fake_mastodon._routes()
+    harness.run_until_idle(bot)
+    assert [len(fake_mastodon.replies_to(status)) for status in asked] == [1, 1]
+    assert bot.reply_store.cursor("mentions") == "01J1ULID"
+
+
+def test_deleting_the_question_deletes_the_answer(harness: Harness, fake_mastodon: FakeMastodon) -> None:
+    bot = harness.mastodon_bot(fake_mastodon)
+    asked = fake_mastodon.write(fake_mastodon.person("ada"), "@riffbird /help")
+    harness.run_until_idle(bot)
+    assert len(fake_mastodon.replies_to(asked)) == 1
+    bot.network._deleted.put(asked.id)
+    harness.run_until_idle(bot)
+    assert fake_mastodon.replies_to(asked) == []

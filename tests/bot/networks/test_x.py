@@ -10,7 +10,7 @@ from bot.networks.x.client import XNetwork
 from bot.networks.x.limits import RateWindows, endpoint
 from bot.networks.x.media import Uploader
 from bot.networks.x.prices import seconds_to_midnight
-from bot.networks.x.reading import addresses_bot, snowflake_before, snowflake_seconds
+from bot.networks.x.reading import Position, addresses_bot, snowflake_before, snowflake_seconds
 from tests.bot.fakes.fixtures import clock, fake_x, harness, server_url
 from tests.bot.fakes.harness import Harness, bot_settings, x_settings
 from tests.bot.fakes.server import TestClock
@@ -210,6 +210,45 @@ def test_the_daily_budget_pauses_the_bot_until_the_next_utc_day(harness: Harness
     harness.clock.sleep(seconds_to_midnight(harness.clock.now()) + 1)
     harness.run_until_idle(bot)
     assert [len(fake_x.replies_to(post.id)) for post in asked] == [1, 1, 1, 1]
+
+
+def test_a_backlog_above_the_daily_budget_is_answered_over_several_days(harness: Harness, fake_x: FakeX) -> None:
+    bot = harness.x_bot(fake_x, x_daily_budget_dollars=0.06, x_messages=False)
+    harness.clock.sleep(1)
+    asked = [fake_x.write(fake_x.person(f"fan{index}"), "@riffbird /help") for index in range(8)]
+    answered = []
+    for _ in range(2):
+        for _ in range(10):
+            bot.turn()
+            harness.clock.sleep(60)
+        assert bot.reply_store.spent_dollars(harness.clock.now()) <= 0.06 + 1e-9
+        answered.append(sum(len(fake_x.replies_to(post.id)) for post in asked))
+        harness.clock.sleep(seconds_to_midnight(harness.clock.now()) + 1)
+    assert answered[0] >= 4
+    assert [len(fake_x.replies_to(post.id)) for post in asked] == [1] * 8
+
+
+def test_a_budget_that_cannot_pay_one_answer_reads_nothing(harness: Harness, fake_x: FakeX) -> None:
+    fake_x.write(fake_x.person("ada"), "@riffbird /help")
+    bot = harness.x_bot(fake_x, x_daily_budget_dollars=0.01, x_messages=False)
+    bot.turn()
+    assert fake_x.calls[r"GET /2/users/(\d+)/mentions"] == 0
+    now = harness.clock.now()
+    assert bot.channels[0].next_at - now == pytest.approx(seconds_to_midnight(now), abs=2)
+
+
+def test_a_protected_account_is_answered_and_not_listed(harness: Harness, fake_x: FakeX) -> None:
+    ada, bo = fake_x.person("ada"), fake_x.person("bo")
+    fake_x.users[ada]["protected"] = True
+    asked = [fake_x.write(who, SONG) for who in (ada, bo)]
+    harness.run_until_idle(harness.x_bot(fake_x))
+    assert [len(fake_x.replies_to(post.id)) for post in asked] == [1, 1]
+    assert [song.id for song in harness.queues.songs.newest(10)] == [f"x-{asked[1].id}"]
+
+
+def test_a_position_survives_its_cursor() -> None:
+    for position in (Position(), Position(newest=7), Position(newest=9, since=3, until=5)):
+        assert Position.parse(position.as_cursor()) == position
 
 
 def test_one_song_by_mention_costs_about_a_cent(harness: Harness, fake_x: FakeX) -> None:
