@@ -34,12 +34,12 @@ class GenreMix:
 GENRE_MIXES: dict[str, GenreMix] = {
     "heavy-metal": GenreMix(
         drums_lu=-2, drum_reverb=0.2, drum_air_db=0, reverb=2, drive=0.4, width=1.1,
-        low_db=-3, presence_db=1, air_db=-4,
+        low_db=-3, presence_db=1, air_db=-5,
         reason="Loud drums belong to it; the samples are distorted already, so the amplifier is driven gently.",
     ),
     "rock": GenreMix(
-        drums_lu=-5, drum_reverb=0.2, drum_air_db=0, reverb=2, drive=0.6, width=1.15,
-        low_db=-3.5, presence_db=0, air_db=-5,
+        drums_lu=-5, drum_reverb=0.2, drum_air_db=0, reverb=2, drive=0.6, width=1.1,
+        low_db=-3.5, presence_db=0, air_db=-6,
         reason="Drums level with the guitars; wide guitars; cymbals and bass 4 to 5 dB above the reference.",
     ),
     "blues": GenreMix(
@@ -49,7 +49,7 @@ GENRE_MIXES: dict[str, GenreMix] = {
     ),
     "jazz": GenreMix(
         drums_lu=-6, drum_reverb=0.2, drum_air_db=-2, reverb=2, drive=0.5, width=1.25,
-        low_db=-2, presence_db=0, air_db=-5,
+        low_db=-2, presence_db=0, air_db=-6.5,
         reason="A ride cymbal plays throughout: 7 dB too bright at 8 kHz without the shelves.",
     ),
     "pop": GenreMix(
@@ -59,17 +59,17 @@ GENRE_MIXES: dict[str, GenreMix] = {
     ),
     "folk": GenreMix(
         drums_lu=-9, drum_reverb=0.2, drum_air_db=0, reverb=2, drive=0.6, width=1.0,
-        low_db=-3, presence_db=4, air_db=1,
+        low_db=-3, presence_db=4, air_db=1.5,
         reason="Percussion only accompanies; pipes, fiddles and strings need the 2 to 4 kHz that bass and drums cover.",
     ),
     "classical": GenreMix(
         drums_lu=-8, drum_reverb=0.2, drum_air_db=0, reverb=2.5, drive=0.5, width=1.0,
-        low_db=-3, presence_db=2, air_db=4,
+        low_db=-3, presence_db=2, air_db=6,
         reason="A hall rather than a studio; strings and winds lack air in every free font.",
     ),
     "game": GenreMix(
         drums_lu=-4, drum_reverb=0.15, drum_air_db=0, reverb=1.5, drive=0.6, width=1.1,
-        low_db=-3, presence_db=-4, air_db=-4,
+        low_db=-4, presence_db=-4, air_db=-5,
         reason="Synthesizers are bright and dry by themselves: less room, less 2 to 8 kHz.",
     ),
 }  # fmt: skip

@@ -18,6 +18,7 @@ from composer.genre_store import (
     custom_genre_names,
     delete,
     export,
+    mix_genres,
     spellings,
 )
 from composer.model.checkpoint import load_checkpoint
@@ -183,3 +184,11 @@ def song_of(band: Composer) -> bytes:
     request = ComposeRequest(genres={"ska": 1.0}, length_seconds=20, tempo_bpm=150, seed=1)
     [song] = band.compose([plan_song(request, band.checkpoint)])
     return midi_bytes(song)
+
+
+def test_a_custom_genre_is_mixed_as_the_one_it_was_trained_from(genres_dir: Path) -> None:
+    genres_dir.mkdir(exist_ok=True)
+    (genres_dir / "ska.safetensors").touch()
+    (genres_dir / "ska.json").write_text('{"name": "ska", "nearest": "rock", "added": "2026-01-01T00:00:00Z"}')
+    assert mix_genres({"ska": 1.0}) == {"rock": 1.0}
+    assert mix_genres({"ska": 0.25, "rock": 0.25, "jazz": 0.5}) == {"rock": 0.5, "jazz": 0.5}
