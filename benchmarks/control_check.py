@@ -22,7 +22,7 @@ from composer.model.checkpoint import load_checkpoint
 from composer.planning.plan import band_of, plan_song
 from composer.request import ComposeRequest, KeyRequest, PartRequest
 from midi_data.analysis.excerpts import excerpt, spread_excerpts
-from midi_data.analysis.key_estimation import heard_key
+from midi_data.analysis.key_estimation import estimate_song_key
 from midi_data.corpus.dataset import Shard, all_pieces, open_shards
 from midi_data.events.encoding import decode, encode
 from midi_data.keys import Key
@@ -80,7 +80,7 @@ def keys(band: Composer, songs: int, seed: int) -> dict[str, Any]:
             ComposeRequest(genres={genre: 1.0}, seed=seed + n, key=KeyRequest(tonic=key.tonic, mode=key.mode))
             for n, key in enumerate(asked * max(1, songs // 24))
         ]
-        heard = [heard_key(encode(song)) for song in composed(band, requests)]
+        heard = [estimate_song_key(encode(song)) for song in composed(band, requests)]
         wanted = asked * max(1, songs // 24)
         exact = np.mean([mine == key for mine, key in zip(heard, wanted, strict=True)])
         near = np.mean([mine in (key, relative(key)) for mine, key in zip(heard, wanted, strict=True)])

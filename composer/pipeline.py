@@ -28,7 +28,7 @@ from composer.request import ComposeRequest, Format
 from composer.result import PartFacts, Rendition, Timings
 from composer.score import as_score, band_notices
 from midi_data.analysis.chords import chords_of
-from midi_data.analysis.key_estimation import heard_key
+from midi_data.analysis.key_estimation import estimate_song_key
 from midi_data.events.encoding import encode
 from midi_data.io.midi_writer import midi_bytes
 from midi_data.song import Song
@@ -102,7 +102,7 @@ def compose_all(
     ]
     songs = songs or _composed(bands, plans, progress)
     songs = [
-        as_score(song, request, plan.key or heard_key(encode(song)), chords_of(song))
+        as_score(song, request, plan.key or estimate_song_key(encode(song)), chords_of(song))
         for request, plan, song in zip(requests, plans, songs, strict=True)
     ]
     labels = [band.checkpoint.label for band in bands]
@@ -117,7 +117,7 @@ def compose_all(
         since = time.perf_counter()
         begins = primers[number]
         stem = file_stem(plan, request, begins.song if begins else None)
-        key = heard_key(encode(song))
+        key = estimate_song_key(encode(song))
         files = render(
             song,
             formats,

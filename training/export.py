@@ -1,4 +1,4 @@
-"""From a trained network to a checkpoint: weights, names, validation figures, licences and the lineups of its data."""
+"""A trained network as a checkpoint: weights, names, validation figures, licences and the templates of its data."""
 
 from __future__ import annotations
 
@@ -13,24 +13,20 @@ from composer.model.checkpoint import Checkpoint, header_for
 from composer.model.checkpoint_tables import TEMPLATE_COLUMNS
 from composer.model.network import Network
 from composer.planning.conditioning import density_class
-from midi_data.analysis.activity import Activity, activity_of, masks_of
-from midi_data.analysis.attribute_histograms import (
-    AttributeHistograms,
-    attribute_histograms_of,
-    time_shift_histogram_of,
-)
-from midi_data.analysis.repetition import part_repetition_of, repetition_of
-from midi_data.bars import BarGrid
+from composer.planning.piece_tables import piece_tables
+from midi_data.analysis.activity import Activity
+from midi_data.analysis.attribute_histograms import AttributeHistograms
 from midi_data.events.encoding import PART_LIMIT, Ints
 from training.data.examples import Names
 from training.data.pieces import CorpusPieces
 
 PerPiece = tuple[Activity, ...]
-Heard = tuple[PerPiece, PerPiece, PerPiece, PerPiece, Ints, tuple[AttributeHistograms, ...], AttributeHistograms]
-Tables = tuple[NDArray[np.int64], *Heard]
-"""Lineups, and what ``heard`` gives."""
-MOST_HEARD = 5_000
-"""Pieces whose bands and forms a checkpoint remembers; songs need no more to choose from."""
+PerPart = tuple[AttributeHistograms, ...]
+TemplateTables = tuple[PerPiece, PerPiece, PerPiece, PerPiece, Ints, PerPart, AttributeHistograms]
+Tables = tuple[NDArray[np.int64], *TemplateTables]
+"""The template rows, and what ``template_tables`` returns."""
+TEMPLATE_LIMIT = 5_000
+"""Training pieces that a checkpoint keeps as templates."""
 
 
 def checkpoint_of(
@@ -64,8 +60,8 @@ def checkpoint_of(
 
 def tables_of(train: CorpusPieces, names: Names) -> Tables:
     """What a checkpoint remembers of its pieces, of each genre some. Takes some milliseconds a piece."""
-    chosen = of_every_genre(train, MOST_HEARD)
-    return templates(chosen, names), *heard(chosen)
+    chosen = of_every_genre(train, TEMPLATE_LIMIT)
+    return templates(chosen, names), *template_tables(chosen)
 
 
 def of_every_genre(held: CorpusPieces, most: int) -> CorpusPieces:
@@ -98,35 +94,19 @@ def templates(train: CorpusPieces, names: Names) -> NDArray[np.int64]:
     return rows
 
 
-def heard(train: CorpusPieces) -> Heard:
-    """What ``Checkpoint`` remembers of each training piece beside its lineup, table by table."""
-    repetitions, source_lags, part_repetition, activities, masks, attribute_histograms, time_shift_histograms = (
-        [],
-        [],
-        [],
-        [],
-        [],
-        [],
-        [],
+def template_tables(train: CorpusPieces) -> TemplateTables:
+    """The tables of ``Checkpoint`` beside the template rows, one entry a training piece."""
+    tables = [piece_tables(shard.events(piece)) for shard, piece in train]
+    repetitions, source_lags, part_repetition, activities, masks, attribute_histograms, time_shift_histograms = zip(
+        *tables, strict=True
     )
-    for shard, piece in train:
-        events = shard.events(piece)
-        grid = BarGrid.of(events.meters, events.end)
-        repetition, source_lag = repetition_of(events, grid)
-        repetitions.append(repetition.astype(np.uint8))
-        source_lags.append(source_lag.astype(np.uint8))
-        part_repetition.append(part_repetition_of(events, grid, repetition, source_lag).astype(np.uint8))
-        activities.append(activity_of(events, grid))
-        masks.append(masks_of(events))
-        attribute_histograms.append(attribute_histograms_of(events))
-        time_shift_histograms.append(time_shift_histogram_of(events))
     return (
-        tuple(repetitions),
-        tuple(source_lags),
-        tuple(part_repetition),
-        tuple(activities),
+        repetitions,
+        source_lags,
+        part_repetition,
+        activities,
         np.stack(masks),
-        tuple(attribute_histograms),
+        attribute_histograms,
         np.stack(time_shift_histograms),
     )
 

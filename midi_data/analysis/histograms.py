@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from midi_data.analysis.key_estimation import heard_key
+from midi_data.analysis.key_estimation import estimate_song_key
 from midi_data.analysis.metrics import GROOVE_TICKS, top_lines
 from midi_data.bars import BarGrid
 from midi_data.events.encoding import DRUM_PITCH, DURATIONS, VOCABULARY, EventSequence, Ints, part_instrument
@@ -49,7 +49,7 @@ DRUM_VOICES = _drum_voices()
 def scale_degrees(events: EventSequence) -> Ints:
     """(12,) notes a pitch class above the tonic of the key the piece is heard in: the same in every key."""
     pitch = events.pitch[events.pitch < DRUM_PITCH]
-    key = heard_key(events)
+    key = estimate_song_key(events)
     counts: Ints = np.bincount((pitch - (key.tonic if key else 0)) % 12, minlength=12)
     return counts
 

@@ -11,7 +11,7 @@ LONGEST_COUNTED = 96
 """Ticks: a drone counts no more than a whole note."""
 
 
-def heard_key(events: EventSequence) -> Key | None:
+def estimate_song_key(events: EventSequence) -> Key | None:
     """The likeliest key by the lengths of the pitch classes that sound; ``None`` for drums alone."""
     pitched = events.pitch < 128
     if not pitched.any():

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from midi_data.analysis.key_estimation import heard_key, key_class
+from midi_data.analysis.key_estimation import estimate_song_key, key_class
 from midi_data.errors import BadMidiError
 from midi_data.events.encoding import EventSequence, encode
 from midi_data.ingest.cleaning.alignment import Alignment, alignment_of
@@ -139,7 +139,7 @@ def _frame(song: Song, events: EventSequence, alignment: Alignment, notices: Not
         "digest": transposed_digest(events).hex(),
         "end": song.end,
         "seconds": round(song.duration_seconds, 3),
-        "key": key_class(heard_key(events)),
+        "key": key_class(estimate_song_key(events)),
         "tempos": [(t.onset, t.bpm) for t in song.tempos],
         "meters": [(m.onset, m.numerator, m.denominator) for m in song.meters],
         "losses": asdict(losses),

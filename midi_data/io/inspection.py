@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from midi_data.analysis.chords import chords_of
-from midi_data.analysis.key_estimation import heard_key
+from midi_data.analysis.key_estimation import estimate_song_key
 from midi_data.events.encoding import PART_LIMIT, SAME_PROGRAM_LIMIT, EventSequence, encode
 from midi_data.general_midi import instrument_name
 from midi_data.keys import Key
@@ -45,7 +45,7 @@ def refused_file(path: Path, error: Exception) -> dict[str, Any]:
 
 def song_key(song: Song, events: EventSequence) -> Key | None:
     """The key signature; the estimated key where there is none or the one that means "not set" (C major)."""
-    return song.key if song.key not in (None, _UNSET_KEY) else heard_key(events)
+    return song.key if song.key not in (None, _UNSET_KEY) else estimate_song_key(events)
 
 
 def _part(song: Song, track: Track) -> dict[str, Any]:

@@ -264,7 +264,7 @@ def _reign(piece: Piece, onset: int) -> int:
 
 
 def transposed_key(key: int, semitones: int) -> int:
-    """A key class (see ``heard_key.key_class``) moved by ``semitones``; 0 (no key) stays."""
+    """A key class (see ``estimate_song_key.key_class``) moved by ``semitones``; 0 (no key) stays."""
     if key == 0:
         return 0
     mode, tonic = divmod(key - 1, 12)

@@ -18,7 +18,7 @@ from composer.model.checkpoint import Checkpoint
 from composer.model.config import CONDITIONS
 from composer.planning.plan import Plan, plan_song
 from composer.request import ComposeRequest
-from midi_data.analysis.key_estimation import heard_key, key_class
+from midi_data.analysis.key_estimation import estimate_song_key, key_class
 from midi_data.corpus.dataset import Piece, Shard
 from midi_data.events.encoding import encode
 from midi_data.io.midi_file import read_midi
@@ -103,7 +103,7 @@ def shard_of(songs: Sequence[tuple[str, Song]], folder: Path) -> Shard:
                 name=name, genre=genre, style=style, work=name, title=song.title, licence="composed",
                 split="train" if int(number) % VALID_EVERY else "valid",
                 first=first, count=len(events), end=events.end, seconds=round(song.duration_seconds, 3),
-                key=key_class(heard_key(events)), tempos=tuple((t.onset, t.bpm) for t in song.tempos),
+                key=key_class(estimate_song_key(events)), tempos=tuple((t.onset, t.bpm) for t in song.tempos),
                 meters=tuple((m.onset, m.numerator, m.denominator) for m in song.meters),
             )
         )  # fmt: skip
