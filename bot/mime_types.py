@@ -12,4 +12,5 @@ MIME_TYPES: dict[Format, str] = {
     "png": "image/png",
     "mp4": "video/mp4",
     "stems": "application/zip",
+    "musicxml": "application/vnd.recordare.musicxml+xml",
 }

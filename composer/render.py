@@ -32,6 +32,7 @@ T = TypeVar("T")
 
 _WEIGHTS: dict[str, float] = {
     "mid": 0.1, "sound": 3.0, "stems": 4.0, "picture": 0.4, "wav": 0.1, "mp3": 1.0, "ogg": 0.6, "png": 0.2, "mp4": 6.0,
+    "musicxml": 2.0,
 }  # fmt: skip
 """Typical duration of each step, relative to the others."""
 _NEEDS_SOUND = frozenset({"wav", "mp3", "ogg", "mp4"})
@@ -152,6 +153,7 @@ class _Rendering:
             tasks: dict[str, Callable[[], None]] = {
                 "mid": self._mid,
                 "png": partial(self._png, picture),
+                "musicxml": self._musicxml,
                 "stems": self._stems,
                 "wav": partial(self._wav, audio),
                 "mp3": partial(self._mp3, audio, tags),
@@ -186,6 +188,11 @@ class _Rendering:
         from midi_data.io.midi_writer import write_midi
 
         write_midi(self.song, self.staging / "mid")
+
+    def _musicxml(self) -> None:
+        from midi_data.io.musicxml import write_musicxml
+
+        write_musicxml(self.song, self.staging / "musicxml")
 
     def _png(self, picture: Image) -> None:
         from composer.video.still import save_png

@@ -16,7 +16,7 @@ HIGHEST_SEED = 2**63 - 1
 TITLE_LENGTH = 200
 
 Sampling = Literal["probability", "embedding"]
-Format = Literal["mid", "wav", "mp3", "ogg", "png", "mp4", "stems"]
+Format = Literal["mid", "wav", "mp3", "ogg", "png", "mp4", "stems", "musicxml"]
 
 GenreName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9-]{0,39}$")]
 

@@ -36,3 +36,7 @@ class BadMidiError(MidiDataError):
 
 class CorpusError(MidiDataError):
     """For whoever gave a corpus: the folder or archive cannot serve as one."""
+
+
+class MissingLibraryError(MidiDataError):
+    """A format needs a library that is not installed. The text says how to install it."""

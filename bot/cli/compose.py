@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from composer.request import ComposeRequest, Format
     from composer.result import Rendition
 
-FORMATS = ("mid", "wav", "mp3", "ogg", "png", "mp4", "stems")
+FORMATS = ("mid", "wav", "mp3", "ogg", "png", "mp4", "stems", "musicxml")
 DEFAULT_FORMATS = ("mid", "mp3", "png")
 MOST_SONGS = 1000
 BATCH = 64
@@ -40,7 +40,7 @@ def compose(
     ] = None,
     out: Annotated[Path, typer.Option(help="Folder for the files.")] = Path("songs"),
     format_: Annotated[
-        list[str] | None, typer.Option("--format", help="mid, wav, mp3, ogg, png, mp4 or stems; may repeat.")
+        list[str] | None, typer.Option("--format", help="mid, wav, mp3, ogg, png, mp4, stems or musicxml; may repeat.")
     ] = None,
     stems: Annotated[bool, typer.Option("--stems", help="Also write one WAV a part, in a ZIP archive.")] = False,
     count: Annotated[int, typer.Option(help="How many songs, each with a seed of its own.")] = 1,
