@@ -17,7 +17,6 @@ from typing import Literal
 
 from composer.audio.tags import Tags, default_link
 from composer.decoding.generate import Composer
-from composer.decoding.parallel import usable_cores
 from composer.errors import RefusedError
 from composer.genre_store import custom_checkpoint, mix_genres
 from composer.model.checkpoint import load_checkpoint, shipped_checkpoint
@@ -31,6 +30,7 @@ from midi_data.analysis.chords import chords_of
 from midi_data.analysis.key_estimation import estimate_song_key
 from midi_data.events.encoding import encode
 from midi_data.io.midi_writer import midi_bytes
+from midi_data.process import usable_cores
 from midi_data.song import Song
 
 Stage = Literal["composing", "rendering"]

@@ -1,4 +1,4 @@
-"""Child processes: the parent-death signal, and an environment without secrets.
+"""Processes: usable cores, the parent-death signal, and an environment without secrets.
 
 ``python -m midi_data.process PARENT_PID COMMAND…`` runs COMMAND, which gets SIGTERM when its parent ends, even after a
 kill -9. Linux does it with PR_SET_PDEATHSIG (prctl(2)). On other systems the command runs without the signal.
@@ -18,6 +18,13 @@ PLAIN_VARIABLES = re.compile(
     r"|(PYTHON|XDG_|OMP_|OPENBLAS_|MKL_|KMP_|CUDA_|CUBLAS_|NVIDIA_|TORCH|COV_)\w*)"
 )
 """Variables that programs need to run and that hold no secret."""
+
+
+def usable_cores() -> int:
+    """Cores that this process may run on, at most ``OMP_NUM_THREADS`` if that is set."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    limit = os.environ.get("OMP_NUM_THREADS", "")
+    return min(int(limit), cores) if limit.isdecimal() and int(limit) else cores
 
 
 def with_parent_death_signal(command: list[str]) -> list[str]:

@@ -10,12 +10,13 @@ import sys
 from collections.abc import Sequence
 from typing import NoReturn
 
+from midi_data.process import usable_cores
+
 
 def become_processes(module: str, arguments: Sequence[str], processes: int) -> NoReturn:
     """Replace this process by torchrun with ``processes`` of ``python -m module arguments``."""
     environment = dict(os.environ)
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    environment.setdefault("OMP_NUM_THREADS", str(max(1, cores // processes)))
+    environment.setdefault("OMP_NUM_THREADS", str(max(1, usable_cores() // processes)))
     command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", str(processes)]
     os.execve(sys.executable, [*command, "-m", module, *arguments], environment)  # noqa: S606  our own command
 

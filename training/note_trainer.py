@@ -103,9 +103,7 @@ class NoteTrainer(Trainer[Batch]):
     def _nll(self, pieces: CorpusPieces) -> Figures:
         """Nats a note of ``pieces`` by genre and field."""
         config = self.config
-        sums = nll_by_genre(
-            self.network, pieces, self.names, self.device, config.precision, config.valid_unconditioned
-        )
+        sums = nll_by_genre(self.network, pieces, self.names, self.device, config.precision, config.valid_unconditioned)
         return {genre: total.per_note() for genre, total in sorted(sums.items())}
 
     @cached_property

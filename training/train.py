@@ -16,6 +16,7 @@ from composer.errors import RefusedError
 from composer.genre_store import add, check_name, check_spelling, custom_checkpoint
 from composer.model.checkpoint import load_checkpoint
 from midi_data.genres import genre_by_name, plain_name
+from midi_data.process import usable_cores
 from training.config import TrainingConfig
 from training.data.corpora import load_pieces, names_of, notes_in
 from training.data.pieces import CorpusPieces
@@ -42,7 +43,7 @@ def run_training(request: TrainingRequest, callback: TrainingCallback) -> Path:
     Raises ``TrainingError``, ``CheckpointError``, or ``MidiDataError``.
     """
     if "OMP_NUM_THREADS" not in os.environ:
-        torch.set_num_threads(max(1, len(os.sched_getaffinity(0))) if hasattr(os, "sched_getaffinity") else 1)
+        torch.set_num_threads(usable_cores())
     _check_genre(request)
     config = config_of(request)
     with joined(request.device) as ranks:

@@ -89,9 +89,7 @@ class Settings(SettingsWithSecretFiles):
     performer: str = Field(
         default=DEFAULT_PERFORMER, pattern=DOTTED_NAME, description="dotted name of the function that makes a song"
     )
-    trainer: str = Field(
-        default="training.job", pattern=DOTTED_NAME, description="dotted name of a training's program"
-    )
+    trainer: str = Field(default="training.job", pattern=DOTTED_NAME, description="dotted name of a training's program")
     train_recipe: Path | None = Field(default=None, description="recipe of trainings; riffbird train's if left out")
     train_device: Literal["auto", "cpu", "cuda"] = Field(default="auto", description="what trainings run on")
     train_snapshot_seconds: float = Field(default=30.0, gt=0, le=60, description="a killed training loses at most this")

@@ -14,7 +14,7 @@ import threading
 import time
 from dataclasses import dataclass
 
-from midi_data.process import with_parent_death_signal
+from midi_data.process import usable_cores, with_parent_death_signal
 from worker.settings import Settings
 
 logger = logging.getLogger(__name__)
@@ -79,7 +79,7 @@ class Supervisor:
     def _start(self, slot: Slot) -> subprocess.Popen[bytes] | None:
         """A new worker; ``None`` where the system has no process, memory or file handle left at the moment."""
         command = [sys.executable, "-m", "worker", self.queue_name]
-        threads = str(max(1, (os.cpu_count() or 1) // self.settings.processes))
+        threads = str(max(1, usable_cores() // self.settings.processes))
         # Numerical libraries would each take all cores, and N workers N times all cores.
         limits = {name: os.environ.get(name, threads) for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS")}
         environment = self.settings.worker_environment() | limits

@@ -1,7 +1,7 @@
-"""Musical rules as the classes of a field that may come next, never those that should.
+"""Hard constraints: the classes of a field that may come next.
 
-Grammar (events in order), playable range, no empty bar, an ending on the last bar line, nothing hanging over it.
-Knows neither network nor sampling. Plain lists and bisection: a song asks five times a note.
+Order of events, playable ranges, polyphony, no empty bar, an ending on the last bar line. Plain lists and bisection,
+because five fields a note are constrained.
 """
 
 from __future__ import annotations
@@ -14,22 +14,21 @@ from types import MappingProxyType
 import numpy as np
 
 from composer.decoding.masks import PartMasks
-from midi_data.events.encoding import DURATIONS, EOS, MAX_SHIFT, part_instrument
-from midi_data.general_midi import usual_polyphony
+from midi_data.events.encoding import DURATIONS, EOS, MAX_SHIFT
 
 Classes = list[int]
-"""The classes that may come next, rising."""
+"""Classes that may come next, rising."""
 
 JUST_STRUCK_TICKS = 3
-"""A string that began to sound so shortly ago is not struck again, nor does a player find another hand."""
+"""A pitch struck less than 3 ticks ago is not struck again, and still occupies a voice."""
 
 
 class StepContext:
-    """Where a song stands before its next event, or within it once the advance is chosen.
+    """Where a song is before its next event, or within it once the time shift is chosen.
 
-    ``tick``: of the event before. ``last``: its (part, pitch), ``None`` at a fresh tick. ``note_bar``: bar of the last
-    note (−1: none yet). ``struck``: pitches that each part has begun within ``JUST_STRUCK_TICKS`` of the present event;
-    ``ringing``: pitches of each pitched part that ring on after it for more than ``activity.LET_GO_TICKS``.
+    ``tick``: of the previous event. ``last``: its (part, pitch); None after a wait and at the beginning. ``note_bar``:
+    bar of the last note, −1 before the first. ``struck``: pitches that each part began within ``JUST_STRUCK_TICKS`` of
+    the present event. ``ringing``: pitches of each pitched part that sound on for more than ``activity.RELEASE_TICKS``.
     """
 
     def __init__(
@@ -48,10 +47,10 @@ class StepContext:
 
 
 class Constraints:
-    """What one song's rules allow, for a band with its habits and bars; remembers what it has worked out."""
+    """The constraints of one song: its band, masks and bars. Caches the allowed time shifts."""
 
     def __init__(self, band: Sequence[int], masks: PartMasks, bar_ticks: Sequence[int]) -> None:
-        """``bar_ticks``: first tick of each bar, all of one length, and the song's end."""
+        """``bar_ticks``: first tick of each bar, all of one length, then the end of the song."""
         self.end = bar_ticks[-1]
         self._bars = list(bar_ticks)
         self._bar_length = bar_ticks[1] - bar_ticks[0]
@@ -60,27 +59,27 @@ class Constraints:
         self._duration: dict[int, list[int]] = {part: np.flatnonzero(masks.duration[part]).tolist() for part in band}
         self._velocity: dict[int, list[int]] = {part: np.flatnonzero(masks.velocity[part]).tolist() for part in band}
         self._voices = dict(masks.voices)
-        self._onward: dict[tuple[int, int, int, bool, bool], list[int]] = {}
+        self._time_shifts: dict[tuple[int, int, int, bool, bool], list[int]] = {}
 
     def time_shifts(self, context: StepContext, playing: list[int]) -> Classes:
-        """Advances that stay before the end, leave no bar empty, keep to the grid, and at 0 leave room for a note.
+        """Time shifts that stay before the end, leave no bar empty and keep to the grid; 0 if a part may still play.
 
-        ``playing``: the parts of the band that do not rest in the bar of ``context``, rising.
+        ``playing``: the parts that do not rest in the bar of ``context``, rising.
         """
         tick, bars = context.tick, self._bars
         # The next note falls into the last note's bar or the one after.
         limit = bars[min(context.note_bar + 2, len(bars) - 1)]
-        still = tick < self.end and self._goes_on(context, playing)
+        same_tick = tick < self.end and self._may_add_note(context, playing)
         ending = self.may_end(context)
-        # What is allowed depends on the places in bar and quarter only.
-        key = (tick % self._bar_length, tick % len(self._grid), limit - tick, still, ending)
-        known = self._onward.get(key)
+        # The result depends on the position in the bar and in the quarter only.
+        key = (tick % self._bar_length, tick % len(self._grid), limit - tick, same_tick, ending)
+        known = self._time_shifts.get(key)
         if known is None:
-            known = self._onward[key] = [*[0] * still, *self._later(tick, limit), *[EOS] * ending]
+            known = self._time_shifts[key] = [*[0] * same_tick, *self._later(tick, limit), *[EOS] * ending]
         return known
 
-    def _goes_on(self, context: StepContext, playing: list[int]) -> bool:
-        """Whether a part may still play at the tick of the event before: whether ``parts`` would find one."""
+    def _may_add_note(self, context: StepContext, playing: list[int]) -> bool:
+        """Whether a part may still play at the tick of the previous event: whether ``parts`` would return any."""
         if context.last is None:
             return bool(playing)
         first = context.last[0]
@@ -91,10 +90,10 @@ class Constraints:
                 return True
         if first not in playing or not self._has_voice(context, first):
             return False
-        return bool(self.pitches(context, first, still=True))
+        return bool(self.pitches(context, first, same_tick=True))
 
     def _has_voice(self, context: StepContext, part: int) -> bool:
-        """Whether ``part`` has a hand free: what it holds, or has only just struck, is less than its voices."""
+        """Whether ``part`` sounds, or has just struck, fewer notes than its voices."""
         struck, ringing = context.struck.get(part), context.ringing.get(part)
         if not struck and not ringing:
             return True
@@ -103,34 +102,40 @@ class Constraints:
         return len({*struck, *ringing}) < self._voices[part]
 
     def may_end(self, context: StepContext) -> bool:
-        """Whether the last bar has its note."""
+        """Whether the last bar has a note."""
         return context.note_bar >= len(self._bars) - 2
 
     def _later(self, tick: int, limit: int) -> list[int]:
-        """Advances above 0 to ticks on the grid, or where bars begin, that lie before ``limit``; the wait."""
-        ahead = range(1, min(MAX_SHIFT, limit - tick))
+        """Time shifts above 0 to ticks on the grid or on bar lines before ``limit``; the wait."""
+        shifts = range(1, min(MAX_SHIFT, limit - tick))
         grid, size, length = self._grid, len(self._grid), self._bar_length
-        found = [n for n in ahead if grid[(tick + n) % size] or (tick + n) % length == 0]
+        found = [n for n in shifts if grid[(tick + n) % size] or (tick + n) % length == 0]
         return [*found, MAX_SHIFT] if tick + MAX_SHIFT < limit else found
 
-    def parts(self, context: StepContext, playing: list[int], *, still: bool) -> Classes:
-        """Of the parts ``playing`` those with a voice left; at the same tick only those later in the order."""
+    def parts(self, context: StepContext, playing: list[int], *, same_tick: bool) -> Classes:
+        """Parts of ``playing`` with a free voice; at the tick of the previous event only those that come later.
+
+        If no part has a free voice at a new tick, all of ``playing``.
+        """
         allowed = [part for part in playing if self._has_voice(context, part)]
-        if not still or context.last is None:
-            return allowed or playing  # all hands are full: rather another voice than none
+        if not same_tick or context.last is None:
+            return allowed or playing
         first = context.last[0]
-        if first in allowed and not self.pitches(context, first, still=True):
+        if first in allowed and not self.pitches(context, first, same_tick=True):
             first += 1
         return [part for part in allowed if part >= first]
 
     def pitches_of(self, part: int) -> Classes:
-        """All that a part may play anywhere in the song."""
+        """All pitches of ``part`` in the song."""
         return self._pitch[part]
 
-    def pitches(self, context: StepContext, part: int, *, still: bool) -> Classes:
-        """The pitches a part uses and does not hold; above the note before when it goes on at the same tick."""
+    def pitches(self, context: StepContext, part: int, *, same_tick: bool) -> Classes:
+        """Pitches of ``part`` that do not sound; above the previous one in a chord.
+
+        If all sound, all of them, except within a chord.
+        """
         allowed = self._pitch[part]
-        chord = still and context.last is not None and context.last[0] == part
+        chord = same_tick and context.last is not None and context.last[0] == part
         if chord and context.last:
             allowed = allowed[bisect_right(allowed, context.last[1]) :]
         struck, ringing = context.struck.get(part, ()), context.ringing.get(part, ())
@@ -140,32 +145,25 @@ class Constraints:
         return free if chord else free or allowed
 
     def durations(self, part: int, onset: int) -> Classes:
-        """The lengths a part uses that end with the song at the latest; its shortest is always allowed."""
+        """Durations of ``part`` that end with the song at the latest; at least its shortest."""
         allowed, left = self._duration[part], self.end - onset
         if DURATIONS[allowed[-1]] <= left:
             return allowed
         return allowed[: max(bisect_right(allowed, bisect_right(DURATIONS, left) - 1), 1)]
 
     def velocities(self, part: int) -> Classes:
-        """The velocities a part uses."""
+        """Velocities of ``part``."""
         return self._velocity[part]
 
     def fold_eos(self, logits: list[float], context: StepContext) -> None:
-        """Count the advance logits of all that lies past the last bar line to the end event, once it may come."""
+        """Move the probability of all time shifts beyond the song's end to the end event, once it is allowed.
+
+        ``logits``: (V,) of the time shift, changed in place.
+        """
         first = max(self.end - context.tick, 0)
         if first > MAX_SHIFT or not self.may_end(context):
             return
         beyond = logits[first : EOS + 1]
         top: float = max(beyond)
-        together: float = sum([math.exp(each - top) for each in beyond], 0.0)
-        logits[EOS] = top + math.log(together)
-
-
-def stolen(sounding: Mapping[int, tuple[int, int]], part: int, onset: int) -> list[int]:
-    """Which of a part's sounding notes (number → (onset, end)) are cut so that one more stays within its polyphony.
-
-    The ones that began first; notes of the same tick are a chord and stay.
-    """
-    over = len(sounding) + 1 - usual_polyphony(*part_instrument(part))
-    earlier = sorted((begun, number) for number, (begun, _) in sounding.items() if begun < onset)
-    return [number for _, number in earlier[: max(over, 0)]]
+        total: float = sum([math.exp(each - top) for each in beyond], 0.0)
+        logits[EOS] = top + math.log(total)

@@ -1,8 +1,7 @@
-"""What the parts of one song may use: pitches, lengths, velocities and divisions of the beat, as masks.
+"""Masks of the values that the parts of a song may use: pitches, durations, velocities, and the grid of onsets.
 
-A network that is drawn from goes astray a little at every step and then follows itself. Real pieces do not: a guitar
-keeps to its neck, a tune to its scale, a drummer to the drums that stand there, to triplets or to sixteenths. Pure
-functions, no sampling.
+Autoregressive sampling drifts: a rare value makes itself likelier. Masks from the template piece keep parts to its
+ranges, its scale, its drum keys and its division of the beat.
 """
 
 from __future__ import annotations
@@ -15,21 +14,21 @@ from numpy.typing import NDArray
 
 from midi_data.analysis.activity import MASK_COLUMNS, MASK_VALUES_PER_PART
 from midi_data.analysis.attribute_histograms import COLUMNS, AttributeHistograms, register_bin, tone_bin
-from midi_data.events.encoding import VOCABULARY, Ints, part_instrument
+from midi_data.events.encoding import DRUM_PITCH, VOCABULARY, Ints, part_instrument
 from midi_data.general_midi import playable_range, usual_polyphony
 from midi_data.song import TICKS_PER_QUARTER
 
 Mask = NDArray[np.bool_]
 QUIETEST_CLASS = 1
-"""Velocity class 0 cannot be heard in a band."""
+"""Velocity class 0 is not audible in a band."""
 _PITCHES = np.arange(VOCABULARY["pitch"])
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class PartMasks:
-    """Masks: ``pitch``, ``duration``, ``velocity`` (V,) of each part; ``grid`` (24,) ticks into the quarter.
+    """``pitch``, ``duration``, ``velocity``: part class → (V,) mask. ``grid`` (24,): ticks within a quarter.
 
-    ``voices``: how many notes each part holds at once, at most.
+    ``voices``: part class → notes at once.
     """
 
     pitch: Mapping[int, Mask]
@@ -40,7 +39,7 @@ class PartMasks:
 
 
 def instrument_masks(band: Sequence[int]) -> PartMasks:
-    """Whatever the instruments can play."""
+    """Everything that the instruments of ``band`` can play."""
     return PartMasks(
         {part: _between(VOCABULARY["pitch"], *pitch_range(part)) for part in band},
         {part: np.ones(VOCABULARY["duration"], dtype=np.bool_) for part in band},
@@ -51,34 +50,37 @@ def instrument_masks(band: Sequence[int]) -> PartMasks:
 
 
 def template_masks(
-    band: Sequence[int], heard: Sequence[int], row: Ints, shares: AttributeHistograms, semitones: int, *, in_scale: bool
+    band: Sequence[int],
+    template_parts: Sequence[int],
+    row: Ints,
+    histograms: AttributeHistograms,
+    semitones: int,
+    *,
+    in_scale: bool,
 ) -> PartMasks:
-    """The habits of a piece heard for the parts of ``band`` it has.
+    """Masks of a template piece for the parts of ``band`` that it has; instrument masks for the others.
 
-    ``heard``: that piece's parts. ``row`` as in ``midi_data.analysis.activity``, ``shares`` as in
-    ``midi_data.analysis.attribute_histograms``:
-    a length, a velocity or a drum that a part never plays there is none of its habits. Pitches move by ``semitones``;
-    its scale binds only where ``in_scale``.
+    ``row`` (82,): the template's ``masks_of``. ``histograms`` (template parts, 255): durations, velocities and drum
+    keys with a share of 0 are masked. Pitches move by ``semitones``. ``in_scale``: keep to the template's scale.
     """
     free = instrument_masks(band)
-    scale = _scale(int(row[1]), semitones) if in_scale else np.ones(VOCABULARY["pitch"], dtype=np.bool_)
     pitch, duration, velocity, voices = dict(free.pitch), dict(free.duration), dict(free.velocity), dict(free.voices)
-    for part in set(band) & set(heard):
-        place = list(heard).index(part)
-        first = len(MASK_COLUMNS) + MASK_VALUES_PER_PART * place
+    for part in set(band) & set(template_parts):
+        index = list(template_parts).index(part)
+        first = len(MASK_COLUMNS) + MASK_VALUES_PER_PART * index
         low, high, quiet, loud, held = row[first : first + MASK_VALUES_PER_PART].tolist()
+        used = {attribute: histograms[index, columns] > 0 for attribute, columns in COLUMNS.items()}
         is_drum = part_instrument(part)[1]
         moved = 0 if is_drum else semitones
         pitch[part] = _narrowed(free.pitch[part], _between(VOCABULARY["pitch"], low + moved, high + moved))
-        velocity[part] = _between(VOCABULARY["velocity"], quiet, loud)
-        used = {kind: shares[place, columns] > 0 for kind, columns in COLUMNS.items()}
-        velocity[part] = _narrowed(velocity[part], used["velocity"])
+        velocity[part] = _narrowed(_between(VOCABULARY["velocity"], quiet, loud), used["velocity"])
         duration[part] = _narrowed(duration[part], used["duration"])
-        if held > 0 and not is_drum:
-            voices[part] = min(held, voices[part])
         if is_drum:
-            kit = used["tone"][tone_bin(_PITCHES)] & used["register"][register_bin(_PITCHES)]
-            pitch[part] = _narrowed(pitch[part], kit)
+            keys = used["tone"][tone_bin(_PITCHES)] & used["register"][register_bin(_PITCHES)]
+            pitch[part] = _narrowed(pitch[part], keys)
+        elif held > 0:
+            voices[part] = min(held, voices[part])
+    scale = _scale(int(row[1]), semitones) if in_scale else np.ones(VOCABULARY["pitch"], dtype=np.bool_)
     for part in band:
         if not part_instrument(part)[1]:
             pitch[part] = _narrowed(pitch[part], scale)
@@ -86,29 +88,31 @@ def template_masks(
 
 
 def pitch_range(part: int) -> tuple[int, int]:
-    """Lowest and highest pitch class of a part (drum keys stand 128 higher), both included."""
+    """Lowest and highest pitch class of a part, both included; drum keys are ``DRUM_PITCH`` higher."""
     program, is_drum = part_instrument(part)
     low, high = playable_range(program, is_drum)
-    return low + 128 * is_drum, high + 128 * is_drum
+    return low + DRUM_PITCH * is_drum, high + DRUM_PITCH * is_drum
 
 
 def _scale(bits: int, semitones: int) -> Mask:
-    """(V_pitch,) pitches whose class is among ``bits``, moved."""
+    """(V_pitch,) mask of the pitch classes in ``bits``, moved by ``semitones``."""
     classes = np.roll(_bits(bits, 12), semitones)
     return classes[np.arange(VOCABULARY["pitch"]) % 12]
 
 
 def _bits(bits: int, count: int) -> Mask:
+    """(count,) lowest bits of an integer."""
     return np.array([bits >> bit & 1 for bit in range(count)], dtype=np.bool_)
 
 
 def _between(count: int, low: int, high: int) -> Mask:
+    """(count,) mask of ``low`` … ``high``."""
     mask = np.zeros(count, dtype=np.bool_)
     mask[max(low, 0) : high + 1] = True
     return mask
 
 
 def _narrowed(mask: Mask, by: Mask) -> Mask:
-    """Both, or the first alone where nothing would be left."""
+    """Both masks, or ``mask`` alone if both leave nothing."""
     both: Mask = mask & by
     return both if both.any() else mask

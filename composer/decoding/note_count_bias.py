@@ -1,8 +1,7 @@
-"""Each part of a song keeps to its share of the notes: one that has played more than it was told is called less.
+"""Lowers the part logits of parts that exceed their planned note count, and raises those of parts that fall short.
 
-What a part has played so far is held against what its levels told up to here, with ``PRIOR`` notes of each before the
-first; the log of their ratio is added where a part is chosen. Slow on purpose: within a bar music is not an even flow.
-Knows levels (``midi_data.analysis.activity``) and counts; nothing of pitches.
+The bias is ``STRENGTH`` times the log of planned over generated notes up to now, both with ``PRIOR`` notes added. The
+planned count follows from the activity bins (``midi_data.analysis.activity``), evenly within a bar.
 """
 
 from __future__ import annotations
@@ -12,38 +11,42 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from composer.decoding.logits_processor import LogitsProcessor
+from composer.decoding.song_state import NoteEvent, SongState
 from midi_data.analysis.activity import TYPICAL_NOTES, UNCONDITIONED, Activity
 
 PRIOR = 3.0
 STRENGTH = 3.0
 
 
-class NoteCountBias:
-    """How much each part of one song has played. ``heard`` after each note."""
+class NoteCountBias(LogitsProcessor):
+    """Generated notes of each part of one song, and its bias."""
 
     def __init__(self, band: Sequence[int], activity: Activity, bar_ticks: int) -> None:
-        """``activity`` (bars, parts of ``band``): parts with a bar that is not told keep to nothing."""
-        told = (activity != UNCONDITIONED).all(axis=0)
-        notes = TYPICAL_NOTES[activity]
-        before = np.concatenate([np.zeros((1, len(band))), notes.cumsum(axis=0)])
+        """``activity`` (bars, parts of ``band``): parts that are unconditioned in any bar get no bias."""
+        conditioned = (activity != UNCONDITIONED).all(axis=0)  # (parts,)
+        notes = TYPICAL_NOTES[activity]  # (bars, parts)
+        before = np.concatenate([np.zeros((1, len(band))), notes.cumsum(axis=0)])  # (bars + 1, parts)
         self._bar_ticks = bar_ticks
-        self._own = {part: place for place, part in enumerate(band) if told[place]}
+        self._column = {part: column for column, part in enumerate(band) if conditioned[column]}
         self._before: list[list[float]] = before.tolist()
         self._notes: list[list[float]] = notes.tolist()
-        self._played = [0] * len(band)
+        self._generated = [0] * len(band)
 
-    def lean(self, classes: list[int], logits: list[float], tick: int, bar: int) -> None:
-        """Add to the ``logits`` of the parts that may play at ``tick``, in ``bar``."""
-        into = (tick % self._bar_ticks) / self._bar_ticks
+    def apply(self, field: str, classes: list[int], logits: list[float], state: SongState) -> None:
+        """Add to the logits of the parts that may play at the state's tick."""
+        if field != "part":
+            return
+        bar, into = state.bar_after, (state.tick % self._bar_ticks) / self._bar_ticks
         before, notes = self._before[bar], self._notes[bar]
         for index, part in enumerate(classes):
-            place = self._own.get(part)
-            if place is not None:
-                told = before[place] + into * notes[place]
-                logits[index] += STRENGTH * math.log((told + PRIOR) / (self._played[place] + PRIOR))
+            column = self._column.get(part)
+            if column is not None:
+                planned = before[column] + into * notes[column]
+                logits[index] += STRENGTH * math.log((planned + PRIOR) / (self._generated[column] + PRIOR))
 
-    def heard(self, part: int) -> None:
-        """Count a note of ``part``."""
-        place = self._own.get(part)
-        if place is not None:
-            self._played[place] += 1
+    def update(self, note: NoteEvent) -> None:
+        """Count a generated note."""
+        column = self._column.get(note[1])
+        if column is not None:
+            self._generated[column] += 1

@@ -1,8 +1,6 @@
-"""What returns in each part of a song is asked for: where the part's source played, and what it played there.
+"""Raises the logits of what a part played in its source bar, the more the more similar the two bars are planned to be.
 
-Every part has a form of its own (``midi_data.analysis.repetition``): the drums may return as they were beneath a new
-tune. Knows forms
-and lookback; nothing of tendencies or of how classes are drawn.
+Each part has repetition labels of its own (``midi_data.analysis.repetition``): drums can repeat under a new melody.
 """
 
 from __future__ import annotations
@@ -13,60 +11,80 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from composer.decoding.logits_processor import LogitsProcessor
+from composer.decoding.song_state import SongState
 from midi_data.analysis.activity import Activity
 from midi_data.analysis.repetition import lag_index, similarity_level
 
-BACK = (0.0, 1.5, 3.5, 8.0)
-"""Added to what the source held in a new, a varied, a nearly same and a same bar. Without it varied bars of songs were
-half as like their source as those of real pieces: one slip leads to the next."""
+SOURCE_BONUS = (0.0, 1.5, 3.5, 8.0)
+"""Added to the source's class in a new, a varied, a nearly same and a same bar. Without it varied bars of songs were
+half as similar to their source as those of real pieces: one deviation leads to the next."""
 
 
-class RepetitionBias:
-    """What returns in each part of a song, from which of ``LAGS``, and how strongly it is asked for."""
+class RepetitionPlan:
+    """Similarity level (0 new … 3 the same) and source lag of every bar and part of a song."""
 
-    def __init__(self, band: Sequence[int], part_repetition: Activity, repetition_strength: float = 1.0) -> None:
-        """``part_repetition`` (bars, parts of ``band``) labels; ``repetition_strength``: factor on ``BACK``."""
-        repetitions = part_repetition.astype(np.int64)
-        rows = zip(similarity_level(repetitions).tolist(), lag_index(repetitions).tolist(), strict=True)
-        self._bars: list[dict[int, tuple[int, int]]] = [
-            dict(zip(band, zip(activity, lags, strict=True), strict=True)) for activity, lags in rows
+    def __init__(self, band: Sequence[int], repetition: Sequence[int], part_repetition: Activity) -> None:
+        """``repetition`` (bars,) and ``part_repetition`` (bars, parts of ``band``): labels."""
+        labels = part_repetition.astype(np.int64)
+        self._bar_levels: list[int] = similarity_level(np.array(repetition)).tolist()
+        rows = zip(similarity_level(labels).tolist(), lag_index(labels).tolist(), strict=True)
+        self._parts: list[dict[int, tuple[int, int]]] = [
+            dict(zip(band, zip(levels, lags, strict=True), strict=True)) for levels, lags in rows
         ]
-        self._backs = [repetition_strength * back for back in BACK]
 
     def level(self, bar: int, part: int) -> int:
-        """How alike ``part`` is in ``bar`` to what it played before: 0 new … 3 the same."""
-        return self._bars[bar][part][0]
+        """Similarity level of ``part`` in ``bar``; of the whole bar if ``part`` is −1."""
+        return self._bar_levels[bar] if part < 0 else self._parts[bar][part][0]
 
-    def lean_note(self, classes: list[int], logits: list[float], lookback: list[int], bar: int, part: int) -> None:
-        """Add to the class of a note's field that the source of ``part`` held: one of ``lookback``, by lags."""
-        level, lag = self._bars[bar][part]
-        if level:
-            _add(classes, logits, lookback[lag], self._backs[level])
-
-    def lean_part(self, classes: list[int], logits: list[float], lookback: list[int], bar: int) -> None:
-        """Add to each part that plays at this place in its own source."""
-        parts = self._bars[bar]
-        for place in range(len(classes) - 1, -1, -1):
-            part = classes[place]
-            level, lag = parts[part]
-            if level and lookback[lag] == part:
-                _hold(logits, place, self._backs[level])
+    def source(self, bar: int, part: int) -> tuple[int, int]:
+        """(similarity level, index into ``LAGS`` of the source) of ``part`` in ``bar``."""
+        return self._parts[bar][part]
 
 
-def _add(classes: list[int], logits: list[float], held: int, bonus: float) -> None:
-    place = bisect_left(classes, held)
-    if place < len(classes) and classes[place] == held:
-        logits[place] += bonus
+class RepetitionBias(LogitsProcessor):
+    """The bias of one song."""
+
+    def __init__(self, plan: RepetitionPlan, strength: float = 1.0) -> None:
+        """``strength``: the genre's factor on ``SOURCE_BONUS``."""
+        self._plan = plan
+        self._bonus = [strength * bonus for bonus in SOURCE_BONUS]
+
+    def apply(self, field: str, classes: list[int], logits: list[float], state: SongState) -> None:
+        """Add to the parts that play here in their source bar, or to the class that the part's source had."""
+        if field == "part":
+            self._apply_to_parts(classes, logits, state)
+        elif field != "time_shift":
+            level, lag = self._plan.source(state.bar_after, state.part)
+            if level:
+                _add(classes, logits, state.lookback[lag], self._bonus[level])
+
+    def _apply_to_parts(self, classes: list[int], logits: list[float], state: SongState) -> None:
+        for index in range(len(classes) - 1, -1, -1):
+            level, lag = self._plan.source(state.bar_after, classes[index])
+            if level and state.lookback[lag] == classes[index]:
+                _take_from_later(logits, index, self._bonus[level])
 
 
-def _hold(logits: list[float], place: int, bonus: float) -> None:
-    """Add to the class at ``place`` at the cost of those after it only, which would pass it over."""
-    top: float = max(logits[place:])
-    weights = [math.exp(logit - top) for logit in logits[place:]]
+def _add(classes: list[int], logits: list[float], wanted: int, bonus: float) -> None:
+    """Add ``bonus`` to the class ``wanted`` if it is allowed."""
+    index = bisect_left(classes, wanted)
+    if index < len(classes) and classes[index] == wanted:
+        logits[index] += bonus
+
+
+def _take_from_later(logits: list[float], index: int, bonus: float) -> None:
+    """Raise the logit at ``index`` by ``bonus`` at the cost of the later classes only.
+
+    Parts of one tick come in rising order, so that choosing a later part skips this one; choosing an earlier part does
+    not, and keeps its probability.
+    """
+    top: float = max(logits[index:])
+    weights = [math.exp(logit - top) for logit in logits[index:]]
     before: float = sum(weights, 0.0)
     weights[0] *= math.exp(bonus)
     after: float = sum(weights, 0.0)
     less = math.log(before / after)
-    for later in range(place, len(logits)):
+    for later in range(index, len(logits)):
         logits[later] += less
-    logits[place] += bonus
+    logits[index] += bonus

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from composer.model.attribute_projections import AttributeProjections
-from composer.model.config import CHORD_CONDITION_CLASSES, LOOKBACK_FIELDS
+from composer.model.config import CHORD_CONDITION_CLASSES
 from composer.model.engine import Engine
 from composer.model.fixed_point import Floats
 from midi_data.events.encoding import FIELDS, VOCABULARY, Ints
@@ -54,7 +54,6 @@ class Heads:
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
         self._heads = {field: self._arranged(field) for field in FIELDS}
-        self._note_lookback, self._note_first = self._arranged_notes()
         self.chord_rows = self._later_rows("chord", FIELDS.index("pitch"), CHORD_CONDITION_CLASSES)
         self.chord_bonus: list[list[list[list[float]]]] = engine.chord_bonus.tolist()
         self._position = self._later_rows("position", 1, engine.config.clock_classes["position"])
@@ -72,13 +71,6 @@ class Heads:
             head.out,
             head.bias_out,
         )
-
-    def _arranged_notes(self) -> tuple[Floats, Ints]:
-        """Lookback rows of pitch, duration and velocity together, and the first row of each lag and field."""
-        own = [self._heads[field] for field in LOOKBACK_FIELDS["note"]]
-        before = np.cumsum([0, *(len(each.lookback) for each in own)])[:-1]
-        first = [each.first + start for each, start in zip(own, before, strict=True)]
-        return np.concatenate([each.lookback for each in own]), np.stack(first, axis=-1).reshape(-1)
 
     def _later_rows(self, name: str, first: int, count: int) -> Floats:
         """(count, W × later heads) rows of the group ``name`` in each head from number ``first`` on."""
@@ -125,11 +117,9 @@ class Heads:
     def lookback_sum(self, field: str, lookback: Sequence[Sequence[int]]) -> Floats:
         """(B, W) sum of the rows of each song's ``lookback`` (K classes) in the head of ``field``."""
         head = self._heads[field]
-        return _summed(head.lookback, head.first, lookback, 1)[:, 0]
-
-    def note_lookback_sums(self, lookback: Sequence[Sequence[int]]) -> Floats:
-        """(B, 3, W) sums for pitch, duration and velocity; ``lookback``: 3 K classes a song, lag by lag."""
-        return _summed(self._note_lookback, self._note_first, lookback, len(LOOKBACK_FIELDS["note"]))
+        rows = head.lookback.take(np.array(lookback) + head.first, axis=0)  # (B, K, W)
+        total: Floats = np.add.reduce(rows, axis=1)
+        return total
 
     def logits(self, field: str, inner: Floats, lookback: Floats) -> list[list[float]]:
         """For each song V logits and K lookback bonuses, not yet added; any field but the part.
@@ -151,15 +141,6 @@ class Heads:
     def _hidden_layer(self, head: _Head, inner: Floats, lookback: Floats) -> NDArray[np.floating]:
         """(B, W) activations of a head's hidden layer."""
         return self._engine.gelu(lookback + inner[:, head.own])
-
-
-def _summed(table: Floats, first: Ints, lookback: Sequence[Sequence[int]], fields: int) -> Floats:
-    """(B, fields, W): for each field the sum of the rows of ``table`` that its lookback classes name."""
-    index = np.array(lookback)
-    index += first
-    rows = table.take(index, axis=0)  # (B, K × fields, W)
-    total: Floats = np.add.reduce(rows.reshape(len(rows), -1, fields, rows.shape[-1]), axis=1)
-    return total
 
 
 def _add_rows(inner: Floats, table: Floats, rows: Sequence[int]) -> None:

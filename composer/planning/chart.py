@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from composer.model.config import ACTIVITY_WEIGHTS, BARS_LEFT_EDGES, PHASE_CLASSES
 from midi_data.analysis.activity import ACTIVITY_CLASSES, RESTS
 from midi_data.analysis.chords import transposed_chords
-from midi_data.analysis.repetition import FARTHEST, NEW, REPETITION_CLASSES, SIMILARITY_EDGES
+from midi_data.analysis.repetition import MAX_LAG, NEW, REPETITION_CLASSES, SIMILARITY_EDGES
 from midi_data.chords import CHORD_CLASSES
 from midi_data.events.encoding import SAME_PROGRAM_LIMIT, Ints
 from midi_data.events.features import LAGS
@@ -242,11 +242,11 @@ class _Run:
         return np.where(allowed_labels(bar), logits, -np.inf)
 
     def lag_logits(self, bar: int, label: int) -> Vector:
-        """(FARTHEST,) of the source's distance less 1."""
+        """(MAX_LAG,) of the source's distance less 1."""
         w = self._w
         inner = _gelu(self._head(1) + w["lag_label.weight"] @ w["label.weight"][label])
         logits = w["lag_out.weight"] @ inner + w["lag_out.bias"]
-        return np.where(np.arange(1, FARTHEST + 1) <= bar, logits, -np.inf)
+        return np.where(np.arange(1, MAX_LAG + 1) <= bar, logits, -np.inf)
 
     def take_label(self, bar: int, label: int, lag: int) -> None:
         """Fix the bar's label and source."""

@@ -1,7 +1,7 @@
-"""What is settled before the first note: seed, genre, band, tempo, meter, key, length. The band comes first.
+"""Plans: everything that is decided before the first note, from a request and a template drawn by the seed.
 
-p(song) = p(plan | genre) · p(notes | plan). Whatever nobody asked for is drawn, by the seed, from the lineups of the
-pieces that the checkpoint learned from: a band that played together once plays together again.
+p(song) = p(plan | genre) · p(notes | plan). What the request leaves open is taken from an excerpt of a training piece
+(``composer.planning.template``).
 """
 
 from __future__ import annotations
@@ -13,7 +13,6 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from composer.decoding.histogram_bias import Row, template_histograms
 from composer.decoding.masks import PartMasks, instrument_masks, template_masks
 from composer.errors import RefusedError
 from composer.model.checkpoint import Checkpoint
@@ -21,29 +20,31 @@ from composer.model.config import CONDITIONS, KEY_UNCONDITIONED
 from composer.planning.conditioning import tempo_class
 from composer.planning.template import (
     TONICS,
+    Shares,
     Template,
-    arranged,
+    activity_for,
     draw_excerpt,
     draw_template,
     facts_of,
     mode_of_row,
     part_repetition_for,
+    template_histograms,
 )
 from composer.request import HIGHEST_SEED, ComposeRequest, PartRequest, Sampling
 from midi_data.analysis.activity import UNCONDITIONED, Activity
 from midi_data.analysis.attribute_histograms import FULL
-from midi_data.analysis.repetition import similarity_level
-from midi_data.events.encoding import Ints, encode, part_code, part_instrument
+from midi_data.analysis.repetition import draw_pitch_dropout
+from midi_data.events.encoding import Ints, encode, part_code
 from midi_data.events.features import step_features
 from midi_data.genres import GENRES
 from midi_data.keys import Key
 from midi_data.song import TICKS_PER_QUARTER, Meter, Song
 
-HIDING = (0.7, 0.1, 0.0, 0.0)
-"""Probability that the lookback pitches of a pitched part are dropped in a bar, by its similarity level (new, varied,
-nearly the same, the same). With less dropout songs repeat more than real pieces do. Onsets are never dropped."""
+COMPOSING_PITCH_DROPOUT = (0.7, 0.1, 0.0, 0.0)
+"""Probability that the lookback pitches of a pitched part are dropped in a bar, by similarity level. With less dropout
+songs repeat more than real pieces do."""
 _PLAN_STREAM = 1
-"""Distinguishes the plan's random numbers from the notes'."""
+"""Second seed of the plan's random numbers; notes use the seed alone."""
 
 _GENRES = {genre.name: genre for genre in GENRES}
 
@@ -74,8 +75,8 @@ class Plan:
     activity: Activity
     chords: Ints | None
     masks: PartMasks
-    attribute_histograms: dict[int, Row]
-    time_shift_histogram: Row
+    attribute_histograms: dict[int, Shares]
+    time_shift_histogram: Shares
     key: Key | None
     labels: tuple[tuple[tuple[int, float], ...], ...]
     randomness: float
@@ -86,7 +87,7 @@ class Plan:
 
 
 def plan_song(request: ComposeRequest, checkpoint: Checkpoint, primer: Song | None = None) -> Plan:
-    """Settle a request. Raises ``RefusedError`` for a genre the checkpoint does not know."""
+    """The plan of a request. Raises ``RefusedError`` for a genre that the checkpoint does not have."""
     rows = genre_rows(request, checkpoint)
     seed = request.seed if request.seed is not None else secrets.randbelow(HIGHEST_SEED + 1)
     generator = np.random.Generator(np.random.PCG64([seed, _PLAN_STREAM]))
@@ -102,10 +103,10 @@ def plan_song(request: ComposeRequest, checkpoint: Checkpoint, primer: Song | No
     )
     meter = meter_for(primer, facts)
     bars = bars_for(request.length_seconds, tempo, meter)
-    heard = draw_excerpt(checkpoint, chosen, bars, generator, core)
-    band = asked or heard.band
-    key_row, key = key_for(request, facts["key"], told=primer is None)
-    activity, part_repetition = arranged(heard, band), part_repetition_for(heard, band)
+    template = draw_excerpt(checkpoint, chosen, bars, generator, core)
+    band = asked or template.band
+    key_row, key = key_for(request, facts["key"], conditioned=primer is None)
+    activity, part_repetition = activity_for(template, band), part_repetition_for(template, band)
     labels = {
         "genre": tuple((rows[name], weight) for name, weight in request.genres.items()),
         "style": style_rows(request, checkpoint, facts["style"]),
@@ -121,15 +122,15 @@ def plan_song(request: ComposeRequest, checkpoint: Checkpoint, primer: Song | No
         meter=meter,
         bars=bars,
         band=band,
-        repetition=tuple(heard.repetition.tolist()),
-        source_lag=tuple(heard.source_lag.tolist()),
+        repetition=tuple(template.repetition.tolist()),
+        source_lag=tuple(template.source_lag.tolist()),
         part_repetition=part_repetition,
         pitch_dropout=pitch_dropout_for(generator, part_repetition, band),
         activity=np.full_like(activity, UNCONDITIONED) if primer else activity,
         chords=None,
-        masks=instrument_masks(band) if primer else masks_for(heard, band, key),
-        attribute_histograms={} if primer else histograms_for(heard, band, key),
-        time_shift_histogram=heard.time_shift_histogram / FULL * (band == heard.band and not primer),
+        masks=instrument_masks(band) if primer else masks_for(template, band, key),
+        attribute_histograms={} if primer else histograms_for(template, band, key),
+        time_shift_histogram=template.time_shift_histogram / FULL * (band == template.band and not primer),
         key=key,
         labels=tuple(labels[name] for name in CONDITIONS),
         randomness=request.randomness,
@@ -141,34 +142,36 @@ def plan_song(request: ComposeRequest, checkpoint: Checkpoint, primer: Song | No
 
 
 def _blended(of_genres: dict[str, float], request: ComposeRequest) -> float:
-    """The asked genres' own numbers by their weights; 1 for a genre without one."""
+    """Weighted mean of ``of_genres`` over the requested genres; 1 for missing ones."""
     return sum(weight * of_genres.get(name, 1.0) for name, weight in request.genres.items())
 
 
 def meter_for(primer: Song | None, facts: dict[str, int]) -> Meter:
-    """The primer's first meter, or the lineup's."""
+    """The primer's first meter, or the template's."""
     if primer:
         return Meter(0, primer.meters[0].numerator, primer.meters[0].denominator)
     return Meter(0, facts["numerator"], facts["denominator"])
 
 
-def masks_for(heard: Template, band: tuple[int, ...], key: Key | None) -> PartMasks:
-    """The stretch's habits, moved to the asked ``key`` by at most six semitones."""
-    semitones, same_mode = moved_to(key, heard)
-    return template_masks(band, heard.parts, heard.masks, heard.attribute_histograms, semitones, in_scale=same_mode)
+def masks_for(template: Template, band: tuple[int, ...], key: Key | None) -> PartMasks:
+    """The template's masks, transposed to the requested ``key`` by at most six semitones."""
+    semitones, same_mode = moved_to(key, template)
+    return template_masks(
+        band, template.parts, template.masks, template.attribute_histograms, semitones, in_scale=same_mode
+    )
 
 
-def histograms_for(heard: Template, band: tuple[int, ...], key: Key | None) -> dict[int, Row]:
-    """The stretch's tendencies, moved likewise."""
-    semitones, same_mode = moved_to(key, heard)
-    return template_histograms(band, heard.parts, heard.attribute_histograms, semitones, same_mode=same_mode)
+def histograms_for(template: Template, band: tuple[int, ...], key: Key | None) -> dict[int, Shares]:
+    """Part class → (255,) shares of the template's notes, transposed likewise."""
+    semitones, same_mode = moved_to(key, template)
+    return template_histograms(band, template.parts, template.attribute_histograms, semitones, same_mode=same_mode)
 
 
-def moved_to(key: Key | None, heard: Template) -> tuple[int, bool]:
-    """(semitones from the heard piece's key to the asked one, whether both have one mode); (0, true) if none is."""
+def moved_to(key: Key | None, template: Template) -> tuple[int, bool]:
+    """(semitones from the template's key to ``key``, whether both have the same mode); (0, True) without ``key``."""
     if key is None:
         return 0, True
-    row = heard.facts["key"]
+    row = template.facts["key"]
     mode = mode_of_row(row)
     semitones = (key.tonic - (row - 1) % TONICS + 6) % TONICS - 6 if mode else 0
     return semitones, mode == key.mode
@@ -177,16 +180,13 @@ def moved_to(key: Key | None, heard: Template) -> tuple[int, bool]:
 def pitch_dropout_for(
     generator: np.random.Generator, part_repetition: Activity, band: tuple[int, ...]
 ) -> tuple[frozenset[int], ...]:
-    """The pitched parts not shown their pitches, bar by bar, drawn by their forms (bars, parts of the band)."""
-    pitched = np.array([not part_instrument(part)[1] for part in band])
-    gone = pitched & (
-        generator.random(part_repetition.shape) < np.asarray(HIDING)[similarity_level(part_repetition.astype(np.int64))]
-    )
-    return tuple(frozenset(np.array(band)[row].tolist()) for row in gone)
+    """(bars,) parts of ``band`` whose lookback pitches are dropped; ``part_repetition`` (bars, parts)."""
+    dropped = draw_pitch_dropout(generator, part_repetition, band, COMPOSING_PITCH_DROPOUT)
+    return tuple(frozenset(np.array(band)[row].tolist()) for row in dropped)
 
 
 def genre_rows(request: ComposeRequest, checkpoint: Checkpoint) -> dict[str, int]:
-    """The genre table's row of each asked genre. Raises ``RefusedError`` for one that is not there."""
+    """Row in the genre table of each requested genre. Raises ``RefusedError`` for one that is missing."""
     known = checkpoint.header.genres
     for name in request.genres:
         if name not in known:
@@ -202,7 +202,7 @@ def genre_label(request: ComposeRequest) -> str:
 
 
 def leading_genre(request: ComposeRequest, generator: np.random.Generator) -> str:
-    """The genre whose piece lends the arrangement: of a blend, each as often as its weight says."""
+    """The genre of the template; of a blend drawn by weight."""
     names = list(request.genres)
     if len(names) == 1:
         return names[0]
@@ -211,12 +211,12 @@ def leading_genre(request: ComposeRequest, generator: np.random.Generator) -> st
 
 
 def core_of(genre: str) -> list[str]:
-    """The roles that a genre's band does not go without."""
+    """The roles that every band of a genre has."""
     return sorted(_GENRES[genre].core) if genre in _GENRES else []
 
 
 def band_of(parts: Sequence[PartRequest]) -> tuple[int, ...]:
-    """Part classes of an asked band; the same instrument twice is two parts."""
+    """Part classes of a requested band; an instrument that is named twice is two parts."""
     seen: Counter[tuple[int, bool]] = Counter()
     band = set()
     for part in parts:
@@ -227,39 +227,39 @@ def band_of(parts: Sequence[PartRequest]) -> tuple[int, ...]:
 
 
 def own_tempo(genre: str, bpm: int, generator: np.random.Generator) -> float:
-    """A lineup's tempo where the genre's range holds it, else one drawn from the range; whole beats a minute."""
+    """The template's tempo ``bpm`` if it is within the genre's range, else one drawn from the range, in whole BPM."""
     low, high = _GENRES[genre].tempo_range_bpm if genre in _GENRES else (40, 300)
     return float(bpm) if low <= bpm <= high else float(generator.integers(low, high + 1))
 
 
 def bars_for(seconds: float, tempo_bpm: float, meter: Meter) -> int:
-    """Whole bars nearest to ``seconds``, at least one."""
+    """Number of bars nearest to ``seconds``, at least one."""
     quarters = seconds * tempo_bpm / 60
     return max(1, round(quarters * TICKS_PER_QUARTER / meter.bar_ticks))
 
 
-def key_for(request: ComposeRequest, template_key: int, *, told: bool) -> tuple[int, Key | None]:
-    """The key condition's row and the key, asked for or the lineup's; untold for a primer, which has its own."""
+def key_for(request: ComposeRequest, template_key: int, *, conditioned: bool) -> tuple[int, Key | None]:
+    """Row of the key condition, and the key if one is requested. Not conditioned: a primer has its own key."""
     if request.key:
         key = Key(request.key.tonic, request.key.mode)
         return 1 + key.tonic + 12 * (key.mode == "minor"), key
-    return (template_key if told and template_key > 0 else KEY_UNCONDITIONED), None
+    return (template_key if conditioned and template_key > 0 else KEY_UNCONDITIONED), None
 
 
 def style_rows(request: ComposeRequest, checkpoint: Checkpoint, template_style: int) -> tuple[tuple[int, float], ...]:
-    """The lineup's style for one genre; for a blend "any", so that no one source rules."""
+    """(row, weight) of the template's style; for a blend 0 ("any"), since a style belongs to one genre."""
     return (
         (template_style if len(request.genres) == 1 and template_style < len(checkpoint.header.styles) else 0, 1.0),
     )
 
 
 def primer_band(primer: Song) -> tuple[int, ...]:
-    """The parts that a primer plays."""
+    """Part classes of a primer."""
     return encode(primer).band
 
 
 def primer_events(primer: Song, meter: Meter, bars: int) -> tuple[tuple[int, ...], ...]:
-    """The primer's events up to half of the song: it is a beginning to go on from."""
+    """The primer's events in the first half of the song; the rest is generated."""
     steps = step_features(encode(primer))
     stop = bars * meter.bar_ticks // 2
     count = int((steps.tick[1:-1] < stop).sum())

@@ -1,9 +1,4 @@
-"""Who plays in which bar, and how much: the arrangement of a song, and the habits of its parts.
-
-A level is how many notes a part begins in a bar, in seven steps. Habits are the pitches, velocities, pitch classes and
-beat divisions that a piece uses at all, and how many notes its parts hold at once. Knows notes and bars only; nothing
-of networks.
-"""
+"""Activity of each part in each bar (notes a bar in bins), and the ranges, scale and grid that a piece uses."""
 
 from __future__ import annotations
 
@@ -15,28 +10,31 @@ from midi_data.events.encoding import DRUM_PITCH, DURATIONS, PART_LIMIT, EventSe
 from midi_data.song import TICKS_PER_QUARTER
 
 Activity = NDArray[np.uint8]
+"""(bars, parts) activity bins."""
 
 UNCONDITIONED, RESTS = 0, 1
+"""Bins: not known; no notes."""
 ACTIVITY_EDGES = (1, 2, 4, 7, 12, 20)
-"""Fewest notes a bar of each level above ``RESTS``."""
+"""Fewest notes a bar of each bin above ``RESTS``."""
 ACTIVITY_CLASSES = 2 + len(ACTIVITY_EDGES)
 TYPICAL_NOTES = np.array([0, 0, 1, 2.4, 5, 9, 15, 26])
-"""Notes a bar that a level stands for, by level."""
+"""Typical notes a bar of each bin."""
 BAND_ACTIVITY_CLASSES = 15
 MASK_COLUMNS = ("grid", "pitch_classes")
-"""Bit masks of a piece: ticks into the quarter, pitch classes; then (low, high, quiet, loud, voices) of each part."""
+"""Bit masks of a piece: ticks in the quarter, pitch classes. Then of each part: lowest and highest pitch, softest and
+loudest velocity class, notes at once."""
 MASK_VALUES_PER_PART = 5
 MASKS_WIDTH = len(MASK_COLUMNS) + MASK_VALUES_PER_PART * PART_LIMIT
-LET_GO_TICKS = 2
-"""A note that rings no longer than this into another is over: hands let go a little late."""
-_NEARLY_ALWAYS = 0.99
-"""Share of a part's onsets at which no more notes sound than it is said to hold."""
+RELEASE_TICKS = 2
+"""Longest overlap with a later note that counts as a late release, not as polyphony."""
+_VOICES_QUANTILE = 0.99
+"""Share of a part's onsets at which no more notes sound than its notes at once."""
 _RARE = 0.004
-"""Share of the notes up to which a division or a pitch class counts as a slip, not a habit."""
+"""Largest share of notes that is ignored in the bit masks."""
 
 
 def activity_of(events: EventSequence, grid: BarGrid) -> Activity:
-    """(bars, parts of the band) levels, none of them ``UNCONDITIONED``."""
+    """(bars, parts of the band) activity bins, none of them ``UNCONDITIONED``."""
     band = np.array(events.band)
     counts = np.zeros((len(grid), len(band)), dtype=np.int64)
     np.add.at(counts, (grid.bar_of(events.onset), np.searchsorted(band, events.part)), 1)
@@ -44,15 +42,15 @@ def activity_of(events: EventSequence, grid: BarGrid) -> Activity:
 
 
 def band_activity_bins(activity: Activity) -> Ints:
-    """(bars,) how busy the band is: 0 nothing told, 1 no notes, from 2 on half octaves of notes a bar."""
+    """(bars,) bins of the band's typical notes a bar: 0 unconditioned, 1 none, from 2 on half octaves."""
     notes = TYPICAL_NOTES[activity].sum(axis=-1)
     steps = 2 + np.minimum(np.round(2 * np.log2(np.maximum(notes, 1))), BAND_ACTIVITY_CLASSES - 3).astype(np.int64)
-    told = (activity != UNCONDITIONED).any(axis=-1)
-    return np.where(told, np.where(notes > 0, steps, 1), 0)
+    conditioned = (activity != UNCONDITIONED).any(axis=-1)
+    return np.where(conditioned, np.where(notes > 0, steps, 1), 0)
 
 
 def masks_of(events: EventSequence) -> Ints:
-    """(2 + 5 × 16,) what a piece uses: see ``MASK_COLUMNS``; −1 where there is no part."""
+    """(``MASKS_WIDTH``,) values that a piece uses, as in ``MASK_COLUMNS``; −1 for missing parts."""
     row = np.full(MASKS_WIDTH, -1, dtype=np.int64)
     row[0] = _bits(events.onset % TICKS_PER_QUARTER)
     row[1] = _bits(events.pitch[events.pitch < DRUM_PITCH] % 12)
@@ -66,13 +64,15 @@ def masks_of(events: EventSequence) -> Ints:
 
 
 def _voices(onset: Ints, duration: Ints) -> int:
-    """How many notes a part holds at once when it plays, all but rarely at most. ``onset`` rises."""
+    """Notes at once at 99 % of the onsets. ``onset`` rises; both in ticks."""
     at = np.unique(onset)
     begun = np.searchsorted(onset, at, side="right")
-    over = np.searchsorted(np.sort(onset + np.maximum(duration, LET_GO_TICKS + 1)), at + LET_GO_TICKS, side="right")
-    return int(np.quantile(begun - over, _NEARLY_ALWAYS, method="higher"))
+    ends = np.sort(onset + np.maximum(duration, RELEASE_TICKS + 1))
+    over = np.searchsorted(ends, at + RELEASE_TICKS, side="right")
+    return int(np.quantile(begun - over, _VOICES_QUANTILE, method="higher"))
 
 
 def _bits(values: Ints) -> int:
+    """Bit mask of the values that are not rare."""
     counts = np.bincount(values, minlength=1)
     return int(sum(1 << value for value in np.flatnonzero(counts > _RARE * counts.sum()).tolist()))

@@ -1,7 +1,8 @@
-"""How often the parts of a piece do what: lengths, loudness, steps, gaps between onsets, tones, registers, places.
+"""Attribute histograms: shares of a part's notes by duration, velocity, melodic step, gap, tone, register and position.
 
-Shares of a part's own notes, a row of numbers each; no order, no melody can be read from them. Where a piece's habits
-(``midi_data.analysis.activity``) say whether, tendencies say how often. Knows notes; nothing of networks.
+They hold no order, so that no melody can be read from them.
+
+Shape letters: P parts of the band, A = ``HISTOGRAMS_WIDTH`` bins.
 """
 
 from __future__ import annotations
@@ -18,11 +19,11 @@ from midi_data.bars import BarGrid
 from midi_data.events.encoding import DRUM_PITCH, DURATIONS, VOCABULARY, EventSequence, Ints, part_instrument
 
 AttributeHistograms = NDArray[np.uint8]
-"""(parts, ``HISTOGRAMS_WIDTH``) shares of 255, by the columns of ``COLUMNS``."""
+"""(P, A) shares times ``FULL``, by the columns of ``COLUMNS``."""
 
 REGISTER_SEMITONES = 6
 _PLACES, _PLACE_TICKS = 32, 3
-KINDS = {
+ATTRIBUTES = {
     "duration": len(DURATIONS),
     "velocity": VOCABULARY["velocity"],
     "step": 2 * LARGEST_STEP + 1,
@@ -31,42 +32,44 @@ KINDS = {
     "register": -(-DRUM_PITCH // REGISTER_SEMITONES),
     "place": (len(DRUM_KINDS) + 1) * PATTERN_SLOTS,
 }
-"""What is counted, and its number of bins. ``tone``: pitch classes, of drums their voices (``DRUM_VOICES``).
-``place``: where in the bar notes begin, in 32 bins; of drums by voice and sixteenth."""
-HISTOGRAMS_WIDTH = sum(KINDS.values())
-_EDGES = np.cumsum([0, *KINDS.values()]).tolist()
-COLUMNS = {kind: slice(*edges) for kind, edges in zip(KINDS, pairwise(_EDGES), strict=True)}
+"""Bins of each attribute. ``tone``: pitch classes, for drums their voices (``DRUM_VOICES``). ``place``: position in the
+bar in 32 bins; for drums voice and sixteenth."""
+HISTOGRAMS_WIDTH = sum(ATTRIBUTES.values())
+_EDGES = np.cumsum([0, *ATTRIBUTES.values()]).tolist()
+COLUMNS = {attribute: slice(*edges) for attribute, edges in zip(ATTRIBUTES, pairwise(_EDGES), strict=True)}
+"""Columns of each attribute."""
 FULL = 255
+"""A share of 1."""
 TIME_SHIFT_BINS = 2 + len(GAP_EDGES)
-"""Of a pace: events at the tick of the one before, then the bins of ``gap``."""
+"""Bins of time shifts: 0 ticks, then the bins of ``gap``."""
 
 
 def attribute_histograms_of(events: EventSequence) -> AttributeHistograms:
-    """(parts of the band, ``HISTOGRAMS_WIDTH``); all 0 in a kind that a part has none of (one note makes no step)."""
+    """(P, A); all 0 for an attribute that a part does not have (one note makes no step)."""
     rows = np.zeros((len(events.band), HISTOGRAMS_WIDTH), dtype=np.uint8)
     grid = BarGrid.of(events.meters, events.end)
     position = events.onset - grid.first_tick[grid.bar_of(events.onset)]
     for row, part in zip(rows, events.band, strict=True):
-        for kind, bins in _bins(events, part, position).items():
-            counts = np.bincount(bins, minlength=KINDS[kind])
-            row[COLUMNS[kind]] = np.round(FULL * counts / max(counts.sum(), 1))
+        for attribute, bins in _bins(events, part, position).items():
+            counts = np.bincount(bins, minlength=ATTRIBUTES[attribute])
+            row[COLUMNS[attribute]] = np.round(FULL * counts / max(counts.sum(), 1))
     return rows
 
 
 def time_shift_histogram_of(events: EventSequence) -> AttributeHistograms:
-    """(``TIME_SHIFT_BINS``,) how the band moves on from event to event, all parts together: shares of 255."""
+    """(``TIME_SHIFT_BINS``,) shares of the time shifts between notes of all parts, times ``FULL``."""
     counts = np.bincount(time_shift_bin(np.diff(events.onset)), minlength=TIME_SHIFT_BINS)
-    time_shift_histogram: AttributeHistograms = np.round(FULL * counts / max(counts.sum(), 1)).astype(np.uint8)
-    return time_shift_histogram
+    histogram: AttributeHistograms = np.round(FULL * counts / max(counts.sum(), 1)).astype(np.uint8)
+    return histogram
 
 
 def time_shift_bin(ticks: Ints) -> Ints:
-    """Bins of ticks between an event and the one before."""
+    """Bins of time shifts in ticks."""
     return np.where(ticks > 0, 1 + gap_bin(ticks), 0)
 
 
 def step_bin(semitones: Ints) -> Ints:
-    """Bins of melodic steps; all above an octave share one on either side."""
+    """Bins of melodic steps in semitones; all above an octave share one on either side."""
     bins: Ints = np.clip(semitones, -LARGEST_STEP, LARGEST_STEP) + LARGEST_STEP
     return bins
 
@@ -78,36 +81,36 @@ def gap_bin(ticks: Ints) -> Ints:
 
 
 def tone_bin(pitch: Ints) -> Ints:
-    """Bins of pitch classes of events: of a pitch its class, of a drum key its voice."""
+    """Bins of pitch classes; for drum keys of their voices."""
     return np.where(pitch < DRUM_PITCH, pitch % 12, DRUM_VOICES[pitch % DRUM_PITCH])
 
 
 def register_bin(pitch: Ints) -> Ints:
-    """Bins of half an octave; drum keys as pitches."""
+    """Bins of half an octave; drum keys like pitches."""
     return pitch % DRUM_PITCH // REGISTER_SEMITONES
 
 
 def place_bin(position: Ints, pitch: Ints) -> Ints:
-    """Bins of ticks into the bar; bars above 4/4 go round again. Drums: voice by voice, to the nearest sixteenth."""
+    """Bins of positions in the bar in ticks, modulo a 4/4 bar; for drums voice and nearest sixteenth."""
     sixteenth = (position + GROOVE_TICKS // 2) // GROOVE_TICKS % PATTERN_SLOTS
     of_drums = DRUM_VOICES[pitch % DRUM_PITCH] * PATTERN_SLOTS + sixteenth
     return np.where(pitch < DRUM_PITCH, position // _PLACE_TICKS % _PLACES, of_drums)
 
 
 def transposed_histograms(shares: NDArray[np.floating], parts: Sequence[int], semitones: int) -> NDArray[np.floating]:
-    """``shares`` (parts, W) of ``parts`` played so many semitones higher; drums stay as they are."""
+    """``shares`` (P, A) of ``parts`` transposed by ``semitones``; drums stay as they are."""
     moved = shares.copy()
     pitched = [row for row, part in enumerate(parts) if not part_instrument(part)[1]]
-    for kind, bins in (("tone", semitones), ("register", round(semitones / REGISTER_SEMITONES))):
-        moved[pitched, COLUMNS[kind]] = np.roll(shares[pitched, COLUMNS[kind]], bins, axis=-1)
+    for attribute, bins in (("tone", semitones), ("register", round(semitones / REGISTER_SEMITONES))):
+        moved[pitched, COLUMNS[attribute]] = np.roll(shares[pitched, COLUMNS[attribute]], bins, axis=-1)
     return moved
 
 
 def _bins(events: EventSequence, part: int, position: Ints) -> dict[str, Ints]:
-    """The bin of everything that one part does, by kind."""
+    """Bins of one part's notes by attribute; ``position`` (N,) of all notes in their bars."""
     own = events.part == part
     onset, pitch = events.onset[own], events.pitch[own]
-    # Events are sorted: the first of an onset is the lowest, and the first that is chosen.
+    # Events are sorted, so the first of an onset is the lowest pitch.
     lowest = np.append([True], onset[1:] != onset[:-1])
     is_drum = part_instrument(part)[1]
     return {

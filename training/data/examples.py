@@ -19,7 +19,13 @@ from midi_data.analysis.attribute_histograms import (
 )
 from midi_data.analysis.chords import chord_slots, transposed_chords
 from midi_data.analysis.excerpts import excerpt
-from midi_data.analysis.repetition import draw_pitch_dropout, part_repetition_of, repetition_of
+from midi_data.analysis.repetition import (
+    TRAINING_PITCH_DROPOUT,
+    by_part_class,
+    draw_pitch_dropout,
+    part_repetition_of,
+    repetition_of,
+)
 from midi_data.bars import BarGrid
 from midi_data.corpus.dataset import Piece
 from midi_data.events.encoding import DRUM_PITCH, PART_LIMIT, VOCABULARY, EventSequence, Ints
@@ -134,7 +140,9 @@ def make_example(piece: Piece, events: EventSequence, names: Names, how: Variati
     target, next_lookback, note = _varied(steps, how)
     if how.hiding_seed is not None:
         rng = np.random.default_rng(how.hiding_seed)
-        hidden = draw_pitch_dropout(rng, part_repetition_of(events, grid, repetition, source_lag), events.band)
+        labels = part_repetition_of(events, grid, repetition, source_lag)
+        dropped = draw_pitch_dropout(rng, labels, events.band, TRAINING_PITCH_DROPOUT)
+        hidden = by_part_class(dropped, events.band)
         next_lookback, note = hide(hidden, grid, steps.tick, target, next_lookback, note)
     previous = previous_events(target)
     band = np.zeros(VOCABULARY["part"], dtype=np.bool_)

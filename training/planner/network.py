@@ -17,7 +17,7 @@ from composer.model.config import (
 )
 from composer.planning.chart import ACTIVITY_LAGS, MODES, allowed_labels, is_far
 from midi_data.analysis.activity import ACTIVITY_CLASSES, RESTS
-from midi_data.analysis.repetition import FARTHEST, REPETITION_CLASSES
+from midi_data.analysis.repetition import MAX_LAG, REPETITION_CLASSES
 from midi_data.bars import METER_CLASSES
 from midi_data.chords import CHORD_CLASSES
 from midi_data.events.features import LAGS
@@ -54,7 +54,7 @@ class PlannerNetwork(nn.Module):
         self.lstm = nn.LSTM(INPUT, HIDDEN, batch_first=True)
         self.heads_in = nn.Linear(HIDDEN, 5 * HEAD)
         self.label_out = nn.Linear(HEAD, REPETITION_CLASSES)
-        self.lag_label, self.lag_out = nn.Linear(LABEL_WIDTH, HEAD, bias=False), nn.Linear(HEAD, FARTHEST)
+        self.lag_label, self.lag_out = nn.Linear(LABEL_WIDTH, HEAD, bias=False), nn.Linear(HEAD, MAX_LAG)
         for name, sources in (("first", 2), ("second", 3)):
             self.add_module(f"{name}_label", nn.Linear(LABEL_WIDTH, HEAD, bias=False))
             self.add_module(f"{name}_source", nn.Linear(sources * CHORD_WIDTH, HEAD, bias=False))
@@ -102,8 +102,8 @@ class PlannerNetwork(nn.Module):
         nats = _nats(logits, batch.label, batch.real)
         far = self._far[batch.label] & batch.real
         lag = self.lag_out(_gelu(lag_head + self.lag_label(label)))
-        outside = torch.arange(1, FARTHEST + 1) > bars[:, None].clamp(min=1)
-        return nats + _nats(lag.masked_fill(outside, -torch.inf), batch.lag.clamp(max=FARTHEST - 1), far)
+        outside = torch.arange(1, MAX_LAG + 1) > bars[:, None].clamp(min=1)
+        return nats + _nats(lag.masked_fill(outside, -torch.inf), batch.lag.clamp(max=MAX_LAG - 1), far)
 
     def _chords(self, batch: Batch, first: Tensor, second: Tensor, label: Tensor) -> Tensor:
         source = self.chord(batch.source).flatten(2)

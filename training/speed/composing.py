@@ -14,12 +14,13 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 from composer.decoding.generate import Composer
-from composer.decoding.parallel import split_work, usable_cores
+from composer.decoding.parallel import split_work
 from composer.model.checkpoint import Checkpoint
 from composer.model.config import LOOKBACK_FIELDS, ModelConfig
 from composer.planning.plan import Plan
 from midi_data.analysis.activity import ACTIVITY_CLASSES
 from midi_data.events.encoding import FIELDS, PART_LIMIT, VOCABULARY
+from midi_data.process import usable_cores
 from midi_data.song import Song
 from training.speed.figures import Figure, Runs, cost, rate, ratio, spread, times
 from training.speed.parts import GROUPS, Stopwatch, watched
@@ -106,7 +107,7 @@ def batch_figures(band: Composer, extent: Extent) -> list[Figure]:
     taken: list[Runs] = [[] for _ in ways]
     for _ in range(extent.batch_runs):
         for way, runs in zip(ways, taken, strict=True):
-            work = partial(band.compose, wanted[: way.songs], processes=way.processes, at_once=way.at_once)
+            work = partial(band.compose, wanted[: way.songs], processes=way.processes, batch_size=way.at_once)
             runs.extend(times(work, 1, warm_up=0))
     figures = [
         rate(way.name, way.label, "notes/s", sum(lengths[: way.songs]), runs, way.told)

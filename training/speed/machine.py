@@ -12,6 +12,7 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 from midi_data.compiled import is_compiled
+from midi_data.process import usable_cores
 from training.speed.figures import Figure, rate, times
 
 READ_BYTES = 256 * 2**20
@@ -23,7 +24,7 @@ def describe() -> dict[str, Any]:
     """Processor, cores, load (how many others want them), versions, whether composing is compiled; JSON-ready."""
     return {
         "cpu": _processor(),
-        "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
+        "cores": usable_cores(),
         "load_before": round(os.getloadavg()[0], 2) if hasattr(os, "getloadavg") else None,
         "system": f"{platform.system()} {platform.machine()}",
         "python": platform.python_version(),

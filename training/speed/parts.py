@@ -22,14 +22,13 @@ GROUPS: dict[str, tuple[Any, tuple[str, ...]]] = {
             "project_hidden",
             "add_position",
             "add_choice",
-            "add_histograms",
+            "add_part_context",
             "lookback_sum",
-            "note_lookback_sums",
             "logits",
             "logits_by_song",
         ),
     ),
-    "choosing": (composer.decoding.generate, ("step_inputs_of", "lookback_of", "note_lookback_of", "sample_field")),
+    "choosing": (composer.decoding.generate, ("step_inputs_of", "gates_of", "lookback_of", "sample_field")),
 }
 """Part → where its functions are, and which. A function inside another one's time counts once, for the outer."""
 

@@ -7,19 +7,19 @@ is kept and no lookback is kept up, so the figures are kinder to this way than a
 from __future__ import annotations
 
 import dataclasses
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 import torch
 from torch import Tensor
 
-from composer.decoding.sampling_parameters import parameters_for
+from composer.decoding.sampling import parameters_for
 from composer.model.checkpoint import Checkpoint
 from composer.model.config import CLOCK, CONDITIONS, LOOKBACK_FIELDS, ModelConfig
 from composer.model.network import Conditions, Network, State, StepInputs
 from midi_data.analysis.attribute_histograms import HISTOGRAMS_WIDTH
 from midi_data.events.encoding import FIELDS, PART_LIMIT, VOCABULARY
+from midi_data.process import usable_cores
 from training.speed.figures import Figure, Runs, not_measured, rate, times
 
 EAGER_STEPS = 60
@@ -91,7 +91,7 @@ def eager_figures(checkpoint: Checkpoint, runs: int, steps: int = EAGER_STEPS) -
     """Notes a second of one song, with one thread and with as many as there are cores."""
     stepper = Stepper(network_of(checkpoint), 1, torch.device("cpu"))
     figures = []
-    for name, count in (("eager", os.cpu_count() or 1), ("eager_one_thread", 1)):
+    for name, count in (("eager", usable_cores()), ("eager_one_thread", 1)):
         label = f"nn.LSTM step by step, {count} thread{'s' if count > 1 else ''}"
         with threads(count):
             seconds = times(lambda: [stepper.step() for _ in range(steps)], runs)

@@ -5,7 +5,6 @@ The order of what comes out is the order of the source, whatever process was fas
 
 from __future__ import annotations
 
-import os
 from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -20,6 +19,7 @@ from midi_data.errors import CorpusError
 from midi_data.ingest.sandbox.frames import Frame
 from midi_data.ingest.sandbox.limits import MAX_PROCESSES, Limits
 from midi_data.ingest.sandbox.process import Sandbox, SandboxDiedError
+from midi_data.process import usable_cores
 
 WAITING_BYTES = 32 * 2**20
 """Files read ahead, at most."""
@@ -43,7 +43,7 @@ class Pool:
 
     def __init__(self, processes: int | None = None, limits: Limits | None = None) -> None:
         self._limits = limits or Limits()
-        self._size = processes or max(1, min(MAX_PROCESSES, usable_processors()))
+        self._size = processes or max(1, min(MAX_PROCESSES, usable_cores()))
         self._threads = ThreadPoolExecutor(self._size, thread_name_prefix="ingest")
         self._own = local()
         self._running: dict[int, Sandbox] = {}
@@ -114,11 +114,6 @@ class Pool:
     def _forget(self, sandbox: Sandbox) -> None:
         self._own.sandbox = None
         self._running.pop(sandbox.pid, None)
-
-
-def usable_processors() -> int:
-    """Processors that this process may run on."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def read_members(source: Path) -> Iterator[MidiMember]:

@@ -114,9 +114,7 @@ BAD = [None, "text", 7, [], [1], {}, {"event_id": None}, {"user_ids": None}, Tru
 
 
 @pytest.mark.parametrize("bad", BAD, ids=repr)
-@pytest.mark.parametrize(
-    "field", ["m.relates_to", "m.new_content", "m.mentions", "formatted_body", "msgtype", "body"]
-)
+@pytest.mark.parametrize("field", ["m.relates_to", "m.new_content", "m.mentions", "formatted_body", "msgtype", "body"])
 def test_no_shape_of_a_field_raises_while_an_event_is_looked_at(field: str, bad: Any) -> None:
     found = event(**{field: bad})
     replies = RoomEvent({**found.source, "content": {"m.relates_to": {"m.in_reply_to": bad}}}, ADDRESS)

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from composer.decoding.constraints import Constraints, StepContext
 from composer.decoding.masks import instrument_masks
 from composer.decoding.song_state import SongState
-from midi_data.analysis.activity import LET_GO_TICKS
+from midi_data.analysis.activity import RELEASE_TICKS
 from midi_data.events.encoding import DURATIONS, MAX_SHIFT, part_code
 from midi_data.song import TICKS_PER_QUARTER, Meter
 
@@ -17,39 +17,39 @@ BAR = 4 * TICKS_PER_QUARTER
 QUARTER = DURATIONS.index(TICKS_PER_QUARTER)
 
 
-def writer_after(*notes: tuple[int, int, int]) -> SongState:
+def state_after(*notes: tuple[int, int, int]) -> SongState:
     """A song of two bars by organ and drums in which (advance, part, pitch) have been played, a quarter each."""
     song_state = SongState((DRUMS, ORGAN), Meter(0, 4, 4), 2)
     for time_shift, part, pitch in notes:
         song_state.inputs()
         for chosen in (time_shift, part, pitch, QUARTER, 8):
-            song_state.choose(chosen)
+            song_state.append(chosen)
     return song_state
 
 
 def pitches_at(song_state: SongState, time_shift: int, part: int) -> set[int]:
     song_state.inputs()
-    song_state.choose(time_shift)
-    song_state.choose(part)
+    song_state.append(time_shift)
+    song_state.append(part)
     return set(song_state.allowed("pitch"))
 
 
 def test_a_pitch_that_rings_is_not_struck_until_it_is_nearly_over() -> None:
-    half, nearly = TICKS_PER_QUARTER // 2, TICKS_PER_QUARTER - LET_GO_TICKS
-    assert 60 not in pitches_at(writer_after((0, ORGAN, 60)), half, ORGAN)
-    assert 61 in pitches_at(writer_after((0, ORGAN, 60)), half, ORGAN)
-    assert 60 in pitches_at(writer_after((0, ORGAN, 60)), nearly, ORGAN)
+    half, nearly = TICKS_PER_QUARTER // 2, TICKS_PER_QUARTER - RELEASE_TICKS
+    assert 60 not in pitches_at(state_after((0, ORGAN, 60)), half, ORGAN)
+    assert 61 in pitches_at(state_after((0, ORGAN, 60)), half, ORGAN)
+    assert 60 in pitches_at(state_after((0, ORGAN, 60)), nearly, ORGAN)
 
 
 def test_drums_may_be_struck_while_they_ring() -> None:
-    assert 128 + 36 in pitches_at(writer_after((0, DRUMS, 128 + 36)), 6, DRUMS)
+    assert 128 + 36 in pitches_at(state_after((0, DRUMS, 128 + 36)), 6, DRUMS)
 
 
 def test_where_all_pitches_ring_one_is_struck_again() -> None:
     constraints = Constraints((ORGAN,), instrument_masks((ORGAN,)), [0, BAR])
     everything = StepContext(0, None, 0, {}, {ORGAN: range(128)})
-    assert constraints.pitches(everything, ORGAN, still=False) == constraints.pitches(
-        StepContext(0, None, 0, {}), ORGAN, still=False
+    assert constraints.pitches(everything, ORGAN, same_tick=False) == constraints.pitches(
+        StepContext(0, None, 0, {}), ORGAN, same_tick=False
     )
 
 
@@ -87,7 +87,7 @@ def test_an_event_may_stand_at_the_tick_of_the_one_before_where_a_part_may_play_
     constraints = Constraints(BAND, instrument_masks(BAND), [0, BAR, 2 * BAR])
     context = StepContext(BAR // 2, last, 0, struck, ringing)
     found = list(constraints.time_shifts(context, playing))
-    assert (0 in found) == bool(constraints.parts(context, playing, still=True))
+    assert (0 in found) == bool(constraints.parts(context, playing, same_tick=True))
     assert found == sorted(found)
     assert all(0 < each <= MAX_SHIFT for each in found if each)
     assert found == list(constraints.time_shifts(context, playing))
@@ -97,16 +97,18 @@ def test_a_part_whose_hands_are_full_waits_until_it_lets_go() -> None:
     masks = instrument_masks((DRUMS, ORGAN))
     constraints = Constraints((DRUMS, ORGAN), replace(masks, voices={DRUMS: 5, ORGAN: 2}), [0, BAR])
     one, two = ({ORGAN: {60: BAR, **more}} for more in ({}, {64: BAR}))
-    assert list(constraints.parts(StepContext(12, None, 0, {}, one), [DRUMS, ORGAN], still=False)) == [DRUMS, ORGAN]
-    assert list(constraints.parts(StepContext(12, None, 0, {}, two), [DRUMS, ORGAN], still=False)) == [DRUMS]
+    assert list(constraints.parts(StepContext(12, None, 0, {}, one), [DRUMS, ORGAN], same_tick=False)) == [DRUMS, ORGAN]
+    assert list(constraints.parts(StepContext(12, None, 0, {}, two), [DRUMS, ORGAN], same_tick=False)) == [DRUMS]
     # What was struck just now and rings on is one note, not two.
-    assert list(constraints.parts(StepContext(12, None, 0, {ORGAN: {60}}, one), [DRUMS, ORGAN], still=False)) == [
+    assert list(constraints.parts(StepContext(12, None, 0, {ORGAN: {60}}, one), [DRUMS, ORGAN], same_tick=False)) == [
         DRUMS,
         ORGAN,
     ]
-    assert list(constraints.parts(StepContext(12, None, 0, {ORGAN: {64}}, one), [DRUMS, ORGAN], still=False)) == [DRUMS]
+    assert list(constraints.parts(StepContext(12, None, 0, {ORGAN: {64}}, one), [DRUMS, ORGAN], same_tick=False)) == [
+        DRUMS
+    ]
     # Where all hands are full, rather another voice than silence.
-    assert list(constraints.parts(StepContext(12, None, 0, {}, two), [ORGAN], still=False)) == [ORGAN]
+    assert list(constraints.parts(StepContext(12, None, 0, {}, two), [ORGAN], same_tick=False)) == [ORGAN]
 
 
 def test_a_song_holds_no_more_notes_at_once_than_its_habits_say() -> None:
@@ -114,8 +116,8 @@ def test_a_song_holds_no_more_notes_at_once_than_its_habits_say() -> None:
     song_state = SongState((DRUMS, ORGAN), Meter(0, 4, 4), 2, masks=replace(masks, voices={DRUMS: 5, ORGAN: 1}))
     song_state.inputs()
     for chosen in (0, ORGAN, 60, QUARTER, 8):
-        song_state.choose(chosen)
-    for time_shift, allowed in ((TICKS_PER_QUARTER // 2, [DRUMS]), (TICKS_PER_QUARTER - LET_GO_TICKS, [DRUMS, ORGAN])):
+        song_state.append(chosen)
+    for time_shift, allowed in ((TICKS_PER_QUARTER // 2, [DRUMS]), (TICKS_PER_QUARTER - RELEASE_TICKS, [DRUMS, ORGAN])):
         song_state.inputs()
-        song_state.choose(time_shift)
+        song_state.append(time_shift)
         assert list(song_state.allowed("part")) == allowed

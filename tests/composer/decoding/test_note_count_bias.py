@@ -1,4 +1,4 @@
-"""A part that has played more than it was told is called less, one that has played less is called more."""
+"""Parts above their planned note count are biased down, parts below it up."""
 
 import math
 
@@ -7,50 +7,59 @@ import numpy as np
 from composer.decoding.note_count_bias import PRIOR, STRENGTH, NoteCountBias
 from midi_data.analysis.activity import RESTS, TYPICAL_NOTES, UNCONDITIONED
 from midi_data.events.encoding import part_code
+from tests.composer.decoding.states import BAR, state_at
 
 BASS, DRUMS = part_code(33, is_drum=False), part_code(0, is_drum=True)
 BAND = [BASS, DRUMS]
-BAR = 96
 FIVE_NOTES = 4
 
 
-def told(bass: int = FIVE_NOTES, drums: int = FIVE_NOTES) -> NoteCountBias:
+def planned(bass: int = FIVE_NOTES, drums: int = FIVE_NOTES) -> NoteCountBias:
     return NoteCountBias(BAND, np.tile(np.array([bass, drums], dtype=np.uint8), (8, 1)), BAR)
 
 
 def biased(bias: NoteCountBias, tick: int) -> list[float]:
     logits = [0.0, 0.0]
-    bias.lean(BAND, logits, tick, tick // BAR)
+    bias.apply("part", BAND, logits, state_at(BAND, tick))
     return logits
 
 
-def test_at_the_beginning_nothing_leans() -> None:
-    assert biased(told(), 0) == [0, 0]
+def play(bias: NoteCountBias, part: int, notes: int) -> None:
+    for _ in range(notes):
+        bias.update((0, part, 40, 5, 8))
 
 
-def test_a_part_ahead_of_what_it_was_told_is_called_less_and_one_behind_more() -> None:
-    bias = told()
-    for _ in range(12):
-        bias.heard(DRUMS)
+def test_there_is_no_bias_at_the_beginning() -> None:
+    assert biased(planned(), 0) == [0, 0]
+
+
+def test_a_part_above_its_plan_is_biased_down_and_one_below_it_up() -> None:
+    bias = planned()
+    play(bias, DRUMS, 12)
     bass, drums = biased(bias, BAR)
     five = TYPICAL_NOTES[FIVE_NOTES]
     assert drums == STRENGTH * math.log((five + PRIOR) / (12 + PRIOR)) < 0
     assert bass == STRENGTH * math.log((five + PRIOR) / PRIOR) > 0
 
 
-def test_a_part_on_its_course_is_left_alone() -> None:
-    bias = told()
-    for _ in range(int(2 * TYPICAL_NOTES[FIVE_NOTES])):
-        bias.heard(BASS)
+def test_a_part_that_follows_its_plan_has_no_bias() -> None:
+    bias = planned()
+    play(bias, BASS, int(2 * TYPICAL_NOTES[FIVE_NOTES]))
     assert abs(biased(bias, 2 * BAR)[0]) < 0.05
 
 
-def test_bars_of_rest_ask_for_nothing() -> None:
-    assert biased(told(bass=RESTS), 4 * BAR)[0] == 0 < biased(told(), 4 * BAR)[0]
+def test_bars_of_rest_plan_no_notes() -> None:
+    assert biased(planned(bass=RESTS), 4 * BAR)[0] == 0 < biased(planned(), 4 * BAR)[0]
 
 
-def test_a_part_that_is_not_told_of_never_leans() -> None:
-    bias = told(bass=UNCONDITIONED)
-    for _ in range(40):
-        bias.heard(BASS)
+def test_an_unconditioned_part_has_no_bias() -> None:
+    bias = planned(bass=UNCONDITIONED)
+    play(bias, BASS, 40)
     assert biased(bias, 6 * BAR)[0] == 0
+
+
+def test_other_fields_have_no_bias() -> None:
+    bias, logits = planned(), [0.0, 0.0]
+    play(bias, DRUMS, 12)
+    bias.apply("pitch", BAND, logits, state_at(BAND, BAR, BASS))
+    assert logits == [0, 0]

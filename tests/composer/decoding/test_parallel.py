@@ -19,7 +19,6 @@ from composer.decoding.parallel import (
     WorkQueue,
     compose_parallel,
     split_work,
-    usable_cores,
 )
 from composer.decoding.song_sampler import SongSampler
 from composer.model.engine import EngineState
@@ -60,8 +59,8 @@ def test_songs_are_the_same_whoever_composes_them(band: Composer) -> None:
 def test_songs_are_the_same_however_many_are_going_and_wait(band: Composer) -> None:
     wanted = plans(band, 11)
     alone = [band.compose([plan])[0] for plan in wanted]
-    for processes, at_once in ((1, 1), (1, 3), (1, 10), (2, 4), (3, 7), (2, 100)):
-        assert band.compose(wanted, processes=processes, at_once=at_once) == alone
+    for processes, batch_size in ((1, 1), (1, 3), (1, 10), (2, 4), (3, 7), (2, 100)):
+        assert band.compose(wanted, processes=processes, batch_size=batch_size) == alone
 
 
 def test_no_more_songs_than_asked_for_are_going_and_one_follows_as_soon_as_one_ends(
@@ -70,12 +69,12 @@ def test_no_more_songs_than_asked_for_are_going_and_one_follows_as_soon_as_one_e
     going: list[int] = []
     step = Composer._step
 
-    def watched(self: Composer, samplers: list[SongSampler], heads: Heads, state: EngineState) -> EngineState:
-        going.append(len(samplers))
-        return step(self, samplers, heads, state)
+    def watched(self: Composer, songs: list[SongSampler], heads: Heads, state: EngineState) -> EngineState:
+        going.append(len(songs))
+        return step(self, songs, heads, state)
 
     monkeypatch.setattr(Composer, "_step", watched)
-    songs = band.compose(plans(band, 9), at_once=3)
+    songs = band.compose(plans(band, 9), batch_size=3)
     assert len(songs) == 9
     assert going == sorted(going, reverse=True)  # three until none waits, then fewer and fewer
     assert going[0] == 3
@@ -109,16 +108,16 @@ def test_the_songs_of_a_process_that_is_killed_are_composed_here(
     band: Composer, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     wanted, here = plans(band, 9), os.getpid()
-    alone, compose = band.compose(wanted), band._compose
+    alone, compose = band.compose(wanted), band._generate
 
-    def killed_elsewhere(asked: Sequence[Plan], share: WorkItem, **_: object) -> Iterator[tuple[int, NoteRows]]:
+    def killed_elsewhere(asked: Sequence[Plan], item: WorkItem, **_: object) -> Iterator[tuple[int, NoteRows]]:
         if os.getpid() != here:
-            share.waiting.take()  # one that waits goes with it
+            item.queue.take()  # one that waits goes with it
             os.kill(os.getpid(), signal.SIGKILL)
-        return compose(asked, share)
+        return compose(asked, item)
 
-    monkeypatch.setattr(band, "_compose", killed_elsewhere)
-    assert band.compose(wanted, processes=2, at_once=6) == alone
+    monkeypatch.setattr(band, "_generate", killed_elsewhere)
+    assert band.compose(wanted, processes=2, batch_size=6) == alone
     assert "ended early" in caplog.text
 
 
@@ -200,19 +199,10 @@ def test_a_process_with_threads_is_not_forked(band: Composer) -> None:
 
 
 def test_progress_never_falls_and_ends_whole(band: Composer) -> None:
-    for count, at_once in ((5, 16), (9, 2)):
+    for count, batch_size in ((5, 16), (9, 2)):
         heard: list[float] = []
-        band.compose(plans(band, count), heard.append, processes=2, at_once=at_once)
+        band.compose(plans(band, count), heard.append, processes=2, batch_size=batch_size)
         assert heard == sorted(heard)
         assert all(0 <= share <= 1 for share in heard)
         assert len(set(heard)) > 1
         assert heard[-1] == 1
-
-
-def test_processes_are_as_many_as_the_environment_says(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(os, "sched_getaffinity", lambda _pid: {0, 1, 2, 3}, raising=False)
-    for told, count in (("3", 3), ("9", 4), ("0", 4), ("many", 4)):
-        monkeypatch.setenv("OMP_NUM_THREADS", told)
-        assert usable_cores() == count
-    monkeypatch.delenv("OMP_NUM_THREADS")
-    assert usable_cores() == 4

@@ -1,25 +1,34 @@
-"""Parts that return are asked to play what their source played, where it played; the others are left room."""
+"""What a part's source bar had is biased up, the more the more similar the bars are planned to be."""
 
 import numpy as np
 import pytest
 
-from composer.decoding.repetition_bias import BACK, RepetitionBias
+from composer.decoding.repetition_bias import SOURCE_BONUS, RepetitionBias, RepetitionPlan
 from midi_data.analysis.repetition import NEW, SIMILARITY_EDGES
 from midi_data.events.encoding import part_code
 from midi_data.events.features import LAGS, NONE
+from tests.composer.decoding.states import state_at
 
 ORGAN, BASS, DRUMS = part_code(16, is_drum=False), part_code(33, is_drum=False), part_code(0, is_drum=True)
 BAND = [ORGAN, BASS, DRUMS]
-NOBODY = [NONE["part"]] * len(LAGS)
+NO_PARTS = [NONE["part"]] * len(LAGS)
 
 
-def repetition(lag: int, level: int) -> int:
-    """The class of what is like ``lag`` bars ago: 1 varied, 2 nearly the same, 3 the same."""
+def label(lag: int, level: int) -> int:
+    """The label of a bar similar to the one ``lag`` bars ago: 1 varied, 2 nearly the same, 3 the same."""
     return 2 + len(SIMILARITY_EDGES) * LAGS.index(lag) + level - 1
 
 
-def repetition_bias(*bars: tuple[int, int, int], repetition_strength: float = 1.0) -> RepetitionBias:
-    return RepetitionBias(BAND, np.array(bars, dtype=np.uint8), repetition_strength)
+def bias_of(*bars: tuple[int, int, int], strength: float = 1.0) -> RepetitionBias:
+    plan = RepetitionPlan(BAND, [NEW] * len(bars), np.array(bars, dtype=np.uint8))
+    return RepetitionBias(plan, strength)
+
+
+def biased(bias: RepetitionBias, part: int, classes: list[int], lookback: list[int]) -> list[float]:
+    """Logits of ``classes``: pitches of ``part``, or parts if it is −1."""
+    logits = [0.0] * len(classes)
+    bias.apply("part" if part < 0 else "pitch", classes, logits, state_at(BAND, 0, part, lookback=lookback))
+    return logits
 
 
 def shares(logits: list[float]) -> np.ndarray:
@@ -28,41 +37,37 @@ def shares(logits: list[float]) -> np.ndarray:
 
 
 @pytest.mark.parametrize("level", [1, 2, 3])
-def test_what_the_source_of_a_part_held_is_likelier_the_more_alike_it_is(level: int) -> None:
-    own = repetition_bias((NEW, repetition(4, level), NEW))
-    logits, lookback = [0.0, 0.0, 0.0], [7, 7, 9, 7, 7, 7]
-    own.lean_note([2, 7, 9], logits, lookback, 0, BASS)
-    assert logits == [0, 0, BACK[level]]
-    assert BACK[level] > BACK[level - 1]
+def test_the_bonus_of_the_source_rises_with_similarity(level: int) -> None:
+    bias = bias_of((NEW, label(4, level), NEW))
+    assert biased(bias, BASS, [2, 7, 9], [7, 7, 9, 7, 7, 7]) == [0, 0, SOURCE_BONUS[level]]
+    assert SOURCE_BONUS[level] > SOURCE_BONUS[level - 1]
 
 
-def test_a_new_part_and_what_may_not_come_next_are_left_alone() -> None:
-    own = repetition_bias((NEW, repetition(1, 3), NEW))
-    logits = [0.0, 0.0]
-    own.lean_note([2, 7], logits, [7] * 6, 0, ORGAN)
-    own.lean_note([2, 7], logits, [5] * 6, 0, BASS)
-    assert logits == [0, 0]
+def test_new_parts_and_classes_that_are_not_allowed_get_no_bonus() -> None:
+    bias = bias_of((NEW, label(1, 3), NEW))
+    assert biased(bias, ORGAN, [2, 7], [7] * 6) == [0, 0]
+    assert biased(bias, BASS, [2, 7], [5] * 6) == [0, 0]
 
 
-def test_a_part_that_returns_is_not_passed_over_and_leaves_room_to_the_new_before_it() -> None:
-    own = repetition_bias((NEW, repetition(4, 3), NEW))
-    lookback = [*NOBODY[:2], BASS, *NOBODY[3:]]
-    logits = [0.0, 0.0, 0.0]
-    own.lean_part(BAND, logits, lookback, 0)
-    organ, bass, drums = shares(logits)
+def test_a_repeating_part_gains_at_the_cost_of_later_parts_only() -> None:
+    bias = bias_of((NEW, label(4, 3), NEW))
+    organ, bass, drums = shares(biased(bias, -1, BAND, [*NO_PARTS[:2], BASS, *NO_PARTS[3:]]))
     assert organ == pytest.approx(1 / 3)
     assert bass > 0.66
     assert drums < 0.001
 
 
-def test_another_lag_than_the_source_of_a_part_says_nothing() -> None:
-    own = repetition_bias((NEW, repetition(4, 1), NEW))
-    logits = [0.0, 0.0]
-    own.lean_part([ORGAN, BASS], logits, [BASS, *NOBODY[1:]], 0)
-    assert logits == [0, 0]
+def test_other_lags_than_the_source_give_no_bonus() -> None:
+    bias = bias_of((NEW, label(4, 1), NEW))
+    assert biased(bias, -1, [ORGAN, BASS], [BASS, *NO_PARTS[1:]]) == [0, 0]
 
 
-def test_a_genre_returns_as_much_as_it_is_told() -> None:
-    logits = [0.0]
-    repetition_bias((NEW, repetition(1, 1), NEW), repetition_strength=2.0).lean_note([7], logits, [7] * 6, 0, BASS)
-    assert logits == [2 * BACK[1]]
+def test_the_strength_of_a_genre_scales_the_bonus() -> None:
+    bias = bias_of((NEW, label(1, 1), NEW), strength=2.0)
+    assert biased(bias, BASS, [7], [7] * 6) == [2 * SOURCE_BONUS[1]]
+
+
+def test_the_plan_gives_levels_of_bars_and_parts() -> None:
+    plan = RepetitionPlan(BAND, [NEW, label(2, 3)], np.array([[NEW] * 3, [NEW, label(4, 1), NEW]], dtype=np.uint8))
+    assert [plan.level(0, -1), plan.level(1, -1), plan.level(1, BASS), plan.level(1, ORGAN)] == [0, 3, 1, 0]
+    assert plan.source(1, BASS) == (1, LAGS.index(4))

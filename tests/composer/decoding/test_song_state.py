@@ -17,7 +17,7 @@ def looks_at_the_bar_before(pitch_dropout: frozenset[int]) -> dict[str, int]:
     song_state = SongState((DRUMS, ORGAN), Meter(0, 4, 4), 2, [frozenset(), pitch_dropout])
     song_state.inputs()
     for chosen in (0, ORGAN, 60, QUARTER, LOUD):
-        song_state.choose(chosen)
+        song_state.append(chosen)
     song_state.inputs()
     shown = {}
     for field, chosen in (
@@ -27,8 +27,8 @@ def looks_at_the_bar_before(pitch_dropout: frozenset[int]) -> dict[str, int]:
         ("duration", QUARTER),
         ("velocity", LOUD),
     ):
-        shown[field] = song_state.looks(field)[LAGS.index(1)]
-        song_state.choose(chosen)
+        shown[field] = song_state.read_lookback(field)[LAGS.index(1)]
+        song_state.append(chosen)
     return shown
 
 

@@ -1,4 +1,4 @@
-"""The numpy engine and the torch module are one network; the exact engine gives the same bits in any order."""
+"""The numpy engine equals the torch module; the exact engine gives the same bits in any order of summation."""
 
 from pathlib import Path
 
@@ -7,12 +7,13 @@ import pytest
 
 from composer.model.attribute_projections import histogram_roots
 from composer.model.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
-from composer.model.config import CHORD_CONDITION_CLASSES, LOOKBACK_FIELDS, ModelConfig
+from composer.model.config import CHORD_CONDITION_CLASSES, ModelConfig
 from composer.model.engine import Engine, EngineState, chord_logits
 from composer.model.heads import Heads
 from composer.model.quantized import ZERO_POINT
 from midi_data.analysis.attribute_histograms import HISTOGRAMS_WIDTH
 from midi_data.events.encoding import FIELDS, VOCABULARY
+from midi_data.events.features import lookback_by_field
 from tests.composer.checkpoints import BAND, tiny_checkpoint
 
 STEPS, LAGS = 40, 5
@@ -51,13 +52,7 @@ def engine_logits(engine: Engine, inputs: dict[str, np.ndarray], batch: int = 1)
         engine.condition_gates([[(1, 1.0)], [(2, 1.0)], [(5, 1.0)], [(3, 1.0)], [(2, 1.0)]], BAND)[None], batch, 0
     )
     state, logits = engine.start(batch), {field: [] for field in FIELDS}
-    looks = {
-        "time_shift": inputs["next"][..., 0],
-        "part": inputs["part"],
-        "pitch": inputs["note"][..., 0],
-        "duration": inputs["note"][..., 1],
-        "velocity": inputs["note"][..., 2],
-    }
+    lookback = lookback_by_field(inputs["next"], inputs["part"], inputs["note"])
     for step in range(STEPS):
         rows = engine.input_rows(*(inputs[name][step] for name in ("previous", "clock", "next", "matched")))
         playing = engine.activity_gates(inputs["activity"][step : step + 1, list(BAND)], BAND)
@@ -66,7 +61,7 @@ def engine_logits(engine: Engine, inputs: dict[str, np.ndarray], batch: int = 1)
         for i, field in enumerate(FIELDS):
             chosen = np.repeat(inputs["target"][step, None, :i], batch, 0)
             position = np.full((batch, 1), inputs["position_after"][step]) if i else None
-            seen = np.repeat(looks[field][step][None], batch, 0)
+            seen = np.repeat(lookback[field][step][None], batch, 0)
             activity = np.repeat(inputs["activity_after"][step][None], batch, 0) if field == "part" else None
             chord = np.repeat(inputs["chord"][step, None], batch, 0)
             logits[field].append(engine.logits(field, before, chosen, position, seen, activity, chord))
@@ -74,26 +69,25 @@ def engine_logits(engine: Engine, inputs: dict[str, np.ndarray], batch: int = 1)
 
 
 def composed_logits(engine: Engine, inputs: dict[str, np.ndarray], roots: np.ndarray) -> list[np.ndarray]:
-    """What composing sees of each field: with the band's tendencies told, by the heads laid out for it."""
-    heads, attribute_projections = Heads(engine), engine.attribute_projections(roots)
-    out = heads.part_output_layer(BAND, attribute_projections)
+    """Logits of each field by the heads for composing, conditioned on attribute histograms."""
+    heads, projections = Heads(engine), engine.attribute_projections(roots)
+    out = heads.part_output_layer(BAND, projections)
     condition = engine.condition_gates([[(1, 1.0)], [(2, 1.0)], [(5, 1.0)], [(3, 1.0)], [(2, 1.0)]], BAND)
     state, found = engine.start(1), [[] for _ in FIELDS]
-    looks = dict(zip(FIELDS[2:], np.moveaxis(inputs["note"], -1, 0), strict=True))
-    looks |= {"time_shift": inputs["next"][..., 0], "part": inputs["part"]}
+    lookback = lookback_by_field(inputs["next"], inputs["part"], inputs["note"])
     for step in range(STEPS):
-        told = condition + engine.activity_gates(inputs["activity"][step : step + 1, list(BAND)], BAND, roots)
-        told = told + attribute_projections.gates[inputs["slots"][step, :1]]
+        gates = condition + engine.activity_gates(inputs["activity"][step : step + 1, list(BAND)], BAND, roots)
+        gates = gates + projections.gates[inputs["slots"][step, :1]]
         rows = engine.input_rows(*(inputs[name][step] for name in ("previous", "clock", "next", "matched")))
-        state = engine.step(rows[None], told, state)
+        state = engine.step(rows[None], gates, state)
         inner = heads.project_hidden(state.hidden[-1])
         for i, field in enumerate(FIELDS):
-            seen, chosen = looks[field][step].tolist(), int(inputs["target"][step, i])
-            given = seen_by(heads, field, [seen], inputs["note"][step : step + 1])
+            seen, chosen = lookback[field][step].tolist(), int(inputs["target"][step, i])
+            given = heads.lookback_sum(field, [seen])
             if field == "part":
                 [row] = heads.logits_by_song("part", inner, given, [out])
                 chord_row = heads.chord_rows[inputs["chord"][step, 0]]
-                heads.add_part_context(inner, [attribute_projections.heads[inputs["slots"][step, 1]] + chord_row])
+                heads.add_part_context(inner, [projections.heads[inputs["slots"][step, 1]] + chord_row])
             else:
                 [row] = heads.logits(field, inner, given)
             classes = list(BAND) if field == "part" else list(range(VOCABULARY[field]))
@@ -106,20 +100,12 @@ def composed_logits(engine: Engine, inputs: dict[str, np.ndarray], roots: np.nda
     return [np.array(rows) for rows in found]
 
 
-def seen_by(heads: Heads, field: str, looks: list[list[int]], notes: np.ndarray) -> np.ndarray:
-    """What the looks back give a head: those of a note's fields at once, from ``notes`` (B, K, 3)."""
-    if field in LOOKBACK_FIELDS["note"]:
-        return heads.note_lookback_sums(notes.reshape(len(notes), -1).tolist())[:, LOOKBACK_FIELDS["note"].index(field)]
-    return heads.lookback_sum(field, looks)
-
-
 def summed(row: list[float], classes: list[int], seen: list[int], activity: np.ndarray) -> list[float]:
-    """The logits of ``classes``: what each look adds and, of parts, what each level adds, added up."""
-    looks, of_levels = row[len(classes) :], row[len(classes) + len(seen) :]
-    added = [sum(looks[lag] for lag, look in enumerate(seen) if look == each) for each in classes]
-    is_part = classes == list(BAND)
-    level = [of_levels[each] for each in activity.tolist()] if is_part else [0.0] * len(classes)
-    return [sum(three) for three in zip(row, added, level, strict=False)]
+    """Logits of ``classes`` with their lookback bonuses and, of parts, their activity bonuses."""
+    bonuses, by_activity = row[len(classes) :], row[len(classes) + len(seen) :]
+    added = [sum(bonuses[lag] for lag, look in enumerate(seen) if look == each) for each in classes]
+    more = [by_activity[each] for each in activity.tolist()] if classes == list(BAND) else [0.0] * len(classes)
+    return [sum(three) for three in zip(row, added, more, strict=False)]
 
 
 def with_chord(engine: Engine, row: list[float], pitches: list[float], chord: np.ndarray, part: int) -> list[float]:
@@ -142,8 +128,8 @@ def torch_logits(
     band[0, list(BAND)] = True
     with torch.no_grad():
         roots = np.zeros((1 + len(BAND), HISTOGRAMS_WIDTH)) if roots is None else roots
-        told, parts = torch.from_numpy(roots[None]).float(), torch.tensor([[VOCABULARY["part"], *BAND]])
-        conditions = Conditions(torch.tensor([[1, 2, 5, 3, 2]]), band, told, parts)
+        histograms, parts = torch.from_numpy(roots[None]).float(), torch.tensor([[VOCABULARY["part"], *BAND]])
+        conditions = Conditions(torch.tensor([[1, 2, 5, 3, 2]]), band, histograms, parts)
         logits, _ = network(StepInputs(**tensors), conditions, None)
     return {field: logits[field].numpy() for field in FIELDS}
 
@@ -157,16 +143,16 @@ def test_numpy_and_torch_agree_on_every_logit() -> None:
         np.testing.assert_allclose(mine[field][known], theirs[field][known], atol=1e-4)
 
 
-def test_numpy_and_torch_agree_where_tendencies_are_told() -> None:
+def test_numpy_and_torch_agree_with_attribute_histograms() -> None:
     checkpoint, inputs = tiny_checkpoint(), random_inputs(np.random.default_rng(8))
     shares = {part: np.random.default_rng(part).random(HISTOGRAMS_WIDTH) for part in BAND[1:]}
     roots = histogram_roots(shares, BAND)
     mine = composed_logits(Engine(checkpoint, exact=False), inputs, roots)
-    theirs, untold = torch_logits(checkpoint, inputs, roots), torch_logits(checkpoint, inputs)
+    theirs, unconditioned = torch_logits(checkpoint, inputs, roots), torch_logits(checkpoint, inputs)
     for field, found in zip(FIELDS, mine, strict=True):
         classes = list(BAND) if field == "part" else list(range(VOCABULARY[field]))
         resting = np.isneginf(theirs[field][:, 0, classes])
-        wanted, without = (each[field][:, 0, classes][~resting] for each in (theirs, untold))
+        wanted, without = (each[field][:, 0, classes][~resting] for each in (theirs, unconditioned))
         np.testing.assert_allclose(found[~resting], wanted, atol=1e-4)
         assert np.abs(wanted - without).max() > 0.1
 
@@ -190,31 +176,30 @@ def test_exact_products_do_not_depend_on_the_order_of_summation() -> None:
     assert np.abs(out).max() > 0
 
 
-def test_rounding_to_grids_moves_logits_little() -> None:
+def test_quantization_changes_logits_little() -> None:
     checkpoint, inputs = tiny_checkpoint(scale=0.2), random_inputs(np.random.default_rng(5))
     plain, exact = (engine_logits(Engine(checkpoint, exact=e), inputs) for e in (False, True))
     for field in FIELDS:
         assert np.abs(plain[field] - exact[field]).max() < 0.05
 
 
-def test_the_heads_laid_out_for_composing_say_what_the_engine_says() -> None:
+def test_the_heads_for_composing_equal_the_engine() -> None:
     engine, inputs = Engine(tiny_checkpoint()), random_inputs(np.random.default_rng(6))
     heads, songs = Heads(engine), slice(0, 9)
     out = heads.part_output_layer(BAND, engine.attribute_projections(histogram_roots({}, BAND)))
-    looks = dict(zip(FIELDS[2:], np.moveaxis(inputs["note"], -1, 0), strict=True))
-    looks |= {"time_shift": inputs["next"][..., 0], "part": inputs["part"]}
+    lookback = lookback_by_field(inputs["next"], inputs["part"], inputs["note"])
     hidden = np.random.default_rng(7).integers(1, 256, (9, engine.config.hidden)).astype(np.uint8)
     inner, target, after = heads.project_hidden(hidden), inputs["target"][songs], inputs["position_after"][songs]
     for i, field in enumerate(FIELDS):
-        seen, activity = looks[field][songs], inputs["activity_after"][songs] if field == "part" else None
+        seen, activity = lookback[field][songs], inputs["activity_after"][songs] if field == "part" else None
         before = engine.head_inputs(hidden)
         position, chord = after[:, None] if i else None, inputs["chord"][songs]
         wanted = engine.logits(field, before, target[:, :i], position, seen, activity, chord)
         is_part = field == "part"
-        given = seen_by(heads, field, seen.tolist(), inputs["note"][songs])
-        told = heads.logits_by_song(field, inner, given, [out] * 9) if is_part else heads.logits(field, inner, given)
+        given = heads.lookback_sum(field, seen.tolist())
+        outputs = heads.logits_by_song(field, inner, given, [out] * 9) if is_part else heads.logits(field, inner, given)
         classes = list(BAND) if is_part else list(range(VOCABULARY[field]))
-        for row, logits in enumerate(told):
+        for row, logits in enumerate(outputs):
             found = summed(logits, classes, seen[row].tolist(), inputs["activity_after"][row, list(BAND)])
             if field == "pitch":
                 found = with_chord(engine, logits, found, chord[row], target[row, 1])
@@ -226,7 +211,7 @@ def test_the_heads_laid_out_for_composing_say_what_the_engine_says() -> None:
             heads.add_position(inner, after.tolist())
 
 
-def test_state_goes_in_and_comes_out() -> None:
+def test_a_step_returns_a_new_state() -> None:
     engine = Engine(tiny_checkpoint())
     before = engine.start(1)
     after = engine.step_from_gates(np.ones((1, 4 * engine.config.hidden), dtype=np.float32), before)
@@ -246,13 +231,13 @@ def test_a_checkpoint_survives_the_disk(tmp_path: Path) -> None:
     assert all(np.array_equal(back.weights[name], weight) for name, weight in checkpoint.weights.items())
 
 
-def test_a_part_is_told_the_same_of_its_pitches_as_all_pitches_are() -> None:
+def test_an_output_layer_of_some_pitches_has_the_bits_of_the_whole() -> None:
     engine = Engine(tiny_checkpoint())
     heads, generator = Heads(engine), np.random.default_rng(4)
     inner = heads.project_hidden(generator.integers(0, 255, (3, engine.config.hidden)).astype(np.uint8))
-    looks = generator.integers(0, VOCABULARY["pitch"] + 1, (3, engine.config.lookback_size("pitch"))).tolist()
+    seen_classes = generator.integers(0, VOCABULARY["pitch"] + 1, (3, engine.config.lookback_size("pitch"))).tolist()
     own = [[36, 40, 43, 200], [128 + 36], list(range(60, 72))]
-    seen = heads.lookback_sum("pitch", looks)
+    seen = heads.lookback_sum("pitch", seen_classes)
     whole = heads.logits("pitch", inner, seen)
     few = heads.logits_by_song("pitch", inner, seen, [heads.output_layer("pitch", pitches) for pitches in own])
     for row, pitches, mine in zip(whole, own, few, strict=True):

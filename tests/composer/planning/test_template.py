@@ -1,4 +1,4 @@
-"""A song takes over who plays when from a piece heard, and the habits of its parts; of its notes nothing."""
+"""A song takes over who plays when from a piece template, and the habits of its parts; of its notes nothing."""
 
 from dataclasses import replace
 
@@ -10,7 +10,7 @@ from composer.decoding.masks import instrument_masks, template_masks
 from composer.model.checkpoint import Checkpoint
 from composer.model.checkpoint_tables import TEMPLATE_COLUMNS
 from composer.planning.plan import leading_genre, plan_song
-from composer.planning.template import Template, arranged, draw_excerpt, draw_template, part_repetition_for
+from composer.planning.template import Template, activity_for, draw_excerpt, draw_template, part_repetition_for
 from composer.request import ComposeRequest, KeyRequest, PartRequest
 from midi_data.analysis.activity import MASKS_WIDTH, RESTS, UNCONDITIONED, activity_of
 from midi_data.analysis.attribute_histograms import COLUMNS, HISTOGRAMS_WIDTH, register_bin, tone_bin
@@ -60,8 +60,8 @@ def stretch(
 
 def test_a_stretch_begins_where_the_core_of_the_band_plays() -> None:
     for seed in range(20):
-        heard = stretch(intro_then_band(), 16, seed, core=("drums", "bass"))
-        assert (heard.activity > RESTS).all(axis=1).mean() >= 0.6
+        template = stretch(intro_then_band(), 16, seed, core=("drums", "bass"))
+        assert (template.activity > RESTS).all(axis=1).mean() >= 0.6
 
 
 def test_a_stretch_begins_with_the_piece_in_its_middle_or_so_that_it_ends_with_it() -> None:
@@ -83,16 +83,16 @@ def test_nobody_comes_along_for_one_note_and_no_bar_is_silent_without_them() -> 
     activity[:, 1] = RESTS
     activity[20, 1] = 2
     activity[20, 0] = activity[20, 2] = RESTS
-    heard = stretch(activity, 40)
-    assert heard.band == (DRUMS, BASS)
-    assert (heard.activity > RESTS).any(axis=1).all()
+    template = stretch(activity, 40)
+    assert template.band == (DRUMS, BASS)
+    assert (template.activity > RESTS).any(axis=1).all()
 
 
 def test_a_short_piece_goes_round_again_without_its_beginning() -> None:
     activity = np.full((12, 3), 4)
     activity[:8, 0] = 2
-    heard = stretch(activity, 20)
-    assert heard.activity[:, 0].tolist() == [2] * 8 + [4] * 12
+    template = stretch(activity, 20)
+    assert template.activity[:, 0].tolist() == [2] * 8 + [4] * 12
 
 
 def test_no_bar_of_a_stretch_is_silent() -> None:
@@ -103,40 +103,40 @@ def test_no_bar_of_a_stretch_is_silent() -> None:
 
 def test_a_bar_whose_source_lies_before_the_stretch_is_new() -> None:
     repetition = np.full(40, 2 + 3 * 4 + 2)  # all of them the same as 16 bars before
-    heard = stretch(np.full((40, 3), 4), 20, repetition=repetition)
-    assert (heard.repetition[:16] == NEW).all()
-    assert (heard.repetition[16:] == 16).all()
-    assert (heard.part_repetition == heard.repetition[:, None]).all()
+    template = stretch(np.full((40, 3), 4), 20, repetition=repetition)
+    assert (template.repetition[:16] == NEW).all()
+    assert (template.repetition[16:] == 16).all()
+    assert (template.part_repetition == template.repetition[:, None]).all()
 
 
 def test_a_source_may_lie_at_any_distance() -> None:
     repetition = np.full(40, 2 + 3 * 4 + 2)
-    heard = stretch(np.full((40, 3), 4), 20, repetition=repetition, source_lag=12)
-    assert (heard.repetition[:12] == NEW).all()
-    assert (heard.repetition[12:] == 16).all()
-    assert (heard.source_lag[12:] == 12).all()
+    template = stretch(np.full((40, 3), 4), 20, repetition=repetition, source_lag=12)
+    assert (template.repetition[:12] == NEW).all()
+    assert (template.repetition[12:] == 16).all()
+    assert (template.source_lag[12:] == 12).all()
 
 
 def test_a_part_whose_source_lies_before_the_stretch_is_new_and_takes_no_other() -> None:
     repetition = np.full(40, 2 + 3 * 4 + 2)
-    heard = stretch(np.full((40, 3), 4), 20, repetition=repetition, source_lag=18)
-    assert (heard.part_repetition[:18] == NEW).all()
-    assert (heard.part_repetition[18:] == 16).all()
+    template = stretch(np.full((40, 3), 4), 20, repetition=repetition, source_lag=18)
+    assert (template.part_repetition[:18] == NEW).all()
+    assert (template.part_repetition[18:] == 16).all()
 
 
 def test_a_part_that_is_not_told_of_takes_the_form_of_the_bar() -> None:
     trumpet = part_code(56, is_drum=False)
-    heard = stretch(np.full((16, 3), 4), 16, repetition=np.array([NEW, *[4] * 15]))
-    own = replace(heard, part_repetition=np.full_like(heard.part_repetition, 3))
+    template = stretch(np.full((16, 3), 4), 16, repetition=np.array([NEW, *[4] * 15]))
+    own = replace(template, part_repetition=np.full_like(template.part_repetition, 3))
     repetitions = part_repetition_for(own, tuple(sorted((DRUMS, trumpet))))
-    assert (repetitions[:, 1] == heard.repetition).all()
+    assert (repetitions[:, 1] == template.repetition).all()
     assert (repetitions[:, 0] == 3).all()
 
 
 def test_an_asked_part_that_the_piece_lacks_is_left_untold() -> None:
     trumpet = part_code(56, is_drum=False)
-    heard = stretch(np.full((16, 3), 4), 16)
-    activity = arranged(heard, tuple(sorted((DRUMS, trumpet))))
+    template = stretch(np.full((16, 3), 4), 16)
+    activity = activity_for(template, tuple(sorted((DRUMS, trumpet))))
     assert (activity[:, 0] == 4).all()
     assert (activity[:, 1] == UNCONDITIONED).all()
 

@@ -5,10 +5,10 @@ from dataclasses import replace
 import numpy as np
 
 from midi_data.analysis.attribute_histograms import (
+    ATTRIBUTES,
     COLUMNS,
     FULL,
     HISTOGRAMS_WIDTH,
-    KINDS,
     REGISTER_SEMITONES,
     TIME_SHIFT_BINS,
     attribute_histograms_of,
@@ -34,16 +34,16 @@ def events() -> EventSequence:
     return encode(Song(tracks, (Tempo(0, 120.0),), (Meter(0, 4, 4),), "", end=2 * BAR))
 
 
-def share(row: np.ndarray, kind: str, index: int) -> float:
-    return float(row[COLUMNS[kind]][index]) / FULL
+def share(row: np.ndarray, attribute: str, index: int) -> float:
+    return float(row[COLUMNS[attribute]][index]) / FULL
 
 
 def test_every_kind_has_its_columns_and_sums_to_one() -> None:
     rows = attribute_histograms_of(events())
     assert rows.shape == (2, HISTOGRAMS_WIDTH)
-    assert sum(KINDS.values()) == HISTOGRAMS_WIDTH
-    for kind in KINDS:
-        assert abs(int(rows[1][COLUMNS[kind]].sum()) - FULL) <= 2, kind
+    assert sum(ATTRIBUTES.values()) == HISTOGRAMS_WIDTH
+    for attribute in ATTRIBUTES:
+        assert abs(int(rows[1][COLUMNS[attribute]].sum()) - FULL) <= 2, attribute
 
 
 def test_shares_are_of_the_parts_own_notes() -> None:

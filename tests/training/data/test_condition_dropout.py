@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from composer.decoding.histogram_bias import template_histograms
 from composer.model.attribute_projections import histogram_roots
+from composer.planning.template import template_histograms
 from midi_data.analysis.attribute_histograms import COLUMNS, HISTOGRAMS_WIDTH, attribute_histograms_of
 from midi_data.bars import BarGrid
 from midi_data.events.encoding import PART_LIMIT, VOCABULARY, EventSequence, encode, part_code

@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from composer.decoding.song_state import SongState
-from midi_data.analysis.repetition import NEW, draw_pitch_dropout
+from midi_data.analysis.repetition import NEW, TRAINING_PITCH_DROPOUT, by_part_class, draw_pitch_dropout
 from midi_data.bars import BarGrid
 from midi_data.events.encoding import MAX_SHIFT, encode, part_code
 from midi_data.events.features import LAGS, NONE, step_features
@@ -35,20 +35,22 @@ def test_training_hides_what_the_writer_hides(
     grid = BarGrid.of(events.meters, events.end)
     steps = step_features(events)
     part_repetition = np.full((len(grid), len(BAND)), NEW, dtype=np.int64)
-    pitch_dropout = draw_pitch_dropout(np.random.default_rng(seed), part_repetition, BAND)
+    pitch_dropout = by_part_class(
+        draw_pitch_dropout(np.random.default_rng(seed), part_repetition, BAND, TRAINING_PITCH_DROPOUT), BAND
+    )
     next_lookback, note = hide(pitch_dropout, grid, steps.tick, steps.target, steps.next, steps.note)
     by_bar = [frozenset(np.flatnonzero(row).tolist()) for row in pitch_dropout]
     song_state = SongState(BAND, Meter(0, 4, 4), len(grid), by_bar)
     for index, event in enumerate(steps.target.tolist()):
         song_state.inputs()
         assert [list(look) for look in song_state.next_lookback] == next_lookback[index].tolist()
-        song_state.choose(event[0])
+        song_state.append(event[0])
         if event[0] >= MAX_SHIFT:
             continue
-        song_state.choose(event[1])
+        song_state.append(event[1])
         for place, field in enumerate(("pitch", "duration", "velocity")):
-            assert song_state.looks(field) == note[index, :, place].tolist()
-            song_state.choose(event[2 + place])
+            assert song_state.read_lookback(field) == note[index, :, place].tolist()
+            song_state.append(event[2 + place])
 
 
 def test_only_pitches_of_new_pitched_parts_are_hidden() -> None:
@@ -77,7 +79,9 @@ def test_only_pitches_of_new_pitched_parts_are_hidden() -> None:
 def test_parts_are_hidden_by_their_own_form_and_drums_never() -> None:
     bars = 4000
     part_repetition = np.tile(np.array([NEW, NEW, 2 + 2], dtype=np.int64), (bars, 1))  # 2 + 2: the same as a bar ago
-    pitch_dropout = draw_pitch_dropout(np.random.default_rng(1), part_repetition, BAND)
+    pitch_dropout = by_part_class(
+        draw_pitch_dropout(np.random.default_rng(1), part_repetition, BAND, TRAINING_PITCH_DROPOUT), BAND
+    )
     shares = {part: pitch_dropout[:, part].mean() for part in BAND}
     assert BAND == (DRUMS, ORGAN, BASS)
     assert shares[DRUMS] == 0

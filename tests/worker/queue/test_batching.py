@@ -111,9 +111,7 @@ def test_a_song_alone_in_the_queue_is_composed_as_ever(queues: Queues, house: Pa
     assert batches == [1]
 
 
-def test_a_song_that_another_worker_composes_is_left_to_it(
-    queues: Queues, house: Path, batches: list[int]
-) -> None:
+def test_a_song_that_another_worker_composes_is_left_to_it(queues: Queues, house: Path, batches: list[int]) -> None:
     band = playing(queues, house)
     ask(band, "a", "b", "c")
     request = ComposeRequest(genres={GENRE: 1.0})
