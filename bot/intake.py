@@ -6,6 +6,7 @@ Posts no replies: that is `bot.replies`.
 from __future__ import annotations
 
 import logging
+import secrets
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from enum import StrEnum
@@ -125,7 +126,8 @@ class Intake:
         if verdict is not Verdict.ALLOWED:
             text = self.responses.limit(mention, verdict, self.limits, wait_seconds(person, self.limits, now))
             return OwedReply(mention, text=text, is_limit_notice=True)
-        job = job_id(mention.network, mention.interaction)
+        # The store keeps the first id, so one that cannot be guessed is safe to draw.
+        job = job_id(mention.network, mention.interaction if mention.is_public else secrets.token_hex(16))
         return OwedReply(mention, request=parsed.request.model_dump(mode="json"), job=job, notices=parsed.notices)
 
     def _opt_change(self, mention: Mention, parsed: ParsedText, person: Person) -> OwedReply | None:

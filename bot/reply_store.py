@@ -28,7 +28,7 @@ from bot.networks.protocol import Mention
 from bot.owed_reply import CLAIM, COMPLETE, MARK_POSTING, RELEASE, Claim, OwedReply
 from bot.rate_limits import Person
 from bot.store_errors import is_unavailable
-from worker.client import report_bot
+from worker.client import bans_key, report_bot
 
 MEMORY_SECONDS = 90 * 24 * 3600  # longer than any network returns a mention
 IGNORED_SECONDS = 2 * 24 * 3600
@@ -81,7 +81,11 @@ class ReplyStore:
         today = facts.get("day") == utc_day(now)
         return Person(
             stopped=bool(server.sismember(self._key("stopped"), author_id)),
-            blocked=any(server.sismember(self._key("blocked"), who) for who in (author_id, author_name.lower())),
+            blocked=any(
+                server.sismember(key, who)
+                for key in (self._key("blocked"), bans_key(self.network))
+                for who in (author_id.lower(), author_id, author_name.lower())
+            ),
             last_song_at=float(facts.get("last_song_at", 0)),
             last_limit_at=float(facts.get("last_limit_at", 0)),
             songs_today=int(facts.get("songs", 0)) if today else 0,

@@ -32,7 +32,7 @@ from bot.reply_pool import ReplyPool
 from bot.reply_store import ReplyStore
 from bot.settings import BotSettings
 from bot.store_errors import is_unavailable
-from worker.client import DeadLetter, DeadLetters, Queues, open_connection
+from worker.client import DeadLetter, DeadLetters, Moderation, Queues, open_connection
 
 logger = logging.getLogger(__name__)
 
@@ -42,6 +42,7 @@ MAX_SLEEP_SECONDS = 0.5  # while a reply is owed
 MAX_IDLE_SECONDS = 30.0  # the loop sends a heartbeat each turn
 CREDENTIALS_PAUSE_SECONDS = 300.0
 REDIS_PAUSE_SECONDS = 2.0
+OPERATOR_PAUSE_SECONDS = 5.0
 WAKE_PAUSE_SECONDS = 1.0  # a pushed event causes at most one reading a second
 FIRST_READ_SECONDS = 120.0  # without a cursor, mentions older than this at the start are not answered
 
@@ -121,6 +122,8 @@ class Bot:
         """Do everything that is due; seconds until the next thing is."""
         self.replies.record_outcomes()
         self.reply_store.heartbeat(self.clock.now())
+        if Moderation(self.reply_store.server).is_paused(self.network.name):
+            return OPERATOR_PAUSE_SECONDS
         self._take_requeued()
         if self._woken.is_set():
             self._woken.clear()

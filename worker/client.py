@@ -10,12 +10,14 @@ from worker.errors import QUEUE_UNAVAILABLE, JobIdError, QueueFullError, Service
 from worker.logs import configure_logging, logged_job
 from worker.process_use import report_bot
 from worker.queue.dead_letters import DeadLetter, DeadLetters, dead_letter_lists
+from worker.queue.deletion import delete_song
 from worker.queue.known_job import KnownJob
 from worker.queue.names import COMPOSE_QUEUE, SERIALIZER, TRAIN_QUEUE
 from worker.queue.payloads import TrainPayload
 from worker.queue.state import JobState, Status, fetch_state
 from worker.queue.submission import Submission, submit
 from worker.server_time import server_time
+from worker.storage.moderation import HTTP, Moderation, bans_key
 from worker.storage.songs import SongRecord, read_notes
 from worker.storage.stats import BOTS, TRAIN_WORKERS
 from worker.training.client import (
@@ -32,6 +34,7 @@ __all__ = [
     "BOTS",
     "CHECKPOINT_FILE",
     "COMPOSE_QUEUE",
+    "HTTP",
     "QUEUE_UNAVAILABLE",
     "SERIALIZER",
     "TRAIN_QUEUE",
@@ -41,6 +44,7 @@ __all__ = [
     "JobIdError",
     "JobState",
     "KnownJob",
+    "Moderation",
     "QueueFullError",
     "Queues",
     "ServiceError",
@@ -50,11 +54,13 @@ __all__ = [
     "TrainPayload",
     "TrainingState",
     "TrainingStatus",
+    "bans_key",
     "cancel_training",
     "check_capacity",
     "configure_logging",
     "connect",
     "dead_letter_lists",
+    "delete_song",
     "fetch_state",
     "fetch_training_state",
     "logged_job",

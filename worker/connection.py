@@ -22,6 +22,7 @@ from worker.errors import QUEUE_UNAVAILABLE, TrainerLostError, WritesRefusedErro
 from worker.queue.names import COMPOSE_QUEUE, SERIALIZER
 from worker.settings import Settings
 from worker.storage.media import Media
+from worker.storage.moderation import Moderation
 from worker.storage.songs import SongStore
 from worker.storage.stats import Stats
 
@@ -67,6 +68,11 @@ class Queues:
     def media(self) -> Media:
         """The store of songs' files."""
         return Media(self.settings.media_location)
+
+    @cached_property
+    def moderation(self) -> Moderation:
+        """The operator's decisions."""
+        return Moderation(self.connection)
 
     @cached_property
     def songs(self) -> SongStore:

@@ -108,6 +108,8 @@ def _perform(queues: Queues, job: Job, payload: ComposePayload) -> None:
         rendition = _with_compose_seconds(rendition, composed)
         write_notes(rendition.files["mid"], folder / "notes.json")
         queues.songs.write(job.id, payload, rendition, folder / "notes.json")
+    if queues.moderation.is_deleted(job.id):
+        queues.songs.delete(job.id)
     _measure(queues, job, rendition, time.monotonic() - begun)
 
 

@@ -10,12 +10,12 @@ from bot.api.errors import Problem, add_error_handlers
 from bot.api.metrics import HttpMetrics
 from bot.api.middleware import BodyLimit, RequestMiddleware
 from bot.api.multipart import MULTIPART_LIMIT_BYTES
-from bot.api.routes import compositions, events, files, pages, status, timeline, trainings
+from bot.api.routes import compositions, events, files, moderation, pages, status, timeline, trainings
 from bot.api.settings import ApiSettings
 from worker.client import Queues
 
 DESCRIPTION = "Request a song; a worker composes and renders it; follow it by its status or its events."
-ROUTES = (compositions, events, files, timeline, trainings, status, pages)
+ROUTES = (compositions, events, files, timeline, trainings, moderation, status, pages)
 CORS_METHODS = ("GET", "POST", "DELETE")
 CORS_HEADERS = ("Content-Type", "Idempotency-Key", "Authorization")
 CORS_EXPOSED = ("Location", "Retry-After", "X-Request-ID")

@@ -39,7 +39,7 @@ JobId = Annotated[str, Path(pattern=r"^[A-Za-z0-9_-]{1,128}$", description="the 
 def find_state(job_id: JobId, service: CurrentService) -> JobState:
     """The state of ``job_id``. Raises 404 if there is none."""
     state = fetch_state(service.queues, job_id)
-    if state is None:
+    if state is None or service.queues.moderation.is_deleted(job_id):
         raise HTTPException(404, "there is no such composition, or it was deleted")
     return state
 

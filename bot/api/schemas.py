@@ -6,7 +6,7 @@ Values are read by the command parser, so that words and fields get the same ans
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import AliasChoices, BaseModel, ConfigDict, Field
 
@@ -183,3 +183,55 @@ class PlayerNotes(BaseModel):
     duration: float
     bars: list[float]
     parts: list[PlayerPart]
+
+
+class Report(BaseModel):
+    """Why a song should be looked at."""
+
+    model_config = ConfigDict(extra="forbid", json_schema_extra={"example": {"reason": "the title insults people"}})
+
+    reason: str = Field(default="", max_length=500)
+
+
+Action = Literal["hide", "delete", "dismiss", "ban", "unban", "pause", "resume"]
+
+
+class ModerationAction(BaseModel):
+    """One decision of the operator.
+
+    ``target``: a song's id (hide, delete, dismiss its reports), ``NETWORK:HANDLE``, ``http:ADDRESS`` or ``song:ID``
+    (ban, unban), or a network's name, ``http`` included (pause, resume).
+    """
+
+    model_config = ConfigDict(extra="forbid", json_schema_extra={"example": {"action": "hide", "target": EXAMPLE_ID}})
+
+    action: Action
+    target: str = Field(min_length=1, max_length=300)
+    note: str = Field(default="", max_length=500, description="for the audit log")
+
+
+class ReportEntry(BaseModel):
+    """A report of a song; ``at`` in unix seconds."""
+
+    song: str
+    reason: str
+    at: float
+
+
+class AuditEntry(BaseModel):
+    """A decision; ``at`` in unix seconds, ``by`` operator or asker."""
+
+    action: str
+    target: str
+    note: str
+    by: str
+    at: float
+
+
+class ModerationState(BaseModel):
+    """What the operator has decided, and what was reported."""
+
+    reports: list[ReportEntry]
+    bans: dict[str, list[str]] = Field(description="handles, ids or client hashes by network")
+    paused: list[str]
+    log: list[AuditEntry] = Field(description="newest first")

@@ -1,4 +1,4 @@
-// Talks to the HTTP API. Knows no elements.
+// Calls the HTTP API.
 
 export class Problem extends Error {
   constructor(detail, status, retryAfter) {
@@ -17,7 +17,7 @@ async function call(path, options) {
   } catch {
     throw new Problem(UNREACHABLE, 0, 5);
   }
-  const body = await answer.json().catch(() => ({}));
+  const body = (await answer.json().catch(() => ({}))) ?? {};
   if (answer.ok) return body;
   throw new Problem(body.detail ?? UNREACHABLE, answer.status, Number(answer.headers.get("Retry-After")) || null);
 }
@@ -29,18 +29,26 @@ export const getComposition = (id) => call(`/compositions/${encodeURIComponent(i
 export const getTimeline = (before) => call(before ? `/timeline?before=${before}` : "/timeline");
 
 export function ask(text, key) {
-  const headers = { "Content-Type": "application/json", "Idempotency-Key": key };
-  return call("/compositions", { method: "POST", headers, body: JSON.stringify({ text }) });
+  return call("/compositions", json({ text }, { "Idempotency-Key": key }));
+}
+
+const json = (body, headers = {}) => ({ method: "POST", headers: { "Content-Type": "application/json", ...headers }, body: JSON.stringify(body) });
+
+export const report = (id, reason) => call(`/compositions/${encodeURIComponent(id)}/report`, json({ reason }));
+
+export function moderation(key, action) {
+  const headers = { Authorization: `Bearer ${key}` };
+  return call("/moderation", action ? json(action, headers) : { headers });
 }
 
 const SETTLED = ["done", "refused", "failed"];
 const STREAMS = 3; // a browser opens six connections to a host, and other calls need some of them
-const LOOK_AGAIN = 1500;
+const RETRY_MILLISECONDS = 1500;
 let open = 0;
 
 // Calls onState with each new state until the composition is settled; onTrouble while the connection is gone.
 export function follow(id, onState, onTrouble) {
-  if (open >= STREAMS) return lookLater(id, onState, onTrouble);
+  if (open >= STREAMS) return followLater(id, onState, onTrouble);
   const source = new EventSource(`/compositions/${encodeURIComponent(id)}/events`);
   open += 1;
   const close = () => {
@@ -57,12 +65,12 @@ export function follow(id, onState, onTrouble) {
     onTrouble(UNREACHABLE);
     if (source.readyState !== EventSource.CLOSED) return; // the browser connects again by itself
     close();
-    lookLater(id, onState, onTrouble);
+    followLater(id, onState, onTrouble);
   });
 }
 
-// One look at the status in a while, then a stream if there is one to be had.
-function lookLater(id, onState, onTrouble) {
+// Reads the status once after a pause, then opens a stream if one is free.
+function followLater(id, onState, onTrouble) {
   setTimeout(async () => {
     try {
       const state = await getComposition(id);
@@ -71,7 +79,7 @@ function lookLater(id, onState, onTrouble) {
     } catch (problem) {
       if (problem.status === 404) return onState({ id, status: "failed", problem: "This song is gone.", progress: 1 });
       onTrouble(problem.message);
-      lookLater(id, onState, onTrouble);
+      followLater(id, onState, onTrouble);
     }
-  }, LOOK_AGAIN);
+  }, RETRY_MILLISECONDS);
 }

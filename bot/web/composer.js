@@ -1,4 +1,4 @@
-// The box in which a tweet to the band is written: text, chips and sliders show and change the same words.
+// The form for a new post: text, chips and sliders show and change the same words.
 
 import { readWord, writeWord } from "./command.js";
 import { element } from "./dom.js";
@@ -25,6 +25,9 @@ export class Composer {
     });
     for (const [id, letter] of [["tempo", "t"], ["randomness", "r"]]) {
       at(id).addEventListener("input", () => this.write(letter, at(id).value));
+    }
+    for (const [id, letter] of [["tempo", "t"], ["randomness", "r"]]) {
+      at(`${id}-reset`).addEventListener("click", () => this.write(letter, null));
     }
     at("surprise").addEventListener("click", () => this.surprise());
     this.show();
@@ -102,4 +105,5 @@ function showSlider(id, word, unset, spoken, unit) {
   slider.style.setProperty("--share", `${((Number(slider.value) - low) / (high - low)) * 100}%`);
   slider.setAttribute("aria-valuetext", set ? `${slider.value}${unit}` : spoken);
   at(`${id}-value`).textContent = set ? slider.value : unset;
+  at(`${id}-reset`).hidden = !set;
 }

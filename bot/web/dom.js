@@ -1,4 +1,4 @@
-// Small helpers to build elements and to say times. Knows no songs.
+// Builds elements and formats times.
 
 export function element(tag, properties = {}, ...children) {
   const made = document.createElement(tag);
@@ -12,7 +12,7 @@ export function element(tag, properties = {}, ...children) {
   return made;
 }
 
-// Line icons of our own on a 24 × 24 grid.
+// Line icons on a 24 × 24 grid.
 const ICONS = {
   play: "M8 5v14l11-7z",
   pause: "M8 5v14M16 5v14",
@@ -20,6 +20,7 @@ const ICONS = {
   remix: "M4 7h9M17 7h3M15 5v4M4 12h3M11 12h9M9 10v4M4 17h10M18 17h2M16 15v4",
   download: "M12 4v11M7 11l5 5 5-5M5 20h14",
   link: "M10 14a4 4 0 0 0 6 .4l3-3a4 4 0 0 0-5.700-5.700l-1.200 1.200M14 10a4 4 0 0 0-6-.4l-3 3a4 4 0 0 0 5.700 5.700l1.200-1.200",
+  flag: "M6 21V4M6 5h11l-2.500 4 2.500 4H6",
   film: "M4 6h16v12H4zM10 9.500v5l4.500-2.500z",
 };
 
@@ -56,6 +57,6 @@ export function toast(text) {
 }
 
 export function randomId() {
-  // crypto.randomUUID exists on secure pages only, and the band may be served over plain HTTP at home.
+  // crypto.randomUUID exists on secure pages only; this page may be served over plain HTTP.
   return Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => byte.toString(16).padStart(2, "0")).join("");
 }

@@ -1,4 +1,4 @@
-// Puts the page together: the timeline, new tweets, a song's own page, keys. Everything else is a module of its own.
+// The page: timeline, new posts, a song's page, keyboard.
 
 import { ask, follow, getComposition, getGenres, getReady, getTimeline } from "./api.js";
 import { Composer } from "./composer.js";
@@ -6,9 +6,9 @@ import { randomId } from "./dom.js";
 import { Post } from "./post.js";
 
 const at = (id) => document.getElementById(id);
-const KEPT = "riffbird-pending"; // songs under way, so that a reload finds them again
+const KEPT = "riffbird-pending"; // unfinished songs, so that a reload finds them
 const MINE = "riffbird-mine";
-const LOOK_AGAIN = 15000;
+const REFRESH_MILLISECONDS = 15000;
 
 const timeline = at("timeline");
 const songId = location.pathname.match(/^\/songs\/([\w-]+)$/)?.[1] ?? null;
@@ -22,7 +22,7 @@ function ids(name, change) {
   try {
     known = JSON.parse(localStorage.getItem(name) ?? "[]");
   } catch {
-    known = []; // somebody else's data under our name
+    known = []; // not JSON
   }
   if (change) localStorage.setItem(name, JSON.stringify(change(known).slice(-200)));
   return known;
@@ -30,7 +30,7 @@ function ids(name, change) {
 
 const pending = (change) => ids(KEPT, change);
 
-// What this browser sent is "You"; the server keeps no accounts.
+// Marks what this browser sent; the server has no accounts.
 function mine(song) {
   return { ...song, mine: ids(MINE).includes(song.id) };
 }
@@ -90,7 +90,7 @@ async function showOlder() {
   at("nothing").hidden = timeline.children.length > 0;
 }
 
-async function lookForNews() {
+async function refresh() {
   const [ready, page] = await Promise.all([getReady(), songId ? null : getTimeline()]);
   trouble(null);
   at("backstage").textContent = ready.workers
@@ -107,9 +107,9 @@ function trouble(problem) {
   at("banner").textContent = problem ? `${problem.message} Trying again…` : "";
 }
 
-async function often() {
-  if (!document.hidden) await lookForNews().catch(trouble);
-  setTimeout(often, at("banner").hidden ? LOOK_AGAIN : 3000);
+async function refreshLoop() {
+  if (!document.hidden) await refresh().catch(trouble);
+  setTimeout(refreshLoop, at("banner").hidden ? REFRESH_MILLISECONDS : 3000);
 }
 
 async function start() {
@@ -180,4 +180,4 @@ at("news").addEventListener("click", () => {
   scrollTo({ top: 0 });
 });
 
-start().finally(often);
+start().finally(refreshLoop);

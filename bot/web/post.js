@@ -1,5 +1,6 @@
-// One post of the timeline: the tweet as it was written, and the band's reply under it, from "sending" to a playing song.
+// One post of the timeline and the band's reply: its progress, then the song with its player.
 
+import { report } from "./api.js";
 import { pieces, withoutSeed } from "./command.js";
 import { ago, element, icon, toast } from "./dom.js";
 import { Player } from "./player.js";
@@ -107,7 +108,7 @@ export class Post {
   }
 
   buttons() {
-    const { command, files, url, title } = this.state;
+    const { id, command, files, url, title } = this.state;
     const button = (name, label, act, kind) => element("button", { type: "button", class: "action", "data-kind": kind, title: label, "aria-label": `${label}: ${title || "the song"}`, onclick: act }, icon(name), element("span", {}, kind));
     const saves = Object.keys(files).filter((kind) => ["mid", "mp3", "mp4"].includes(kind));
     const menu = element("details", { class: "downloads" },
@@ -117,6 +118,7 @@ export class Post {
       button("again", "Again, with a new seed", () => this.again(), "Again"),
       button("remix", "Remix: same seed, change one thing", () => this.actions.remix(command), "Remix"),
       button("link", "Copy the link", () => share(url, title), "Link"),
+      button("flag", "Report to the operator", () => sendReport(id, title), "Report"),
       menu);
   }
 
@@ -126,6 +128,17 @@ export class Post {
 
   again() {
     this.actions.again(withoutSeed(this.state.command || this.text));
+  }
+}
+
+async function sendReport(id, title) {
+  const reason = prompt(`What is wrong with “${title || "this song"}”?`);
+  if (reason === null) return;
+  try {
+    await report(id, reason.slice(0, 500));
+    toast("Reported. Thank you.");
+  } catch (problem) {
+    toast(problem.message);
   }
 }
 

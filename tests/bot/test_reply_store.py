@@ -10,6 +10,7 @@ from bot.reply_store import ReplyStore, utc_day
 from bot.run import open_reply_store
 from tests.bot.fakes.fixtures import clock, harness, server_url
 from tests.bot.fakes.harness import Harness
+from worker.client import Moderation
 
 NOW = 1_800_000_000.0
 
@@ -224,3 +225,14 @@ def open_ledger_with(url: str, harness: Harness) -> ReplyStore:
 
     settings = harness.queues.settings.model_copy(update={"redis_url": SecretStr(url)})
     return open_reply_store(type(harness.queues)(harness.queues.connection, settings), "x")
+
+
+def test_a_ban_by_the_operator_blocks_by_handle_and_by_id(reply_store: ReplyStore) -> None:
+    moderation = Moderation(reply_store.server)
+    assert not reply_store.person("9", "Ada", NOW).blocked
+    moderation.ban("x", "@Ada")
+    assert reply_store.person("9", "ada", NOW).blocked
+    moderation.unban("x", "ada")
+    moderation.ban("x", "9")
+    assert reply_store.person("9", "Ada", NOW).blocked
+    assert not reply_store.person("8", "Bob", NOW).blocked

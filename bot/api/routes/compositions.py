@@ -7,19 +7,19 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Header, HTTPException, Request, Response
 from fastapi.concurrency import run_in_threadpool
 
-from bot.api.context import CurrentService, FoundState, Service
+from bot.api.context import CurrentService, FoundState, JobId, Service
 from bot.api.errors import Problem
 from bot.api.idempotency import job_id_for, request_hash, store_answer, stored_answer
-from bot.api.keys import asker_token
-from bot.api.limits import client_of
+from bot.api.keys import Credentials, asker_token, matches
+from bot.api.limits import RateLimit, client_of
 from bot.api.multipart import ComposeForm, read_request
-from bot.api.schemas import Accepted, Composition, CompositionRequest
+from bot.api.schemas import Accepted, Composition, CompositionRequest, Report
 from bot.api.serializers import answer_to, composition_of
 from bot.commands.parser import ParsedText, request_from
 from bot.commands.text import clean, one_line
 from bot.commands.titles import mask_blocked
 from composer.genre_store import spellings
-from worker.client import submit
+from worker.client import HTTP, delete_song, submit
 
 router = APIRouter(tags=["compositions"])
 
@@ -28,12 +28,19 @@ RETRY_AFTER: dict[str, Any] = {"Retry-After": {"description": "seconds to wait",
 PROBLEMS: dict[int | str, dict[str, Any]] = {
     400: {"model": Problem, "description": "The body is not UTF-8 or not a form"},
     408: {"model": Problem, "description": "The body took too long"},
+    403: {"model": Problem, "description": "The operator has banned this client"},
     413: {"model": Problem, "description": "The body is too long"},
     415: {"model": Problem, "description": "The body is neither JSON nor a form"},
     422: {"model": Problem, "description": "A value that breaks a rule: the rule and the value"},
     429: {"model": Problem, "description": "This client sends too many requests", "headers": RETRY_AFTER},
     503: {"model": Problem, "description": "The queue is full, or cannot be used", "headers": RETRY_AFTER},
 }
+FORBIDDEN: dict[int | str, dict[str, Any]] = {
+    401: {"model": Problem, "description": "Neither the operator's key nor the asker's token"}
+}
+BEARER = {"WWW-Authenticate": "Bearer"}
+REPORTS_LIMIT, REPORTS_SECONDS = 10, 3600
+PAUSE_RETRY_SECONDS = 600
 UNKNOWN: dict[int | str, dict[str, Any]] = {
     404: {"model": Problem, "description": "No such composition"},
     503: PROBLEMS[503],
@@ -79,7 +86,28 @@ def get_composition(state: FoundState, response: Response) -> Composition:
     return composition_of(state)
 
 
+@router.delete(f"{PATH}/{{job_id}}", status_code=204, responses=UNKNOWN | FORBIDDEN)
+def delete_composition(job_id: JobId, service: CurrentService, state: FoundState, credentials: Credentials) -> None:
+    """Delete a song in any state, with the operator's key or the token that its asker got."""
+    given = credentials.credentials if credentials else ""
+    is_operator = matches(given, service.settings.operator_key)
+    if not is_operator and not matches(given, asker_token(service.queues, state.job_id)):
+        raise HTTPException(401, "deleting needs the operator's key or the asker's token", BEARER)
+    delete_song(service.queues, job_id)
+    service.queues.moderation.record("delete", job_id, by="operator" if is_operator else "asker")
+
+
+@router.post(f"{PATH}/{{job_id}}/report", status_code=202, responses=UNKNOWN | {429: PROBLEMS[429]})
+def report_composition(
+    report: Report, request: Request, service: CurrentService, state: FoundState
+) -> None:
+    """Report a song to the operator."""
+    RateLimit(REPORTS_LIMIT, REPORTS_SECONDS, "reports").check(service.queues, client_of(request))
+    service.queues.moderation.report(state.job_id, one_line(clean(report.reason)))
+
+
 def _accept(service: Service, form: ComposeForm, client: str, key: str | None, body_hash: str) -> Accepted:
+    _check_moderation(service, client)
     job_id = job_id_for(service.queues, key, client)
     accepted = stored_answer(service.queues, job_id, body_hash) if key is not None else None
     if accepted is None:
@@ -87,7 +115,17 @@ def _accept(service: Service, form: ComposeForm, client: str, key: str | None, b
         accepted = _submit(service, form, job_id)
         if key is not None:
             accepted = store_answer(service.queues, accepted, body_hash)
+        service.queues.moderation.remember_asker(accepted.id, client)
     return accepted
+
+
+def _check_moderation(service: Service, client: str) -> None:
+    """Raises 403 for a banned client, 503 while the operator has paused requests over HTTP."""
+    moderation = service.queues.moderation
+    if moderation.is_banned(client):
+        raise HTTPException(403, "the operator accepts no requests from this client")
+    if moderation.is_paused(HTTP):
+        raise HTTPException(503, "the operator has paused requests", {"Retry-After": str(PAUSE_RETRY_SECONDS)})
 
 
 def _submit(service: Service, form: ComposeForm, job_id: str) -> Accepted:

@@ -35,11 +35,18 @@ def timeline_page(request: Request, service: CurrentService) -> HTMLResponse:
     return _page(SITE | {"og:url": f"{_base(request, service)}/"})
 
 
+@router.get("/admin")
+def admin_page() -> HTMLResponse:
+    """The operator's page: it asks for the key and calls ``/moderation`` with it."""
+    html = (WEB / "admin.html").read_text(encoding="utf-8")
+    return HTMLResponse(html, headers={"Cache-Control": "no-cache", "X-Robots-Tag": "noindex"})
+
+
 @router.get("/songs/{job_id}")
 def song_page(job_id: JobId, request: Request, service: CurrentService) -> HTMLResponse:
     """One song's permalink: the page with a social preview."""
     song = service.queues.songs.find(job_id)
-    if song is None:
+    if song is None or service.queues.moderation.is_deleted(job_id):
         return _page(SITE, 404)
     return _page(_preview(song, _base(request, service)))
 

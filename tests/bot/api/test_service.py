@@ -113,7 +113,8 @@ def test_the_openapi_document_is_valid_and_has_examples(service_client: TestClie
     references = {part.split('"')[0] for part in text.split('"#/components/schemas/')[1:]}
     assert references <= document["components"]["schemas"].keys()
     assert set(document["paths"]) == {
-        "/compositions", "/compositions/{job_id}", "/compositions/{job_id}/events",
+        "/compositions", "/compositions/{job_id}", "/compositions/{job_id}/events", "/compositions/{job_id}/report",
+        "/moderation",
         "/compositions/{job_id}/song.{kind}",
         "/compositions/{job_id}/notes", "/timeline", "/genres", "/health", "/ready", "/metrics",
         "/trainings", "/trainings/{job_id}", "/trainings/{job_id}/events", "/trainings/{job_id}/checkpoint",
