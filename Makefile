@@ -8,15 +8,15 @@ TWEET := Dancing robots /compose /g heavy-metal /t 160 /r 0.2
 
 .PHONY: song serve test test-slow check clean
 
-# Compiled into the package where a C compiler is at hand (setup.py).
-INNER_LOOP := $(shell sed -n 's/^    "\(.*\.py\)",$$/\1/p' setup.py)
+# Compiled if a C compiler is found (setup.py).
+COMPILED := $(shell sed -n 's/^    "\(.*\.py\)",$$/\1/p' setup.py)
 
-$(VENV)/core: pyproject.toml setup.py $(INNER_LOOP)
+$(VENV)/core: pyproject.toml setup.py $(COMPILED)
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --editable '.[fast]'
 	touch $@
 
-# What core has compiled stays as it is.
+# Keeps what core has compiled.
 $(VENV)/serve: pyproject.toml | $(VENV)/core
 	RIFFBIRD_COMPILED=0 $(BIN)/python -m pip install --quiet --editable '.[serve,bot,matrix,fast]'
 	touch $@

@@ -3,6 +3,6 @@
 Knows no networks, neural or social.
 """
 
-from midi_data.compiled import use_sources_where_changed
+from midi_data.compiled import use_sources_if_changed
 
-use_sources_where_changed()
+use_sources_if_changed()
