@@ -10,7 +10,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from threadpoolctl import threadpool_limits
 
 from composer.model.likelihood import SCORED, Scorer
 from midi_data.events.encoding import EventSequence
@@ -18,17 +17,9 @@ from training.evaluation.distances import mean_with_interval
 from training.evaluation.samples import Sample
 
 
-def field_nats(scorer: Scorer, excerpts: Sequence[EventSequence], genres: Sequence[str]) -> NDArray[np.float64]:
-    """(N, G, 6) nats of each excerpt under each genre: ``SCORED``, conditioned on band, tempo and meters."""
-    rows = [scorer.genres.index(genre) for genre in genres]
-    with threadpool_limits(1, user_api="blas"):  # as in composing
-        nats: NDArray[np.float64] = np.stack([scorer.field_sums(each, rows, each.tempos[0].bpm) for each in excerpts])
-    return nats
-
-
-def nats_per_note(scorer: Scorer, excerpts: Sequence[EventSequence], genre: str) -> NDArray[np.float64]:
-    """(N, 6) nats a note of each excerpt under ``genre``: ``SCORED``."""
-    return np.stack([scorer.nats_per_note(each, [genre], each.tempos[0].bpm)[0] for each in excerpts])
+def nats_per_note(scorer: Scorer, excerpts: Sequence[EventSequence], genres: Sequence[str]) -> NDArray[np.float64]:
+    """(N, G, 6) nats a note of each excerpt under each genre: ``SCORED``, conditioned on band, tempo and meters."""
+    return np.stack([scorer.nats_per_note(each, genres, each.tempos[0].bpm) for each in excerpts])
 
 
 def likelihood_report(scorer: Scorer, genre: str, real: Sequence[Sample], songs: Sequence[Sample]) -> dict[str, Any]:
@@ -38,7 +29,7 @@ def likelihood_report(scorer: Scorer, genre: str, real: Sequence[Sample], songs:
 
 def _nll(scorer: Scorer, genre: str, samples: Sequence[Sample]) -> dict[str, Any]:
     first = {sample.work: sample.events for sample in reversed(samples) if len(sample.events)}
-    nats = nats_per_note(scorer, list(first.values()), genre)  # (N, 6)
+    nats = nats_per_note(scorer, list(first.values()), [genre])[:, 0]  # (N, 6)
     mean, within = mean_with_interval(nats.sum(axis=1), list(first), seed=0)
     fields = dict(zip(SCORED, nats.mean(axis=0).tolist(), strict=True))
     notes = sum(len(events) for events in first.values())

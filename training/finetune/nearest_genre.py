@@ -11,7 +11,7 @@ from composer.model.checkpoint import Checkpoint
 from composer.model.likelihood import Scorer
 from midi_data.analysis.excerpts import spread_excerpts
 from midi_data.events.encoding import EventSequence
-from training.evaluation.likelihood import field_nats
+from training.evaluation.likelihood import nats_per_note
 
 PIECES = 6
 BARS = 12
@@ -32,6 +32,8 @@ def nll_by_known_genre(base: Checkpoint, pieces: Sequence[EventSequence]) -> dic
     """
     scorer = Scorer(base)
     excerpts = [excerpt for piece in spread(pieces) for excerpt in spread_excerpts(piece, BARS, 1) or [piece]]
-    sums = field_nats(scorer, excerpts, scorer.genres)[:, :, 1:].sum(axis=(0, 2))  # (G,)
-    nats = sums / max(sum(len(each) for each in excerpts), 1)
+    notes = np.array([len(each) for each in excerpts])
+    nats = (
+        notes @ nats_per_note(scorer, excerpts, scorer.genres)[:, :, 1:].sum(axis=2) / max(int(notes.sum()), 1)
+    )  # (G,)
     return dict(sorted(zip(scorer.genres, nats.tolist(), strict=True), key=lambda pair: pair[1]))

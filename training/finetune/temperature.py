@@ -65,7 +65,7 @@ def crossing(temperatures: Sequence[float], nats: Sequence[float], real: float) 
 
 def median_nats(scorer: Scorer, genre: str, excerpts: Sequence[EventSequence]) -> float:
     """Median nats a note of at least one excerpt, without the band's likelihood."""
-    return float(np.median(nats_per_note(scorer, excerpts, genre)[:, 1:].sum(axis=1)))
+    return float(np.median(nats_per_note(scorer, excerpts, [genre])[:, 0, 1:].sum(axis=1)))
 
 
 def _at_temperature(checkpoint: Checkpoint, genre: str, temperature: float) -> Checkpoint:

@@ -287,11 +287,11 @@ def test_a_recited_piece_is_caught_in_any_key_and_traced() -> None:
     moved = encode(riff(2, 16))
     recited = replace(moved, pitch=np.where(moved.pitch < 128, moved.pitch + 3, moved.pitch))
     assert watch.rate([recited]) == 1.0
-    assert watch.recites(1.0)
+    assert watch.is_memorized(1.0)
     near = watch.nearest(recited)
     assert near is not None
     assert (near.name, near.shared) == ("piece-2", near.grams)
-    assert not watch.recites(watch.real_rate)
+    assert not watch.is_memorized(watch.real_rate)
 
 
 def test_works_are_held_out_by_name_whole_and_enough_of_them(held: tuple[CorpusPieces, CorpusPieces]) -> None:
