@@ -16,10 +16,10 @@ from pathlib import Path
 from composer.model.checkpoint import load_checkpoint, save_checkpoint
 from midi_data.corpus.dataset import open_shards
 from midi_data.genres import GENRES
-from training.evaluation.calibration import Tried, calibrated
+from training.evaluation.calibration import Trial, calibrated
 
 
-def tell(tried: Tried) -> None:
+def tell(tried: Trial) -> None:
     """One line, at once."""
     sys.stdout.write(json.dumps(asdict(tried)) + "\n")
     sys.stdout.flush()

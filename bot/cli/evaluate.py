@@ -43,7 +43,7 @@ def evaluate(
         raise CommandRefusedError(f"evaluating needs {', '.join(missing)}: pip install 'riffbird[train,evaluate]'")
     from bot.cli.score import canonical_genre
     from composer.model.checkpoint import load_checkpoint
-    from training.evaluation.evaluate import Order
+    from training.evaluation.evaluate import EvaluationRequest
     from training.evaluation.evaluate import evaluate as run
     from training.evaluation.report.page import write_page
 
@@ -51,7 +51,7 @@ def evaluate(
     if sampling not in SAMPLINGS:
         raise CommandRefusedError(f"--sampling is one of {', '.join(SAMPLINGS)}, not {sampling!r}")
     name = canonical_genre(genre, judged.header.genres)
-    order = Order(corpus, name, songs, seed, randomness, cast("Sampling", sampling))
+    order = EvaluationRequest(corpus, name, songs, seed, randomness, cast("Sampling", sampling))
     with progress_bar() as bar:
         found = run(order, judged, tell, _shown(bar))
     if as_json:

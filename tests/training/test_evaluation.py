@@ -21,12 +21,12 @@ from midi_data.io.midi_writer import write_midi  # noqa: E402
 from midi_data.song import Note, Song, Track  # noqa: E402
 from tests.composer.checkpoints import tiny_checkpoint  # noqa: E402
 from tests.songs import riff  # noqa: E402
-from training.evaluation.calibration import Tried, best_of, excess_of  # noqa: E402
+from training.evaluation.calibration import Trial, best_of, excess_of  # noqa: E402
 from training.evaluation.control import genre_report  # noqa: E402
 from training.evaluation.discriminators.features import measure  # noqa: E402
 from training.evaluation.discriminators.folds import cross_validate, folds_by_work  # noqa: E402
-from training.evaluation.discriminators.trees import tree_judge  # noqa: E402
-from training.evaluation.discriminators.window_network import network_judge  # noqa: E402
+from training.evaluation.discriminators.trees import tree_classifier  # noqa: E402
+from training.evaluation.discriminators.window_network import network_classifier  # noqa: E402
 from training.evaluation.distances import (  # noqa: E402
     compare,
     interval,
@@ -38,7 +38,7 @@ from training.evaluation.errors import EvaluationError  # noqa: E402
 from training.evaluation.evaluate import (  # noqa: E402
     FEWEST_SONGS,
     Evaluation,
-    Order,
+    EvaluationRequest,
     enough_songs,
     evaluate,
     plain,
@@ -154,8 +154,8 @@ def test_a_work_lies_in_one_fold() -> None:
 def test_opponents_cannot_tell_real_pieces_from_real_pieces() -> None:
     pieces = riffs(0, 36)
     ours = np.arange(36) % 2 == 1
-    trees = cross_validate(names(36), ours, tree_judge(measure(pieces).rows, ours, 1), seed=1)
-    network = cross_validate(names(36), ours, network_judge(pieces, ours, 1), seed=1, count=3)
+    trees = cross_validate(names(36), ours, tree_classifier(measure(pieces).rows, ours, 1), seed=1)
+    network = cross_validate(names(36), ours, network_classifier(pieces, ours, 1), seed=1, count=3)
     for verdict in (trees, network):
         assert verdict.accuracy == pytest.approx(0.5, abs=0.25)
         assert verdict.accuracy_interval[0] < verdict.accuracy < verdict.accuracy_interval[1]
@@ -165,8 +165,8 @@ def test_opponents_cannot_tell_real_pieces_from_real_pieces() -> None:
 def test_opponents_tell_noise_from_real_pieces() -> None:
     pieces = [*riffs(0, 12), *(encode(noise(seed)) for seed in range(12))]
     ours = np.arange(24) >= 12
-    trees = cross_validate(names(24), ours, tree_judge(measure(pieces).rows, ours, 1), seed=1)
-    network = cross_validate(names(24), ours, network_judge(pieces, ours, 1), seed=1, count=3)
+    trees = cross_validate(names(24), ours, tree_classifier(measure(pieces).rows, ours, 1), seed=1)
+    network = cross_validate(names(24), ours, network_classifier(pieces, ours, 1), seed=1, count=3)
     assert trees.accuracy > 0.95
     assert network.accuracy > 0.9
 
@@ -214,7 +214,7 @@ def test_harmony_alone_tells_a_wrong_bass_and_not_more_of_the_same() -> None:
 @pytest.fixture(scope="module")
 def found(tmp_path_factory: pytest.TempPathFactory) -> Evaluation:
     folder = corpus(tmp_path_factory.mktemp("evaluation") / "riffs")
-    return evaluate(Order(folder, "heavy-metal", songs=3, seed=5), tiny_checkpoint(), lambda _: None)
+    return evaluate(EvaluationRequest(folder, "heavy-metal", songs=3, seed=5), tiny_checkpoint(), lambda _: None)
 
 
 def test_every_figure_carries_its_size_seed_and_interval(found: Evaluation) -> None:
@@ -264,8 +264,8 @@ def test_the_table_has_every_statistic(found: Evaluation, capsys: pytest.Capture
 
 def test_too_few_held_out_works_are_refused(tmp_path: Path) -> None:
     folder = corpus(tmp_path / "few", valid=2, train=2)
-    with pytest.raises(EvaluationError, match="4 held-out works of heavy-metal at least, not 2"):
-        evaluate(Order(folder, "heavy-metal", songs=2), tiny_checkpoint(), lambda _: None)
+    with pytest.raises(EvaluationError, match="at least 4 held-out works of heavy-metal, not 2"):
+        evaluate(EvaluationRequest(folder, "heavy-metal", songs=2), tiny_checkpoint(), lambda _: None)
 
 
 def test_what_is_not_installed_is_said_in_one_line(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -278,8 +278,8 @@ def test_numbers_that_are_none_are_null() -> None:
     assert plain({"a": (float("nan"), 1.23456789), "b": [float("inf"), 3]}) == {"a": [None, 1.23457], "b": [None, 3]}
 
 
-def tried(*excesses: tuple[float, float, float]) -> list[Tried]:
-    return [Tried("jazz", temperature, returns, excess, 0.0) for temperature, returns, excess in excesses]
+def tried(*excesses: tuple[float, float, float]) -> list[Trial]:
+    return [Trial("jazz", temperature, returns, excess, 0.0) for temperature, returns, excess in excesses]
 
 
 def test_a_genre_is_drawn_where_its_songs_are_nearest_to_real_ones() -> None:
@@ -297,7 +297,7 @@ def test_one_lucky_cell_does_not_decide() -> None:
 
 
 def test_structure_decides_where_statistics_are_alike() -> None:
-    ways = [Tried("jazz", t, returns, 0.3, off) for t in (0.8, 0.9, 1.0) for returns, off in ((1.0, 0.3), (2.0, 0.1))]
+    ways = [Trial("jazz", t, returns, 0.3, off) for t in (0.8, 0.9, 1.0) for returns, off in ((1.0, 0.3), (2.0, 0.1))]
     assert best_of(ways).repetition_strength == 2
 
 

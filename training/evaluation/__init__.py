@@ -1,1 +1,1 @@
-"""How a checkpoint is judged: real held-out pieces beside its own songs, with every figure's size and interval."""
+"""Evaluation of a checkpoint: its songs compared with real held-out pieces."""

@@ -1,7 +1,6 @@
-"""How each genre is best drawn: the temperature and the weight of returning at which songs are most like real pieces.
+"""Calibration of sampling: the temperature and repetition strength at which a genre's songs are nearest to real pieces.
 
-Like in the statistics of ``riffbird evaluate``, beside *training* pieces; held-out ones only say how long excerpts are.
-Knows samples and statistics; writes no file.
+Distances are those of ``riffbird evaluate``, to *training* pieces; held-out pieces only set the length of the excerpts.
 """
 
 from __future__ import annotations
@@ -33,12 +32,12 @@ RETURNS = (0.5, 1.0, 2.0)
 RANDOMNESS = 0.5
 REFERENCE_PIECES = 80
 _FARTHEST = 3.0
-"""A statistic's log ratio counts up to this, so that none alone decides."""
+"""Upper limit of a statistic's log ratio, so that no single one decides."""
 
 
 @dataclass(frozen=True, slots=True)
-class Tried:
-    """One way to draw a genre, and how far its songs are from real pieces.
+class Trial:
+    """One setting of a genre and the distance of its songs to real pieces.
 
     ``excess`` as in ``excess_of``; ``structure``: mean |log (songs / real)| of the structure figures.
     """
@@ -51,26 +50,26 @@ class Tried:
 
     @property
     def distance(self) -> float:
-        """Both together."""
+        """Sum of both."""
         return self.excess + self.structure
 
 
-OnTried = Callable[[Tried], None]
+OnTrial = Callable[[Trial], None]
 
 
 def calibrated(
-    checkpoint: Checkpoint, shards: list[Shard], genres: Sequence[str], songs: int, seed: int, on_tried: OnTried
+    checkpoint: Checkpoint, shards: list[Shard], genres: Sequence[str], songs: int, seed: int, on_trial: OnTrial
 ) -> Checkpoint:
-    """``checkpoint`` with temperature and returns of ``genres`` in its header. ``on_tried`` hears every way tried.
+    """``checkpoint`` with temperature and returns of ``genres`` in its header. ``on_trial`` is called with each trial.
 
-    Raises ``EvaluationError`` where a genre has too few held-out works (they say how long excerpts are).
+    Raises ``EvaluationError`` for a genre with too few held-out works, which set the length of the excerpts.
     """
     temperatures, repetition_strength = (
         dict(checkpoint.header.temperatures),
         dict(checkpoint.header.repetition_strength),
     )
     for genre in genres:
-        best = best_of(ways_tried(checkpoint, shards, genre, songs, seed, on_tried))
+        best = best_of(run_trials(checkpoint, shards, genre, songs, seed, on_trial))
         temperatures[genre], repetition_strength[genre] = best.temperature, best.repetition_strength
     header = checkpoint.header.model_copy(
         update={"temperatures": temperatures, "repetition_strength": repetition_strength}
@@ -78,9 +77,9 @@ def calibrated(
     return replace(checkpoint, header=header)
 
 
-def ways_tried(
-    checkpoint: Checkpoint, shards: list[Shard], genre: str, songs: int, seed: int, on_tried: OnTried
-) -> list[Tried]:
+def run_trials(
+    checkpoint: Checkpoint, shards: list[Shard], genre: str, songs: int, seed: int, on_trial: OnTrial
+) -> list[Trial]:
     """Every pair of ``TEMPERATURES`` and ``RETURNS`` with ``songs`` songs of the same seeds."""
     bars = excerpt_bars(held_out(shards, genre))
     train = [pair for pair in all_pieces(shards, "train") if pair[1].genre == genre]
@@ -90,8 +89,8 @@ def ways_tried(
     for repetition_strength in RETURNS:
         for temperature in TEMPERATURES:
             made = _songs(checkpoint, genre, temperature, repetition_strength, bars, songs, seed)
-            tried.append(Tried(genre, temperature, repetition_strength, *_distances(real, samples, made, seed)))
-            on_tried(tried[-1])
+            tried.append(Trial(genre, temperature, repetition_strength, *_distances(real, samples, made, seed)))
+            on_trial(tried[-1])
     return tried
 
 
@@ -116,9 +115,9 @@ def excess_of(rows: Sequence[dict[str, Any]]) -> float:
     return float(np.mean(np.clip(np.log(np.maximum(ratios, 1e-9)), 0, _FARTHEST)))
 
 
-def best_of(tried: Sequence[Tried]) -> Tried:
-    """The least distance on a parabola through the temperatures of each weight: single cells are too noisy to trust."""
-    found: list[tuple[float, Tried]] = []
+def best_of(tried: Sequence[Trial]) -> Trial:
+    """The trial of least distance on a parabola through each strength's temperatures: single trials are noisy."""
+    found: list[tuple[float, Trial]] = []
     for repetition_strength in sorted({each.repetition_strength for each in tried}):
         own = [each for each in tried if each.repetition_strength == repetition_strength]
         places = np.array([each.temperature for each in own])

@@ -1,8 +1,7 @@
-"""How far songs are from real pieces, beside how far two halves of the real pieces are from one another.
+"""Distance of songs to real pieces, compared with the distance between two halves of the real pieces.
 
-Many times over, the real works are split into two halves of random works; one half is held against the other, and
-against as many songs. Sizes are equal, so that small samples are no excuse and no advantage. One excerpt of each work
-is drawn a time: excerpts of one work are alike. Knows numbers and groups, nothing of music.
+The real works are split into random halves many times; one half is compared with the other and with as many songs, so
+sample sizes are equal. Each split draws one excerpt of each work, since excerpts of a work are alike.
 """
 
 from __future__ import annotations
@@ -20,12 +19,12 @@ Distance = Callable[[Floats, Floats], float]
 
 SPLITS = 200
 INTERVAL = (0.05, 0.95)
-"""Quantiles of every interval here: nine splits (or draws) of ten lie within."""
+"""Quantiles of every interval: 90 % of the splits (or draws)."""
 
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """Medians over the splits, with their intervals. ``ratio`` of the medians; None where real halves do not differ."""
+    """Medians over the splits, with their intervals. ``ratio`` of the medians is None if real halves do not differ."""
 
     songs: float
     songs_interval: tuple[float, float]
@@ -38,7 +37,7 @@ class Comparison:
 
 
 def wasserstein(one: Floats, other: Floats) -> float:
-    """1-D Wasserstein-1 distance of two samples, in the statistic's own unit; values that are NaN are left out."""
+    """1-D Wasserstein-1 distance of two samples, in the statistic's unit; NaN values are left out."""
     one, other = one[~np.isnan(one)], other[~np.isnan(other)]
     return float(wasserstein_distance(one, other)) if len(one) and len(other) else math.nan
 
@@ -53,7 +52,7 @@ def jensen_shannon(one: Floats, other: Floats) -> float:
 
 
 def mean_histogram(counts: Floats) -> Floats | None:
-    """The mean of the rows' shares, every row counting alike; None where all rows are empty."""
+    """(bins,) mean of the rows' shares, each row with the same weight; None if all rows (N, bins) are empty."""
     total = counts.sum(axis=1)
     filled = counts[total > 0] / total[total > 0][:, None]
     return filled.mean(axis=0) if len(filled) else None
@@ -67,7 +66,7 @@ def _relative(p: Floats, q: Floats) -> float:
 def compare(
     real: Floats, works: Sequence[str], songs: Floats, distance: Distance, seed: int, splits: int = SPLITS
 ) -> Comparison:
-    """Distances of ``songs`` (rows) and of the real rows' halves by work, over ``splits`` random splits."""
+    """Distances of ``songs`` (M, …) to halves of ``real`` (N, …), and between halves, over random splits by work."""
     rng = np.random.default_rng(seed)
     by_work = [np.flatnonzero(np.asarray(works) == work) for work in sorted(set(works))]
     half = len(by_work) // 2
@@ -83,8 +82,8 @@ def compare(
 def _comparison(pairs: Floats, works: int, composed: int) -> Comparison:
     known = pairs[~np.isnan(pairs).any(axis=1)]
     if not len(known):
-        nothing = (math.nan, math.nan)
-        return Comparison(math.nan, nothing, math.nan, nothing, None, None, works, composed)
+        unknown = (math.nan, math.nan)
+        return Comparison(math.nan, unknown, math.nan, unknown, None, None, works, composed)
     ours, halves = (float(np.median(column)) for column in known.T)
     within = [interval(column) for column in known.T]
     ratio = ours / halves if halves > 0 else None

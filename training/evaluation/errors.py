@@ -1,4 +1,4 @@
-"""What can be wrong with an evaluation. One line: the rule and the offending value."""
+"""Errors of evaluations. Each message is one line: the rule and the offending value."""
 
 from __future__ import annotations
 
@@ -6,4 +6,4 @@ from training.errors import TrainingError
 
 
 class EvaluationError(TrainingError):
-    """For whoever asked for the evaluation: it cannot be made of what is there."""
+    """The corpus or the songs do not suffice for an evaluation."""

@@ -1,6 +1,6 @@
-"""One evaluation from corpus and checkpoint to a report: real held-out pieces beside as honest a number of songs.
+"""An evaluation from corpus and checkpoint to a report: held-out pieces and songs in the same number of bars.
 
-Says what is compared with what, and in which order; each comparison lives in a file of its own.
+Each comparison is in a module of its own.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ from midi_data.corpus.dataset import Shard, all_pieces
 from training.evaluation.control import genre_report, obeyed_report
 from training.evaluation.discriminators.features import Measured, measure
 from training.evaluation.discriminators.folds import cross_validate
-from training.evaluation.discriminators.trees import tree_judge
-from training.evaluation.discriminators.window_network import network_judge
+from training.evaluation.discriminators.trees import tree_classifier
+from training.evaluation.discriminators.window_network import network_classifier
 from training.evaluation.distances import INTERVAL
 from training.evaluation.errors import EvaluationError
 from training.evaluation.harmony import harmony_report
@@ -43,7 +43,7 @@ from training.evaluation.samples import (
 from training.evaluation.statistics import near_enough, statistics, structure_report
 
 JUDGED_BARS = 16
-"""Bars of the excerpts that the discriminators and the genre's ear judge."""
+"""Bars of the excerpts of the discriminators and the genre classifier."""
 REFERENCE_PIECES = 80
 FEWEST_REFERENCES = 8
 FEWEST_SONGS = 40
@@ -52,8 +52,8 @@ Note = Callable[[str], None]
 
 
 @dataclass(frozen=True, slots=True)
-class Order:
-    """What is asked for; see ``riffbird evaluate --help``. ``songs``: None for enough of them."""
+class EvaluationRequest:
+    """Options of ``riffbird evaluate``. ``songs``: None for ``enough_songs``."""
 
     corpus: Path
     genre: str
@@ -65,7 +65,7 @@ class Order:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Evaluation:
-    """``report``: JSON-ready, NaN as None. The samples and what was measured on them are kept for the plots."""
+    """``report``: JSON-ready, NaN as None. Samples and measurements are kept for the plots."""
 
     report: dict[str, Any]
     real: list[Sample]
@@ -75,48 +75,48 @@ class Evaluation:
 
 
 def evaluate(
-    order: Order, checkpoint: Checkpoint, note: Note, on_progress: Callable[[float], None] | None = None
+    request: EvaluationRequest, checkpoint: Checkpoint, note: Note, on_progress: Callable[[float], None] | None = None
 ) -> Evaluation:
-    """Judge ``checkpoint``; ``on_progress`` hears 0 … 1 of the composing.
+    """Evaluate ``checkpoint``; ``on_progress`` is called with 0 … 1 of the composing.
 
-    Raises ``EvaluationError`` or ``CorpusError`` where there is too little to judge by.
+    Raises ``EvaluationError`` or ``CorpusError`` for too few works or songs.
     """
-    with opened(order.corpus, order.genre) as shards:
-        held = held_out(shards, order.genre)
+    with opened(request.corpus, request.genre) as shards:
+        held = held_out(shards, request.genre)
         bars = excerpt_bars(held)
         real = real_samples(held, bars)
         works = len({s.work for s in real})
-        count = order.songs or enough_songs(works)
+        count = request.songs or enough_songs(works)
         note(f"{len(real)} excerpts of {bars} bars of {works} held-out works; composing {count} songs")
         if count < enough_songs(works):
-            note(f"{count} songs stand for {works // 2} works each time: so few look farther from real than they are")
+            note(f"{count} songs for halves of {works // 2} works: so few look farther from real pieces than they are")
         composed = compose_songs(
             Composer(checkpoint),
-            order.genre,
+            request.genre,
             bars,
             count,
-            order.seed,
-            randomness=order.randomness,
-            sampling=order.sampling,
+            request.seed,
+            randomness=request.randomness,
+            sampling=request.sampling,
             on_progress=on_progress,
         )
         songs = composed_samples(composed, bars)
         if len(songs) < 2:
-            raise EvaluationError(f"2 songs of {bars} bars at least are compared, here are {len(songs)}")
-        return _judged(order, checkpoint, note, shards, real, composed, songs, bars)
+            raise EvaluationError(f"an evaluation needs at least 2 songs of {bars} bars, not {len(songs)}")
+        return _judged(request, checkpoint, note, shards, real, composed, songs, bars)
 
 
 def enough_songs(works: int) -> int:
-    """As many songs as half the ``works`` that they stand beside, so that none is drawn twice; ``FEWEST_SONGS`` else.
+    """Half of ``works``, so that no song is drawn twice; at least ``FEWEST_SONGS``.
 
-    With fewer the sampling noise of the songs counts as distance: 24 songs beside halves of 80 works had 2 statistics
-    of 29 near enough, 82 of the same band had 11.
+    With fewer songs their sampling noise counts as distance: 24 songs beside halves of 80 works had 2 statistics of 29
+    near enough, 82 songs of the same checkpoint had 11.
     """
     return max(FEWEST_SONGS, works // 2)
 
 
 def _judged(
-    order: Order,
+    request: EvaluationRequest,
     checkpoint: Checkpoint,
     note: Note,
     shards: list[Shard],
@@ -126,38 +126,43 @@ def _judged(
     bars: int,
 ) -> Evaluation:
     measured = measure([s.events for s in real]), measure([s.events for s in songs])
-    report = _heading(order, checkpoint, real, len(composed), songs, bars)
+    report = _heading(request, checkpoint, real, len(composed), songs, bars)
     note("statistics")
-    report["statistics"] = statistics(measured[0], [s.work for s in real], measured[1], order.seed)
+    report["statistics"] = statistics(measured[0], [s.work for s in real], measured[1], request.seed)
     report["within_1.25"] = near_enough(report["statistics"])
     report["structure"] = structure_report(report["statistics"])
-    note("training pieces in the songs' place: what could be reached")
-    training = training_samples(shards, order.genre, bars, order.seed)
-    report["training_pieces"] = reachable(training, measured[0], [s.work for s in real], order.seed)
+    note("training pieces in the songs' place")
+    training = training_samples(shards, request.genre, bars, request.seed)
+    report["training_pieces"] = reachable(training, measured[0], [s.work for s in real], request.seed)
     note("harmony and ensemble")
-    report["harmony"] = harmony_report(real, songs, training, order.seed)
+    report["harmony"] = harmony_report(real, songs, training, request.seed)
     note("discriminators")
     short_real, short_songs = _shorter(real), _shorter(songs)
-    report["discriminators"] = discriminators(short_real, short_songs, order.seed)
+    report["discriminators"] = discriminators(short_real, short_songs, request.seed)
     note("copy rate, genre, likelihood")
-    report["copy_rate"] = novelty_report(real, songs, training_grams(shards), order.seed)
+    report["copy_rate"] = novelty_report(real, songs, training_grams(shards), request.seed)
     judged_bars = min(JUDGED_BARS, bars)
-    report["genre_control"] = genre_report(shards, order.genre, short_real, short_songs, judged_bars, order.seed)
-    report["nll"] = likelihood_report(Scorer(checkpoint), order.genre, real, songs)
+    report["genre_control"] = genre_report(shards, request.genre, short_real, short_songs, judged_bars, request.seed)
+    report["nll"] = likelihood_report(Scorer(checkpoint), request.genre, real, songs)
     report["obeyed"] = obeyed_report(composed)
     return Evaluation(plain(report), real, songs, *measured)
 
 
 def _heading(
-    order: Order, checkpoint: Checkpoint, real: list[Sample], composed: int, songs: list[Sample], bars: int
+    request: EvaluationRequest,
+    checkpoint: Checkpoint,
+    real: list[Sample],
+    composed: int,
+    songs: list[Sample],
+    bars: int,
 ) -> dict[str, Any]:
     return {
-        "genre": order.genre,
+        "genre": request.genre,
         "checkpoint": checkpoint.label,
-        "corpus": order.corpus.name,
-        "seed": order.seed,
-        "randomness": order.randomness,
-        "sampling": order.sampling,
+        "corpus": request.corpus.name,
+        "seed": request.seed,
+        "randomness": request.randomness,
+        "sampling": request.sampling,
         "bars": bars,
         "interval_quantiles": INTERVAL,
         "real": {"works": len({s.work for s in real}), "excerpts": len(real)},
@@ -166,7 +171,7 @@ def _heading(
 
 
 def _shorter(samples: list[Sample]) -> list[Sample]:
-    """Samples in excerpts of ``JUDGED_BARS`` bars (as they are where they are shorter), empty ones left out."""
+    """Samples in excerpts of ``JUDGED_BARS`` bars (shorter ones unchanged); empty ones are left out."""
     cut = [Sample(s.work, each) for s in samples for each in (parts_of(s.events, JUDGED_BARS) or [s.events])]
     return [sample for sample in cut if len(sample.events)]
 
@@ -193,20 +198,20 @@ def reachable(training: list[Sample], real: Measured, works: list[str], seed: in
 
 
 def discriminators(real: list[Sample], songs: list[Sample], seed: int) -> dict[str, Any]:
-    """Balanced accuracy of both opponents on works they have not seen; 0.5 is what songs like real ones would give."""
+    """Balanced accuracy of both discriminators on unseen works; 0.5 is perfect."""
     both = [*real, *songs]
     works, ours = [sample.work for sample in both], np.arange(len(both)) >= len(real)
     pieces = [sample.events for sample in both]
-    judges = {
-        "trees": tree_judge(measure(pieces).rows, ours, seed),
-        "network": network_judge(pieces, ours, seed),
+    classifiers = {
+        "trees": tree_classifier(measure(pieces).rows, ours, seed),
+        "network": network_classifier(pieces, ours, seed),
     }
-    found = {name: asdict(cross_validate(works, ours, judge, seed)) for name, judge in judges.items()}
+    found = {name: asdict(cross_validate(works, ours, classifier, seed)) for name, classifier in classifiers.items()}
     return {**found, "real_excerpts": len(real), "song_excerpts": len(songs), "seed": seed}
 
 
 def plain(value: Any) -> Any:
-    """``value`` as JSON can say it: tuples as lists, numbers that are none as None, the rest to six figures."""
+    """``value`` as JSON: tuples as lists, NaN and infinity as None, floats with six digits."""
     if isinstance(value, dict):
         return {name: plain(each) for name, each in value.items()}
     if isinstance(value, (list, tuple)):

@@ -19,7 +19,7 @@ from midi_data.analysis.excerpts import parts_of
 from midi_data.analysis.harmony import HARMONY_SOURCES, harmony, slot_chords
 from midi_data.events.encoding import EventSequence
 from training.evaluation.discriminators.folds import cross_validate
-from training.evaluation.discriminators.trees import tree_judge
+from training.evaluation.discriminators.trees import tree_classifier
 from training.evaluation.distances import compare, mean_with_interval, wasserstein
 from training.evaluation.samples import Sample
 
@@ -112,4 +112,6 @@ def _discriminator(
         return None
     rows = np.column_stack([np.concatenate([real_figures[name], other_figures[name]]) for name in SOURCES])  # (N, F)
     is_other = np.arange(len(works)) >= len(real)
-    return asdict(cross_validate(works, is_other, tree_judge(np.nan_to_num(rows, nan=_MISSING), is_other, seed), seed))
+    return asdict(
+        cross_validate(works, is_other, tree_classifier(np.nan_to_num(rows, nan=_MISSING), is_other, seed), seed)
+    )

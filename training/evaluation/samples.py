@@ -1,7 +1,4 @@
-"""What is compared: real pieces by work, and songs composed for the comparison, as excerpts of equal length in bars.
-
-Knows corpora and the composer; deliberately does not know what is measured.
-"""
+"""Samples of an evaluation: real pieces by work, and songs composed for it, as excerpts of equal length in bars."""
 
 from __future__ import annotations
 
@@ -18,27 +15,26 @@ from composer.decoding.generate import Composer
 from composer.planning.plan import Plan, plan_song
 from composer.request import LENGTH_RANGE_SECONDS, ComposeRequest, Sampling
 from midi_data.analysis.excerpts import excerpt, sounding_bars, spread_excerpts
-from midi_data.corpus.dataset import Piece, Shard, all_pieces, open_shards
+from midi_data.corpus.dataset import Shard, all_pieces, open_shards
 from midi_data.corpus.prepare import prepare
 from midi_data.events.encoding import EventSequence, encode
 from midi_data.io.midi_file import read_midi
 from midi_data.io.midi_writer import write_midi
 from midi_data.song import TICKS_PER_QUARTER, Song
+from training.data.pieces import CorpusPieces
 from training.evaluation.errors import EvaluationError
 
 BAR_CHOICES = (32, 16, 8)
-"""Lengths of an excerpt: the longest that most of the real works have."""
+"""Lengths of an excerpt in bars, from the longest to the shortest."""
 MOST_WORKS = 2 / 3
 EXCERPTS_A_PIECE = 3
 FEWEST_WORKS = 4
-"""Halves of fewer works say nothing."""
-
-Held = tuple[Shard, Piece]
+"""Fewer works cannot be compared in halves."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Sample:
-    """One excerpt and the work (or song) it is from: excerpts of one work never stand on both sides of a split."""
+    """An excerpt and the work (or song) it is from; a split never separates excerpts of a work."""
 
     work: str
     events: EventSequence
@@ -46,7 +42,7 @@ class Sample:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Composed:
-    """A song as asked (``plan``, ``asked_seconds``) and as read back from its MIDI file."""
+    """A song's plan and requested seconds, and the song as read back from its MIDI file."""
 
     plan: Plan
     asked_seconds: float
@@ -55,7 +51,7 @@ class Composed:
 
 @contextmanager
 def opened(corpus: Path, genre: str) -> Iterator[list[Shard]]:
-    """The shards of a prepared corpus, or of files that are prepared into a temporary folder first."""
+    """The shards of a prepared corpus, or of files prepared into a temporary folder."""
     if (corpus / "card.json").exists() or any(corpus.glob("*/card.json")):
         yield open_shards(corpus)
         return
@@ -64,42 +60,42 @@ def opened(corpus: Path, genre: str) -> Iterator[list[Shard]]:
         yield open_shards(Path(folder))
 
 
-def held_out(shards: list[Shard], genre: str) -> list[Held]:
-    """The genre's pieces of the split ``valid``. Raises ``EvaluationError`` where there are too few works."""
+def held_out(shards: list[Shard], genre: str) -> CorpusPieces:
+    """The genre's pieces of the split ``valid``. Raises ``EvaluationError`` for too few works."""
     held = [pair for pair in all_pieces(shards, "valid") if pair[1].genre == genre]
     works = {piece.work for _, piece in held}
     if len(works) < FEWEST_WORKS:
         raise EvaluationError(
-            f"an evaluation needs {FEWEST_WORKS} held-out works of {genre} at least, not {len(works)}"
+            f"an evaluation needs at least {FEWEST_WORKS} held-out works of {genre}, not {len(works)}"
         )
     return held
 
 
-def excerpt_bars(held: list[Held]) -> int:
-    """The longest of ``BAR_CHOICES`` that two works of three have. Raises ``EvaluationError`` where none is."""
+def excerpt_bars(pieces: CorpusPieces) -> int:
+    """The longest of ``BAR_CHOICES`` that two thirds of the works have. Raises ``EvaluationError`` if there is none."""
     longest: dict[str, int] = defaultdict(int)
-    for shard, piece in held:
+    for shard, piece in pieces:
         first, stop = sounding_bars(shard.events(piece))
         longest[piece.work] = max(longest[piece.work], stop - first)
     for bars in BAR_CHOICES:
         if sum(length >= bars for length in longest.values()) >= MOST_WORKS * len(longest):
             return bars
-    raise EvaluationError(f"excerpts of {BAR_CHOICES[-1]} bars are compared, most of these pieces are shorter")
+    raise EvaluationError(f"most works have at least {BAR_CHOICES[-1]} bars in an evaluation; these are shorter")
 
 
-def real_samples(held: list[Held], bars: int) -> list[Sample]:
+def real_samples(pieces: CorpusPieces, bars: int) -> list[Sample]:
     """Up to three excerpts a piece, from its beginning, middle and end."""
     return [
         Sample(piece.work, each)
-        for shard, piece in held
+        for shard, piece in pieces
         for each in spread_excerpts(shard.events(piece), bars, EXCERPTS_A_PIECE)
     ]
 
 
-def drawn(held: list[Held], count: int, rng: np.random.Generator) -> list[Held]:
-    """At most ``count`` of the pieces, drawn without putting back."""
-    order = rng.permutation(len(held))[:count]
-    return [held[i] for i in sorted(order.tolist())]
+def drawn(pieces: CorpusPieces, count: int, rng: np.random.Generator) -> CorpusPieces:
+    """At most ``count`` of the pieces, drawn without replacement."""
+    order = rng.permutation(len(pieces))[:count]
+    return [pieces[i] for i in sorted(order.tolist())]
 
 
 def compose_songs(
@@ -136,7 +132,7 @@ def composed_samples(songs: list[Composed], bars: int) -> list[Sample]:
 
 
 def _request(band: Composer, genre: str, bars: int, seed: int, randomness: float, sampling: Sampling) -> ComposeRequest:
-    """A request for the tempo that the seed would draw, and the seconds that ``bars`` bars last at it."""
+    """A request for the tempo that the seed draws and the duration of ``bars`` bars at it."""
     plain = ComposeRequest(genres={genre: 1.0}, seed=seed, randomness=randomness, sampling=sampling)
     plan = plan_song(plain, band.checkpoint)
     seconds = bars * plan.meter.bar_ticks / TICKS_PER_QUARTER * 60 / plan.tempo_bpm

@@ -1,7 +1,4 @@
-"""Songs' statistics beside real ones: every distance beside that between two halves of the real pieces.
-
-Knows what was measured; neither networks nor corpora.
-"""
+"""Statistics of songs and of real pieces: each distance with that between two halves of the real pieces."""
 
 from __future__ import annotations
 
@@ -15,7 +12,7 @@ from training.evaluation.discriminators.features import Measured
 from training.evaluation.distances import Comparison, compare, jensen_shannon, mean_histogram, wasserstein
 
 NEAR_ENOUGH = 1.25
-"""A statistic is near enough where songs are at most so many times as far as two halves of the real pieces."""
+"""Largest ratio of the distance of songs to that between real halves that counts as near enough."""
 
 STRUCTURES = (
     "similarity_1_8", "similarity_8_16", "similarity_16_up", "best_match_1_8", "best_match_8_16", "best_match_16_up",
@@ -24,7 +21,7 @@ STRUCTURE_TOLERANCE = 0.15
 
 
 def statistics(real: Measured, works: list[str], songs: Measured, seed: int) -> list[dict[str, Any]]:
-    """A row a statistic: means, distance to the songs and between real halves, ratio, with sizes and intervals."""
+    """One row for each statistic: means, distances, their ratio, sizes and intervals."""
     rows = []
     for name, values in real.scalars.items():
         ours = songs.scalars[name]
@@ -39,7 +36,7 @@ def statistics(real: Measured, works: list[str], songs: Measured, seed: int) -> 
 
 
 def structure_report(rows: list[dict[str, Any]]) -> dict[str, Any]:
-    """Of each structure figure the mean of real pieces and of songs, and whether songs are within 15 % of real ones."""
+    """Means of each structure figure of real pieces and of songs, and whether songs are within 15 %."""
     found = {}
     for row in rows:
         if row["name"] in STRUCTURES and math.isfinite(row["real_mean"]) and row["real_mean"] > 0:
@@ -66,7 +63,7 @@ def _shares(counts: np.ndarray[Any, np.dtype[np.float64]]) -> list[float] | None
 
 
 def near_enough(rows: list[dict[str, Any]]) -> dict[str, int]:
-    """How many statistics songs have within ``NEAR_ENOUGH``; where real halves do not differ at all, songs must not."""
+    """Number of statistics within ``NEAR_ENOUGH``; if real halves are equal, songs must equal them too."""
     known = [row for row in rows if math.isfinite(row["songs"])]
     near = sum(row["songs"] <= NEAR_ENOUGH * row["halves"] for row in known)
     return {"statistics": len(known), "near_enough": near}

@@ -1,7 +1,4 @@
-"""Everything measured on an excerpt as one row of numbers: what boosted trees look at.
-
-Knows the statistics of ``midi_data``; deliberately does not know who is real.
-"""
+"""All statistics of excerpts, as named columns and as one matrix of features for the boosted trees."""
 
 from __future__ import annotations
 

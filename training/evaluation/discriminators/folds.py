@@ -1,7 +1,4 @@
-"""A classifier's answers on works it has not seen: folds by work, balanced accuracy, an interval over works.
-
-Knows groups and answers; deliberately does not know what is being told apart.
-"""
+"""Cross-validation of a classifier: folds by work, balanced accuracy, bootstrap interval over works."""
 
 from __future__ import annotations
 
@@ -15,16 +12,16 @@ from training.evaluation.distances import interval
 
 Bools = NDArray[np.bool_]
 Rows = NDArray[np.int64]
-Judge = Callable[[Rows, Rows], NDArray[np.float64]]
-"""Learns from the rows of the first, returns for the rows of the second how sure (0 … 1) it is of class 1."""
+Classifier = Callable[[Rows, Rows], NDArray[np.float64]]
+"""(training rows, test rows) → (M,) probabilities of class 1 of the test rows."""
 
 FOLDS = 5
 BOOTSTRAP_DRAWS = 1000
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
-    """Balanced accuracy (0.5: cannot tell) on unseen works, its interval, and what it is over."""
+class Accuracy:
+    """Balanced accuracy on unseen works (0.5: chance), its interval, and sample sizes."""
 
     accuracy: float
     accuracy_interval: tuple[float, float]
@@ -33,7 +30,7 @@ class Verdict:
 
 
 def folds_by_work(works: Sequence[str], classes: Bools, count: int, seed: int) -> NDArray[np.int64]:
-    """(N,) the fold of each row; a work lies in one fold, and each class' works are dealt out evenly."""
+    """(N,) the fold of each row; a work is in one fold, and the works of each class are spread evenly."""
     rng = np.random.default_rng(seed)
     fold: dict[str, int] = {}
     for side in (False, True):
@@ -42,15 +39,17 @@ def folds_by_work(works: Sequence[str], classes: Bools, count: int, seed: int) -
     return np.array([fold[work] for work in works])
 
 
-def cross_validate(works: Sequence[str], classes: Bools, judge: Judge, seed: int, count: int = FOLDS) -> Verdict:
-    """Ask ``judge`` about each fold in turn, taught on the others. Needs two works a class at least."""
+def cross_validate(
+    works: Sequence[str], classes: Bools, classifier: Classifier, seed: int, count: int = FOLDS
+) -> Accuracy:
+    """Accuracy of ``classifier`` on each fold, trained on the others. Needs at least two works of each class."""
     fold = folds_by_work(works, classes, count, seed)
-    sure = np.zeros(len(classes))
+    probability = np.zeros(len(classes))
     for number in np.unique(fold).tolist():
-        asked = np.flatnonzero(fold == number)
-        sure[asked] = judge(np.flatnonzero(fold != number), asked)
-    right = (sure > 0.5) == classes
-    return Verdict(balanced(right, classes), _bootstrap(right, classes, works, seed), len(classes), len(set(works)))
+        test = np.flatnonzero(fold == number)
+        probability[test] = classifier(np.flatnonzero(fold != number), test)
+    right = (probability > 0.5) == classes
+    return Accuracy(balanced(right, classes), _bootstrap(right, classes, works, seed), len(classes), len(set(works)))
 
 
 def balanced(right: Bools, classes: Bools) -> float:
@@ -59,7 +58,7 @@ def balanced(right: Bools, classes: Bools) -> float:
 
 
 def _bootstrap(right: Bools, classes: Bools, works: Sequence[str], seed: int) -> tuple[float, float]:
-    """Interval of the balanced accuracy when works are drawn again, each class' among themselves (Efron 1979)."""
+    """Bootstrap interval of the balanced accuracy over the works of each class (Efron 1979)."""
     rng, names = np.random.default_rng(seed), np.asarray(works)
     sides = []
     for side in (False, True):

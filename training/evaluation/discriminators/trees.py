@@ -1,4 +1,4 @@
-"""Gradient-boosted trees on features: ours or real, and which genre. Knows rows of numbers only."""
+"""Gradient-boosted trees on feature rows, as a discriminator and as a genre classifier."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.ensemble import HistGradientBoostingClassifier
 
-from training.evaluation.discriminators.folds import Judge
+from training.evaluation.discriminators.folds import Classifier
 
 Floats = NDArray[np.float64]
 
@@ -17,7 +17,7 @@ SMALLEST_LEAF = 5
 
 
 def boosted(seed: int) -> Any:
-    """Gradient-boosted trees for small samples, every class counting alike (Friedman 2001; scikit-learn)."""
+    """Gradient-boosted trees for small samples, classes weighted equally (Friedman 2001; scikit-learn)."""
     return HistGradientBoostingClassifier(
         max_iter=ROUNDS,
         learning_rate=0.1,
@@ -29,12 +29,12 @@ def boosted(seed: int) -> Any:
     )
 
 
-def tree_judge(rows: Floats, classes: NDArray[np.bool_], seed: int) -> Judge:
-    """A judge for ``folds.cross_validate`` over ``rows`` (N, features)."""
+def tree_classifier(rows: Floats, classes: NDArray[np.bool_], seed: int) -> Classifier:
+    """A classifier for ``folds.cross_validate`` over ``rows`` (N, features)."""
 
-    def judge(known: NDArray[np.int64], asked: NDArray[np.int64]) -> Floats:
-        model = boosted(seed).fit(rows[known], classes[known])
-        sure: Floats = model.predict_proba(rows[asked])[:, 1]
-        return sure
+    def classifier(train: NDArray[np.int64], test: NDArray[np.int64]) -> Floats:
+        model = boosted(seed).fit(rows[train], classes[train])
+        probability: Floats = model.predict_proba(rows[test])[:, 1]
+        return probability
 
-    return judge
+    return classifier

@@ -1,6 +1,6 @@
-"""A small convolutional network that hears windows of events and says whether a piece is ours. An opponent, no more.
+"""A small convolutional network that classifies windows of events as real or composed.
 
-Sees the five fields of each event as the composer does; deliberately sees no statistics and no whole form.
+It sees the five fields of each event, and neither statistics nor the whole form. Shape letters: B windows, T events.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from midi_data.events.encoding import DRUM_PITCH, FIELDS, MAX_SHIFT, VOCABULARY, EventSequence
-from training.evaluation.discriminators.folds import Judge
+from training.evaluation.discriminators.folds import Classifier
 
 WINDOW = 128
 """Events in a window."""
@@ -22,12 +22,12 @@ HOP = 96
 EPOCHS = 12
 BATCH = 32
 TRANSPOSE = 5
-"""Windows are transposed by up to so many semitones while learning, drums left as they are."""
+"""Largest transposition in semitones of a training window; drums are not transposed."""
 WINDOWS_A_PIECE = 12
 
 
 class WindowNetwork(nn.Module):
-    """Embedded fields (B, T, 5) → two convolutions, mean and maximum over time → one logit (B,): above 0, ours."""
+    """Embedded fields (B, T, 5) → two convolutions, mean and maximum over time → one logit (B,); above 0: composed."""
 
     def __init__(self, width: int = 12, hidden: int = 48) -> None:
         super().__init__()
@@ -47,7 +47,7 @@ class WindowNetwork(nn.Module):
 
 
 def windows_of(events: EventSequence) -> Tensor:
-    """(windows, ``WINDOW``, 5) classes, hops of ``HOP``; a piece shorter than a window goes round again."""
+    """(windows, ``WINDOW``, 5) classes, hops of ``HOP``; a piece shorter than a window is repeated."""
     advance = np.minimum(np.diff(events.onset, prepend=events.onset[:1]), MAX_SHIFT)
     rows = np.column_stack([advance, events.part, events.pitch, events.duration, events.velocity])
     rows = np.resize(rows, (max(len(rows), WINDOW), len(FIELDS)))
@@ -55,34 +55,34 @@ def windows_of(events: EventSequence) -> Tensor:
     return torch.from_numpy(np.stack([rows[start : start + WINDOW] for start in starts][:WINDOWS_A_PIECE]))
 
 
-def network_judge(pieces: Sequence[EventSequence], classes: NDArray[np.bool_], seed: int) -> Judge:
-    """A judge for ``folds.cross_validate``: a piece's answer is the mean over its windows."""
+def network_classifier(pieces: Sequence[EventSequence], classes: NDArray[np.bool_], seed: int) -> Classifier:
+    """A classifier for ``folds.cross_validate``: a piece's logit is the mean over its windows."""
     windows = [windows_of(piece) for piece in pieces]
 
-    def judge(known: NDArray[np.int64], asked: NDArray[np.int64]) -> NDArray[np.float64]:
-        taught = torch.cat([windows[i] for i in known])
-        wanted = torch.cat([torch.full((len(windows[i]),), float(classes[i])) for i in known])
-        network = _taught(taught, wanted, seed)
+    def classifier(train: NDArray[np.int64], test: NDArray[np.int64]) -> NDArray[np.float64]:
+        inputs = torch.cat([windows[i] for i in train])  # (B, T, 5)
+        target = torch.cat([torch.full((len(windows[i]),), float(classes[i])) for i in train])  # (B,)
+        network = _trained(inputs, target, seed)
         with torch.no_grad():
-            return np.array([float(torch.sigmoid(network(windows[i]).mean())) for i in asked])
+            return np.array([float(torch.sigmoid(network(windows[i]).mean())) for i in test])
 
-    return judge
+    return classifier
 
 
-def _taught(windows: Tensor, wanted: Tensor, seed: int) -> WindowNetwork:
+def _trained(windows: Tensor, target: Tensor, seed: int) -> WindowNetwork:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         network = WindowNetwork()
-        optimiser = torch.optim.AdamW(network.parameters(), lr=3e-3, weight_decay=0.01)
-        # Each class weighs the same, however many windows it has.
-        weight = torch.where(wanted > 0, 0.5 / wanted.mean(), 0.5 / (1 - wanted).mean())
+        optimizer = torch.optim.AdamW(network.parameters(), lr=3e-3, weight_decay=0.01)
+        # Both classes have the same weight, whatever their number of windows.
+        weight = torch.where(target > 0, 0.5 / target.mean(), 0.5 / (1 - target).mean())
         for _ in range(EPOCHS):
             for batch in torch.split(torch.randperm(len(windows)), BATCH):
                 logits = network(_transposed(windows[batch]))
-                loss = F.binary_cross_entropy_with_logits(logits, wanted[batch], weight[batch])
-                optimiser.zero_grad()
+                loss = F.binary_cross_entropy_with_logits(logits, target[batch], weight[batch])
+                optimizer.zero_grad()
                 loss.backward()  # type: ignore[no-untyped-call]
-                optimiser.step()
+                optimizer.step()
     return network.eval()
 
 

@@ -1,7 +1,4 @@
-"""The drawings of an evaluation, each a matplotlib figure. Draws what was measured; measures nothing.
-
-Figures are made without pyplot: no window, no global state.
-"""
+"""Plots of an evaluation, each a matplotlib figure, made without pyplot and its global state."""
 
 from __future__ import annotations
 
@@ -26,11 +23,11 @@ MATRICES = 4
 """Self-similarity matrices a row."""
 PARTS_SHOWN = 40
 FAR = 6.0
-"""Ratios are drawn up to here: beyond it all are simply too far."""
+"""Upper limit of drawn ratios."""
 
 
 def ratios(report: dict[str, Any]) -> Figure:
-    """A bar a statistic: distance to the songs over distance between real halves."""
+    """One bar for each statistic: distance of songs / distance between real halves."""
     rows = [row for row in report["statistics"] if row["ratio"] is not None][::-1]
     figure = Figure(figsize=(9, 1 + 0.28 * len(rows)), layout="constrained")
     axes = figure.subplots()
@@ -60,7 +57,7 @@ def harmony(report: dict[str, Any]) -> Figure:
 
 
 def scalars(real: Measured, songs: Measured) -> Figure:
-    """A panel a scalar statistic."""
+    """One panel for each scalar statistic: distributions of real pieces and songs."""
     figure, panels = _panels(len(real.scalars))
     for axes, (name, values) in zip(panels, real.scalars.items(), strict=False):
         ours = songs.scalars[name]
@@ -78,7 +75,7 @@ def scalars(real: Measured, songs: Measured) -> Figure:
 
 
 def histograms(report: dict[str, Any]) -> Figure:
-    """A panel a histogram: mean shares by bin."""
+    """One panel for each histogram: mean shares by bin."""
     rows = [row for row in report["statistics"] if row.get("real_histogram") and row.get("songs_histogram")]
     figure, panels = _panels(len(rows))
     for axes, row in zip(panels, rows, strict=False):
