@@ -30,7 +30,7 @@ from worker.queue.dead_jobs import add_dead_job
 from worker.queue.payloads import ComposePayload
 from worker.queue.progress import Progress
 from worker.server_time import server_time
-from worker.settings import Settings
+from worker.settings import SCRATCH_PREFIX, Settings
 from worker.storage.notes import write_notes
 
 logger = logging.getLogger(__name__)
@@ -96,7 +96,9 @@ def _perform(queues: Queues, job: Job, payload: ComposePayload) -> None:
     settings, begun, progress = queues.settings, time.monotonic(), Progress(job)
     progress("composing", 0.0)  # an earlier attempt may have left a later stage behind
     settings.scratch_dir.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=settings.scratch_dir, ignore_cleanup_errors=True) as scratch:
+    with tempfile.TemporaryDirectory(
+        prefix=SCRATCH_PREFIX, dir=settings.scratch_dir, ignore_cleanup_errors=True
+    ) as scratch:
         folder, perform = Path(scratch), load_performer(settings)
         song = compose_in_batch(queues, job, payload, progress)
         if song is not None:

@@ -20,6 +20,8 @@ from composer.request import Format
 
 PREFIX = "RIFFBIRD_"
 DEFAULT_PERFORMER = "composer.pipeline.compose"
+SCRATCH_PREFIX = "song-"
+"""Of the folders in which workers build songs; others in the scratch folder are the bots'."""
 DOTTED_NAME = r"^[A-Za-z_]\w*(\.[A-Za-z_]\w*)+$"
 SECRET_NAME = re.compile(rf"{PREFIX}\w*(TOKEN|SECRET|KEY|PASSWORD|CLIENT_ID)(_FILE)?")
 

@@ -13,6 +13,7 @@ from worker.connection import Queues
 from worker.maintenance.periodic import PeriodicThread
 from worker.queue.names import COMPOSE_QUEUE, TRAIN_QUEUE
 from worker.server_time import server_time
+from worker.settings import SCRATCH_PREFIX
 
 logger = logging.getLogger(__name__)
 
@@ -38,8 +39,8 @@ class HousekeepingThread(PeriodicThread):
         if expired:
             logger.info("%d songs expired", expired)
         settings = self.queues.settings
-        _sweep(settings.scratch_dir, 2 * settings.job_timeout_seconds)
-        _sweep(settings.trainings_dir, 2 * settings.train_timeout_seconds)
+        _sweep(settings.scratch_dir, f"{SCRATCH_PREFIX}*", 2 * settings.job_timeout_seconds)
+        _sweep(settings.trainings_dir, "*", 2 * settings.train_timeout_seconds)
 
     def _index_media(self) -> None:
         """Register songs that Redis does not know, so that they expire too."""
@@ -56,9 +57,9 @@ def _trim_registries(queue: Queue, now: float) -> None:
     queue.failed_job_registry.cleanup(now)
 
 
-def _sweep(folder: Path, age_seconds: float) -> None:
-    """Delete folders in ``folder`` in which nothing has changed for ``age_seconds``."""
-    for left in folder.glob("*") if folder.exists() else ():
+def _sweep(folder: Path, pattern: str, age_seconds: float) -> None:
+    """Delete folders in ``folder`` named like ``pattern`` in which nothing has changed for ``age_seconds``."""
+    for left in folder.glob(pattern) if folder.exists() else ():
         if time.time() - max(_changed(path) for path in (left, *left.rglob("*"))) > age_seconds:
             shutil.rmtree(left, ignore_errors=True)
 
