@@ -1,4 +1,4 @@
-"""Everything the bot can be told from outside, as one typed value. Reads the environment and files, nothing else.
+"""Settings of the bot, from the environment, from ``.env`` and from files of secrets.
 
 Every secret may also come from a file: ``RIFFBIRD_X_ACCESS_TOKEN_FILE=/run/secrets/x`` fills ``x_access_token``.
 """
@@ -16,7 +16,7 @@ PREFIX = "RIFFBIRD_"
 
 
 class BotSettings(SettingsWithSecretFiles):
-    """One running bot. Durations in seconds, money in US dollars a UTC day."""
+    """Settings of one bot. Durations in seconds, money in US dollars a UTC day."""
 
     model_config = SettingsConfigDict(
         env_prefix=PREFIX,
@@ -43,7 +43,7 @@ class BotSettings(SettingsWithSecretFiles):
     # X
     x_consumer_key: SecretStr | None = Field(default=None, description="API key of the app")
     x_consumer_secret: SecretStr | None = Field(default=None, description="API key secret of the app")
-    x_access_token: SecretStr | None = Field(default=None, description="access token of the band's account")
+    x_access_token: SecretStr | None = Field(default=None, description="access token of the bot's account")
     x_access_token_secret: SecretStr | None = Field(default=None, description="its secret")
     x_client_id: SecretStr | None = Field(default=None, description="instead of the four above: OAuth 2 client id")
     x_client_secret: SecretStr | None = Field(default=None, description="OAuth 2 client secret of a confidential app")
@@ -63,9 +63,14 @@ class BotSettings(SettingsWithSecretFiles):
 
     # Matrix
     matrix_homeserver: str = Field(default="", description="the homeserver, such as https://matrix.example")
-    matrix_user_id: str = Field(default="", description="the band's account, such as @riffbird:matrix.example")
+    matrix_user_id: str = Field(default="", description="the bot's account, such as @riffbird:matrix.example")
     matrix_access_token: SecretStr | None = Field(default=None, description="token of the account")
     matrix_join_invitations: bool = Field(default=True, description="whether it joins rooms it is invited to")
+
+    # Bluesky
+    bluesky_service: str = Field(default="https://bsky.social", description="where the account signs in")
+    bluesky_handle: str = Field(default="", description="the account, such as riffbird.bsky.social")
+    bluesky_app_password: SecretStr | None = Field(default=None, description="an app password of the account")
 
     @property
     def token_path(self) -> Path:
@@ -78,7 +83,7 @@ class BotSettings(SettingsWithSecretFiles):
 
 
 def plain(value: SecretStr | str | None) -> str:
-    """The text of a setting that may be secret or absent. Call it where the text is used, never earlier."""
+    """The text of a setting that may be secret or absent. Called where the text is used, never earlier."""
     return value.get_secret_value() if isinstance(value, SecretStr) else (value or "")
 
 

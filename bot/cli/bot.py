@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 def bot(
-    network: Annotated[str, typer.Argument(help="x, mastodon, matrix, or console to try it in this terminal.")],
+    network: Annotated[str, typer.Argument(help="x, mastodon, matrix, bluesky, or console (this terminal).")],
     redis: Annotated[str | None, typer.Option("--redis", metavar="URL", help="A Redis or Valkey server.")] = None,
     check: Annotated[
         bool, typer.Option("--check", help="Prove credentials, permissions, clock; post nothing.")

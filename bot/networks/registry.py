@@ -43,6 +43,14 @@ def _open_matrix(settings: BotSettings, _: SpendCounter, clock: Clock) -> tuple[
     return network, lambda: check_matrix(network)
 
 
+def _open_bluesky(settings: BotSettings, _: SpendCounter, clock: Clock) -> tuple[Network, Check]:
+    from bot.networks.bluesky.check import check_bluesky
+    from bot.networks.bluesky.client import BlueskyNetwork
+
+    network = BlueskyNetwork(settings, clock)
+    return network, lambda: check_bluesky(network)
+
+
 def _open_console(_: BotSettings, __: SpendCounter, clock: Clock) -> tuple[Network, Check]:
     from bot.networks.console import ConsoleNetwork
 
@@ -53,5 +61,6 @@ NETWORKS: dict[str, Callable[[BotSettings, SpendCounter, Clock], tuple[Network, 
     "x": _open_x,
     "mastodon": _open_mastodon,
     "matrix": _open_matrix,
+    "bluesky": _open_bluesky,
     "console": _open_console,
 }

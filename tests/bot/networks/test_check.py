@@ -102,7 +102,7 @@ def test_no_server_is_told_with_what_to_start(run: Run) -> None:
 
 def test_an_unknown_network_is_refused_with_the_known_ones(run: Run) -> None:
     result = run("icq")
-    assert (result.exit_code, "x, mastodon, matrix, console" in result.stderr) == (2, True)
+    assert (result.exit_code, "x, mastodon, matrix, bluesky, console" in result.stderr) == (2, True)
 
 
 def test_a_bad_setting_is_told_by_its_variable_without_its_value(run: Run) -> None:
