@@ -1,4 +1,4 @@
-"""From facts of a song (tempo, density, bars) to the classes that condition the network; class 0 means "not told"."""
+"""Condition classes of a song (tempo, density) and of its bars and ticks (clock); class 0 is unconditioned."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ TEMPO_STEPS_PER_OCTAVE = 6.5
 
 
 def tempo_class(bpm: float) -> int:
-    """1 … 20, about 11 % apart from 40 bpm on."""
+    """Class 1 … 20 of a tempo, in steps of about 11 % from 40 BPM on."""
     step = round(math.log2(max(bpm, 1.0) / SLOWEST_BPM) * TEMPO_STEPS_PER_OCTAVE)
     return 1 + min(max(step, 0), TEMPO_CLASSES - 2)
 
 
 def density_class(notes: int, ticks: int) -> int:
-    """1 … 8 by notes a quarter of the whole band, half an octave apart from 1 note on."""
+    """Class 1 … 8 of the band's notes a quarter, in steps of half an octave from 1 note on; ``ticks``: song length."""
     a_quarter = notes * TICKS_PER_QUARTER / max(ticks, 1)
     return 1 + min(max(round(2 * math.log2(max(a_quarter, 0.1))), 0), DENSITY_CLASSES - 2)
 
@@ -39,7 +39,7 @@ def clock(
     activity: Activity | None = None,
     chords: Ints | None = None,
 ) -> Ints:
-    """(N, 10) classes of ``shapes.CLOCK`` at each tick.
+    """(N, 10) classes of ``config.CLOCK`` at each tick.
 
     ``repetition`` (bars,) as in ``midi_data.analysis.repetition`` and ``activity`` (bars, parts) as in
     ``midi_data.analysis.activity``, ``chords`` (bars, 2) as in ``midi_data.analysis.chords``; each 0 if left out.

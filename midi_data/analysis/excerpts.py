@@ -1,7 +1,4 @@
-"""Pieces cut to a number of whole bars, so that what is compared is equally long.
-
-Knows bars and notes; deliberately does not know what is measured on an excerpt.
-"""
+"""Excerpts of a whole number of bars, so that pieces are compared at equal lengths."""
 
 from __future__ import annotations
 
@@ -20,20 +17,20 @@ _COLUMNS = ("onset", "part", "pitch", "duration", "velocity")
 
 
 def sounding_bars(events: EventSequence) -> tuple[int, int]:
-    """First bar in which a note begins, and the bar after the last such: count-ins and silent tails are no music."""
+    """First bar in which a note begins, and the bar after the last one; excludes silent beginnings and ends."""
     grid = BarGrid.of(events.meters, events.end)
     bars = grid.bar_of(events.onset)
     return (int(bars.min()), int(bars.max()) + 1) if len(bars) else (0, 0)
 
 
 def excerpt(events: EventSequence, first_bar: int, bars: int) -> EventSequence:
-    """``bars`` whole bars from ``first_bar`` on, moved to tick 0; notes that ring over the cut are shortened.
+    """``bars`` bars from ``first_bar`` on, moved to tick 0; notes that sound beyond the end are shortened.
 
-    Tempo and meter in force at the cut begin the excerpt. Raises ValueError where the piece has not so many bars.
+    Tempo and meter at the cut begin the excerpt. Raises ``ValueError`` if the piece is too short.
     """
     grid = BarGrid.of(events.meters, events.end)
     if first_bar < 0 or bars < 1 or first_bar + bars > len(grid):
-        raise ValueError(f"bars {first_bar}-{first_bar + bars} are not within a piece of {len(grid)}")
+        raise ValueError(f"an excerpt lies within the piece's {len(grid)} bars, not {first_bar}–{first_bar + bars}")
     edges = [*grid.first_tick.tolist(), grid.end]
     start, stop = edges[first_bar], edges[first_bar + bars]
     kept = (events.onset >= start) & (events.onset < stop)
@@ -48,7 +45,7 @@ def excerpt(events: EventSequence, first_bar: int, bars: int) -> EventSequence:
 
 
 def spread_excerpts(events: EventSequence, bars: int, count: int) -> list[EventSequence]:
-    """At most ``count`` excerpts that do not overlap: from the first sounding bar to the last, evenly spread."""
+    """At most ``count`` excerpts of ``bars`` bars without overlap, evenly spread over the sounding bars."""
     first, stop = sounding_bars(events)
     room = stop - first
     fitting = min(count, room // bars)
@@ -57,7 +54,7 @@ def spread_excerpts(events: EventSequence, bars: int, count: int) -> list[EventS
 
 
 def parts_of(events: EventSequence, bars: int) -> list[EventSequence]:
-    """``events`` in consecutive excerpts of ``bars`` bars; a shorter rest is left out."""
+    """Consecutive excerpts of ``bars`` bars; a shorter remainder is left out."""
     total = len(BarGrid.of(events.meters, events.end))
     return [excerpt(events, first, bars) for first in range(0, total - bars + 1, bars)]
 
@@ -70,6 +67,6 @@ def _shorten(columns: dict[str, np.ndarray[tuple[int], np.dtype[np.int64]]], end
 
 
 def _in_force(changes: Sequence[_Change], start: int, stop: int) -> list[_Change]:
-    """The change that rules at ``start``, and those before ``stop``."""
+    """The change in force at tick ``start``, and those before ``stop``."""
     first = max(i for i, change in enumerate(changes) if change.onset <= start)
     return [change for change in changes[first:] if change.onset < stop]

@@ -1,8 +1,4 @@
-"""Musical statistics of one piece that are histograms: what notes last, how they follow, where the drums fall.
-
-Each is an array of counts with a fixed number of bins; an empty one means that the piece has nothing to count.
-Knows events and bars; deliberately does not know how histograms are compared.
-"""
+"""Musical statistics of one piece that are histograms: counts in a fixed number of bins, all 0 if there are none."""
 
 from __future__ import annotations
 
@@ -16,11 +12,11 @@ from midi_data.bars import BarGrid
 from midi_data.events.encoding import DRUM_PITCH, DURATIONS, VOCABULARY, EventSequence, Ints, part_instrument
 
 GAP_EDGES = (2, 3, 4, 5, 6, 7, 8, 9, 12, 13, 16, 18, 24, 25, 36, 48, 72, 96, 192)
-"""Ticks at which a bin of inter-onset intervals begins; the first bin is 1 tick, the last 2 bars of 4/4 or more."""
+"""First ticks of the bins of inter-onset intervals; the bin before them is 1 tick, the last is 2 bars or more."""
 LARGEST_STEP = 13
-"""Melodic steps above an octave share a bin on either side."""
+"""Semitones from which melodic steps share a bin, up and down."""
 PATTERN_SLOTS = 16
-"""Sixteenths of a 4/4 bar; later ones of longer bars go round again."""
+"""Sixteenths of a 4/4 bar; longer bars wrap around."""
 DRUM_KINDS: tuple[tuple[int, ...], ...] = (
     (35, 36),  # kick
     (37, 38, 39, 40),  # snare, stick, clap
@@ -30,7 +26,7 @@ DRUM_KINDS: tuple[tuple[int, ...], ...] = (
     (49, 52, 55, 57),  # crash, splash
     (51, 53, 59),  # ride
 )
-"""Drum keys of General MIDI that count as one voice; all others share the one after the last."""
+"""General MIDI drum keys of each voice; all others share one more."""
 FAMILIES = 17
 """Drums and the 16 families of General MIDI."""
 
@@ -43,11 +39,11 @@ def _drum_voices() -> Ints:
 
 
 DRUM_VOICES = _drum_voices()
-"""(128,) the voice of each drum key: its number in ``DRUM_KINDS``, or the one after the last."""
+"""(128,) voice of each drum key: index into ``DRUM_KINDS``, or the one after the last."""
 
 
 def scale_degrees(events: EventSequence) -> Ints:
-    """(12,) notes a pitch class above the tonic of the key the piece is heard in: the same in every key."""
+    """(12,) notes by pitch class above the tonic of the estimated key."""
     pitch = events.pitch[events.pitch < DRUM_PITCH]
     key = estimate_song_key(events)
     counts: Ints = np.bincount((pitch - (key.tonic if key else 0)) % 12, minlength=12)
@@ -55,7 +51,7 @@ def scale_degrees(events: EventSequence) -> Ints:
 
 
 def inter_onset(events: EventSequence) -> Ints:
-    """(20,) gaps between a part's successive onsets, over all parts, by ``GAP_EDGES``."""
+    """(20,) gaps between successive onsets of a part in ticks, over all parts, by ``GAP_EDGES``."""
     gaps = [np.diff(np.unique(events.onset[events.part == part])) for part in events.band]
     counts: Ints = np.bincount(
         np.searchsorted(GAP_EDGES, np.concatenate(gaps or [np.zeros(0, dtype=np.int64)]), side="right"),
@@ -65,13 +61,13 @@ def inter_onset(events: EventSequence) -> Ints:
 
 
 def durations(events: EventSequence) -> Ints:
-    """(30,) pitched notes of each duration class."""
+    """(30,) pitched notes by duration class."""
     counts: Ints = np.bincount(events.duration[events.pitch < DRUM_PITCH], minlength=len(DURATIONS))
     return counts
 
 
 def melodic_steps(events: EventSequence) -> Ints:
-    """(27,) steps in the top line of each pitched part, −13 (or below) … 13 (or above) semitones."""
+    """(27,) steps in the top line of each pitched part, −13 (or less) … 13 (or more) semitones."""
     steps = np.concatenate([np.diff(pitch) for _, pitch in top_lines(events)] or [np.zeros(0, dtype=np.int64)])
     counts: Ints = np.bincount(
         np.clip(steps, -LARGEST_STEP, LARGEST_STEP) + LARGEST_STEP, minlength=2 * LARGEST_STEP + 1
@@ -80,7 +76,7 @@ def melodic_steps(events: EventSequence) -> Ints:
 
 
 def drum_pattern(events: EventSequence) -> Ints:
-    """(8 × 16,) drum strokes by voice (``DRUM_KINDS``) and sixteenth of the bar."""
+    """(8 × 16,) drum notes by voice (``DRUM_KINDS``) and sixteenth of the bar."""
     own = events.pitch >= DRUM_PITCH
     grid = BarGrid.of(events.meters, events.end)
     onset = events.onset[own]
@@ -93,13 +89,13 @@ def drum_pattern(events: EventSequence) -> Ints:
 
 
 def velocities(events: EventSequence) -> Ints:
-    """(16,) notes of each velocity class."""
+    """(16,) notes by velocity class."""
     counts: Ints = np.bincount(events.velocity, minlength=VOCABULARY["velocity"])
     return counts
 
 
 def part_presence(events: EventSequence) -> Ints:
-    """(17,) bars in which each family begins a note: drums first, then the families of General MIDI in order."""
+    """(17,) bars in which each family begins a note: drums, then the General MIDI families in order."""
     grid = BarGrid.of(events.meters, events.end)
     codes = np.array([0 if is_drum else 1 + program // 8 for program, is_drum in map(part_instrument, events.band)])
     family = codes[np.searchsorted(np.array(events.band), events.part)] if len(events) else events.part

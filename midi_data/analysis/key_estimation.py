@@ -1,4 +1,4 @@
-"""The key that a song is heard in, and keys as classes. Knows events; the profiles are in ``midi_data.keys``."""
+"""Estimated key of a song, and key classes; ``midi_data.keys`` has the key profiles."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from midi_data.events.encoding import DURATIONS, EventSequence
 from midi_data.keys import Key, estimate_key
 
 LONGEST_COUNTED = 96
-"""Ticks: a drone counts no more than a whole note."""
+"""Longest duration in ticks that counts (a whole note), so that drones do not dominate."""
 
 
 def estimate_song_key(events: EventSequence) -> Key | None:
-    """The likeliest key by the lengths of the pitch classes that sound; ``None`` for drums alone."""
+    """The key by the summed durations of the pitch classes; None for drums alone."""
     pitched = events.pitch < 128
     if not pitched.any():
         return None

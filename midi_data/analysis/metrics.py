@@ -1,9 +1,8 @@
 """Musical statistics of one piece (or excerpt), each a number with a published or stated definition.
 
 Definitions follow MusPy (Dong et al. 2020, "MusPy: A toolkit for symbolic music generation", ISMIR) and MusDr (Wu &
-Yang 2020, "The Jazz Transformer on the front line", ISMIR) where they have one. Knows events and bars; deliberately
-does not know which pieces are real, nor how numbers are compared. A statistic that a piece does not have (drums alone
-have no pitch classes) is NaN.
+Yang 2020, "The Jazz Transformer on the front line", ISMIR) where they have one. A statistic that a piece does not have
+(drums alone have no pitch classes) is NaN.
 """
 
 from __future__ import annotations
@@ -19,7 +18,7 @@ from midi_data.events.encoding import DRUM_PITCH, DURATIONS, VELOCITY_STEP, Even
 from midi_data.song import TICKS_PER_QUARTER
 
 GROOVE_TICKS = 6
-"""The groove's grid: a sixteenth. MusPy leaves it to the file's resolution, which makes figures incomparable."""
+"""Ticks of the groove's grid: a sixteenth. MusPy uses the file's resolution, which is not comparable between files."""
 ON_GRID = (0, 6, 8, 12, 16, 18)
 """Ticks into a quarter that sixteenths and eighth triplets fall on."""
 LEAP_SEMITONES = 12
@@ -36,7 +35,7 @@ def entropy(counts: NDArray[np.generic]) -> float:
 
 
 def pitch_class_entropy(events: EventSequence) -> float:
-    """Bits, 0 … log2 12, of the note counts of the 12 pitch classes, drums left out (Wu & Yang 2020; MusPy)."""
+    """Bits, 0 … log2 12, of the note counts of the 12 pitch classes, without drums (Wu & Yang 2020; MusPy)."""
     return entropy(_pitch_classes(events))
 
 
@@ -78,7 +77,7 @@ def note_density(events: EventSequence) -> float:
 
 
 def polyphony(events: EventSequence) -> float:
-    """Mean number of pitches that sound at once, over the ticks at which any does; drums left out (MusPy)."""
+    """Mean number of pitches that sound at once, over ticks with sound, without drums (MusPy)."""
     roll = np.zeros((max(events.end, 1), 128), dtype=np.bool_)
     for onset, pitch, end in zip(*_sounding(events), strict=True):
         roll[onset:end, pitch] = True
@@ -87,7 +86,7 @@ def polyphony(events: EventSequence) -> float:
 
 
 def empty_bar_rate(events: EventSequence) -> float:
-    """Share of bars in which no note begins and none rings on (MusPy's empty measure rate)."""
+    """Share of bars in which no note begins or sounds on (MusPy's empty measure rate)."""
     grid = BarGrid.of(events.meters, events.end)
     ends = np.minimum(events.onset + np.asarray(DURATIONS)[events.duration], max(events.end, 1)) - 1
     change = np.zeros(len(grid) + 1, dtype=np.int64)
@@ -97,7 +96,7 @@ def empty_bar_rate(events: EventSequence) -> float:
 
 
 def pitch_range(events: EventSequence) -> float:
-    """Highest minus lowest pitch in semitones, drums left out (MusPy)."""
+    """Highest minus lowest pitch in semitones, without drums (MusPy)."""
     pitch = events.pitch[events.pitch < DRUM_PITCH]
     return float(pitch.max() - pitch.min()) if len(pitch) else math.nan
 
@@ -116,12 +115,12 @@ def off_grid_share(events: EventSequence) -> float:
 
 
 def part_count(events: EventSequence) -> float:
-    """Parts that play."""
+    """Number of parts."""
     return float(len(events.band))
 
 
 def drum_share(events: EventSequence) -> float:
-    """Share of notes that are drum strokes."""
+    """Share of notes that are drums."""
     return float((events.pitch >= DRUM_PITCH).mean()) if len(events) else math.nan
 
 

@@ -1,9 +1,8 @@
-"""How a piece comes back to itself: likeness of every two bars, and how much of it lies near, farther and far apart.
+"""Self-similarity of a piece: similarity of every two bars, and its means over ranges of distance.
 
-Likeness of two bars is the share of notes (position, part, pitch) they have in common (Jaccard), as in
-``midi_data.analysis.repetition``; self-similarity matrices as a picture of form go back to Foote (1999),
-"Visualizing music and audio
-using self-similarity". Knows notes and bars; deliberately knows no sections and no names for them.
+Similarity is the Jaccard index of the bars' notes (position in the bar, part, pitch), as in
+``midi_data.analysis.repetition``. Self-similarity matrices: Foote (1999), "Visualizing music and audio using
+self-similarity".
 """
 
 from __future__ import annotations
@@ -25,7 +24,7 @@ Matrix = NDArray[np.float64]
 
 
 def self_similarity(events: EventSequence) -> Matrix:
-    """(bars, bars) Jaccard likeness, symmetric, 1 on the diagonal; NaN where both bars are empty."""
+    """(bars, bars) Jaccard similarity, symmetric, 1 on the diagonal; NaN where both bars are empty."""
     grid = BarGrid.of(events.meters, events.end)
     bar = grid.bar_of(events.onset)
     key = ((events.onset - grid.first_tick[bar]) << ONSET_SHIFT) + (events.part << PART_SHIFT) + events.pitch
@@ -33,38 +32,38 @@ def self_similarity(events: EventSequence) -> Matrix:
 
 
 def rhythm_similarity(events: EventSequence) -> Matrix:
-    """(bars, bars) Jaccard likeness of the sixteenths in which any note begins; NaN where both bars are empty."""
+    """(bars, bars) Jaccard similarity of the sixteenths in which any note begins; NaN where both bars are empty."""
     slots = onset_slots(events, BarGrid.of(events.meters, events.end))
     bar, slot = np.nonzero(slots)
     return _jaccard(bar, slot, len(slots))
 
 
 def structure(events: EventSequence) -> dict[str, float]:
-    """Mean likeness of bars in each lag range, the mean over bars of their best match there, and of the rhythms.
+    """Mean similarity of bars in each lag range, mean best match in each, and mean similarity of rhythms 4 bars apart.
 
-    ``similarity_*``: all pairs so far apart. ``best_match_*``: for each bar the likest of the bars so far before it.
+    ``similarity_*``: all pairs at that distance. ``best_match_*``: each bar and the most similar bar that far before.
     NaN where the piece is too short for the range.
     """
-    alike, rhythm = self_similarity(events), rhythm_similarity(events)
+    similarity, rhythm = self_similarity(events), rhythm_similarity(events)
     result = {}
     for name, (low, high) in LAG_RANGES.items():
-        result[f"similarity_{name}"] = mean_at(alike, low, high)
-        result[f"best_match_{name}"] = best_at(alike, low, high)
+        result[f"similarity_{name}"] = mean_at(similarity, low, high)
+        result[f"best_match_{name}"] = best_at(similarity, low, high)
     result["rhythm_similarity_4"] = mean_at(rhythm, 4, 5)
     return result
 
 
-def mean_at(alike: Matrix, low: int, high: int) -> float:
-    """Mean of the likeness of bars ``low`` … ``high`` − 1 apart; NaN where there are none."""
-    values = alike[_apart(len(alike), low, high)]
+def mean_at(similarity: Matrix, low: int, high: int) -> float:
+    """Mean of the similarity of bars ``low`` … ``high`` − 1 apart; NaN where there are none."""
+    values = similarity[_apart(len(similarity), low, high)]
     values = values[~np.isnan(values)]
     return float(values.mean()) if len(values) else math.nan
 
 
-def best_at(alike: Matrix, low: int, high: int) -> float:
-    """Mean over bars of the largest likeness to a bar ``low`` … ``high`` − 1 before; NaN where there are none."""
-    allowed = _apart(len(alike), low, high) & ~np.isnan(alike)
-    best = np.where(allowed, alike, -1.0).max(axis=1, initial=-1.0)
+def best_at(similarity: Matrix, low: int, high: int) -> float:
+    """Mean over bars of the largest similarity to a bar ``low`` … ``high`` − 1 before; NaN where there are none."""
+    allowed = _apart(len(similarity), low, high) & ~np.isnan(similarity)
+    best = np.where(allowed, similarity, -1.0).max(axis=1, initial=-1.0)
     return float(best[best >= 0].mean()) if (best >= 0).any() else math.nan
 
 

@@ -56,5 +56,5 @@ def tiny_checkpoint(seed: int = 1, scale: float = 0.4) -> Checkpoint:
     attribute_histograms = rng.integers(0, 40, (2, len(BAND), HISTOGRAMS_WIDTH)).astype(np.uint8)
     time_shift_histograms = rng.integers(0, 40, (2, TIME_SHIFT_BINS)).astype(np.uint8)
     repetitions, source_lags = np.ones(32, dtype=np.uint8), np.full(32, LAGS[-1], dtype=np.uint8)
-    told = (repetitions,) * 2, (source_lags,) * 2, (np.ones_like(activity),) * 2, (activity,) * 2
-    return Checkpoint(header, weights, templates, *told, masks, tuple(attribute_histograms), time_shift_histograms)
+    tables = (repetitions,) * 2, (source_lags,) * 2, (np.ones_like(activity),) * 2, (activity,) * 2
+    return Checkpoint(header, weights, templates, *tables, masks, tuple(attribute_histograms), time_shift_histograms)

@@ -98,9 +98,7 @@ def delete_composition(job_id: JobId, service: CurrentService, state: FoundState
 
 
 @router.post(f"{PATH}/{{job_id}}/report", status_code=202, responses=UNKNOWN | {429: PROBLEMS[429]})
-def report_composition(
-    report: Report, request: Request, service: CurrentService, state: FoundState
-) -> None:
+def report_composition(report: Report, request: Request, service: CurrentService, state: FoundState) -> None:
     """Report a song to the operator."""
     RateLimit(REPORTS_LIMIT, REPORTS_SECONDS, "reports").check(service.queues, client_of(request))
     service.queues.moderation.report(state.job_id, one_line(clean(report.reason)))

@@ -1,4 +1,4 @@
-"""What may come next: a key that is held is not struck, a hand that is full finds no other key."""
+"""Allowed classes: sounding pitches and full parts are excluded, durations end with the song."""
 
 from dataclasses import replace
 
@@ -18,7 +18,7 @@ QUARTER = DURATIONS.index(TICKS_PER_QUARTER)
 
 
 def state_after(*notes: tuple[int, int, int]) -> SongState:
-    """A song of two bars by organ and drums in which (advance, part, pitch) have been played, a quarter each."""
+    """A song of two bars by organ and drums in which (time shift, part, pitch) have been played, a quarter each."""
     song_state = SongState((DRUMS, ORGAN), Meter(0, 4, 4), 2)
     for time_shift, part, pitch in notes:
         song_state.inputs()
@@ -34,18 +34,18 @@ def pitches_at(song_state: SongState, time_shift: int, part: int) -> set[int]:
     return set(song_state.allowed("pitch"))
 
 
-def test_a_pitch_that_rings_is_not_struck_until_it_is_nearly_over() -> None:
+def test_a_sounding_pitch_is_allowed_again_shortly_before_its_end() -> None:
     half, nearly = TICKS_PER_QUARTER // 2, TICKS_PER_QUARTER - RELEASE_TICKS
     assert 60 not in pitches_at(state_after((0, ORGAN, 60)), half, ORGAN)
     assert 61 in pitches_at(state_after((0, ORGAN, 60)), half, ORGAN)
     assert 60 in pitches_at(state_after((0, ORGAN, 60)), nearly, ORGAN)
 
 
-def test_drums_may_be_struck_while_they_ring() -> None:
+def test_sounding_drums_may_be_struck_again() -> None:
     assert 128 + 36 in pitches_at(state_after((0, DRUMS, 128 + 36)), 6, DRUMS)
 
 
-def test_where_all_pitches_ring_one_is_struck_again() -> None:
+def test_if_all_pitches_sound_all_are_allowed() -> None:
     constraints = Constraints((ORGAN,), instrument_masks((ORGAN,)), [0, BAR])
     everything = StepContext(0, None, 0, {}, {ORGAN: range(128)})
     assert constraints.pitches(everything, ORGAN, same_tick=False) == constraints.pitches(
@@ -53,7 +53,7 @@ def test_where_all_pitches_ring_one_is_struck_again() -> None:
     )
 
 
-def test_lengths_are_those_a_part_uses_and_end_with_the_song() -> None:
+def test_durations_are_masked_and_end_with_the_song() -> None:
     masks = instrument_masks((DRUMS, ORGAN))
     used = [DURATIONS.index(ticks) for ticks in (6, 12, 48)]
     masks.duration[ORGAN][:] = False
@@ -62,7 +62,7 @@ def test_lengths_are_those_a_part_uses_and_end_with_the_song() -> None:
     assert list(constraints.durations(ORGAN, 0)) == used
     assert list(constraints.durations(ORGAN, 2 * BAR - 48)) == used
     assert list(constraints.durations(ORGAN, 2 * BAR - 47)) == used[:2]
-    assert list(constraints.durations(ORGAN, 2 * BAR - 3)) == used[:1]  # what hangs over is cut at the end
+    assert list(constraints.durations(ORGAN, 2 * BAR - 3)) == used[:1]  # the shortest, cut at the end
     assert [DURATIONS[each] for each in constraints.durations(DRUMS, 2 * BAR - 3)] == [1, 2, 3]
 
 
@@ -78,7 +78,7 @@ pitches = st.frozensets(st.integers(28, 67), max_size=12)
     st.dictionaries(st.sampled_from(BAND), pitches),
     st.dictionaries(st.sampled_from((ORGAN, BASS)), pitches),
 )
-def test_an_event_may_stand_at_the_tick_of_the_one_before_where_a_part_may_play_there(
+def test_a_time_shift_of_zero_is_allowed_if_a_part_may_still_play(
     playing: list[int],
     last: tuple[int, int] | None,
     struck: dict[int, frozenset[int]],
@@ -93,7 +93,7 @@ def test_an_event_may_stand_at_the_tick_of_the_one_before_where_a_part_may_play_
     assert found == list(constraints.time_shifts(context, playing))
 
 
-def test_a_part_whose_hands_are_full_waits_until_it_lets_go() -> None:
+def test_a_part_without_a_free_voice_is_excluded() -> None:
     masks = instrument_masks((DRUMS, ORGAN))
     constraints = Constraints((DRUMS, ORGAN), replace(masks, voices={DRUMS: 5, ORGAN: 2}), [0, BAR])
     one, two = ({ORGAN: {60: BAR, **more}} for more in ({}, {64: BAR}))
@@ -107,11 +107,11 @@ def test_a_part_whose_hands_are_full_waits_until_it_lets_go() -> None:
     assert list(constraints.parts(StepContext(12, None, 0, {ORGAN: {64}}, one), [DRUMS, ORGAN], same_tick=False)) == [
         DRUMS
     ]
-    # Where all hands are full, rather another voice than silence.
+    # If no part has a free voice, all are allowed.
     assert list(constraints.parts(StepContext(12, None, 0, {}, two), [ORGAN], same_tick=False)) == [ORGAN]
 
 
-def test_a_song_holds_no_more_notes_at_once_than_its_habits_say() -> None:
+def test_a_part_sounds_at_most_its_voices() -> None:
     masks = instrument_masks((DRUMS, ORGAN))
     song_state = SongState((DRUMS, ORGAN), Meter(0, 4, 4), 2, masks=replace(masks, voices={DRUMS: 5, ORGAN: 1}))
     song_state.inputs()

@@ -118,11 +118,11 @@ def test_a_primer_is_played_first_and_gone_on_from(band: Composer) -> None:
     primer = riff(bars=4, tempo_bpm=120.0)
     plan = plan_song(ComposeRequest(genres={"jazz": 1.0}, length_seconds=30, seed=5), band.checkpoint, primer)
     [song] = band.compose([plan])
-    heard = encode(primer)
+    given = encode(primer)
     mine = encode(song)
-    count = int((heard.onset < 4 * 96).sum())
-    assert np.array_equal(mine.onset[:count], heard.onset[:count])
-    assert np.array_equal(mine.pitch[:count], heard.pitch[:count])
+    count = int((given.onset < 4 * 96).sum())
+    assert np.array_equal(mine.onset[:count], given.onset[:count])
+    assert np.array_equal(mine.pitch[:count], given.pitch[:count])
     assert song.tempo_bpm == 120.0
     assert song.last_note_end > 8 * 96
 
@@ -138,8 +138,8 @@ def test_bars_are_at_least_one() -> None:
 
 
 def test_progress_rises_to_the_end(band: Composer) -> None:
-    heard: list[float] = []
-    band.compose(plans(band, asked(length_seconds=60)), heard.append)
-    assert heard == sorted(heard)
-    assert heard
-    assert 0 < heard[-1] <= 1
+    reported: list[float] = []
+    band.compose(plans(band, asked(length_seconds=60)), reported.append)
+    assert reported == sorted(reported)
+    assert reported
+    assert 0 < reported[-1] <= 1

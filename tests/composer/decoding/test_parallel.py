@@ -162,18 +162,18 @@ def test_nobody_is_left_behind_by_a_process_that_is_killed(band: Composer) -> No
 @pytest.mark.usefixtures("forking")
 def test_shares_have_about_as_many_notes_each(band: Composer) -> None:
     wanted = plans(band, 12)
-    told, waiting = split_work(wanted, 3, 16)
+    items, waiting = split_work(wanted, 3, 16)
     assert not waiting
-    assert sorted(number for share in told for number in share) == list(range(12))
-    bars = [sum(wanted[number].bars for number in share) for share in told]
+    assert sorted(number for item in items for number in item) == list(range(12))
+    bars = [sum(wanted[number].bars for number in item) for item in items]
     assert max(bars) < 1.5 * min(bars)
 
 
 @pytest.mark.usefixtures("forking")
 def test_the_longest_songs_begin_and_the_others_wait(band: Composer) -> None:
     wanted = plans(band, 12)
-    told, waiting = split_work(wanted, 2, 8)
-    first = [number for share in told for number in share]
+    items, waiting = split_work(wanted, 2, 8)
+    first = [number for item in items for number in item]
     assert sorted([*first, *waiting]) == list(range(12))
     assert len(first) == 8
     assert np.mean([wanted[number].bars for number in first]) > np.mean([wanted[number].bars for number in waiting])
@@ -200,9 +200,9 @@ def test_a_process_with_threads_is_not_forked(band: Composer) -> None:
 
 def test_progress_never_falls_and_ends_whole(band: Composer) -> None:
     for count, batch_size in ((5, 16), (9, 2)):
-        heard: list[float] = []
-        band.compose(plans(band, count), heard.append, processes=2, batch_size=batch_size)
-        assert heard == sorted(heard)
-        assert all(0 <= share <= 1 for share in heard)
-        assert len(set(heard)) > 1
-        assert heard[-1] == 1
+        reported: list[float] = []
+        band.compose(plans(band, count), reported.append, processes=2, batch_size=batch_size)
+        assert reported == sorted(reported)
+        assert all(0 <= share <= 1 for share in reported)
+        assert len(set(reported)) > 1
+        assert reported[-1] == 1

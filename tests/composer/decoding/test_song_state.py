@@ -1,4 +1,4 @@
-"""What the network is shown while a song is written: of new parts where they played before, not what."""
+"""Pitch dropout removes pitches from the lookback, and nothing else."""
 
 import pytest
 
@@ -12,8 +12,8 @@ BAR = 4 * TICKS_PER_QUARTER
 QUARTER, LOUD = DURATIONS.index(TICKS_PER_QUARTER), 8
 
 
-def looks_at_the_bar_before(pitch_dropout: frozenset[int]) -> dict[str, int]:
-    """What the second bar's first note of the organ is shown of the same note in the first bar, by field."""
+def lookback_at_the_bar_before(pitch_dropout: frozenset[int]) -> dict[str, int]:
+    """Lookback by field at the organ's first note of the second bar, which repeats that of the first."""
     song_state = SongState((DRUMS, ORGAN), Meter(0, 4, 4), 2, [frozenset(), pitch_dropout])
     song_state.inputs()
     for chosen in (0, ORGAN, 60, QUARTER, LOUD):
@@ -33,13 +33,13 @@ def looks_at_the_bar_before(pitch_dropout: frozenset[int]) -> dict[str, int]:
 
 
 @pytest.mark.parametrize("pitch_dropout", [frozenset(), frozenset({DRUMS})])
-def test_a_part_is_shown_what_it_played_a_bar_before(pitch_dropout: frozenset[int]) -> None:
-    shown = looks_at_the_bar_before(pitch_dropout)
+def test_the_lookback_has_the_note_of_the_bar_before(pitch_dropout: frozenset[int]) -> None:
+    shown = lookback_at_the_bar_before(pitch_dropout)
     assert (shown["part"], shown["pitch"], shown["duration"], shown["velocity"]) == (ORGAN, 60, QUARTER, LOUD)
 
 
-def test_a_hidden_part_is_shown_where_it_played_and_how_long_and_loud_but_not_its_pitch() -> None:
-    shown = looks_at_the_bar_before(frozenset({ORGAN}))
+def test_a_dropped_part_keeps_part_duration_and_velocity_in_the_lookback() -> None:
+    shown = lookback_at_the_bar_before(frozenset({ORGAN}))
     assert (shown["part"], shown["pitch"], shown["duration"], shown["velocity"]) == (
         ORGAN,
         NONE["pitch"],

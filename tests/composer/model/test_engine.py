@@ -42,9 +42,9 @@ def random_inputs(rng: np.random.Generator) -> dict[str, np.ndarray]:
 
 
 def spread(activity: np.ndarray) -> np.ndarray:
-    whole = np.zeros((STEPS, VOCABULARY["part"]), dtype=np.int64)
-    whole[:, list(BAND)] = activity
-    return whole
+    full = np.zeros((STEPS, VOCABULARY["part"]), dtype=np.int64)
+    full[:, list(BAND)] = activity
+    return full
 
 
 def engine_logits(engine: Engine, inputs: dict[str, np.ndarray], batch: int = 1) -> dict[str, np.ndarray]:
@@ -238,7 +238,7 @@ def test_an_output_layer_of_some_pitches_has_the_bits_of_the_whole() -> None:
     seen_classes = generator.integers(0, VOCABULARY["pitch"] + 1, (3, engine.config.lookback_size("pitch"))).tolist()
     own = [[36, 40, 43, 200], [128 + 36], list(range(60, 72))]
     seen = heads.lookback_sum("pitch", seen_classes)
-    whole = heads.logits("pitch", inner, seen)
+    every = heads.logits("pitch", inner, seen)
     few = heads.logits_by_song("pitch", inner, seen, [heads.output_layer("pitch", pitches) for pitches in own])
-    for row, pitches, mine in zip(whole, own, few, strict=True):
+    for row, pitches, mine in zip(every, own, few, strict=True):
         assert mine == [row[pitch] for pitch in pitches] + row[VOCABULARY["pitch"] :]

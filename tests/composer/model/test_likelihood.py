@@ -22,11 +22,11 @@ def test_all_events_together_have_probability_one() -> None:
     rows = engine.input_rows(*(np.zeros(shape, dtype=np.int64) for shape in ((5,), (len(CLOCK),), (5, 3), (5,))))
     before = engine.head_inputs(engine.step(rows[None], condition, engine.start(1)).hidden[-1])
 
-    def probs(field: str, chosen: np.ndarray, looks: int) -> np.ndarray:
+    def probs(field: str, chosen: np.ndarray, lookback: int) -> np.ndarray:
         count = len(chosen)
         wide = np.repeat(before, count, axis=0)
         position = None if field == "time_shift" else np.full((count, 1), 7)
-        logits = engine.logits(field, wide, chosen, position, np.full((count, looks), 3))
+        logits = engine.logits(field, wide, chosen, position, np.full((count, lookback), 3))
         if field == "part":
             logits = likelihood.only(logits, BAND)
         return np.exp(-np.stack([nll(logits, np.full(count, k)) for k in range(VOCABULARY[field])], axis=1))
@@ -41,8 +41,8 @@ def test_all_events_together_have_probability_one() -> None:
     assert pitch.sum(axis=1) == pytest.approx(np.ones(len(some)), abs=1e-6)
     notes = np.array([(a, p, y) for a, p in some[:4].tolist() for y in range(0, 256, 5)])
     duration = probs("duration", notes, 6)
-    whole = np.array([(*note, d) for note in notes[:40].tolist() for d in range(VOCABULARY["duration"])])
-    velocity = probs("velocity", whole, 6).reshape(40, VOCABULARY["duration"], -1)
+    notes_and_durations = np.array([(*note, d) for note in notes[:40].tolist() for d in range(VOCABULARY["duration"])])
+    velocity = probs("velocity", notes_and_durations, 6).reshape(40, VOCABULARY["duration"], -1)
     assert (duration[:40, :, None] * velocity).sum(axis=(1, 2)) == pytest.approx(np.ones(40), abs=1e-6)
 
 
@@ -58,9 +58,9 @@ def test_all_bands_together_have_probability_one(monkeypatch: pytest.MonkeyPatch
 
 def test_scores_do_not_depend_on_the_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
     scorer = Scorer(tiny_checkpoint())
-    whole = scorer.score(riff(), "jazz")
+    once = scorer.score(riff(), "jazz")
     monkeypatch.setattr(likelihood, "CHUNK", 7)
-    assert scorer.score(riff(), "jazz")["fields"] == pytest.approx(whole["fields"], rel=1e-5)
+    assert scorer.score(riff(), "jazz")["fields"] == pytest.approx(once["fields"], rel=1e-5)
 
 
 def test_shares_sum_to_the_score_and_the_best_genre_is_named() -> None:

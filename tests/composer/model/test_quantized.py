@@ -1,4 +1,4 @@
-"""Products in eight bits: near the real ones, and the same bits whoever makes them, in a batch or alone."""
+"""Int8 products: close to exact ones, and the same bits by either implementation, in a batch or alone."""
 
 from typing import Any
 
@@ -121,8 +121,8 @@ def test_a_model_is_read_as_what_was_written() -> None:
     onnxruntime = pytest.importorskip("onnxruntime", reason="the fast extra")
     right, scale = np.arange(-6, 6, dtype=np.int8).reshape(4, 3), np.array([1, 0.5, 3], dtype=np.float32)
     session = onnxruntime.InferenceSession(product_model(right, 128, scale), providers=["CPUExecutionProvider"])
-    [given], [told] = session.get_inputs(), session.get_outputs()
+    [given], [out] = session.get_inputs(), session.get_outputs()
     assert (given.name, given.type, given.shape) == ("left", "tensor(uint8)", ["B", 4])
-    assert (told.name, told.type, told.shape) == ("out", "tensor(float)", ["B", 3])
+    assert (out.name, out.type, out.shape) == ("out", "tensor(float)", ["B", 3])
     left = np.array([[128, 129, 130, 0]], dtype=np.uint8)
     assert session.run(None, {"left": left})[0].tolist() == ((left.astype(int) - 128) @ right * scale).tolist()

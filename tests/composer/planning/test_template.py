@@ -1,4 +1,4 @@
-"""A song takes over who plays when from a piece template, and the habits of its parts; of its notes nothing."""
+"""A song takes band, activity, repetition and masks from a template piece, and none of its notes."""
 
 from dataclasses import replace
 
@@ -29,14 +29,14 @@ def checkpoint_with(
     base = tiny_checkpoint()
     repetition = np.ones(len(activity), dtype=np.int64) if repetition is None else repetition
     part_repetition = np.repeat(repetition[:, None], activity.shape[1], axis=1).astype(np.uint8)
-    told = {
+    tables = {
         "activities": activity.astype(np.uint8),
         "repetitions": repetition.astype(np.uint8),
         "part_repetition": part_repetition,
     }
     return replace(
         base,
-        **{name: (each,) * 2 for name, each in told.items()},
+        **{name: (each,) * 2 for name, each in tables.items()},
         source_lags=(np.full(len(activity), source_lag, dtype=np.uint8),) * 2,
     )
 
@@ -47,7 +47,7 @@ def intro_then_band(bars: int = 40) -> np.ndarray:
     return activity
 
 
-def stretch(
+def excerpt_of(
     activity: np.ndarray,
     bars: int,
     seed: int = 0,
@@ -60,22 +60,22 @@ def stretch(
 
 def test_a_stretch_begins_where_the_core_of_the_band_plays() -> None:
     for seed in range(20):
-        template = stretch(intro_then_band(), 16, seed, core=("drums", "bass"))
+        template = excerpt_of(intro_then_band(), 16, seed, core=("drums", "bass"))
         assert (template.activity > RESTS).all(axis=1).mean() >= 0.6
 
 
 def test_a_stretch_begins_with_the_piece_in_its_middle_or_so_that_it_ends_with_it() -> None:
     activity = np.full((41, 3), 4)
     activity[[0, 12, 24], 1] = 2, 3, 5
-    firsts = {int(stretch(activity, 16, seed).activity[0, 1]) for seed in range(40)}
+    firsts = {int(excerpt_of(activity, 16, seed).activity[0, 1]) for seed in range(40)}
     assert firsts == {2, 3, 5}
 
 
 def test_parts_that_rest_throughout_are_not_in_the_band() -> None:
     activity = intro_then_band()
     activity[:, 2] = RESTS
-    assert stretch(activity, 16).band == (DRUMS, GUITAR) or stretch(activity, 16).band == (GUITAR,)
-    assert BASS not in stretch(activity, 40).band
+    assert excerpt_of(activity, 16).band == (DRUMS, GUITAR) or excerpt_of(activity, 16).band == (GUITAR,)
+    assert BASS not in excerpt_of(activity, 40).band
 
 
 def test_nobody_comes_along_for_one_note_and_no_bar_is_silent_without_them() -> None:
@@ -83,7 +83,7 @@ def test_nobody_comes_along_for_one_note_and_no_bar_is_silent_without_them() -> 
     activity[:, 1] = RESTS
     activity[20, 1] = 2
     activity[20, 0] = activity[20, 2] = RESTS
-    template = stretch(activity, 40)
+    template = excerpt_of(activity, 40)
     assert template.band == (DRUMS, BASS)
     assert (template.activity > RESTS).any(axis=1).all()
 
@@ -91,19 +91,19 @@ def test_nobody_comes_along_for_one_note_and_no_bar_is_silent_without_them() -> 
 def test_a_short_piece_goes_round_again_without_its_beginning() -> None:
     activity = np.full((12, 3), 4)
     activity[:8, 0] = 2
-    template = stretch(activity, 20)
+    template = excerpt_of(activity, 20)
     assert template.activity[:, 0].tolist() == [2] * 8 + [4] * 12
 
 
 def test_no_bar_of_a_stretch_is_silent() -> None:
     activity = np.full((24, 3), 4)
     activity[5] = activity[11:14] = RESTS
-    assert (stretch(activity, 24).activity > RESTS).any(axis=1).all()
+    assert (excerpt_of(activity, 24).activity > RESTS).any(axis=1).all()
 
 
 def test_a_bar_whose_source_lies_before_the_stretch_is_new() -> None:
     repetition = np.full(40, 2 + 3 * 4 + 2)  # all of them the same as 16 bars before
-    template = stretch(np.full((40, 3), 4), 20, repetition=repetition)
+    template = excerpt_of(np.full((40, 3), 4), 20, repetition=repetition)
     assert (template.repetition[:16] == NEW).all()
     assert (template.repetition[16:] == 16).all()
     assert (template.part_repetition == template.repetition[:, None]).all()
@@ -111,7 +111,7 @@ def test_a_bar_whose_source_lies_before_the_stretch_is_new() -> None:
 
 def test_a_source_may_lie_at_any_distance() -> None:
     repetition = np.full(40, 2 + 3 * 4 + 2)
-    template = stretch(np.full((40, 3), 4), 20, repetition=repetition, source_lag=12)
+    template = excerpt_of(np.full((40, 3), 4), 20, repetition=repetition, source_lag=12)
     assert (template.repetition[:12] == NEW).all()
     assert (template.repetition[12:] == 16).all()
     assert (template.source_lag[12:] == 12).all()
@@ -119,14 +119,14 @@ def test_a_source_may_lie_at_any_distance() -> None:
 
 def test_a_part_whose_source_lies_before_the_stretch_is_new_and_takes_no_other() -> None:
     repetition = np.full(40, 2 + 3 * 4 + 2)
-    template = stretch(np.full((40, 3), 4), 20, repetition=repetition, source_lag=18)
+    template = excerpt_of(np.full((40, 3), 4), 20, repetition=repetition, source_lag=18)
     assert (template.part_repetition[:18] == NEW).all()
     assert (template.part_repetition[18:] == 16).all()
 
 
 def test_a_part_that_is_not_told_of_takes_the_form_of_the_bar() -> None:
     trumpet = part_code(56, is_drum=False)
-    template = stretch(np.full((16, 3), 4), 16, repetition=np.array([NEW, *[4] * 15]))
+    template = excerpt_of(np.full((16, 3), 4), 16, repetition=np.array([NEW, *[4] * 15]))
     own = replace(template, part_repetition=np.full_like(template.part_repetition, 3))
     repetitions = part_repetition_for(own, tuple(sorted((DRUMS, trumpet))))
     assert (repetitions[:, 1] == template.repetition).all()
@@ -135,7 +135,7 @@ def test_a_part_that_is_not_told_of_takes_the_form_of_the_bar() -> None:
 
 def test_an_asked_part_that_the_piece_lacks_is_left_untold() -> None:
     trumpet = part_code(56, is_drum=False)
-    template = stretch(np.full((16, 3), 4), 16)
+    template = excerpt_of(np.full((16, 3), 4), 16)
     activity = activity_for(template, tuple(sorted((DRUMS, trumpet))))
     assert (activity[:, 0] == 4).all()
     assert (activity[:, 1] == UNCONDITIONED).all()
@@ -149,9 +149,9 @@ def test_a_song_rests_where_its_arrangement_rests(seed: int) -> None:
     [song] = band.compose([plan])
     events = encode(song)
     played = activity_of(events, BarGrid.of(events.meters, events.end))
-    told = plan.activity[:, [plan.band.index(part) for part in events.band]]
-    assert (told > RESTS).any()
-    assert not (played > RESTS)[told == RESTS].any()
+    planned = plan.activity[:, [plan.band.index(part) for part in events.band]]
+    assert (planned > RESTS).any()
+    assert not (played > RESTS)[planned == RESTS].any()
 
 
 def habits_row(low: int, high: int, grid: int, scale: int) -> np.ndarray:
@@ -215,7 +215,7 @@ def test_an_asked_band_and_key_still_give_a_whole_song() -> None:
 
 
 def checkpoint_of_both(keys: dict[str, list[int]]) -> Checkpoint:
-    """A tiny checkpoint with pieces of each genre, in the keys told as rows of the key condition."""
+    """A tiny checkpoint with pieces of each genre, in keys given as rows of the key condition."""
     base = checkpoint_with(np.full((40, 3), 4))
     genres = list(base.header.genres)
     templates = np.concatenate([np.repeat(base.templates[:1], len(rows), axis=0) for rows in keys.values()])
@@ -267,7 +267,7 @@ def test_a_part_holds_as_many_notes_as_in_the_piece_and_no_more_than_its_instrum
     row[11], row[16] = 3, 9  # the guitar's, the bass's
     masks = template_masks(BAND, BAND, row, NO_SHARES, 0, in_scale=True)
     assert masks.voices == {**instrument_masks(BAND).voices, GUITAR: 3}
-    row[11] = -1  # not told by an older checkpoint
+    row[11] = -1  # no value
     assert template_masks(BAND, BAND, row, NO_SHARES, 0, in_scale=True).voices == instrument_masks(BAND).voices
 
 

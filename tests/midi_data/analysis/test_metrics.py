@@ -220,5 +220,5 @@ def test_excerpts_are_spread_over_the_bars_that_sound() -> None:
 
 
 def test_an_excerpt_outside_the_piece_is_refused() -> None:
-    with pytest.raises(ValueError, match="not within a piece of 8"):
+    with pytest.raises(ValueError, match="within the piece's 8 bars, not 6–10"):
         excerpt(encode(riff(1, bars=8)), 6, 4)

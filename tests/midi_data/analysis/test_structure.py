@@ -1,4 +1,4 @@
-"""Self-similarity of songs whose form is known."""
+"""Self-similarity of songs with known repetition."""
 
 import math
 

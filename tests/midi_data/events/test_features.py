@@ -1,4 +1,4 @@
-"""The lookback of whole arrays and that of one step at a time are the same; nothing looks ahead."""
+"""The lookback of arrays equals the incremental lookback, and never reads ahead."""
 
 from dataclasses import replace
 
@@ -30,7 +30,7 @@ def songs(draw: st.DrawFn) -> Song:
 
 @settings(max_examples=60, deadline=None)
 @given(songs(), st.integers(0, 2**32))
-def test_one_step_at_a_time_sees_what_the_arrays_hold(song: Song, seed: int) -> None:
+def test_the_incremental_lookback_equals_the_arrays(song: Song, seed: int) -> None:
     events = encode(song)
     grid = BarGrid.of(events.meters, events.end)
     source_lag = np.random.default_rng(seed).integers(1, 30, len(grid))
@@ -49,7 +49,7 @@ def test_one_step_at_a_time_sees_what_the_arrays_hold(song: Song, seed: int) -> 
         last = (part << PART_SHIFT) + pitch if time_shift < MAX_SHIFT else 0
 
 
-def test_a_repeated_bar_is_announced_note_by_note() -> None:
+def test_a_repeated_bar_is_in_the_lookback_note_by_note() -> None:
     riff = [Note(tick, pitch, 6, 100) for tick, pitch in ((0, 40), (12, 43), (24, 45), (72, 40))]
     again = [replace(note, onset=note.onset + 96) for note in riff]
     steps = step_features(encode(Song((Track(30, False, tuple(riff + again)),))))
@@ -68,7 +68,7 @@ def test_the_last_lag_is_the_bars_source_lag() -> None:
     assert usual.note[12:16, len(LAGS) - 1, 0].tolist() == [NONE["pitch"]] * 4
 
 
-def test_long_rests_are_waits_and_the_last_step_is_the_end() -> None:
+def test_long_gaps_begin_with_waits_and_the_last_step_is_the_end() -> None:
     song = Song((Track(0, False, (Note(500, 60, 6, 100),)),))
     steps = step_features(encode(song))
     assert steps.target[:, 0].tolist() == [MAX_SHIFT, MAX_SHIFT, 500 - 2 * MAX_SHIFT, EOS]
@@ -76,7 +76,7 @@ def test_long_rests_are_waits_and_the_last_step_is_the_end() -> None:
 
 
 @pytest.mark.parametrize("lag", range(len(LAGS)))
-def test_lookback_never_tells_the_step_it_is_asked_at(lag: int) -> None:
+def test_the_lookback_never_contains_the_present_step(lag: int) -> None:
     rising = tuple(Note(tick * 6, 40 + tick, 6, 100) for tick in range(64))
     steps = step_features(encode(Song((Track(0, False, rising),))))
     seen = steps.next[:-1, lag, 2]

@@ -1,4 +1,4 @@
-"""New parts are shown where they played and not what: the same in training as while a song is written."""
+"""Pitch dropout is the same in training as in composing."""
 
 import numpy as np
 from hypothesis import given, settings
@@ -28,7 +28,7 @@ def song_of(drums: list[tuple[int, int]], organ: list[tuple[int, int]], bass: li
 
 @settings(max_examples=50, deadline=None)
 @given(notes, notes, notes, st.integers(0, 2**32))
-def test_training_hides_what_the_writer_hides(
+def test_training_drops_the_pitches_that_composing_drops(
     drums: list[tuple[int, int]], organ: list[tuple[int, int]], bass: list[tuple[int, int]], seed: int
 ) -> None:
     events = encode(song_of(drums, organ, bass))
@@ -43,7 +43,7 @@ def test_training_hides_what_the_writer_hides(
     song_state = SongState(BAND, Meter(0, 4, 4), len(grid), by_bar)
     for index, event in enumerate(steps.target.tolist()):
         song_state.inputs()
-        assert [list(look) for look in song_state.next_lookback] == next_lookback[index].tolist()
+        assert [list(each) for each in song_state.next_lookback] == next_lookback[index].tolist()
         song_state.append(event[0])
         if event[0] >= MAX_SHIFT:
             continue
@@ -53,7 +53,7 @@ def test_training_hides_what_the_writer_hides(
             song_state.append(event[2 + place])
 
 
-def test_only_pitches_of_new_pitched_parts_are_hidden() -> None:
+def test_only_pitches_of_pitched_parts_are_dropped() -> None:
     riff = [(0, 40), (4, 43), (8, 45), (12, 40)]
     twice = riff + [(at + 16, pitch) for at, pitch in riff]
     events = encode(song_of(twice, twice, twice))
