@@ -1,8 +1,10 @@
-"""Throws songs at a service of its own and tells how it bears them: ``python benchmarks/load.py --workers 1 2 4``.
+"""Load tests of a service of their own: ``python benchmarks/load.py --workers 1 2 4``. Loopback only.
 
-For each number of workers it starts ``riffbird serve`` in a folder of its own, warms it up, asks for all songs at once
-and reports songs a minute, time to song and queue wait (p50, p95), what was turned away, and each process' memory.
-Loopback only. Does not know how songs are made.
+For each number of workers it starts ``riffbird serve`` in a temporary folder, warms it up, and then, by ``--test``:
+
+- ``burst``: asks for all songs at once. Songs a minute, time to song and queue wait (p50, p95), refusals, memory.
+- ``goodput``: measures the capacity for a minute, then asks for ``--factor`` times as many songs for ``--minutes``.
+- ``restart``: kills everything (SIGKILL) under a queue of ``--songs`` and starts it again: seconds to the first song.
 """
 
 from __future__ import annotations
@@ -29,17 +31,17 @@ from typing import Any
 import httpx
 
 PAUSE_SECONDS = 0.1
-"""Between two looks at a song's status (longer above 20 songs): the error of every time below."""
+"""Between two polls of a song's status (longer above 20 songs): the error of every time below."""
 SETTLED = {"done", "refused", "failed"}
 MIB = 2**20
 
 
 @dataclass(frozen=True, slots=True)
 class Song:
-    """What became of one request; seconds since it was sent."""
+    """The outcome of one request; seconds since it was sent."""
 
     status: int
-    outcome: str = "turned away"
+    outcome: str = "refused"
     waited: float = 0.0
     seconds: float = 0.0
     retry_after: int = 0
@@ -62,17 +64,45 @@ class Result:
     memory: dict[str, int] = field(default_factory=dict)
 
 
+@dataclass(frozen=True, slots=True)
+class Goodput:
+    """Songs a minute under overload. ``share`` is goodput over capacity; memory of all processes in MiB."""
+
+    workers: int
+    capacity: float
+    asked: float
+    goodput: float
+    share: float
+    answers: dict[str, int]
+    refused_without_retry_after: int
+    memory_before: int
+    memory_after: int
+
+
+@dataclass(frozen=True, slots=True)
+class Restart:
+    """A restart with songs waiting; seconds from the start of ``riffbird serve``."""
+
+    workers: int
+    accepted: int
+    done: int
+    ready_seconds: float
+    first_song_seconds: float
+
+
 def main() -> None:
     """Measure and report."""
     options = _options()
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # or the service under test would outlive us
-    for result in (measure(workers, options) for workers in options.workers):
-        sys.stdout.write((json.dumps(asdict(result)) if options.json else _row(result)) + "\n")
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that the service under test is stopped too
+    test = {"burst": measure, "goodput": measure_goodput, "restart": measure_restart}[options.test]
+    for result in (test(workers, options) for workers in options.workers):
+        as_row = isinstance(result, Result) and not options.json
+        sys.stdout.write((_row(result) if as_row else json.dumps(asdict(result))) + "\n")
         sys.stdout.flush()
 
 
 def measure(workers: int, options: argparse.Namespace) -> Result:
-    """One service with so many workers, all songs at once."""
+    """All songs at once."""
     with (
         tempfile.TemporaryDirectory(prefix="riffbird-load-") as folder,
         service(workers, options, Path(folder)) as served,
@@ -85,6 +115,93 @@ def measure(workers: int, options: argparse.Namespace) -> Result:
             with ThreadPoolExecutor(options.songs) as pool:
                 songs = list(pool.map(lambda number: ask(client, number, options), range(options.songs)))
             return _result(workers, songs, time.monotonic() - begun, _done(client) - before, memory)
+
+
+def measure_goodput(workers: int, options: argparse.Namespace) -> Goodput:
+    """Songs a minute while more is asked for than can be made."""
+    with (
+        tempfile.TemporaryDirectory(prefix="riffbird-load-") as folder,
+        service(workers, options, Path(folder)) as (url, pid),httpx.Client(base_url=url, timeout=60) as client
+    ):
+        _warm_up(client, workers, options)
+        capacity = _capacity(client, workers, options)
+        memory_before, answers = _memory(pid), _Answers()
+        with ThreadPoolExecutor(64) as pool:
+            before, begun = _done(client), time.monotonic()
+            for number in _arrivals(options.factor * capacity / 60, options.minutes * 60):
+                pool.submit(answers.ask, url, number, options)
+            made, seconds = _done(client) - before, time.monotonic() - begun
+        memory_after = _memory(pid)
+    goodput = 60 * made / seconds
+    return Goodput(
+        workers, round(capacity, 1), round(60 * sum(answers.statuses.values()) / seconds, 1), round(goodput, 1),
+        round(goodput / capacity, 3), dict(answers.statuses), answers.without_retry_after,
+        sum(memory_before.values()), sum(memory_after.values()),
+    )  # fmt: skip
+
+
+def _capacity(client: httpx.Client, workers: int, options: argparse.Namespace) -> float:
+    """Songs a minute with three songs a worker always waiting or in hand, over ``--capacity-seconds``."""
+    ending = time.monotonic() + options.capacity_seconds
+    before, begun = _done(client), time.monotonic()
+
+    def keep_asking(number: int) -> None:
+        while time.monotonic() < ending:
+            ask(client, number, options)
+
+    with ThreadPoolExecutor(3 * workers) as pool:
+        futures = [pool.submit(keep_asking, number) for number in range(3 * workers)]
+        time.sleep(options.capacity_seconds)
+        made, seconds = _done(client) - before, time.monotonic() - begun
+        for future in futures:
+            future.result()
+    return max(60 * made / seconds, 1.0)
+
+
+def _arrivals(a_second: float, seconds: float) -> Iterator[int]:
+    """Numbers at ``a_second`` for ``seconds``, each when its time has come."""
+    begun = time.monotonic()
+    for number in range(int(a_second * seconds)):
+        time.sleep(max(0.0, begun + number / a_second - time.monotonic()))
+        yield number
+
+
+class _Answers:
+    """What the requests of an open loop were answered."""
+
+    def __init__(self) -> None:
+        self.statuses: Counter[str] = Counter()
+        self.without_retry_after = 0
+
+    def ask(self, url: str, number: int, options: argparse.Namespace) -> None:
+        """Ask once; the song is not waited for."""
+        answer = httpx.post(f"{url}/compositions", json=_body(number, options), timeout=60)
+        self.statuses[str(answer.status_code)] += 1
+        if answer.status_code != 202 and int(answer.headers.get("Retry-After", 0)) < 1:
+            self.without_retry_after += 1
+
+
+def measure_restart(workers: int, options: argparse.Namespace) -> Restart:
+    """Seconds from the start of everything to the first song, with a queue of songs left by a killed service."""
+    with tempfile.TemporaryDirectory(prefix="riffbird-load-") as temporary:
+        folder = Path(temporary)
+        with service(workers, options, folder) as (url, pid), httpx.Client(base_url=url, timeout=60) as client:
+            _warm_up(client, workers, options)
+            posted = [client.post("/compositions", json=_body(number, options)) for number in range(options.songs)]
+            accepted = [answer.json()["id"] for answer in posted if answer.status_code == 202]
+            os.kill(pid, signal.SIGKILL)
+        begun = time.monotonic()
+        with service(workers, options, folder) as (url, _), httpx.Client(base_url=url, timeout=60) as client:
+            ready = time.monotonic() - begun
+            states = dict.fromkeys(accepted, "queued")
+            first = 0.0
+            while any(state not in SETTLED for state in states.values()):
+                states = {job_id: client.get(f"/compositions/{job_id}").json()["status"] for job_id in accepted}
+                if not first and "done" in states.values():
+                    first = time.monotonic() - begun
+                time.sleep(PAUSE_SECONDS)
+            done = list(states.values()).count("done")
+            return Restart(workers, len(accepted), done, round(ready, 1), round(first, 1))
 
 
 @contextmanager
@@ -131,18 +248,21 @@ def ask(shared: httpx.Client, number: int, options: argparse.Namespace) -> Song:
 
 
 def _ask(client: httpx.Client, number: int, options: argparse.Namespace) -> Song:
-    body = {"text": f"Load {number} {options.tweet} /l {options.seconds}", "formats": options.formats}
     begun = time.monotonic()
-    answer = client.post("/compositions", json=body)
+    answer = client.post("/compositions", json=_body(number, options))
     if answer.status_code != 202:
         return Song(answer.status_code, retry_after=int(answer.headers.get("Retry-After", 0)))
     waited = 0.0
     while (state := client.get(answer.json()["status_url"]).json())["status"] not in SETTLED:
         if state["status"] == "queued":
             waited = time.monotonic() - begun
-        # Many askers look more seldom, or looking would be the load.
+        # Many askers poll less often, or polling would be the load.
         time.sleep(PAUSE_SECONDS * max(1, options.songs / 20))
     return Song(202, state["status"], waited, time.monotonic() - begun)
+
+
+def _body(number: int, options: argparse.Namespace) -> dict[str, Any]:
+    return {"text": f"Load {number} {options.tweet} /l {options.seconds}", "formats": options.formats}
 
 
 def _warm_up(client: httpx.Client, workers: int, options: argparse.Namespace) -> None:
@@ -152,9 +272,9 @@ def _warm_up(client: httpx.Client, workers: int, options: argparse.Namespace) ->
 
 def _result(workers: int, songs: list[Song], seconds: float, counted: int, memory: dict[str, int]) -> Result:
     done = [song for song in songs if song.outcome == "done"]
-    turned_away = [song for song in songs if song.status != 202]
-    if any(song.retry_after < 1 for song in turned_away):
-        raise SystemExit("a request was turned away without a Retry-After")
+    refused = [song for song in songs if song.status != 202]
+    if any(song.retry_after < 1 for song in refused):
+        raise SystemExit("a request was refused without a Retry-After")
     return Result(
         workers=workers,
         asked=len(songs),
@@ -229,6 +349,10 @@ def _descendants(pid: int) -> list[int]:
 
 def _options() -> Any:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--test", choices=("burst", "goodput", "restart"), default="burst")
+    parser.add_argument("--minutes", type=float, default=5.0, help="of overload (goodput)")
+    parser.add_argument("--factor", type=float, default=2.0, help="asked for, in capacities (goodput)")
+    parser.add_argument("--capacity-seconds", type=float, default=60.0, help="the capacity is measured for (goodput)")
     parser.add_argument("--workers", type=int, nargs="+", default=[1, 2, 4], help="one service for each")
     parser.add_argument("--songs", type=int, default=12, help="asked for at once")
     parser.add_argument("--seconds", type=int, default=45, help="length of a song")
