@@ -75,7 +75,8 @@ class Chaos:
             if number % 20 == 19:
                 self.ignored.append(self.fake.write(who, f"@riffbird what a song number {number}!"))
                 continue
-            genre = "polka-core" if number % 7 == 6 else self.generator.choice(GENRES)
+            # An unknown genre of its own each time: X refuses the same words twice.
+            genre = f"polka{number}" if number % 7 == 6 else self.generator.choice(GENRES)
             text = f"@riffbird Song {number} /compose /g {genre} /t {60 + number % 200}"
             self.asked.append(self.fake.write(who, text))
             if number % 10 == 0:
