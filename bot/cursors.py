@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from bot.reply_store import ReplyStore
+from midi_data.atomic import atomic_path
 
 logger = logging.getLogger(__name__)
 
@@ -37,10 +38,8 @@ class Cursors:
             return
         self._saved = self._from_file() | self._saved | {channel: cursor}
         try:
-            self.path.parent.mkdir(parents=True, exist_ok=True)
-            new = self.path.with_suffix(".new")
-            new.write_text(json.dumps(self._saved), encoding="utf-8")
-            new.replace(self.path)
+            with atomic_path(self.path) as temporary:
+                temporary.write_text(json.dumps(self._saved), encoding="utf-8")
         except OSError as error:
             logger.warning("%s cannot be written: %s", self.path, error.strerror)
 

@@ -9,8 +9,7 @@ from __future__ import annotations
 import os
 import re
 import shutil
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -19,6 +18,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, Validation
 
 from composer.errors import RefusedError
 from composer.request import TEMPO_RANGE_BPM, GenreName
+from midi_data.atomic import atomic_path
 from midi_data.genres import GENRES, genre_by_name, plain_name
 
 if TYPE_CHECKING:
@@ -148,9 +148,9 @@ def add(file: Path, name: str = "", *, replace: bool = False) -> GenreCard:
     try:
         folder.mkdir(parents=True, exist_ok=True)
         # The checkpoint is written last: a genre exists once it does.
-        with _written(folder / f"{mine}{CARD_ENDING}") as part:
+        with atomic_path(folder / f"{mine}{CARD_ENDING}") as part:
             part.write_text(card.model_dump_json(indent=1), encoding="utf-8")
-        with _written(folder / f"{mine}{WEIGHTS_ENDING}") as part:
+        with atomic_path(folder / f"{mine}{WEIGHTS_ENDING}") as part:
             shutil.copyfile(file, part)
     except OSError as error:
         raise RefusedError(f"{folder}: the genre folder must be writable ({error.strerror or error})") from error
@@ -207,22 +207,11 @@ def _tempo_range(checkpoint: Checkpoint, name: str) -> tuple[int, int]:
     return (min(tempos, default=low), max(tempos, default=high))
 
 
-@contextmanager
-def _written(path: Path) -> Iterator[Path]:
-    """A temporary file that replaces ``path`` when the block succeeds, and is removed when it raises."""
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        yield part
-        part.replace(path)
-    finally:
-        part.unlink(missing_ok=True)
-
-
 def export(name: str, file: Path) -> None:
     """Copy the checkpoint of genre ``name`` to ``file``, for ``add`` elsewhere. Raises ``RefusedError``."""
     found = _existing(name)
     try:
-        with _written(file) as part:
+        with atomic_path(file, make_folder=False) as part:
             shutil.copyfile(found, part)
     except OSError as error:
         raise RefusedError(f"{file}: cannot be written ({error.strerror or error})") from error

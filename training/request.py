@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+from midi_data.atomic import atomic_path
 from training.config import RECIPES, TrainingConfig, read_config
 from training.devices import DeviceName
 from training.errors import TrainingError
@@ -87,13 +87,9 @@ def check_processes(request: TrainingRequest, config: TrainingConfig, processes:
 
 def deliver(best: Path, out: Path) -> Path:
     """Copy the checkpoint ``best`` to ``out`` atomically. Raises ``TrainingError`` when it cannot be written."""
-    temporary = out.with_name(f".{out.name}.{os.getpid()}.part")
     try:
-        out.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(best, temporary)
-        temporary.replace(out)
+        with atomic_path(out) as temporary:
+            shutil.copyfile(best, temporary)
     except OSError as error:
         raise TrainingError(f"{out}: cannot be written ({error.strerror})") from error
-    finally:
-        temporary.unlink(missing_ok=True)
     return out

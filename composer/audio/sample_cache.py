@@ -9,12 +9,13 @@ import hashlib
 import io
 import logging
 import os
-import tempfile
 from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
+
+from midi_data.atomic import atomic_path
 
 _log = logging.getLogger(__name__)
 
@@ -68,12 +69,5 @@ def _decode(vorbis: bytes) -> NDArray[np.int16]:
 
 def _store(path: Path, samples: NDArray[np.int16]) -> None:
     """Write ``samples`` to ``path`` by a rename, so that no process maps half a file."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.NamedTemporaryFile(dir=path.parent, suffix=".part", delete=False) as file:
-        temporary = Path(file.name)
-        try:
-            np.save(file, samples, allow_pickle=False)
-            file.close()
-            temporary.replace(path)
-        finally:
-            temporary.unlink(missing_ok=True)
+    with atomic_path(path) as temporary, temporary.open("wb") as file:
+        np.save(file, samples, allow_pickle=False)

@@ -16,7 +16,8 @@ from composer.errors import CheckpointError
 from midi_data.analysis.activity import ACTIVITY_CLASSES, MASKS_WIDTH, Activity
 from midi_data.analysis.attribute_histograms import HISTOGRAMS_WIDTH, TIME_SHIFT_BINS, AttributeHistograms
 from midi_data.analysis.repetition import REPETITION_CLASSES
-from midi_data.events.encoding import PART_LIMIT, Ints
+from midi_data.events.encoding import PART_LIMIT, VOCABULARY, Ints
+from midi_data.song import DENOMINATORS, LONGEST_METER
 
 if TYPE_CHECKING:
     from composer.model.checkpoint import Checkpoint
@@ -55,8 +56,12 @@ def unpack_tables(path: Path, tensors: dict[str, NDArray[Any]]) -> Tables:
     if missing:
         raise CheckpointError(f"{path}: damaged checkpoint, it has no {missing[0]}")
     found = {name: tensors.pop(name) for name in TABLES}
+    for name, table in found.items():
+        if not np.issubdtype(table.dtype, np.integer) or table.ndim == 0:
+            raise CheckpointError(f"{path}: damaged checkpoint, {name} must be a table of integers, is {table.dtype}")
     templates = found[TEMPLATES].astype(np.int64)
     _check_shape(path, TEMPLATES, templates, (len(templates), len(TEMPLATE_COLUMNS) + PART_LIMIT))
+    _check_templates(path, templates)
     parts = part_counts(templates)
     bars = _bar_counts(path, found[REPETITION_ENDS], len(templates))
     cells = [bar * part for bar, part in zip(bars, parts, strict=True)]
@@ -80,6 +85,23 @@ def unpack_tables(path: Path, tensors: dict[str, NDArray[Any]]) -> Tables:
         _split_rows(found[ATTRIBUTE_HISTOGRAMS], parts),
         found[TIME_SHIFT_HISTOGRAMS],
     )
+
+
+def _check_templates(path: Path, templates: Ints) -> None:
+    """Raise ``CheckpointError`` unless every fact and every part class is one that a song can have."""
+    facts = dict(zip(TEMPLATE_COLUMNS, templates.T, strict=False))
+    bounds = {
+        **dict.fromkeys(("genre", "style", "density", "bars"), (0, 2**16)),
+        "tempo_bpm": (1, 2001),
+        "numerator": (1, LONGEST_METER + 1),
+        "key": (0, 25),
+    }
+    wrong = [name for name, (low, high) in bounds.items() if ((facts[name] < low) | (facts[name] >= high)).any()]
+    wrong += ["denominator"] * (not np.isin(facts["denominator"], DENOMINATORS).all())
+    parts = templates[:, len(TEMPLATE_COLUMNS) :]
+    wrong += ["band"] * bool(((parts < -1) | (parts >= VOCABULARY["part"])).any())
+    if wrong:
+        raise CheckpointError(f"{path}: damaged checkpoint, {TEMPLATES} has an impossible {wrong[0]}")
 
 
 def pack_tables(checkpoint: Checkpoint) -> dict[str, NDArray[Any]]:

@@ -5,7 +5,6 @@ Files are untrusted: size, header and numbers are checked before use.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, TypeVar
@@ -17,8 +16,11 @@ from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save_file
 
 from composer.errors import CheckpointError
+from midi_data.atomic import atomic_path
 
 HEADER_KEY = "riffbird"
+NUMBER_TYPES = ("F16", "F32", "I8", "I16", "I32", "I64", "U8")
+"""Number types that a checkpoint may have, by safetensors' names; numpy has no bfloat16."""
 Tensors = dict[str, NDArray[Any]]
 HeaderT = TypeVar("HeaderT", bound=BaseModel)
 
@@ -41,11 +43,20 @@ def _read(path: Path, header_type: type[HeaderT], size_limit: int, *, with_tenso
         with safe_open(path, framework="numpy") as file:
             header = _header(path, header_type, file.metadata() or {})
             names = file.keys() if with_tensors else []
-            return header, {name: file.get_tensor(name) for name in names}
+            return header, {name: _tensor(path, file, name) for name in names}
     except OSError as error:
         raise CheckpointError(f"{path}: cannot be read ({error.strerror or error})") from error
     except SafetensorError as error:
         raise CheckpointError(f"{path}: not a checkpoint ({error})") from error
+
+
+def _tensor(path: Path, file: Any, name: str) -> NDArray[Any]:
+    """One tensor of an open file. Raises ``CheckpointError`` for a number type that cannot be read."""
+    kind = str(file.get_slice(name).get_dtype())
+    if kind not in NUMBER_TYPES:
+        raise CheckpointError(f"{path}: number types are {', '.join(NUMBER_TYPES)}; {name} has {kind}")
+    tensor: NDArray[Any] = file.get_tensor(name)
+    return tensor
 
 
 def _header(path: Path, header_type: type[HeaderT], metadata: Mapping[str, str]) -> HeaderT:
@@ -61,15 +72,11 @@ def _header(path: Path, header_type: type[HeaderT], metadata: Mapping[str, str])
 
 def write_tensor_file(path: Path, header: BaseModel, tensors: Tensors) -> None:
     """Write atomically, through a temporary file. Raises ``CheckpointError`` when the folder is not writable."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        save_file(tensors, temporary, metadata={HEADER_KEY: header.model_dump_json(by_alias=True)})
-        temporary.replace(path)
+        with atomic_path(path) as temporary:
+            save_file(tensors, temporary, metadata={HEADER_KEY: header.model_dump_json(by_alias=True)})
     except (OSError, SafetensorError) as error:
         raise CheckpointError(f"{path}: cannot be written ({error})") from error
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 def finite_weight(path: Path, name: str, tensor: NDArray[Any]) -> NDArray[np.float32]:

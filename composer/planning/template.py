@@ -188,6 +188,7 @@ def _draw_start(activity: Activity, bars: int, core_plays: NDArray[np.bool_], ge
     """First bar of an excerpt, among the candidates in which the core roles play often enough."""
     last = max(len(activity) - bars, 0)
     starts = np.unique(np.array([0, last // 2, last]) // PHRASE_BARS * PHRASE_BARS)
+    starts = starts[[bool((activity[start : start + bars] > RESTS).any()) for start in starts]]  # some are silent
     shares = np.array([core_plays[start : start + bars].mean() for start in starts])
     good = starts[shares >= min(CORE_SHARE, shares.max())]
     return int(good[generator.integers(len(good))])

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from midi_data.corpus.archive import is_archive, is_midi
+from midi_data.corpus.dataset import open_shard
 from midi_data.corpus.manifest import Entry, default_entry, read_manifest
 from midi_data.errors import CorpusError
 from midi_data.events.encoding import FINGERPRINT
@@ -94,9 +95,10 @@ def prepare(
     refusals: list[CorpusError] = []
     sources = sources_in(source)
     with Pool(processes) as pool:
-        preparing = _Preparing(pool, PieceRegistry(), read_manifest(manifest_path), progress, max_shard_notes)
+        known = _known_elsewhere(out, {_folder_name(each, sources) for each in sources})
+        preparing = _Preparing(pool, known, read_manifest(manifest_path), progress, max_shard_notes)
         for each in sources:
-            name = shard_name(each) + ("-files" if each.is_dir() and len(sources) > 1 else "")
+            name = _folder_name(each, sources)
             settings = Settings(genre or shard_name(each), licence or NOT_STATED, keep_unaligned, manifest_digest)
             try:
                 shards += _prepare_source(preparing, each, out / name, settings)
@@ -105,6 +107,24 @@ def prepare(
     if not shards:
         raise refusals[0]
     return shards
+
+
+def _folder_name(source: Path, sources: list[Path]) -> str:
+    """The name of a source's first shard; a folder's own files beside its archives get a name of their own."""
+    return shard_name(source) + ("-files" if source.is_dir() and len(sources) > 1 else "")
+
+
+def _known_elsewhere(out: Path, names: set[str]) -> PieceRegistry:
+    """The pieces of shards in ``out`` that other preparations made: a work stays on the side that it has there."""
+    known = PieceRegistry()
+    for card in sorted(out.glob("*/card.json")):
+        if card.parent.name.rpartition(".")[0] in names or card.parent.name in names:
+            continue
+        try:
+            known.take_shard(open_shard(card.parent))
+        except CorpusError:  # of another version: it is made anew before it is used
+            continue
+    return known
 
 
 def shard_name(source: Path) -> str:

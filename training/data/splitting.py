@@ -1,4 +1,4 @@
-"""CorpusPieces-out pieces of a genre whose corpus has too few of its own."""
+"""Held-out pieces of a genre whose corpus has too few of its own."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ SMALL_CORPUS = 12
 def hold_out(train: CorpusPieces, valid: CorpusPieces) -> tuple[CorpusPieces, CorpusPieces]:
     """Hold out a tenth of the works, at least three (one of a small corpus), chosen by a digest of their names.
 
-    Pieces of a work stay together; at least one work stays in the training set.
+    Pieces of a work stay together, those of a work on both sides are held out; at least one work is trained on.
     """
     works = {piece.work for _, piece in [*train, *valid]}
     wanted = max(FEWEST_VALID if len(works) >= SMALL_CORPUS else 1, round(VALID_FRACTION * len(works)))
     missing = wanted - len({piece.work for _, piece in valid})
     spare = sorted({piece.work for _, piece in train} - {piece.work for _, piece in valid}, key=_digest)
-    moved = set(spare[: max(0, min(missing, len(spare) - 1))])
+    moved = set(spare[: max(0, min(missing, len(spare) - 1))]) | (works - set(spare))
     return (
         [pair for pair in train if pair[1].work not in moved],
         [*valid, *(pair for pair in train if pair[1].work in moved)],

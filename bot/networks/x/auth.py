@@ -8,7 +8,6 @@ from __future__ import annotations
 import fcntl
 import json
 import logging
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -24,6 +23,7 @@ from bot.networks.protocol import CredentialsError
 from bot.networks.retry import Clock
 from bot.networks.x.limits import RateWindows, x_errors
 from bot.settings import BotSettings, plain
+from midi_data.atomic import atomic_path
 
 API_ORIGIN = "https://api.twitter.com"  # the one tweepy calls
 EARLY_SECONDS = 120.0  # a token is renewed this long before it expires
@@ -100,10 +100,8 @@ class Tokens:
 
     def _write(self, kept: dict[str, Any]) -> None:
         path = self.settings.token_path
-        new = path.with_suffix(".new")
-        with os.fdopen(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8") as file:
-            json.dump(kept, file)
-        new.replace(path)
+        with atomic_path(path, mode=0o600) as temporary:
+            temporary.write_text(json.dumps(kept), encoding="utf-8")
 
     @contextmanager
     def _locked(self) -> Iterator[None]:

@@ -1,6 +1,7 @@
 """Fetching an archive: whole or not at all, bounded, from a real HTTP server on loopback."""
 
 import functools
+import hashlib
 import http.server
 import threading
 from collections.abc import Iterator
@@ -64,3 +65,41 @@ def test_every_known_source_states_its_licence() -> None:
         assert source.name == name
         assert source.licence
         assert source.url.startswith("https://")
+
+
+def test_another_digest_is_refused_and_leaves_nothing(served: tuple[Path, str], tmp_path: Path) -> None:
+    folder, address = served
+    (folder / "ska.tar.gz").write_bytes(b"ska")
+    right = hashlib.sha256(b"ska").hexdigest()
+    url = f"{address}/ska.tar.gz"
+    with pytest.raises(CorpusError, match="SHA-256 must be 0000"):
+        fetch(Source("ska", "ska", url, "CC0", "0000"), tmp_path / "out")
+    assert list((tmp_path / "out").iterdir()) == []
+    path = fetch(Source("ska", "ska", url, "CC0", right), tmp_path / "out")
+    path.write_bytes(b"changed")
+    with pytest.raises(CorpusError, match="SHA-256"):
+        fetch(Source("ska", "ska", url, "CC0", right), tmp_path / "out")
+
+
+def test_a_redirect_is_followed_to_a_safe_address_only(tmp_path: Path) -> None:
+    class Redirects(http.server.BaseHTTPRequestHandler):
+        def log_message(self, *_: object) -> None:
+            """Say nothing."""
+
+        def do_GET(self) -> None:
+            target = {"/inside": "/file", "/outside": "http://example.org/file", "/disk": "file:///etc/passwd"}
+            self.send_response(302 if self.path in target else 200)
+            self.send_header("Location", target.get(self.path, ""))
+            self.send_header("Content-Length", "0" if self.path in target else "3")
+            self.end_headers()
+            if self.path not in target:
+                self.wfile.write(b"ska")
+
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Redirects) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        address = f"http://127.0.0.1:{server.server_address[1]}"
+        assert fetch(Source("in", "", f"{address}/inside", ""), tmp_path).read_bytes() == b"ska"
+        for name in ("outside", "disk"):
+            with pytest.raises(CorpusError, match=r"over https|cannot be fetched"):
+                fetch(Source(name, "", f"{address}/{name}", ""), tmp_path)
+        server.shutdown()
