@@ -27,7 +27,7 @@ class Deletions:
         owed = self.reply_store.find(interaction)
         if owed is None:
             return
-        logger.info("the question was deleted", extra=log_id(owed.mention))
+        logger.info("the question was deleted", extra=log_id(owed))
         self.reply_store.count("questions_deleted")
         if owed.state == "posted" and owed.reply_id:
             self._delete_reply(owed)
@@ -40,4 +40,4 @@ class Deletions:
         try:
             self.network.delete_reply(owed.mention, owed.reply_id)
         except NetworkError as error:
-            logger.warning("the answer was not deleted: %s", error, extra=log_id(owed.mention))
+            logger.warning("the answer was not deleted: %s", error, extra=log_id(owed))

@@ -14,7 +14,7 @@ from enum import StrEnum
 from bot.commands.fields import as_command
 from bot.commands.parser import ParsedText, again, parse
 from bot.commands.responses import Responses
-from bot.log_context import log_id
+from bot.log_context import ignored_id, log_id
 from bot.networks.protocol import Mention, Network, NetworkError, job_id
 from bot.owed_reply import OwedReply
 from bot.rate_limits import Person, RateLimits, Verdict, check_song, check_text, wait_seconds
@@ -77,7 +77,8 @@ class Intake:
         )
         self.crash_hook(CrashPoint.ACCEPTED)
         self.reply_store.count("mentions_ignored" if owed is None else "mentions_accepted")
-        logger.info("mention %s: %s", "ignored" if owed is None else "accepted", parsed.kind, extra=log_id(mention))
+        extra = ignored_id(mention) if owed is None else log_id(owed)
+        logger.info("mention %s: %s", "ignored" if owed is None else "accepted", parsed.kind, extra=extra)
         if owed is not None and owed.state == "waiting":
             self.queue_song(owed)
             self.crash_hook(CrashPoint.QUEUED)
@@ -99,17 +100,17 @@ class Intake:
         except QueueFullError as full:
             self.reply_store.say_instead(owed, self.responses.queue_full(mention, full.retry_after_seconds))
         else:
-            self._tell_position(mention, submission)
+            self._tell_position(owed, submission)
 
-    def _tell_position(self, mention: Mention, submission: Submission) -> None:
+    def _tell_position(self, owed: OwedReply, submission: Submission) -> None:
         """Post the place in the queue before a long wait, where the network allows it. It may be lost."""
         is_long = submission.created and submission.eta_seconds >= LONG_WAIT_SECONDS
         if not is_long or not self.network.limits.sends_position:
             return
         try:
-            self.network.tell(mention, self.responses.queued(mention, submission))
+            self.network.tell(owed.mention, self.responses.queued(owed.mention, submission))
         except NetworkError as error:
-            logger.info("the place in the queue was not posted: %s", error, extra=log_id(mention))
+            logger.info("the place in the queue was not posted: %s", error, extra=log_id(owed))
 
     def _decide(self, mention: Mention, parsed: ParsedText, person: Person, now: float) -> OwedReply | None:
         """What is owed for ``parsed`` to ``person``; pure, since the store may call it twice."""

@@ -3,8 +3,14 @@
 from __future__ import annotations
 
 from bot.networks.protocol import Mention, job_id
+from bot.owed_reply import OwedReply
 
 
-def log_id(mention: Mention) -> dict[str, str]:
-    """The ``extra`` of a log call about ``mention``."""
+def log_id(owed: OwedReply) -> dict[str, str]:
+    """The ``extra`` of a log call about ``owed``."""
+    return {"job_id": owed.job or job_id(owed.mention.network, owed.interaction)}
+
+
+def ignored_id(mention: Mention) -> dict[str, str]:
+    """The ``extra`` of a log call about a mention that is owed nothing."""
     return {"job_id": job_id(mention.network, mention.interaction)}

@@ -157,7 +157,7 @@ class ReplyWorker:
         return is_stopped or person.blocked or now - mention.written_at > GIVE_UP_SECONDS
 
     def _attempt(self, owed: OwedReply, *, in_doubt: bool) -> None:
-        extra = log_id(owed.mention)
+        extra = log_id(owed)
         try:
             with tempfile.TemporaryDirectory(dir=self.scratch) as folder:
                 self._answer_and_post(owed, Path(folder), in_doubt=in_doubt)
@@ -203,11 +203,11 @@ class ReplyWorker:
             self.reply_store.complete(owed, "posted", reply_id)
             self.reply_store.count("replies_posted")
 
-        logger.info("reply %s posted, attempt %d", reply_id, owed.attempts, extra=log_id(owed.mention))
+        logger.info("reply %s posted, attempt %d", reply_id, owed.attempts, extra=log_id(owed))
         try:
             write()
         except RedisError as error:
-            logger.warning("the reply is recorded later: %s", type(error).__name__, extra=log_id(owed.mention))
+            logger.warning("the reply is recorded later: %s", type(error).__name__, extra=log_id(owed))
             self._unrecorded.append(write)
         self.crash_hook(CrashPoint.COMPLETED)
 
@@ -219,7 +219,7 @@ class ReplyWorker:
     # ------------------------------------------------------------------ when it did not work
 
     def _drop(self, owed: OwedReply, reason: str) -> None:
-        logger.warning("no reply: %s", reason, extra=log_id(owed.mention))
+        logger.warning("no reply: %s", reason, extra=log_id(owed))
         self.reply_store.complete(owed, "dropped")
         self.reply_store.count("replies_dropped")
 
@@ -230,13 +230,13 @@ class ReplyWorker:
         if isinstance(error, StoppingError):
             pause = 0.0
         pause = max(pause, IN_DOUBT_PAUSE_SECONDS) if in_doubt else pause
-        logger.info("next attempt in %.0f s: %s", pause, error, extra=log_id(owed.mention))
+        logger.info("next attempt in %.0f s: %s", pause, error, extra=log_id(owed))
         self.reply_store.count("retries")
         self.reply_store.release(owed.interaction, self.clock.now() + pause, in_doubt=in_doubt)
 
     def _retry_after_bug(self, owed: OwedReply, bug: Exception) -> None:
         """Retry; after `MAX_BUGS` apologise in place of the song, and after an apology that fails too, drop it."""
-        logger.error("an error on the way to the reply", exc_info=bug, extra=log_id(owed.mention))
+        logger.error("an error on the way to the reply", exc_info=bug, extra=log_id(owed))
         bugs = self.reply_store.note_bug(owed.interaction)
         self.reply_store.count("bugs")
         if bugs >= MAX_BUGS and owed.request is None:

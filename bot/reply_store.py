@@ -35,6 +35,7 @@ IGNORED_SECONDS = 2 * 24 * 3600
 WAITING_SECONDS = 3 * 24 * 3600  # longer than a song is retried
 MICRODOLLARS = 1_000_000
 DISK_MILLISECONDS = 3000
+REPLY_KEY = "promise"  # as version 0.1.0 named it, so that running installations keep what they owe
 
 logger = logging.getLogger(__name__)
 
@@ -107,7 +108,7 @@ class ReplyStore:
         returns the first decision and counts for nothing. With ``in_doubt`` the reply is looked for before it is
         posted.
         """
-        key, waiting = self._key("promise", mention.interaction), self._key("waiting", mention.author_id)
+        key, waiting = self._key(REPLY_KEY, mention.interaction), self._key("waiting", mention.author_id)
         ignored = self._key("silence", mention.interaction)
         kept: list[OwedReply | None] = [None]
 
@@ -134,7 +135,7 @@ class ReplyStore:
     def _write(self, pipe: Pipeline, owed: OwedReply, now: float, *, in_doubt: bool) -> None:
         author, person = owed.mention.author_id, self._key("person", owed.mention.author_id)
         fields: dict[str, str] = owed.as_hash() | {"doubt": str(int(in_doubt))}
-        pipe.hset(self._key("promise", owed.interaction), mapping=fields)  # type: ignore[arg-type]
+        pipe.hset(self._key(REPLY_KEY, owed.interaction), mapping=fields)  # type: ignore[arg-type]
         pipe.zadd(self._key("due"), {owed.interaction: now})
         _count_one(pipe, person, utc_day(now), "words" if owed.request is None else "songs")
         pipe.expire(person, MEMORY_SECONDS)
@@ -156,14 +157,14 @@ class ReplyStore:
 
     def stored(self, interaction: str) -> Mapping[str, str]:
         """The Redis hash of an owed reply as it stands; empty if there is none."""
-        known: dict[str, str] = self.server.hgetall(self._key("promise", interaction))  # type: ignore[assignment]
+        known: dict[str, str] = self.server.hgetall(self._key(REPLY_KEY, interaction))  # type: ignore[assignment]
         return known
 
     def say_instead(self, owed: OwedReply, text: str) -> None:
         """Owe ``text`` in place of the song, and do not count the song."""
         person = self._key("person", owed.mention.author_id)
         pipe = self.server.pipeline()
-        pipe.hset(self._key("promise", owed.interaction), mapping={"request": "", "job": "", "text": text})
+        pipe.hset(self._key(REPLY_KEY, owed.interaction), mapping={"request": "", "job": "", "text": text})
         pipe.srem(self._key("waiting", owed.mention.author_id), owed.interaction)
         pipe.hset(person, "last_song_at", "0")
         pipe.hincrby(person, "songs", -1)
@@ -191,12 +192,12 @@ class ReplyStore:
 
     def claim(self, interaction: str, now: float, lease_seconds: float) -> Claim:
         """Take the lease of an owed reply. Only FRESH and IN_DOUBT allow to go on."""
-        keys = [self._key("promise", interaction), self._key("due")]
+        keys = [self._key(REPLY_KEY, interaction), self._key("due")]
         return Claim(self._run(CLAIM, keys, interaction, self.owner, now, now + lease_seconds))
 
     def mark_posting(self, interaction: str, now: float, lease_seconds: float) -> bool:
         """Renew the lease right before the visible call; False if another process holds it."""
-        keys = [self._key("promise", interaction), self._key("due")]
+        keys = [self._key(REPLY_KEY, interaction), self._key("due")]
         held = bool(self._run(MARK_POSTING, keys, interaction, self.owner, now + lease_seconds))
         if held and self.durable:
             self._wait_for_disk()
@@ -213,23 +214,23 @@ class ReplyStore:
 
     def release(self, interaction: str, until: float, *, in_doubt: bool) -> None:
         """Give the lease back; the reply is due again at ``until``."""
-        keys = [self._key("promise", interaction), self._key("due")]
+        keys = [self._key(REPLY_KEY, interaction), self._key("due")]
         self._run(RELEASE, keys, interaction, self.owner, until, "1" if in_doubt else "0")
 
     def complete(self, owed: OwedReply, state: Literal["posted", "dropped"], reply_id: str = "") -> None:
         """Close an owed reply; it is remembered for ``MEMORY_SECONDS`` and never answered again."""
         waiting = self._key("waiting", owed.mention.author_id)
-        keys = [self._key("promise", owed.interaction), self._key("due"), waiting]
+        keys = [self._key(REPLY_KEY, owed.interaction), self._key("due"), waiting]
         self._run(COMPLETE, keys, owed.interaction, state, reply_id, MEMORY_SECONDS)
 
     def note_bug(self, interaction: str) -> int:
         """Count an error of ours on the way to this reply; the number so far."""
-        return int(self.server.hincrby(self._key("promise", interaction), "bugs", 1))
+        return int(self.server.hincrby(self._key(REPLY_KEY, interaction), "bugs", 1))
 
     def note_refused_upload(self, owed: OwedReply, extension: str) -> None:
         """Remember that the network refused a file of this format."""
         refused = ",".join([*owed.refused_uploads, extension])
-        self.server.hset(self._key("promise", owed.interaction), "refused_uploads", refused)
+        self.server.hset(self._key(REPLY_KEY, owed.interaction), "refused_uploads", refused)
 
     # ------------------------------------------------------------------ dead letters
 
@@ -242,7 +243,7 @@ class ReplyStore:
 
     def restore(self, interaction: str, now: float) -> bool:
         """Make a reply that was set aside due again; False if its hash is gone."""
-        if not self.server.exists(self._key("promise", interaction)):
+        if not self.server.exists(self._key(REPLY_KEY, interaction)):
             return False
         self.server.zadd(self._key("due"), {interaction: now})
         return True

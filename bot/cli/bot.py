@@ -27,7 +27,7 @@ def bot(
         bool, typer.Option("--check", help="Prove credentials, permissions, clock; post nothing.")
     ] = False,
 ) -> None:
-    """Answer people on NETWORK until told to stop (Ctrl+C, SIGTERM)."""
+    """Answer people on NETWORK until Ctrl+C or SIGTERM."""
     from bot.networks.protocol import NetworkError
     from bot.networks.registry import NETWORKS
     from bot.networks.retry import SystemClock

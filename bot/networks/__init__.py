@@ -1,1 +1,1 @@
-"""One file a network: how people are found_mentions there and how they are answered. Knows no music and no queue."""
+"""The social networks, a folder each: reading mentions, posting replies, checking keys."""

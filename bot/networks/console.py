@@ -60,14 +60,14 @@ class ConsoleNetwork:
 
     def mentions(self, cursor: str | None, since: float = 0.0) -> Batch:  # noqa: ARG002
         """As ``Network.mentions``."""
-        found_mentions = []
+        mentions = []
         while not self._typed.empty():
             self._count += 1
             name = f"{self._begun}-{self._count}"
-            found_mentions.append(
+            mentions.append(
                 Mention("console", name, name, "you", "you", self._typed.get(), self.clock.now(), is_private=True)
             )
-        return Batch(tuple(found_mentions), cursor)
+        return Batch(tuple(mentions), cursor)
 
     def messages(self, cursor: str | None, since: float = 0.0) -> Batch:  # noqa: ARG002
         """None: everything typed is a mention."""

@@ -180,6 +180,9 @@ def test_the_log_joins_a_mention_and_its_reply_by_one_id(
     caplog.set_level("INFO", "bot")
     network.write(mention(1, SONG, harness.clock.now()))
     harness.run_until_idle(bot)
-    said = [record.getMessage() for record in caplog.records if getattr(record, "job_id", "") == "scripted-m1"]
+    owed = bot.reply_store.find("m1")
+    assert owed is not None
+    assert owed.job != "scripted-m1"  # asked in private: its address cannot be guessed
+    said = [record.getMessage() for record in caplog.records if getattr(record, "job_id", "") == owed.job]
     assert said[0] == "mention accepted: compose"
     assert said[-1] == "reply reply-m1 posted, attempt 1"

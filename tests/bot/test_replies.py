@@ -1,5 +1,5 @@
 # ruff: noqa: F401, F811  fixtures are imported by name
-"""Keeping promises: the house rules as people meet them, and what is not the network's fault."""
+"""Replies to people: rate limits, and errors that are not the network's."""
 
 import pytest
 

@@ -1,5 +1,5 @@
 # ruff: noqa: F401, F811  fixtures are imported by name
-"""Replies while a network refuses files or Redis is away: answered once, and nobody is told of a bug that is none."""
+"""Replies while a network refuses files or Redis is away: answered once, without an apology."""
 
 import threading
 from collections.abc import Callable

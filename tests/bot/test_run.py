@@ -54,10 +54,10 @@ def test_in_the_console_a_typed_line_is_answered_and_its_song_kept(harness: Harn
         process.stdin.close()
         process.stdin = None
         wait_for(lambda: harness.work() or process.poll() is not None)
-        told, errors = process.communicate()
+        shown, errors = process.communicate()
     assert process.returncode == 0, errors
-    assert "Dancing robots" in told
-    assert 'I don\'t know "polka-core"' in told
+    assert "Dancing robots" in shown
+    assert 'I don\'t know "polka-core"' in shown
     assert [path.suffix for path in (tmp_path / "songs").iterdir() if path.is_file()].count(".mp4") == 1
 
 
@@ -129,8 +129,8 @@ def test_a_long_wait_is_told_in_the_terminal_and_never_on_x(
     network.listen(lambda: None)
     wait_for(lambda: not network._typed.empty())
     harness.run_until_idle(bot)
-    told = capsys.readouterr().out
-    assert told.index("The band is on it") < told.index("Robots”")
+    shown = capsys.readouterr().out
+    assert shown.index("The band is on it") < shown.index("Robots”")
     asked = fake_x.write(fake_x.person("ada"), "@riffbird Robots /compose")
     harness.run_until_idle(harness.x_bot(fake_x))
     assert len(fake_x.replies_to(asked.id)) == 1

@@ -62,8 +62,8 @@ class Uploader:
         return str(self._with_retries(lambda: self._begin(path.stat().st_size, category)))
 
     def _begin(self, total_bytes: int, category: Category) -> str:
-        wish = {"media_type": "video/mp4", "total_bytes": total_bytes, "media_category": category}
-        answer = self._call("POST", "/2/media/upload/initialize", json=wish)
+        body = {"media_type": "video/mp4", "total_bytes": total_bytes, "media_category": category}
+        answer = self._call("POST", "/2/media/upload/initialize", json=body)
         return str(answer["data"]["id"])
 
     def _append(self, media_id: str, index: int, segment: bytes) -> None:
@@ -106,9 +106,9 @@ class Uploader:
 
     def _describe(self, media_id: str, alt_text: str) -> None:
         """Set the alt text. The song is posted without it if that fails."""
-        wish = {"id": media_id, "metadata": {"alt_text": {"text": alt_text}}}
+        body = {"id": media_id, "metadata": {"alt_text": {"text": alt_text}}}
         try:
-            self._call("POST", "/2/media/metadata", json=wish)
+            self._call("POST", "/2/media/metadata", json=body)
         except NetworkError as error:
             logger.info("no alt text at X: %s", error)
 

@@ -79,8 +79,8 @@ class FakeBluesky(FakeServer):
         return {} if window is None else {"ratelimit-reset": str(int(window.reset)), "ratelimit-limit": "3000"}
 
     def sign_in(self, call: Call) -> Reply:
-        wish = call.json()
-        if wish and (wish.get("identifier"), wish.get("password")) != (HANDLE, PASSWORD):
+        body = call.json()
+        if body and (body.get("identifier"), body.get("password")) != (HANDLE, PASSWORD):
             return Reply(401, {"error": "AuthenticationRequired", "message": "Invalid identifier or password"})
         jwt = token(self.now())
         return Reply(200, {"did": DID, "handle": HANDLE, "accessJwt": jwt, "refreshJwt": jwt, "active": True})
@@ -101,15 +101,15 @@ class FakeBluesky(FakeServer):
         return Reply(200, {"blob": blob})
 
     def put(self, call: Call) -> Reply:
-        wish = call.json()
-        record = wish["record"]
+        body = call.json()
+        record = body["record"]
         if len(record["text"]) > 300:
             self.violations.append("a text above 300")
-        if len(wish["rkey"]) != 13 or not set(wish["rkey"]) <= set("234567abcdefghijklmnopqrstuvwxyz"):
-            self.violations.append(f"no TID: {wish['rkey']}")
+        if len(body["rkey"]) != 13 or not set(body["rkey"]) <= set("234567abcdefghijklmnopqrstuvwxyz"):
+            self.violations.append(f"no TID: {body['rkey']}")
         self.puts += 1
-        self.records[wish["rkey"]] = record
-        return Reply(200, {"uri": f"at://{DID}/app.bsky.feed.post/{wish['rkey']}", "cid": "cid"})
+        self.records[body["rkey"]] = record
+        return Reply(200, {"uri": f"at://{DID}/app.bsky.feed.post/{body['rkey']}", "cid": "cid"})
 
     def get(self, call: Call) -> Reply:
         record = self.records.get(call.query["rkey"])

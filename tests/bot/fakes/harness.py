@@ -1,4 +1,4 @@
-"""A whole harness for tests: server, queue, worker in this process, a bot, and a clock that moves when they rest.
+"""A bot under test: Redis server, queue, worker in this process, and a clock that moves when they are idle.
 
 The worker is the real one; only what it performs is the stand-in of `videos`, unless a test says otherwise.
 """
@@ -36,7 +36,7 @@ SECRETS = {
 
 
 def bot_settings(**values: object) -> BotSettings:
-    """Settings that owe nothing to the environment of whoever runs the tests; by default nobody has to wait."""
+    """Settings without the environment, and without rate limits."""
     usual: dict[str, object] = {
         "bot_song_threads": 0, "bot_cooldown_seconds": 0, "bot_songs_a_day": 1000, "bot_waiting_songs": 1000,
         "bot_request_timeout_seconds": 5,

@@ -53,7 +53,7 @@ class Asked:
 class Load:
     fake: FakeX
     generator: random.Random = field(default_factory=lambda: random.Random(11))
-    wishes: list[Asked] = field(default_factory=list)
+    requests: list[Asked] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.people = [self.fake.person(f"fan{index}", "I like music") for index in range(97)]
@@ -63,8 +63,8 @@ class Load:
 
     def wave(self, size: int) -> None:
         """``size`` more things are written."""
-        goal = len(self.wishes) + size
-        while len(self.wishes) < goal:
+        goal = len(self.requests) + size
+        while len(self.requests) < goal:
             self._pick()(self.generator.choice(self.people))
 
     def _pick(self) -> Callable[[str], None]:
@@ -100,7 +100,7 @@ class Load:
         return text, GENRES[word], tempo
 
     def _add(self, post: Post, due: Due, genre: str = "", tempo: int = 0) -> Post:
-        self.wishes.append(Asked([post.id], due, genre, tempo))
+        self.requests.append(Asked([post.id], due, genre, tempo))
         return post
 
     def _song(self, who: str) -> None:
@@ -112,14 +112,17 @@ class Load:
         text, genre, tempo = self._words()
         first = self._add(self.fake.write(who, text), "song", genre, tempo)
         second = self.fake.edit(first, text + " !")
-        self.wishes[-1].ids.append(second.id)
+        self.requests[-1].ids.append(second.id)
 
     def late_edits(self, count: int) -> None:
-        """Edits of wishes that were answered already: no second song."""
-        answered = [wish for wish in self.wishes if wish.due == "song" and len(wish.ids) == 1 and wish.message is None]
-        for wish in self.generator.sample(answered, count):
-            post = next(post for post in self.fake.posts if post.id == wish.ids[0])
-            wish.ids.append(self.fake.edit(post, post.text + " (typo)").id)
+        """Edits of requests that were answered already: no second song."""
+        answered = [
+            request for request in self.requests
+            if request.due == "song" and len(request.ids) == 1 and request.message is None
+        ]  # fmt: skip
+        for request in self.generator.sample(answered, count):
+            post = next(post for post in self.fake.posts if post.id == request.ids[0])
+            request.ids.append(self.fake.edit(post, post.text + " (typo)").id)
 
     def _reply_in_a_thread(self, who: str) -> None:
         text, genre, tempo = self._words()
@@ -130,13 +133,13 @@ class Load:
 
     def _again(self, who: str) -> None:
         song = self._a_song_of_ours()
-        asked = next((wish for wish in self.wishes if song and self._reply_of(wish) == song), None)
+        asked = next((request for request in self.requests if song and self._reply_of(request) == song), None)
         if asked is None:
             return
         self._add(self.fake.write(who, "@riffbird /again", song), "song", asked.genre, asked.tempo)
 
     def _chatter(self, who: str) -> None:
-        self._add(self.fake.write(who, "I saw @riffbird play / compose live, and/or found_mentions it"), "silence")
+        self._add(self.fake.write(who, "I saw @riffbird play / compose live, and/or heard it"), "silence")
 
     def _own_post(self, _: str) -> None:
         self._add(self.fake.write(BAND, "@riffbird Selfie /compose /g metal"), "silence")
@@ -167,7 +170,7 @@ class Load:
     def _message(self, who: str) -> None:
         text, genre, tempo = self._words()
         message = self.fake.message(who, text.replace("@riffbird", ""))
-        self.wishes.append(Asked([message.id], "song", genre, tempo, message))
+        self.requests.append(Asked([message.id], "song", genre, tempo, message))
 
     # ------------------------------------------------------------------ what happened
 
@@ -175,42 +178,42 @@ class Load:
         songs = [post.id for post in self.fake.posts if post.author == BAND and post.media]
         return self.generator.choice(songs) if songs else ""
 
-    def _reply_of(self, wish: Asked) -> str:
-        found = self.fake.replies_to(*wish.ids)
+    def _reply_of(self, request: Asked) -> str:
+        found = self.fake.replies_to(*request.ids)
         return found[0].id if found else ""
 
     def complaints(self) -> list[str]:
         """Everything that did not happen as it should: empty, if all is well."""
-        found = [complaint for wish in self.wishes for complaint in self._complaints_of(wish)]
-        rightful = sum(wish.due != "silence" for wish in self.wishes)
+        found = [complaint for request in self.requests for complaint in self._complaints_of(request)]
+        rightful = sum(request.due != "silence" for request in self.requests)
         posted = [
             post for post in self.fake.posts if post.author == BAND and not post.text.startswith("@riffbird Selfie")
         ]
         sent = [event for event in self.fake.messages if event.sender == BAND]
         if len(posted) + len(sent) != rightful:
-            found.append(f"{len(posted)} posts and {len(sent)} messages for {rightful} rightful wishes")
+            found.append(f"{len(posted)} posts and {len(sent)} messages for {rightful} rightful requests")
         return found + self.fake.violations
 
-    def _complaints_of(self, wish: Asked) -> list[str]:
-        if wish.message is not None:
-            return self._complaints_in(wish, wish.message.conversation)
-        replies = self.fake.replies_to(*wish.ids)
-        if len(replies) != (wish.due != "silence"):
-            return [f"{len(replies)} replies to {wish}"]
-        return self._media_complaints(wish, replies[0].media) if wish.due == "song" else []
+    def _complaints_of(self, request: Asked) -> list[str]:
+        if request.message is not None:
+            return self._complaints_in(request, request.message.conversation)
+        replies = self.fake.replies_to(*request.ids)
+        if len(replies) != (request.due != "silence"):
+            return [f"{len(replies)} replies to {request}"]
+        return self._media_complaints(request, replies[0].media) if request.due == "song" else []
 
-    def _complaints_in(self, wish: Asked, conversation: str) -> list[str]:
-        asked = [other for other in self.wishes if other.message and other.message.conversation == conversation]
+    def _complaints_in(self, request: Asked, conversation: str) -> list[str]:
+        asked = [other for other in self.requests if other.message and other.message.conversation == conversation]
         sent = self.fake.answers_in(conversation)
         if len(sent) != len(asked):
             return [f"{len(sent)} messages for {len(asked)} in {conversation}"]
         found = [self.fake.played(event.media) for event in sent]
-        fits = any((played.genre, played.tempo_bpm) == (wish.genre, wish.tempo) for played in found)
-        return [] if fits else [f"no message fits {wish}"]
+        fits = any((played.genre, played.tempo_bpm) == (request.genre, request.tempo) for played in found)
+        return [] if fits else [f"no message fits {request}"]
 
-    def _media_complaints(self, wish: Asked, media: list[str]) -> list[str]:
+    def _media_complaints(self, request: Asked, media: list[str]) -> list[str]:
         if len(media) != 1:
-            return [f"{len(media)} videos for {wish}"]
+            return [f"{len(media)} videos for {request}"]
         played = self.fake.played(media[0])
-        fits = (played.genre, played.tempo_bpm) == (wish.genre, wish.tempo)
-        return [] if fits else [f"{played} for {wish}"]
+        fits = (played.genre, played.tempo_bpm) == (request.genre, request.tempo)
+        return [] if fits else [f"{played} for {request}"]

@@ -60,9 +60,9 @@ class Person:
     since: str = ""
     seen: list[dict[str, Any]] = field(default_factory=list)
 
-    def call(self, method: str, path: str, **wish: Any) -> dict[str, Any]:
+    def call(self, method: str, path: str, **body: Any) -> dict[str, Any]:
         headers = {"Authorization": f"Bearer {self.token}"}
-        answer = httpx.request(method, f"{self.url}/_matrix/client/v3{path}", headers=headers, json=wish, timeout=10)
+        answer = httpx.request(method, f"{self.url}/_matrix/client/v3{path}", headers=headers, json=body, timeout=10)
         answer.raise_for_status()
         return answer.json()
 
@@ -72,8 +72,8 @@ class Person:
         ]
 
     def say(self, room: str, body: str, **content: Any) -> str:
-        wish = {"msgtype": "m.text", "body": body} | content
-        return self.call("PUT", f"/rooms/{room}/send/m.room.message/{secrets.token_hex(8)}", **wish)["event_id"]
+        body = {"msgtype": "m.text", "body": body} | content
+        return self.call("PUT", f"/rooms/{room}/send/m.room.message/{secrets.token_hex(8)}", **body)["event_id"]
 
     def messages(self, room: str) -> list[dict[str, Any]]:
         return self.call("GET", f"/rooms/{room}/messages?dir=b&limit=100")["chunk"]
@@ -99,8 +99,8 @@ class Synapse:
     url: str
 
     def register(self, name: str) -> Person:
-        wish = {"username": name, "password": secrets.token_hex(8), "auth": {"type": "m.login.dummy"}}
-        answer = httpx.post(f"{self.url}/_matrix/client/v3/register", json=wish, timeout=10)
+        body = {"username": name, "password": secrets.token_hex(8), "auth": {"type": "m.login.dummy"}}
+        answer = httpx.post(f"{self.url}/_matrix/client/v3/register", json=body, timeout=10)
         answer.raise_for_status()
         return Person(self.url, answer.json()["user_id"], answer.json()["access_token"])
 

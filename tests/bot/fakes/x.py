@@ -250,17 +250,17 @@ class FakeX(FakeServer):
     # ------------------------------------------------------------------ posting
 
     def create(self, call: Call) -> Reply:
-        wish = call.json()
-        text, media = wish.get("text", ""), wish.get("media", {}).get("media_ids", [])
+        body = call.json()
+        text, media = body.get("text", ""), body.get("media", {}).get("media_ids", [])
         asked = next(
-            (post for post in self.posts if post.id == wish.get("reply", {}).get("in_reply_to_tweet_id")), None
+            (post for post in self.posts if post.id == body.get("reply", {}).get("in_reply_to_tweet_id")), None
         )
         problem = self._post_problem(text, media, asked)
         if problem is not None:
             return problem
         assert asked is not None
         post = Post(
-            self.new_id(), BAND, text, self.now(), asked.id, media=media, made_with_ai=wish.get("made_with_ai", False)
+            self.new_id(), BAND, text, self.now(), asked.id, media=media, made_with_ai=body.get("made_with_ai", False)
         )
         self.posts.append(post)
         return Reply(201, {"data": {"id": post.id, "text": text, "edit_history_tweet_ids": [post.id]}})
@@ -283,26 +283,26 @@ class FakeX(FakeServer):
         return None
 
     def send_message(self, call: Call, conversation: str) -> Reply:
-        wish = call.json()
-        media = wish.get("attachments", [{}])[0].get("media_id", "")
+        body = call.json()
+        media = body.get("attachments", [{}])[0].get("media_id", "")
         if media and self.uploads[media].state != "succeeded":
             self.violations.append("sent before the video was processed")
             return self.refuse(400, "Your media IDs are invalid or not processed.", 324)
         if media and self.uploads[media].category != "dm_video":
             self.violations.append("a message with a video meant for posts")
-        message = Message(self.new_id(), BAND, conversation, wish.get("text", ""), self.now(), media)
+        message = Message(self.new_id(), BAND, conversation, body.get("text", ""), self.now(), media)
         self.messages.append(message)
         return Reply(201, {"data": {"dm_conversation_id": conversation, "dm_event_id": message.id}})
 
     # ------------------------------------------------------------------ media
 
     def initialize(self, call: Call) -> Reply:
-        wish = call.json()
-        if wish.get("media_type") != "video/mp4" or wish.get("media_category") not in ("tweet_video", "dm_video"):
-            return self.refuse(400, f"media_type and media_category do not match: {wish}")
-        if not 0 < int(wish["total_bytes"]) <= 512 * 1024 * 1024:
+        body = call.json()
+        if body.get("media_type") != "video/mp4" or body.get("media_category") not in ("tweet_video", "dm_video"):
+            return self.refuse(400, f"media_type and media_category do not match: {body}")
+        if not 0 < int(body["total_bytes"]) <= 512 * 1024 * 1024:
             return self.refuse(400, "total_bytes out of range")
-        upload = Upload(self.new_id(), int(wish["total_bytes"]), wish["media_category"])
+        upload = Upload(self.new_id(), int(body["total_bytes"]), body["media_category"])
         self.uploads[upload.id] = upload
         return Reply(200, {"data": {"id": upload.id, "media_key": f"13_{upload.id}", "expires_after_secs": 86400}})
 
@@ -353,9 +353,9 @@ class FakeX(FakeServer):
         return "succeeded" if fits and 0.5 <= found.seconds <= 140 else "failed"
 
     def metadata(self, call: Call) -> Reply:
-        wish = call.json()
-        self.uploads[wish["id"]].alt_text = wish["metadata"]["alt_text"]["text"]
-        return Reply(200, {"data": {"id": wish["id"]}})
+        body = call.json()
+        self.uploads[body["id"]].alt_text = body["metadata"]["alt_text"]["text"]
+        return Reply(200, {"data": {"id": body["id"]}})
 
 
 def weighted_length(text: str) -> int:

@@ -33,8 +33,8 @@ def run(monkeypatch: pytest.MonkeyPatch, server_url: str, capfd: pytest.CaptureF
             monkeypatch.setenv(f"RIFFBIRD_{name.upper()}", value)
         with pytest.raises(SystemExit) as end:
             main(["bot", *words])
-        told = capfd.readouterr()
-        return Result(int(end.value.code or 0), told.out, told.err)
+        shown = capfd.readouterr()
+        return Result(int(end.value.code or 0), shown.out, shown.err)
 
     handlers, level = logging.root.handlers[:], logging.root.level
     yield command

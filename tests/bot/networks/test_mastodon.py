@@ -88,7 +88,7 @@ def test_the_stream_wakes_the_bot_and_catch_up_reads_what_came_while_it_slept(
     harness.run_until_idle(bot)
     bot.network.listen(woken.set)
     try:
-        # The stream is opened in the client's own thread: knock until it is found_mentions.
+        # The stream is opened in the client's own thread: write until it is open.
         for _ in range(100):
             asked = fake_mastodon.write(fake_mastodon.person("ada"), SONG)
             if woken.wait(0.1):
@@ -132,10 +132,10 @@ def test_a_crowd_on_mastodon_is_answered_once_each_while_one_call_in_ten_fails(
             status = fake_mastodon.write(who, f"@riffbird روبوتات 🤖 /compose /g {genre} /t {tempo}")
             asked[status.id] = (genre, tempo)
         harness.run_until_idle(bot)
-    for identifier, wish in asked.items():
+    for identifier, expected in asked.items():
         (reply,) = fake_mastodon.replies_to(fake_mastodon.statuses[identifier])
         played = fake_mastodon.played(reply.media[0])
-        assert (played.genre, played.tempo_bpm) == wish
+        assert (played.genre, played.tempo_bpm) == expected
     assert sum(fake_mastodon.faults.injected.values()) > 20
     assert fake_mastodon.violations == []
 

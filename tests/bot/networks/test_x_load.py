@@ -9,7 +9,7 @@ from tests.bot.fakes.load import Load
 from tests.bot.fakes.x import FakeX
 
 
-def play_to_the_crowd(harness: Harness, fake_x: FakeX, wave: int, timeout: float = 5.0) -> Load:
+def run_load(harness: Harness, fake_x: FakeX, wave: int, timeout: float = 5.0) -> Load:
     load = Load(fake_x)
     bot = harness.x_bot(fake_x, bot_request_timeout_seconds=timeout)
     for count in range(10):
@@ -21,8 +21,8 @@ def play_to_the_crowd(harness: Harness, fake_x: FakeX, wave: int, timeout: float
 
 
 def test_of_100_mentions_every_rightful_one_is_answered_once_and_none_else(harness: Harness, fake_x: FakeX) -> None:
-    load = play_to_the_crowd(harness, fake_x, 10)
-    assert {wish.due for wish in load.wishes} == {"song", "words", "silence"}
+    load = run_load(harness, fake_x, 10)
+    assert {request.due for request in load.requests} == {"song", "words", "silence"}
     assert load.complaints() == []
 
 
@@ -30,8 +30,8 @@ def test_of_100_mentions_every_rightful_one_is_answered_once_and_none_else(harne
 def test_of_500_mentions_by_100_people_every_rightful_one_is_answered_once_and_none_else(
     harness: Harness, fake_x: FakeX
 ) -> None:
-    load = play_to_the_crowd(harness, fake_x, 50)
-    assert len(load.wishes) == 500
+    load = run_load(harness, fake_x, 50)
+    assert len(load.requests) == 500
     assert load.complaints() == []
 
 
@@ -39,8 +39,8 @@ def test_of_500_mentions_by_100_people_every_rightful_one_is_answered_once_and_n
 def test_the_same_500_are_answered_the_same_while_one_call_in_ten_fails(harness: Harness, fake_x: FakeX) -> None:
     fake_x.faults.rate = 0.1
     fake_x.faults.spared.add("GET /2/users/me")  # signing in is the operator's moment: it may fail aloud
-    load = play_to_the_crowd(harness, fake_x, 50, timeout=0.25)
-    assert len(load.wishes) == 500
+    load = run_load(harness, fake_x, 50, timeout=0.25)
+    assert len(load.requests) == 500
     assert load.complaints() == []
     assert sum(fake_x.faults.injected.values()) > 150
     assert len(fake_x.faults.injected) == 8
