@@ -65,9 +65,9 @@ def nll_by_genre(
 ) -> dict[str, FieldSums]:
     """Sums by genre over whole pieces, conditioned on genre, band, tempo and meters only.
 
-    ``unconditioned``: the conditions to leave out instead, as in ``Variation.untold``.
+    ``unconditioned``: the conditions to leave out instead, as in ``Variation.dropped``.
     """
-    variation = Variation() if unconditioned is None else Variation(untold=unconditioned)
+    variation = Variation() if unconditioned is None else Variation(dropped=unconditioned)
     was_training = network.training
     network.eval()
     sums: dict[str, FieldSums] = defaultdict(FieldSums)

@@ -73,7 +73,7 @@ class BatchStream(PieceStream[Variation, Example]):
         return asdict(draw)
 
     def _draw_from_json(self, value: Any) -> Variation:
-        return Variation(**{**value, "untold": tuple(value["untold"])})
+        return Variation(**{**value, "dropped": tuple(value["dropped"])})
 
 
 def compact(example: Example) -> Example:

@@ -32,11 +32,13 @@ from midi_data.events.encoding import DRUM_PITCH, PART_LIMIT, VOCABULARY, EventS
 from midi_data.events.features import NONE, StepFeatures, matched_lags, previous_events, step_features
 from training.config import AugmentationConfig
 
-_UNTOLD_PARTS = 0.4
-_NOBODY = VOCABULARY["part"]
+_PART_DROPOUT = 0.4
+"""Probability that a part's conditions are dropped, if parts are dropped at all."""
+_NO_PART = VOCABULARY["part"]
 _HISTOGRAMS_STREAM = 1
-"""Distinguishes the random numbers of tendencies from those of hiding."""
-_FEWEST_BARS, _KIND_UNTOLD = 0.4, 0.1
+"""Second seed of the random numbers of histograms; pitch dropout uses the seed alone."""
+_FEWEST_BARS, _ATTRIBUTE_DROPOUT = 0.4, 0.1
+"""Smallest share of the bars that histograms are computed from; probability that an attribute is dropped."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,20 +60,19 @@ class Names:
 
 @dataclass(frozen=True, slots=True)
 class Variation:
-    """How a piece is varied this time: semitones up, velocity classes up, tempo factor, and what is left untold."""
+    """Augmentation of a piece: semitones up, velocity classes up, tempo factor, and the dropped conditions."""
 
     semitones: int = 0
     velocity: int = 0
     tempo: float = 1.0
-    untold: tuple[str, ...] = (
+    dropped: tuple[str, ...] = (
         "style", "key", "density", "bars_left", "repetition", "activity", "attribute_histograms", "chords",
     )  # fmt: skip
-    """The default tells genre, band, tempo and meter only: the terms on which pieces are scored."""
-    hiding_seed: int | None = None
-    """Which parts are not shown their pitches in which bars, and which bars' tendencies are told; ``None`` hides
-    nothing, and tells those of the whole piece."""
-    untold_parts: int = 0
-    """Bit mask over the band: parts whose place in the arrangement, and whose tendencies, are left untold."""
+    """By default all but genre, band, tempo and meters: the conditions under which pieces are scored."""
+    dropout_seed: int | None = None
+    """Seed of pitch dropout, and of the bars and attributes of the histograms; None drops nothing and uses all bars."""
+    dropped_parts: int = 0
+    """Bit mask over the band: parts whose activity and histograms are dropped."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -104,58 +105,62 @@ class Example:
         return len(self.target)
 
 
-def draw_variation(rng: np.random.Generator, events: EventSequence, how: AugmentationConfig) -> Variation:
+def draw_variation(rng: np.random.Generator, events: EventSequence, config: AugmentationConfig) -> Variation:
     """A random variation whose transposition keeps every pitch on the keyboard."""
     pitched = events.pitch[events.pitch < DRUM_PITCH]
-    low, high = -how.transpose_semitones, how.transpose_semitones - 1
-    if len(pitched) and how.transpose_semitones:
+    low, high = -config.transpose_semitones, config.transpose_semitones - 1
+    if len(pitched) and config.transpose_semitones:
         low, high = max(low, -int(pitched.min())), min(high, 127 - int(pitched.max()))
     semitones = int(rng.integers(low, high + 1)) if low < high else 0
-    velocity = int(rng.integers(-how.velocity_classes, how.velocity_classes + 1))
-    tempo = float(np.exp(rng.uniform(-how.tempo_ratio, how.tempo_ratio)))
-    options = Variation().untold
-    untold = (
+    velocity = int(rng.integers(-config.velocity_classes, config.velocity_classes + 1))
+    tempo = float(np.exp(rng.uniform(-config.tempo_ratio, config.tempo_ratio)))
+    options = Variation().dropped
+    dropped = (
         options
-        if rng.random() < how.drop_all_conditions
-        else tuple(o for o in options if rng.random() < how.drop_one_condition)
+        if rng.random() < config.drop_all_conditions
+        else tuple(o for o in options if rng.random() < config.drop_one_condition)
     )
-    if rng.random() < how.drop_one_condition:
-        untold = (*untold, "tempo")
-    hiding = int(rng.integers(1 << 31))
-    return Variation(semitones, velocity, tempo, untold, hiding, _untold_parts(rng, len(events.band), how))
+    if rng.random() < config.drop_one_condition:
+        dropped = (*dropped, "tempo")
+    dropout_seed = int(rng.integers(1 << 31))
+    return Variation(
+        semitones, velocity, tempo, dropped, dropout_seed, _draw_dropped_parts(rng, len(events.band), config)
+    )
 
 
-def _untold_parts(rng: np.random.Generator, parts: int, how: AugmentationConfig) -> int:
-    """None, or some parts by chance: a band may be asked for that no arrangement knows in full."""
-    if rng.random() >= how.drop_one_condition:
+def _draw_dropped_parts(rng: np.random.Generator, parts: int, config: AugmentationConfig) -> int:
+    """Bit mask of dropped parts, often 0. Teaches bands of which the template has only some parts."""
+    if rng.random() >= config.drop_one_condition:
         return 0
-    return int(sum(1 << part for part in np.flatnonzero(rng.random(parts) < _UNTOLD_PARTS).tolist()))
+    return int(sum(1 << part for part in np.flatnonzero(rng.random(parts) < _PART_DROPOUT).tolist()))
 
 
-def make_example(piece: Piece, events: EventSequence, names: Names, how: Variation) -> Example:
-    """``piece`` varied and laid out for the network."""
+def make_example(piece: Piece, events: EventSequence, names: Names, variation: Variation) -> Example:
+    """Features, targets and conditions of ``piece``, augmented by ``variation``."""
     grid = BarGrid.of(events.meters, events.end)
     repetition, source_lag = repetition_of(events, grid)
-    steps = step_features(events, None if "repetition" in how.untold else source_lag)
-    target, next_lookback, note = _varied(steps, how)
-    if how.hiding_seed is not None:
-        rng = np.random.default_rng(how.hiding_seed)
+    steps = step_features(events, None if "repetition" in variation.dropped else source_lag)
+    target, next_lookback, note = _varied(steps, variation)
+    if variation.dropout_seed is not None:
+        rng = np.random.default_rng(variation.dropout_seed)
         labels = part_repetition_of(events, grid, repetition, source_lag)
         dropped = draw_pitch_dropout(rng, labels, events.band, TRAINING_PITCH_DROPOUT)
-        hidden = by_part_class(dropped, events.band)
-        next_lookback, note = hide(hidden, grid, steps.tick, target, next_lookback, note)
+        by_class = by_part_class(dropped, events.band)
+        next_lookback, note = drop_pitches(by_class, grid, steps.tick, target, next_lookback, note)
     previous = previous_events(target)
     band = np.zeros(VOCABULARY["part"], dtype=np.bool_)
     band[list(events.band)] = True
-    activity = conditioned_activity(events, grid, how)
-    chords = None if "chords" in how.untold else transposed_chords(chord_slots(events, grid), how.semitones)
+    activity = conditioned_activity(events, grid, variation)
+    chords = (
+        None if "chords" in variation.dropped else transposed_chords(chord_slots(events, grid), variation.semitones)
+    )
     return Example(
         previous,
         clock(
             grid,
             steps.tick[:-1],
-            length_conditioned="bars_left" not in how.untold,
-            repetition=None if "repetition" in how.untold else repetition,
+            length_conditioned="bars_left" not in variation.dropped,
+            repetition=None if "repetition" in variation.dropped else repetition,
             activity=activity,
             chords=chords,
         ),
@@ -170,104 +175,104 @@ def make_example(piece: Piece, events: EventSequence, names: Names, how: Variati
         grid.bar_of(steps.tick[:-1]),
         grid.bar_of(steps.tick[1:]),
         _spread(activity, events.band),
-        _labels(piece, events, names, how),
+        _labels(piece, events, names, variation),
         band,
-        conditioned_histograms(events, grid, how),
-        np.array([_NOBODY, *events.band, *[_NOBODY] * (PART_LIMIT - len(events.band))]),
+        conditioned_histograms(events, grid, variation),
+        np.array([_NO_PART, *events.band, *[_NO_PART] * (PART_LIMIT - len(events.band))]),
     )
 
 
 def slots_of(parts: Ints, band: tuple[int, ...]) -> Ints:
     """Row of ``Conditions.attribute_histograms`` of each of ``parts``: from 1 for parts of ``band``, 0 for none."""
-    slots = np.zeros(_NOBODY + 1, dtype=np.int64)
+    slots = np.zeros(_NO_PART + 1, dtype=np.int64)
     slots[list(band)] = np.arange(1, len(band) + 1)
     return slots[parts]
 
 
-def conditioned_histograms(events: EventSequence, grid: BarGrid, how: Variation) -> NDArray[np.float32]:
-    """(1 + ``PART_LIMIT``, W): what is told of each part's tendencies, row 0 of nobody.
+def conditioned_histograms(events: EventSequence, grid: BarGrid, variation: Variation) -> NDArray[np.float32]:
+    """(1 + ``PART_LIMIT``, A) square roots of each part's shares, row 0 for no part; 0 where dropped.
 
-    In training those of some of the bars only, and not every kind: a piece that is told in full is learnt by heart.
+    In training they describe some of the bars and attributes only: full histograms let the network memorise the piece.
     """
-    told = np.zeros((1 + PART_LIMIT, HISTOGRAMS_WIDTH), dtype=np.float32)
-    if "attribute_histograms" in how.untold or not len(events):
-        return told
-    heard, missing = events, list[str]()
-    if how.hiding_seed is not None:
-        rng = np.random.default_rng([how.hiding_seed, _HISTOGRAMS_STREAM])
-        heard = some_bars(rng, events, grid)
-        missing = [kind for kind in COLUMNS if rng.random() < _KIND_UNTOLD]
-    rows = transposed_histograms(attribute_histograms_of(heard) / np.float32(FULL), heard.band, how.semitones)
-    for kind in missing:
-        rows[:, COLUMNS[kind]] = 0
-    for part, row in zip(heard.band, rows, strict=True):
-        place = events.band.index(part)
-        told[1 + place] = np.sqrt(row) * (not how.untold_parts >> place & 1)
-    return told
+    roots = np.zeros((1 + PART_LIMIT, HISTOGRAMS_WIDTH), dtype=np.float32)
+    if "attribute_histograms" in variation.dropped or not len(events):
+        return roots
+    source, missing = events, list[str]()
+    if variation.dropout_seed is not None:
+        rng = np.random.default_rng([variation.dropout_seed, _HISTOGRAMS_STREAM])
+        source = some_bars(rng, events, grid)
+        missing = [attribute for attribute in COLUMNS if rng.random() < _ATTRIBUTE_DROPOUT]
+    rows = transposed_histograms(attribute_histograms_of(source) / np.float32(FULL), source.band, variation.semitones)
+    for attribute in missing:
+        rows[:, COLUMNS[attribute]] = 0
+    for part, row in zip(source.band, rows, strict=True):
+        index = events.band.index(part)
+        roots[1 + index] = np.sqrt(row) * (not variation.dropped_parts >> index & 1)
+    return roots
 
 
 def some_bars(rng: np.random.Generator, events: EventSequence, grid: BarGrid) -> EventSequence:
-    """Two fifths of the bars or more, one after the other, with a note at least."""
+    """Consecutive bars, at least ``_FEWEST_BARS`` of them, with at least one note."""
     count = max(1, round(len(grid) * rng.uniform(_FEWEST_BARS, 1)))
     some = excerpt(events, int(rng.integers(len(grid) - count + 1)), count)
     return some if len(some) else events
 
 
-def conditioned_activity(events: EventSequence, grid: BarGrid, how: Variation) -> Activity:
-    """(bars, parts of the band): the arrangement, ``UNCONDITIONED`` where ``how`` leaves it untold."""
+def conditioned_activity(events: EventSequence, grid: BarGrid, variation: Variation) -> Activity:
+    """(bars, parts of the band) activity, ``UNCONDITIONED`` where dropped."""
     activity = activity_of(events, grid)
-    if "activity" in how.untold:
+    if "activity" in variation.dropped:
         return np.full_like(activity, UNCONDITIONED)
-    untold = [part for part in range(activity.shape[1]) if how.untold_parts >> part & 1]
-    activity[:, untold] = UNCONDITIONED
+    dropped = [part for part in range(activity.shape[1]) if variation.dropped_parts >> part & 1]
+    activity[:, dropped] = UNCONDITIONED
     return activity
 
 
 def _spread(activity: Activity, band: tuple[int, ...]) -> Activity:
     """(bars, V_part): ``activity`` at the classes of the band's parts."""
-    whole = np.full((len(activity), VOCABULARY["part"]), UNCONDITIONED, dtype=np.uint8)
-    whole[:, list(band)] = activity
-    return whole
+    spread = np.full((len(activity), VOCABULARY["part"]), UNCONDITIONED, dtype=np.uint8)
+    spread[:, list(band)] = activity
+    return spread
 
 
-def _varied(steps: StepFeatures, how: Variation) -> tuple[Ints, Ints, Ints]:
+def _varied(steps: StepFeatures, variation: Variation) -> tuple[Ints, Ints, Ints]:
     target, next_lookback, note = steps.target.copy(), steps.next.copy(), steps.note.copy()
     for pitch in (target[:, 2], next_lookback[:, :, 2], note[:, :, 0]):
-        pitch[pitch < DRUM_PITCH] += how.semitones
-    if how.velocity:
+        pitch[pitch < DRUM_PITCH] += variation.semitones
+    if variation.velocity:
         top = VOCABULARY["velocity"] - 1
         for velocity in (target[:, 4], note[:, :, 2]):
             real = velocity <= top
-            velocity[real] = np.clip(velocity[real] + how.velocity, 0, top)
+            velocity[real] = np.clip(velocity[real] + variation.velocity, 0, top)
     return target, next_lookback, note
 
 
-def hide(
-    hidden: NDArray[np.bool_], grid: BarGrid, tick: Ints, target: Ints, next_lookback: Ints, note: Ints
+def drop_pitches(
+    dropped: NDArray[np.bool_], grid: BarGrid, tick: Ints, target: Ints, next_lookback: Ints, note: Ints
 ) -> tuple[Ints, Ints]:
-    """``next_lookback`` and ``note`` without the pitches of the parts in ``hidden`` (bars, part classes + none)."""
+    """``next_lookback`` and ``note`` without the pitches of the parts in ``dropped`` (bars, part classes + none)."""
     before, after = grid.bar_of(tick[:-1]), grid.bar_of(tick[1:])
     next_lookback, note = next_lookback.copy(), note.copy()
-    next_lookback[hidden[before[:, None], next_lookback[:, :, 1]], 2] = NONE["pitch"]
-    note[hidden[after, target[:, 1]], :-1, 0] = NONE["pitch"]
+    next_lookback[dropped[before[:, None], next_lookback[:, :, 1]], 2] = NONE["pitch"]
+    note[dropped[after, target[:, 1]], :-1, 0] = NONE["pitch"]
     return next_lookback, note
 
 
-def _labels(piece: Piece, events: EventSequence, names: Names, how: Variation) -> Ints:
-    bpm = max(piece.tempos, key=lambda tempo: _reign(piece, tempo[0]))[1]
+def _labels(piece: Piece, events: EventSequence, names: Names, variation: Variation) -> Ints:
+    bpm = max(piece.tempos, key=lambda tempo: _ticks_in_force(piece, tempo[0]))[1]
     labels = {
         "genre": names.genre_row(piece),
         "style": names.style_row(piece),
-        "tempo": tempo_class(bpm * how.tempo),
-        "key": transposed_key(piece.key, how.semitones),
+        "tempo": tempo_class(bpm * variation.tempo),
+        "key": transposed_key(piece.key, variation.semitones),
         "density": density_class(len(events), events.end),
     }
-    labels |= {name: KEY_UNCONDITIONED if name == "key" else 0 for name in how.untold if name in labels}
+    labels |= {name: KEY_UNCONDITIONED if name == "key" else 0 for name in variation.dropped if name in labels}
     return np.array([labels[name] for name in CONDITIONS], dtype=np.int64)
 
 
-def _reign(piece: Piece, onset: int) -> int:
-    """Ticks for which the tempo set at ``onset`` rules."""
+def _ticks_in_force(piece: Piece, onset: int) -> int:
+    """Ticks during which the tempo set at ``onset`` is in force."""
     return min([t for t, _ in piece.tempos if t > onset], default=max(piece.end, onset)) - onset
 
 

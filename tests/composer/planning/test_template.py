@@ -133,7 +133,7 @@ def test_a_part_that_is_not_told_of_takes_the_form_of_the_bar() -> None:
     assert (repetitions[:, 0] == 3).all()
 
 
-def test_an_asked_part_that_the_piece_lacks_is_left_untold() -> None:
+def test_a_requested_part_that_the_template_lacks_is_unconditioned() -> None:
     trumpet = part_code(56, is_drum=False)
     template = excerpt_of(np.full((16, 3), 4), 16)
     activity = activity_for(template, tuple(sorted((DRUMS, trumpet))))

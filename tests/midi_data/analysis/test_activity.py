@@ -44,7 +44,7 @@ def test_levels_tell_who_rests_and_who_plays_how_much() -> None:
     assert activity.max() < ACTIVITY_CLASSES
 
 
-def test_a_bar_is_busier_with_more_notes_and_untold_where_nothing_is_told() -> None:
+def test_band_activity_rises_with_notes_and_is_unconditioned_without_any_bin() -> None:
     activity = np.array([[UNCONDITIONED, UNCONDITIONED], [RESTS, RESTS], [RESTS, 2], [4, 2], [7, 7]], dtype=np.uint8)
     band_activity = band_activity_bins(activity)
     assert band_activity[0] == 0

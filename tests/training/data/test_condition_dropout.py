@@ -1,4 +1,4 @@
-"""What a network is told of each part's tendencies: the same in training as while a song is written."""
+"""Histograms as conditions are the same in training as in composing, and can be dropped."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from midi_data.events.encoding import PART_LIMIT, VOCABULARY, EventSequence, enc
 from tests.songs import riff
 from training.data.examples import Variation, conditioned_histograms, slots_of, some_bars
 
-TOLD = Variation(untold=())
+ALL_CONDITIONS = Variation(dropped=())
 
 
 @pytest.fixture(scope="module")
@@ -26,33 +26,33 @@ def grid_of(events: EventSequence) -> BarGrid:
 
 
 @pytest.mark.parametrize("semitones", [0, 2, -5])
-def test_training_tells_what_composing_tells(events: EventSequence, semitones: int) -> None:
-    told = conditioned_histograms(events, grid_of(events), Variation(semitones=semitones, untold=()))
+def test_training_and_composing_have_the_same_roots(events: EventSequence, semitones: int) -> None:
+    roots = conditioned_histograms(events, grid_of(events), Variation(semitones=semitones, dropped=()))
     shares = template_histograms(events.band, events.band, attribute_histograms_of(events), semitones, same_mode=True)
-    assert told.shape == (1 + PART_LIMIT, HISTOGRAMS_WIDTH)
-    np.testing.assert_allclose(told[: 1 + len(events.band)], histogram_roots(shares, events.band), atol=1e-6)
-    assert told[1 : 1 + len(events.band)].any(axis=1).all()
-    assert not told[0].any()
-    assert not told[1 + len(events.band) :].any()
+    assert roots.shape == (1 + PART_LIMIT, HISTOGRAMS_WIDTH)
+    np.testing.assert_allclose(roots[: 1 + len(events.band)], histogram_roots(shares, events.band), atol=1e-6)
+    assert roots[1 : 1 + len(events.band)].any(axis=1).all()
+    assert not roots[0].any()
+    assert not roots[1 + len(events.band) :].any()
 
 
-def test_nothing_is_told_on_the_terms_on_which_pieces_are_scored(events: EventSequence) -> None:
+def test_scoring_conditions_have_no_histograms(events: EventSequence) -> None:
     assert not conditioned_histograms(events, grid_of(events), Variation()).any()
 
 
-def test_parts_may_be_left_untold_one_by_one(events: EventSequence) -> None:
-    told = conditioned_histograms(events, grid_of(events), Variation(untold=(), untold_parts=0b1))
-    assert not told[1].any()
-    assert told[2 : 1 + len(events.band)].any(axis=1).all()
+def test_parts_are_dropped_one_by_one(events: EventSequence) -> None:
+    roots = conditioned_histograms(events, grid_of(events), Variation(dropped=(), dropped_parts=0b1))
+    assert not roots[1].any()
+    assert roots[2 : 1 + len(events.band)].any(axis=1).all()
 
 
-def test_training_tells_of_some_bars_only_and_not_of_every_kind(events: EventSequence) -> None:
+def test_training_uses_some_bars_and_drops_attributes(events: EventSequence) -> None:
     grid = grid_of(events)
-    whole = conditioned_histograms(events, grid, TOLD)
-    drawn = [conditioned_histograms(events, grid, Variation(untold=(), hiding_seed=seed)) for seed in range(60)]
-    assert any(not np.array_equal(each, whole) for each in drawn)
+    full = conditioned_histograms(events, grid, ALL_CONDITIONS)
+    drawn = [conditioned_histograms(events, grid, Variation(dropped=(), dropout_seed=seed)) for seed in range(60)]
+    assert any(not np.array_equal(each, full) for each in drawn)
     for columns in COLUMNS.values():
-        if whole[:, columns].any():
+        if full[:, columns].any():
             missing = sum(not each[:, columns].any() for each in drawn)
             assert 0 < missing < 30
 

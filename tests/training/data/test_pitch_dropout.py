@@ -10,7 +10,7 @@ from midi_data.bars import BarGrid
 from midi_data.events.encoding import MAX_SHIFT, encode, part_code
 from midi_data.events.features import LAGS, NONE, step_features
 from midi_data.song import Meter, Note, Song, Track
-from training.data.examples import hide
+from training.data.examples import drop_pitches
 
 DRUMS, ORGAN, BASS = part_code(0, is_drum=True), part_code(16, is_drum=False), part_code(33, is_drum=False)
 BAND = tuple(sorted((DRUMS, ORGAN, BASS)))
@@ -38,7 +38,7 @@ def test_training_drops_the_pitches_that_composing_drops(
     pitch_dropout = by_part_class(
         draw_pitch_dropout(np.random.default_rng(seed), part_repetition, BAND, TRAINING_PITCH_DROPOUT), BAND
     )
-    next_lookback, note = hide(pitch_dropout, grid, steps.tick, steps.target, steps.next, steps.note)
+    next_lookback, note = drop_pitches(pitch_dropout, grid, steps.tick, steps.target, steps.next, steps.note)
     by_bar = [frozenset(np.flatnonzero(row).tolist()) for row in pitch_dropout]
     song_state = SongState(BAND, Meter(0, 4, 4), len(grid), by_bar)
     for index, event in enumerate(steps.target.tolist()):
@@ -61,7 +61,7 @@ def test_only_pitches_of_pitched_parts_are_dropped() -> None:
     steps = step_features(events)
     pitch_dropout = np.zeros((len(grid), NONE["part"] + 1), dtype=np.bool_)
     pitch_dropout[:, ORGAN] = True
-    next_lookback, note = hide(pitch_dropout, grid, steps.tick, steps.target, steps.next, steps.note)
+    next_lookback, note = drop_pitches(pitch_dropout, grid, steps.tick, steps.target, steps.next, steps.note)
     organs = steps.target[:, 1] == ORGAN
     a_bar_ago = LAGS.index(1)
     assert (steps.note[organs, a_bar_ago, 0] != NONE["pitch"]).any()
