@@ -26,6 +26,7 @@ COMMANDS = {
     "api": "bot.cli.service:api",
     "bot": "bot.cli.bot:bot",
     "queue": "bot.cli.queue:app",
+    "songs": "bot.cli.songs:app",
 }
 """Each command's function (or group), by name: only the one that is asked for is imported."""
 
