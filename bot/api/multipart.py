@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass
 
 from fastapi import HTTPException, Request
@@ -10,6 +11,9 @@ from pydantic import ValidationError
 from starlette.datastructures import UploadFile
 
 from bot.api.schemas import CompositionRequest
+
+# It logs each malformed form, and clients decide how many there are.
+logging.getLogger("python_multipart").setLevel(logging.ERROR)
 
 MIDI_LIMIT_BYTES = 2**20
 MULTIPART_LIMIT_BYTES = MIDI_LIMIT_BYTES + 64 * 1024

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from bot.cli.console import say, tell
+from bot.cli.console import print_result, print_status
 from bot.cli.errors import REFUSED, CommandRefusedError
 from bot.cli.queue_server import queues_of
 
@@ -102,7 +102,7 @@ def _network_results(check: Check) -> list[CheckResult]:
 
 def _show_results(results: list[CheckResult]) -> None:
     for result in results:
-        say(f"{'ok     ' if result.good else 'MISSING'}  {result.name:<12} {result.text}")
+        print_result(f"{'ok     ' if result.good else 'MISSING'}  {result.name:<12} {result.text}")
     if not all(result.good for result in results):
         raise typer.Exit(REFUSED)
 
@@ -120,7 +120,7 @@ def _answer(
         made = make_bot(
             network, reply_store, queues, settings, clock=clock, generator=random.Random(), scratch=scratch
         )  # fmt: skip
-        tell(f"riffbird: {made.open()} listens on {network.name} - stop with Ctrl+C")
+        print_status(f"riffbird: {made.open()} listens on {network.name} - stop with Ctrl+C")
         signal.signal(signal.SIGTERM, made.stop)
         signal.signal(signal.SIGINT, made.stop)
         network.listen(made.wake)

@@ -1,4 +1,4 @@
-"""``riffbird compose``: a request in words and flags, a song on disk."""
+"""``riffbird compose``: composes the songs of a request and writes their files."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from bot.cli.console import progress_bar, say, say_json, tell
+from bot.cli.console import print_json, print_result, print_status, progress_bar
 from bot.cli.errors import CommandRefusedError
 from bot.commands.grammar import field_description
 
@@ -18,9 +18,9 @@ if TYPE_CHECKING:
 
 FORMATS = ("mid", "wav", "mp3", "ogg", "png", "mp4", "stems", "musicxml")
 DEFAULT_FORMATS = ("mid", "mp3", "png")
-MOST_SONGS = 1000
+MAX_SONGS = 1000
 BATCH = 64
-"""Songs composed before the first of them is rendered; more would only be waited for."""
+"""Songs that are composed together before they are rendered."""
 
 
 def compose(
@@ -34,7 +34,8 @@ def compose(
     chords: Annotated[str | None, typer.Option(help=field_description("chords"))] = None,
     seed: Annotated[str | None, typer.Option(help=field_description("seed"))] = None,
     sampling: Annotated[str | None, typer.Option(help=field_description("sampling"))] = None,
-    primer: Annotated[Path | None, typer.Option(help="A MIDI file to go on from.")] = None,
+    primer: Annotated[Path | None, typer.Option(help="A MIDI file to continue.")] = None,
+    like: Annotated[Path | None, typer.Option(help="A MIDI file to imitate (not available yet).")] = None,
     checkpoint: Annotated[
         Path | None, typer.Option(help="The network to compose with (default: the shipped one, or the genre's own).")
     ] = None,
@@ -43,8 +44,10 @@ def compose(
         list[str] | None, typer.Option("--format", help="mid, wav, mp3, ogg, png, mp4, stems or musicxml; may repeat.")
     ] = None,
     stems: Annotated[bool, typer.Option("--stems", help="Also write one WAV a part, in a ZIP archive.")] = False,
-    count: Annotated[int, typer.Option(help="How many songs, each with a seed of its own.")] = 1,
+    count: Annotated[int, typer.Option(help="Number of songs, each with its own seed.")] = 1,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object a song, one a line.")] = False,
+    device: Annotated[str, typer.Option(help="auto or cpu; cuda is not available yet.")] = "auto",
+    backend: Annotated[str, typer.Option(help="auto or numpy; torch is not available yet.")] = "auto",
 ) -> None:
     """Compose a song (or several) and write its files."""
     fields = {
@@ -58,15 +61,30 @@ def compose(
         "seed": seed,
         "sampling": sampling,
     }
-    request, notices = read_request(text, fields, on_offer(checkpoint))
+    check_available(like, device, backend)
+    request, notices = read_request(text, fields, available_genres(checkpoint))
     formats = read_formats(format_, stems=stems)
-    for number, rendition in enumerate(_perform(several(request, count), out, formats, checkpoint, primer)):
-        told = rendition.model_copy(update={"notices": [*(notices if number == 0 else []), *rendition.notices]})
-        _show(told, as_json=as_json)
+    for number, rendition in enumerate(_compose(with_seeds(request, count), out, formats, checkpoint, primer)):
+        shown = [*(notices if number == 0 else []), *rendition.notices]
+        _show(rendition.model_copy(update={"notices": shown}), as_json=as_json)
 
 
-def on_offer(checkpoint: Path | None) -> dict[str, str]:
-    """Spellings of the genres that can be asked for: all of one's own too, or just those of a named checkpoint."""
+def check_available(like: Path | None, device: str, backend: str) -> None:
+    """Raise ``CommandRefusedError`` for options that this version cannot obey."""
+    if like is not None:
+        raise CommandRefusedError("--like is not available yet; --primer continues a MIDI file")
+    for option, value, known, available in (
+        ("--device", device, ("auto", "cpu", "cuda"), "songs are composed on the CPU"),
+        ("--backend", backend, ("auto", "numpy", "torch"), "songs are composed with numpy"),
+    ):
+        if value not in known:
+            raise CommandRefusedError(f"{option} is one of {', '.join(known)}, not {value!r}")
+        if value == known[-1]:
+            raise CommandRefusedError(f"{option} {value} is not available: {available} in this version")
+
+
+def available_genres(checkpoint: Path | None) -> dict[str, str]:
+    """Spellings of the genres on offer: all, or those of a named ``checkpoint``."""
     from composer.genre_store import custom_genre_names, spellings
 
     known = spellings()
@@ -74,13 +92,13 @@ def on_offer(checkpoint: Path | None) -> dict[str, str]:
         return known
     from composer.pipeline import composer_for
 
-    own = set(custom_genre_names())
-    plays = composer_for(checkpoint).checkpoint.header.genres
-    return {each: name for each, name in known.items() if name not in own} | {name: name for name in plays}
+    custom = set(custom_genre_names())
+    trained = composer_for(checkpoint).checkpoint.header.genres
+    return {each: name for each, name in known.items() if name not in custom} | {name: name for name in trained}
 
 
 def read_request(text: str, fields: dict[str, str | None], genres: dict[str, str]) -> tuple[ComposeRequest, list[str]]:
-    """The request in ``text`` with the flags over it. Raises ``CommandRefusedError`` with the rule and the value."""
+    """The request in ``text``, overridden by flags. Raises ``CommandRefusedError`` with the rule and the value."""
     from bot.commands.parser import request_from
 
     parsed = request_from(text, fields, genres=genres)
@@ -88,23 +106,23 @@ def read_request(text: str, fields: dict[str, str | None], genres: dict[str, str
         raise CommandRefusedError(parsed.refusal or "this cannot be composed")
     if parsed.request is None:
         raise CommandRefusedError(
-            f"{text!r} asks for /{parsed.kind}, not for a song (see: riffbird --help, riffbird genres)"
+            f"{text!r} is /{parsed.kind}, not a request for a song (see: riffbird --help, riffbird genres)"
         )
     return parsed.request, list(parsed.notices)
 
 
 def read_formats(given: list[str] | None, *, stems: bool = False) -> list[Format]:
-    """The formats asked for, each once. Raises ``CommandRefusedError`` for an unknown one."""
+    """The requested formats, each once. Raises ``CommandRefusedError`` for an unknown one."""
     for name in given or ():
         if name not in FORMATS:
             raise CommandRefusedError(f"--format is one of {', '.join(FORMATS)}, not {name!r}")
     return list(dict.fromkeys([*(given or DEFAULT_FORMATS), *(("stems",) if stems else ())]))
 
 
-def several(request: ComposeRequest, count: int) -> list[ComposeRequest]:
-    """``count`` requests: the asked seed and the ones after it, or a drawn seed each."""
-    if not 1 <= count <= MOST_SONGS:
-        raise CommandRefusedError(f"--count is 1 to {MOST_SONGS}, not {count}")
+def with_seeds(request: ComposeRequest, count: int) -> list[ComposeRequest]:
+    """``count`` requests: with the given seed and the following ones, or with a drawn seed each."""
+    if not 1 <= count <= MAX_SONGS:
+        raise CommandRefusedError(f"--count is 1 to {MAX_SONGS}, not {count}")
     from composer.request import HIGHEST_SEED
 
     if request.seed is None:
@@ -112,13 +130,13 @@ def several(request: ComposeRequest, count: int) -> list[ComposeRequest]:
     return [request.model_copy(update={"seed": (request.seed + n) % (HIGHEST_SEED + 1)}) for n in range(count)]
 
 
-def _perform(
+def _compose(
     requests: list[ComposeRequest], out: Path, formats: list[Format], checkpoint: Path | None, primer: Path | None
 ) -> list[Rendition]:
     from composer.pipeline import compose_all
     from midi_data.io.midi_file import read_midi
 
-    begins = read_midi(primer) if primer else None
+    primer_song = read_midi(primer) if primer else None
     done: list[Rendition] = []
     with progress_bar() as bar:
         task = bar.add_task("composing", total=1.0, note="") if bar else None
@@ -130,26 +148,26 @@ def _perform(
                     within = share / 2 if stage == "composing" else 0.5 + share / 2
                     bar.update(task, description=stage, completed=(first + within * size) / len(requests))
 
-            tell_stage: OnStage = on_stage
+            callback: OnStage = on_stage
             last = first + BATCH >= len(requests)
             done += compose_all(
-                group, out, formats, checkpoint=checkpoint, primer=begins, progress=tell_stage, last=last
+                group, out, formats, checkpoint=checkpoint, primer=primer_song, progress=callback, last=last
             )
     return done
 
 
 def _show(rendition: Rendition, *, as_json: bool) -> None:
     if as_json:
-        say_json(rendition.model_dump(mode="json"))
+        print_json(rendition.model_dump(mode="json"))
         return
     for notice in rendition.notices:
-        tell(notice)
+        print_status(notice)
     title = rendition.title or "Untitled"
-    say(
+    print_result(
         f"{title}: {rendition.genre}, {rendition.tempo_bpm:g} BPM, {rendition.key}, {rendition.bars} bars, "
         f"{rendition.duration_seconds:.1f} s, {rendition.notes} notes, seed {rendition.seed}"
     )
     for part in rendition.parts:
-        say(f"  {part.name}: {part.notes} notes")
+        print_result(f"  {part.name}: {part.notes} notes")
     for path in rendition.files.values():
-        say(f"  {path}")
+        print_result(f"  {path}")

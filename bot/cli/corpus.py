@@ -1,4 +1,4 @@
-"""``riffbird corpus``: folders and archives of MIDI into prepared corpora, and what is in them."""
+"""``riffbird corpus``: prepares corpora from folders and archives of MIDI, fetches archives, describes corpora."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from bot.cli.console import progress_bar, say, say_json, table, tell
+from bot.cli.console import print_json, print_result, print_status, print_table, progress_bar
 from bot.cli.errors import CommandRefusedError
 from bot.cli.train.licences import stated_licence
 
@@ -35,7 +35,7 @@ def prepare(
     ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object a source, one a line.")] = False,
 ) -> None:
-    """Read, check, clean, de-duplicate and encode MIDI into memory-mapped arrays. Goes on where it was broken off."""
+    """Read, check, clean, de-duplicate and encode MIDI into memory-mapped arrays. Resumes an interrupted run."""
     from midi_data.corpus.dataset import open_shard
     from midi_data.corpus.prepare import prepare as prepare_corpus
 
@@ -54,32 +54,32 @@ def prepare(
         )
     cards = [open_shard(folder).card for folder in folders]
     for folder, card in zip(folders, cards, strict=True):
-        _tell_outcome(folder, card)
-    _show_losses(cards, as_json=as_json)
-    tell(f"prepared in {out}")
+        _print_outcome(folder, card)
+    _print_losses(cards, as_json=as_json)
+    print_status(f"prepared in {out}")
 
 
-def _tell_outcome(folder: Path, card: dict[str, Any]) -> None:
+def _print_outcome(folder: Path, card: dict[str, Any]) -> None:
     from midi_data.ingest.report import REPORT_NAME, cleaning, outcome
 
     stated = sorted({named.partition(": ")[2] for named in card["licences"]})
     licences = stated[0] if len(stated) == 1 else f"{len(stated)} different ones"
-    tell(f"{card['source']}: {outcome(card)}; {card['notes']} notes; licence: {licences}")
+    print_status(f"{card['source']}: {outcome(card)}; {card['notes']} notes; licence: {licences}")
     if cleaned := cleaning(card):
-        tell(f"  {cleaned}")
+        print_status(f"  {cleaned}")
     moved = card["quantised"]
-    tell(f"  notes moved {moved['mean_moved_ms']} ms on average to the grid; each file: {folder / REPORT_NAME}")
+    print_status(f"  notes moved {moved['mean_moved_ms']} ms on average to the grid; each file: {folder / REPORT_NAME}")
 
 
-def _show_losses(cards: list[dict[str, Any]], *, as_json: bool) -> None:
+def _print_losses(cards: list[dict[str, Any]], *, as_json: bool) -> None:
     keys = ("source", "pieces", "skipped", "cleaned", "licence", "losses")
     shown = [{key: card[key] for key in keys} for card in cards]
     if as_json:
         for card in shown:
-            say_json(card)
+            print_json(card)
         return
     names = list(shown[0]["losses"])
-    table(
+    print_table(
         ("round trip", *(name.replace("_", " ") for name in names)),
         [(c["source"], *c["losses"].values()) for c in shown],
     )
@@ -99,7 +99,7 @@ def fetch(
 
     known = known_sources()
     if not names:
-        table(("collection", "genre", "licence"), [(s.name, s.genre, s.licence) for s in known.values()])
+        print_table(("collection", "genre", "licence"), [(s.name, s.genre, s.licence) for s in known.values()])
         return
     for name in names:
         if name not in known and "://" not in name:
@@ -114,8 +114,10 @@ def fetch(
                     bar.update(task, completed=got, total=whole, note=f"{got / 1e6:.1f} MB")
 
             path = download(source, out, on_bytes)
-            say(str(path))
-            tell(f"licence: {source.licence}; next: riffbird corpus prepare {path} --genre {source.genre or 'GENRE'}")
+            print_result(str(path))
+            print_status(
+                f"licence: {source.licence}; next: riffbird corpus prepare {path} --genre {source.genre or 'GENRE'}"
+            )
 
 
 @app.command()
@@ -130,9 +132,9 @@ def describe(
     rows = describe_genres(open_shards(source))
     if as_json:
         for row in rows:
-            say_json(row)
+            print_json(row)
         return
-    table(
+    print_table(
         ("genre", "train", "valid", "hours", "notes", "parts a piece", "instruments", "meters"),
         [(r["genre"], r["train_pieces"], r["valid_pieces"], r["hours"], r["notes"], r["median_parts"],
           ", ".join(list(r["instruments"])[:3]), ", ".join(list(r["meters"])[:4])) for r in rows],

@@ -1,4 +1,4 @@
-"""How the command ends: 0 done, 2 refused (the person's fault), 1 failed (ours). One line on stderr, no traceback."""
+"""Exit status: 0 done, 2 refused (a fault of the request), 1 failed (a fault of the program)."""
 
 from __future__ import annotations
 
@@ -6,15 +6,15 @@ DONE, FAILED, REFUSED = 0, 1, 2
 
 
 class CommandRefusedError(Exception):
-    """For the person at the terminal: what was asked cannot be done. One line: the rule and the value."""
+    """The command cannot do what was requested. One line: the rule and the value."""
 
 
 def is_refusal(error: BaseException) -> bool:
-    """Whether ``error`` is the person's fault: each package's errors for the person are refusals."""
+    """Whether ``error`` is a fault of the request."""
     from composer.errors import RefusedError
     from midi_data.errors import MidiDataError
 
     if isinstance(error, (CommandRefusedError, RefusedError, MidiDataError)):
         return True
-    # Named, not imported: training loads torch, and most commands never need it.
+    # Compared by name: importing training loads torch, which most commands do not need.
     return any(each.__name__ in ("TrainingError", "WorkerRefusedError") for each in type(error).__mro__)

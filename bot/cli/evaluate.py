@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 
-from bot.cli.console import progress_bar, say, say_json, table, tell
+from bot.cli.console import print_json, print_result, print_status, print_table, progress_bar
 from bot.cli.errors import CommandRefusedError
 
 if TYPE_CHECKING:
@@ -53,13 +53,13 @@ def evaluate(
     name = canonical_genre(genre, judged.header.genres)
     order = EvaluationRequest(corpus, name, songs, seed, randomness, cast("Sampling", sampling))
     with progress_bar() as bar:
-        found = run(order, judged, tell, _shown(bar))
+        found = run(order, judged, print_status, _shown(bar))
     if as_json:
-        say_json(found.report)
+        print_json(found.report)
     else:
         show(found.report)
     if out:
-        tell(f"plots: {write_page(found, judged, out)}")
+        print_status(f"plots: {write_page(found, judged, out)}")
 
 
 def _shown(bar: Progress | None) -> Callable[[float], None] | None:
@@ -75,15 +75,15 @@ def _shown(bar: Progress | None) -> Callable[[float], None] | None:
 
 
 def _show_harmony(harmony: dict[str, Any]) -> None:
-    say()
-    table(
+    print_result()
+    print_table(
         ("harmony and ensemble", "real", "songs", "songs / real", "training pieces"),
         [(row["name"], *map(_cell, (row["real"], row["songs"], row["songs_to_real"], row["training"])))
          for row in harmony["figures"]],
     )  # fmt: skip
     found, of_training = harmony["discriminator"], harmony["discriminator_training_pieces"]
     other = f"; training pieces in the songs' place {of_training['accuracy']:.3f}" if of_training else ""
-    say(
+    print_result(
         f"\ndiscriminator on harmony and ensemble alone: {found['accuracy']:.3f} "
         f"({_span(found['accuracy_interval'])}){other}"
     )
@@ -93,32 +93,34 @@ def show(report: dict[str, Any]) -> None:
     """The report as tables."""
     real, songs = report["real"], report["songs"]
     how = f"randomness {report['randomness']}, seed {report['seed']}"
-    say(f"{report['genre']}, checkpoint {report['checkpoint']}, {how}")
-    say(f"{songs['compared']} songs beside {real['works']} held-out works, excerpts of {report['bars']} bars")
-    say("intervals: 5-95 %; distances are medians over random splits of the works into halves\n")
-    table(
+    print_result(f"{report['genre']}, checkpoint {report['checkpoint']}, {how}")
+    print_result(f"{songs['compared']} songs beside {real['works']} held-out works, excerpts of {report['bars']} bars")
+    print_result("intervals: 5-95 %; distances are medians over random splits of the works into halves\n")
+    print_table(
         ("statistic", "real", "songs", "to songs", "real halves", "ratio", "interval"),
         [_statistic(row) for row in report["statistics"]],
     )
     near, reached = report["within_1.25"], report["training_pieces"]
     other = f" (training pieces in the songs' place: {reached['near_enough']})" if reached else ""
-    say(f"\n{near['near_enough']} of {near['statistics']} statistics within 1.25 x real halves' distance{other}\n")
-    table(
+    print_result(
+        f"\n{near['near_enough']} of {near['statistics']} statistics within 1.25 x real halves' distance{other}\n"
+    )
+    print_table(
         ("structure", "real", "songs", "ratio"),
         [(name, *map(_cell, (v["real"], v["songs"], v["ratio"]))) for name, v in report["structure"].items()],
     )
-    say()
-    table(("judgement", "real", "interval", "songs", "interval", "n real", "n songs"), list(_judgements(report)))
+    print_result()
+    print_table(("judgement", "real", "interval", "songs", "interval", "n real", "n songs"), list(_judgements(report)))
     opponents = report["discriminators"]
-    say()
-    table(
+    print_result()
+    print_table(
         ("discriminator", "right", "interval", "excerpts", "works"),
         [(n, _cell(v["accuracy"]), _span(v["accuracy_interval"]), v["excerpts"], v["works"])
          for n, v in ((name, opponents[name]) for name in ("trees", "network"))],
     )  # fmt: skip
     _show_harmony(report["harmony"])
     obeyed = report["obeyed"]
-    say(
+    print_result(
         f"\nasked tempo kept {obeyed['tempo']:.0%}, length within a bar {obeyed['length_within_a_bar']:.0%}, "
         f"parts of the band that play {obeyed['band_parts_that_play']:.0%} ({obeyed['songs']} songs)"
     )

@@ -1,4 +1,4 @@
-"""``riffbird genres``: what the band plays, and one's own genres as files to keep, give away and forget."""
+"""``riffbird genres``: lists genres; exports, imports and deletes trained ones."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from bot.cli.console import say, say_json, table
+from bot.cli.console import print_json, print_result, print_table
 
 if TYPE_CHECKING:
     from composer.genre_store import GenreCard
@@ -29,9 +29,9 @@ def genres(
     rows = describe(checkpoint)
     if as_json:
         for row in rows:
-            say_json(row)
+            print_json(row)
         return
-    table(
+    print_table(
         ("genre", "aliases", "tempo", "pieces", "hours", "nats a note", "taught", "licence", "what"),
         [
             (row["name"], ", ".join(row["aliases"]), "{}-{}".format(*row["tempo_range_bpm"]),
@@ -48,7 +48,7 @@ def export_genre(name: Name, file: Annotated[Path, typer.Argument(help="The file
     from composer.genre_store import export
 
     export(name, file)
-    say(str(file))
+    print_result(str(file))
 
 
 @app.command("import")
@@ -57,22 +57,22 @@ def import_genre(
     name: Annotated[str, typer.Option(help="Which genre, where the file brings several new ones.")] = "",
     replace: Annotated[bool, typer.Option("--replace", help="Take the place of a genre of that name.")] = False,
 ) -> None:
-    """Take in a genre from a file; the band plays it at once."""
+    """Import a genre from a file; it is on offer at once."""
     from composer.genre_store import add
 
-    say(add(file, name, replace=replace).name)
+    print_result(add(file, name, replace=replace).name)
 
 
 @app.command("delete")
 def delete_genre(name: Name) -> None:
-    """Forget a genre of your own, for good."""
+    """Delete a trained genre for good."""
     from composer.genre_store import delete
 
     delete(name)
 
 
 def describe(checkpoint: Path | None = None) -> list[dict[str, Any]]:
-    """A row a genre: those of the checkpoint (default: the shipped one), then, without one, those of one's own."""
+    """One row a genre: those of the checkpoint (default: the shipped one), then, without one, the trained ones."""
     from composer.genre_store import card_of, cards, custom_names_among
     from composer.model.checkpoint import load_checkpoint
     from midi_data.genres import GENRES, HOUSE_GENRE
@@ -96,8 +96,8 @@ def describe(checkpoint: Path | None = None) -> list[dict[str, Any]]:
         for genre in GENRES
         if genre.name in header.genres
     ]
-    own = [card_of(loaded, name) for name in custom_names_among(header.genres)] if checkpoint else cards()
-    return rows + [_row(card) for card in own]
+    trained = [card_of(loaded, name) for name in custom_names_among(header.genres)] if checkpoint else cards()
+    return rows + [_row(card) for card in trained]
 
 
 def _row(card: GenreCard) -> dict[str, Any]:
@@ -117,6 +117,6 @@ def _row(card: GenreCard) -> dict[str, Any]:
 
 
 def _licence(row: dict[str, Any]) -> str:
-    """The licences in the width of a table: one, or how many."""
+    """The licence, or the number of licences."""
     plain = sorted({text.split(": ", 1)[-1] for text in row["licences"]})
     return plain[0] if len(plain) == 1 else f"{len(plain)} (see --json)" if plain else "-"

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from bot.cli.console import say, say_json, table, tell
+from bot.cli.console import print_json, print_result, print_status, print_table
 from bot.cli.errors import REFUSED
 from bot.cli.piano_roll import piano_roll
 
@@ -30,18 +30,18 @@ def inspect(
         except BadMidiError as error:
             failed = True
             if as_json:
-                say_json(refused_file(path, error))
+                print_json(refused_file(path, error))
             else:
-                tell(f"riffbird: {error}")
+                print_status(f"riffbird: {error}")
             continue
         facts = inspect_song(song, path)
         if as_json:
-            say_json(facts)
+            print_json(facts)
         else:
             _show(facts)
             for line in piano_roll(song):
-                say(line)
-            say()
+                print_result(line)
+            print_result()
     if failed:
         raise typer.Exit(REFUSED)
 
@@ -49,21 +49,21 @@ def inspect(
 def _show(facts: dict[str, Any]) -> None:
     """The facts of one file for people."""
     title = f" ({facts['title']})" if facts["title"] else ""
-    say(f"{facts['file']}{title}")
-    say(
+    print_result(f"{facts['file']}{title}")
+    print_result(
         f"{facts['notes']} notes, {facts['bars']} bars, {facts['duration_seconds']:.1f} s, "
         f"{_few([f'{bpm:g}' for bpm in facts['tempos']], 4)} BPM, {_few(facts['meters'], 4)}, {facts['key']}"
     )
     for notice in facts["notices"]:
-        say(f"! {notice}")
-    table(
+        print_result(f"! {notice}")
+    print_table(
         ("part", "program", "kit", "notes", "first s", "last s"),
         [
             (p["name"], p["program"], p["kit"] or "", p["notes"], p["first_seconds"], p["last_seconds"])
             for p in facts["parts"]
         ],
     )
-    say("chords: " + _few(facts["chords"], CHORDS_SHOWN, " | "))
+    print_result("chords: " + _few(facts["chords"], CHORDS_SHOWN, " | "))
 
 
 def _few(values: list[str], most: int, between: str = ", ") -> str:

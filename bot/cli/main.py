@@ -1,4 +1,4 @@
-"""The ``riffbird`` command: registers the commands, turns every error into one line and an exit status."""
+"""The ``riffbird`` command: registers the commands and turns errors into one line and an exit status."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from bot.cli.console import tell
+from bot.cli.console import print_status
 from bot.cli.errors import FAILED, REFUSED, is_refusal
 
 COMMANDS = {
@@ -28,11 +28,11 @@ COMMANDS = {
     "queue": "bot.cli.queue:app",
     "songs": "bot.cli.songs:app",
 }
-"""Each command's function (or group), by name: only the one that is asked for is imported."""
+"""Function or group of each command; only the requested one is imported."""
 
 
 def build(wanted: list[str]) -> typer.Typer:
-    """The command's parser with the ``wanted`` commands in it."""
+    """The parser with the ``wanted`` commands."""
     app = typer.Typer(
         name="riffbird",
         no_args_is_help=True,
@@ -54,8 +54,8 @@ def build(wanted: list[str]) -> typer.Typer:
 def riffbird(
     debug: Annotated[bool, typer.Option("--debug", help="Show the traceback when something fails.")] = False,
 ) -> None:
-    """A band you can tweet at: compose songs, teach it genres, serve it."""
-    _ = debug  # taken out of the arguments in main: it may stand anywhere
+    """A band you can tweet at: compose songs, train genres, serve it."""
+    _ = debug  # removed from the arguments in main, since it may stand anywhere
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -65,20 +65,20 @@ def main(arguments: list[str] | None = None) -> None:
     words = [word for word in given if word != "--debug"]
     try:
         app = build([words[0]] if words and words[0] in COMMANDS else list(COMMANDS))
-        # Typer's own exits would print several lines and use 2 for bugs of ours.
+        # Typer's own exits print several lines and use 2 for bugs.
         status = app(words, standalone_mode=False)
     except (KeyboardInterrupt, typer.Abort):
-        tell("riffbird: interrupted")
+        print_status("riffbird: interrupted")
         sys.exit(130)
     except Exception as error:
         if debug:
             raise
-        usage = getattr(error, "format_message", None)  # typer brings its own copy of click's usage errors
+        usage = getattr(error, "format_message", None)  # typer has its own copy of click's usage errors
         if usage or is_refusal(error):
-            tell(f"riffbird: {_one_line(usage() if usage else str(error))}")
+            print_status(f"riffbird: {_one_line(usage() if usage else str(error))}")
             sys.exit(REFUSED)
         what = _one_line(f"{type(error).__name__}: {error}")
-        tell(f"riffbird: failed, and that is our fault: {what} (--debug tells more)")
+        print_status(f"riffbird: failed by an error of the program: {what} (--debug shows the traceback)")
         sys.exit(FAILED)
     sys.exit(status if isinstance(status, int) else 0)
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from bot.cli.console import say, say_json, table
+from bot.cli.console import print_json, print_result, print_table
 from bot.cli.errors import CommandRefusedError
 from bot.cli.queue_server import queues_of
 
@@ -31,26 +31,26 @@ def failed(
     letters = sorted((one for each in _lists(redis) for one in each.all()), key=lambda letter: letter.failed_at)
     if json:
         for letter in letters:
-            say_json(asdict(letter))
+            print_json(asdict(letter))
         return
     rows = [
         (letter.id, letter.list, letter.kind, f"{datetime.fromtimestamp(letter.failed_at, UTC):%Y-%m-%d %H:%M}",
          letter.error[:100])
         for letter in letters
     ]  # fmt: skip
-    table(("id", "list", "kind", "failed (UTC)", "error"), rows)
+    print_table(("id", "list", "kind", "failed (UTC)", "error"), rows)
 
 
 @app.command()
 def requeue(ids: Ids, redis: RedisOption = None) -> None:
     """Hand items back to the bot or worker that could not process them."""
-    say(f"{_each(redis, ids, 'requeue')} requeued")
+    print_result(f"{_each(redis, ids, 'requeue')} requeued")
 
 
 @app.command()
 def discard(ids: Ids, redis: RedisOption = None) -> None:
     """Delete items for good."""
-    say(f"{_each(redis, ids, 'discard')} discarded")
+    print_result(f"{_each(redis, ids, 'discard')} discarded")
 
 
 def _lists(redis: str | None) -> list[DeadLetters]:

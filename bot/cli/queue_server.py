@@ -1,4 +1,4 @@
-"""Which queue's server a command asks: for ``riffbird bot`` and ``riffbird train --queue``. Starts none."""
+"""Connects commands to the queue's Redis server; starts none."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ if TYPE_CHECKING:
 
 
 def queues_of(redis: str | None = None) -> Queues:
-    """The named server; else the configured one; else the one that ``riffbird serve`` runs on this data folder."""
+    """Queues on the named server, else the configured one, else the one of ``riffbird serve`` on this data folder."""
     from pydantic import SecretStr
 
     from worker.client import connect

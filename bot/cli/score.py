@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from bot.cli.console import say_json, table, tell
+from bot.cli.console import print_json, print_status, print_table
 from bot.cli.errors import REFUSED, CommandRefusedError
 
 
@@ -40,15 +40,15 @@ def score(
         except (BadMidiError, RefusedError) as error:
             failed = True
             if as_json:
-                say_json(refused_file(path, error))
+                print_json(refused_file(path, error))
             else:
-                tell(f"riffbird: {error}")
+                print_status(f"riffbird: {error}")
             continue
         rows.append((path.name, result["genre"], result["notes"], result["nll"], *result["fields"].values()))
         if as_json:
-            say_json({"file": str(path), "ok": True, **result})
+            print_json({"file": str(path), "ok": True, **result})
     if rows and not as_json:
-        table(("file", "genre", "notes", "nll", "band", *FIELDS), rows)
+        print_table(("file", "genre", "notes", "nll", "band", *FIELDS), rows)
     if failed:
         raise typer.Exit(REFUSED)
 

@@ -1,7 +1,4 @@
-"""``riffbird serve``, ``worker`` and ``api``: puts queue, workers and API together as processes.
-
-The one place outside ``worker`` that starts its processes. Heavy imports stand inside functions: help stays quick.
-"""
+"""``riffbird serve``, ``worker`` and ``api``: start queue, workers and API. Imports are lazy, so that help is quick."""
 
 from __future__ import annotations
 
@@ -16,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, NoReturn, TypeVar
 
 import typer
 
-from bot.cli.console import tell
+from bot.cli.console import print_status
 from bot.cli.errors import CommandRefusedError
 
 if TYPE_CHECKING:
@@ -35,7 +32,7 @@ Processes = Annotated[int | None, typer.Option(help="Worker processes, 1-64 (def
 QueueName = Annotated[Literal["compose", "train"], typer.Option("--queue", help="Which jobs to work on.")]
 
 GRACEFUL_SECONDS = 5
-"""Open event streams would keep a stopping API up for ever."""
+"""After this a stopping API closes open event streams."""
 
 
 def serve(
@@ -57,7 +54,7 @@ def serve(
         _workers(running, "compose"),
         _workers(running.model_copy(update={"processes": 1}), "train") if trains else nullcontext(),
     ):
-        tell(f"riffbird: listening on http://{_shown(host)}:{port} - stop with Ctrl+C")
+        print_status(f"riffbird: listening on http://{_shown(host)}:{port} - stop with Ctrl+C")
         _run_api(running, api_settings, listener)
 
 
@@ -81,7 +78,7 @@ def api(redis: RedisUrl = None, host: Host = "127.0.0.1", port: Port = 8000) -> 
     _stop_by_exit()
     settings, api_settings = _queue_settings(redis_url=redis), _api_settings()
     with _listening(host, port) as listener:
-        tell(f"riffbird: listening on http://{_shown(host)}:{port} - stop with Ctrl+C")
+        print_status(f"riffbird: listening on http://{_shown(host)}:{port} - stop with Ctrl+C")
         _run_api(settings, api_settings, listener)
 
 
@@ -119,7 +116,7 @@ def _read(kind: type[SettingsT], **given: Any) -> SettingsT:
 
 @contextmanager
 def _queue_server(settings: Settings, *, embedded: bool) -> Iterator[Settings]:
-    """The settings with the URL of the server to use: ours for the time of the block, or the one that was named."""
+    """The settings with the server's URL: the embedded one, which runs for the time of the block, or the named one."""
     if not embedded:
         yield settings
         return
@@ -170,7 +167,7 @@ def _run_api(settings: Settings, api_settings: ApiSettings, listener: socket.soc
 
 @contextmanager
 def _listening(host: str, port: int) -> Iterator[socket.socket]:
-    """A listening socket, made before anything is started: a taken port is told at once."""
+    """A listening socket, created first so that a taken port is refused before anything starts."""
     if not 1 <= port <= 65535:
         raise CommandRefusedError(f"a port is a number from 1 to 65535, not {port}")
     try:
@@ -185,7 +182,7 @@ def _listening(host: str, port: int) -> Iterator[socket.socket]:
 
 
 def _shown(host: str) -> str:
-    """The address a person on this machine would open."""
+    """The host to open in a browser on this machine."""
     return "localhost" if host in {"0.0.0.0", "::"} else f"[{host}]" if ":" in host else host  # noqa: S104  compared only
 
 

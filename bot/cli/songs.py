@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from bot.cli.console import say
+from bot.cli.console import print_result
 from bot.cli.errors import CommandRefusedError
 from bot.cli.queue_server import queues_of
 
@@ -29,4 +29,4 @@ def reindex(
         found = queues_of(redis).songs.reindex()
     except QUEUE_UNAVAILABLE as error:
         raise CommandRefusedError(f"no Redis server answers ({type(error).__name__}): set RIFFBIRD_REDIS_URL") from None
-    say(f"{found} songs registered")
+    print_result(f"{found} songs registered")

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from bot.cli.console import say, say_json
+from bot.cli.console import print_json, print_result
 
 
 def sound(as_json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False) -> None:
@@ -17,13 +17,13 @@ def sound(as_json: Annotated[bool, typer.Option("--json", help="One JSON object.
     kits = soundfont().kits
     advice = ADVICE if font.reason == "bundled" else ""
     if as_json:
-        say_json({"soundfont": str(font.path), "reason": font.reason, "kits": kits, "advice": advice})
+        print_json({"soundfont": str(font.path), "reason": font.reason, "kits": kits, "advice": advice})
         return
     reasons = {
         "named": f"named by {SOUNDFONT_VARIABLE}",
         "installed": "installed on this machine",
         "bundled": "installed with Riffbird",
     }
-    say(f"{font.path} ({reasons[font.reason]}, {len(kits)} drum kits)")
+    print_result(f"{font.path} ({reasons[font.reason]}, {len(kits)} drum kits)")
     if advice:
-        say(advice)
+        print_result(advice)

@@ -55,7 +55,7 @@ def parse(text: str, *, genres: Mapping[str, str] | None = None) -> ParsedText:
     if misspelled:
         refusal = f"I don't know {quoted('/' + misspelled[0])}. Did you mean /{near_word(misspelled[0])}?"
         return ParsedText("refused", refusal=refusal, fields=tokens.fields)
-    return ParsedText("none", notices=tuple(tokens.notices), fields=tokens.fields)
+    return ParsedText("none", notices=_moderated(tokens.notices), fields=tokens.fields)
 
 
 def parse_words(text: str, *, genres: Mapping[str, str] | None = None) -> ParsedText:

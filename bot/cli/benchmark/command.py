@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, cast
 import typer
 
 from bot.cli.benchmark.speed import speed
-from bot.cli.console import progress_bar, say_json, table, tell
+from bot.cli.console import print_json, print_status, print_table, progress_bar
 from bot.cli.errors import CommandRefusedError
 
 if TYPE_CHECKING:
@@ -87,15 +87,15 @@ def _check(data: Path, checkpoint: Path | None, minutes: float | None, device: s
 
 def _show(result: dict[str, Any], *, as_json: bool) -> None:
     if as_json:
-        say_json(result)
+        print_json(result)
         return
-    tell(f"{result['name']}: {result['checkpoint']}")
+    print_status(f"{result['name']}: {result['checkpoint']}")
     rows = [
         (part, result[f"{part}_nll"], *result[f"{part}_interval"], result[f"{part}_frames"], result[f"{part}_pieces"])
         for part in ("valid", "test")
         if f"{part}_nll" in result
     ]
-    table(("part", "nats a frame", "from", "to (95 %)", "frames", "pieces"), rows)
+    print_table(("part", "nats a frame", "from", "to (95 %)", "frames", "pieces"), rows)
 
 
 class Display:
@@ -107,7 +107,7 @@ class Display:
 
     def note(self, text: str) -> None:
         """A line about what is being done."""
-        tell(text)
+        print_status(text)
 
     def __call__(self, report: Report) -> None:
         """Move the bar; at a fresh validation print its figure."""
@@ -116,7 +116,7 @@ class Display:
             f"{report.nll:.3f} nats a frame · {report.throughput:,.0f} frames/s · best {report.best:.3f}",
         )  # fmt: skip
         if report.validated_at == report.update:
-            tell(
+            print_status(
                 f"update {report.update}/{report.updates}: train {report.nll:.3f}, "
                 f"valid {report.valid['valid']['nll']:.3f} "
                 f"({report.throughput:,.0f} frames/s, {report.seconds_left / 60:.0f} min left)"

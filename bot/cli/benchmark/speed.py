@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from bot.cli.console import progress_bar, say, say_json, table, tell
+from bot.cli.console import print_json, print_result, print_status, print_table, progress_bar
 
 if TYPE_CHECKING:
     from rich.progress import Progress
@@ -28,7 +28,7 @@ def speed(
     with progress_bar() as bar:
         report = run_speed(SpeedOrder(COMMAND_MODULE, checkpoint, quick), _shown(bar))
     if as_json:
-        say_json(report)
+        print_json(report)
     else:
         show(report)
 
@@ -36,7 +36,7 @@ def speed(
 def _shown(bar: Progress | None) -> Tell:
     """What shows the stage that begins: the bar, or a line each."""
     if bar is None:
-        return lambda stage, _share: tell(f"measuring: {stage}")
+        return lambda stage, _share: print_status(f"measuring: {stage}")
     task = bar.add_task("measuring", total=1.0, note="")
 
     def move(stage: str, share: float) -> None:
@@ -48,7 +48,9 @@ def _shown(bar: Progress | None) -> Tell:
 def show(report: dict[str, Any]) -> None:
     """The report as tables."""
     machine = report["machine"]
-    say(f"{machine['cpu']}, {machine['cores']} cores, load {machine['load_before']}; checkpoint {report['checkpoint']}")
+    print_result(
+        f"{machine['cpu']}, {machine['cores']} cores, load {machine['load_before']}; checkpoint {report['checkpoint']}"
+    )
     rows = [
         (
             each["label"], _number(each["value"]), each["unit"], _span(each), _number(each["cpu"]),
@@ -56,15 +58,15 @@ def show(report: dict[str, Any]) -> None:
         )
         for each in report["figures"].values()
     ]  # fmt: skip
-    table(("figure", "median", "", "lowest..highest", "by cpu time", "should be", ""), rows)
+    print_table(("figure", "median", "", "lowest..highest", "by cpu time", "should be", ""), rows)
     for each in report["figures"].values():
         if each["value"] is None:
-            say(f"{each['label']}: {each['note']}")
+            print_result(f"{each['label']}: {each['note']}")
     for by, points in report["growth"].items():
-        say(f"\nby {by.replace('_', ' ')}")
+        print_result(f"\nby {by.replace('_', ' ')}")
         names = [name for name in points[0] if name != "at"]
-        table(("at", *names), [(_at(point["at"]), *(_number(point[name]) for name in names)) for point in points])
-    say(f"\n{report['seconds']:.0f} s of measuring")
+        print_table(("at", *names), [(_at(point["at"]), *(_number(point[name]) for name in names)) for point in points])
+    print_result(f"\n{report['seconds']:.0f} s of measuring")
 
 
 def _at(value: float | str) -> str:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, cast
 
 import typer
 
-from bot.cli.console import progress_bar, say, tell
+from bot.cli.console import print_result, print_status, progress_bar
 from bot.cli.errors import CommandRefusedError
 from bot.cli.train.licences import NOT_STATED, stated_licence
 
@@ -61,7 +61,9 @@ def train(
         if corpus or recipe or base or from_scratch or resume or tensorboard or processes != 1 or device != "auto":
             raise CommandRefusedError("--queue takes --genre, --midi, --minutes, --updates, --licence, --out, no other")
         told = stated_licence(licence, midi) if midi else NOT_STATED
-        say(str(train_in_queue(genre=genre, midi=midi, minutes=minutes, updates=updates, licence=told, out=out)))
+        print_result(
+            str(train_in_queue(genre=genre, midi=midi, minutes=minutes, updates=updates, licence=told, out=out))
+        )
         return
     check(midi, corpus, device, minutes, updates)
     from bot.cli.train.display import Display
@@ -92,8 +94,8 @@ def train(
     with progress_bar() as bar:
         written = run_training(request, Display(bar))
     if is_first_process():
-        tell("done")
-        say(str(written))
+        print_status("done")
+        print_result(str(written))
 
 
 def check(midi: Path | None, corpus: Path | None, device: str, minutes: float | None, updates: int | None) -> None:

@@ -1,10 +1,10 @@
-"""How a training looks in the terminal: a bar with nll, speed and time left, a line and a curve at each validation."""
+"""Terminal display of a training: a bar with nll, speed and time left, a line and a curve at each validation."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from bot.cli.console import tell
+from bot.cli.console import print_status
 
 if TYPE_CHECKING:
     from rich.progress import Progress
@@ -26,15 +26,15 @@ class Display:
         self._curve: list[float] = []
 
     def note(self, text: str) -> None:
-        """A line about what is being done."""
-        tell(text)
+        """Write one line about the current step."""
+        print_status(text)
 
     def __call__(self, report: Report) -> None:
-        """Move the bar; at a fresh validation print its figures."""
+        """Update the bar; print the figures of a new validation."""
         if report.validated_at > self._validated:
             self._validated = report.validated_at
             self._curve.append(sum(figures["nll"] for figures in report.valid.values()) / max(len(report.valid), 1))
-            tell(self._line(report))
+            print_status(self._line(report))
             warn(report)
         if self._bar and self._task is not None:
             note = f"{report.nll:.3f} nats a note · {report.throughput:,.0f} notes/s · best {report.best:.3f}"
@@ -63,7 +63,7 @@ def warn(report: Report | FineTuningReport) -> None:
     samples = getattr(report, "samples", None)
     if samples is not None and samples.memorized:
         piece = f", most from {samples.nearest.name}" if samples.nearest else ""
-        tell(f"warning: its songs repeat training pieces more than held-out pieces do{piece}")
+        print_status(f"warning: its songs repeat training pieces more than held-out pieces do{piece}")
 
 
 def sparkline(values: list[float]) -> str:

@@ -1,4 +1,4 @@
-"""Under which licence somebody's MIDI stands: as given, else asked for where somebody sits there, else not stated."""
+"""The licence of MIDI files: as given, else asked for on a terminal, else not stated."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ NOT_STATED = "not stated"
 def stated_licence(given: str | None, source: Path) -> str:
     """The licence of the files in ``source``; asked for once, on stderr, where stdin is a terminal.
 
-    A ``manifest.csv`` beside the files already states it: then nobody is asked.
+    Not asked for where a ``manifest.csv`` beside the files states it.
     """
     if given is not None:
         return given.strip() or NOT_STATED

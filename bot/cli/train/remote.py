@@ -1,6 +1,6 @@
-"""``riffbird train --queue``: hands a training to the service's workers, follows it, fetches its checkpoint.
+"""``riffbird train --queue``: submits a training, follows it and fetches its checkpoint.
 
-Needs no torch: the worker does. Ctrl+C ends the watching, not the training.
+Only the worker needs torch. Ctrl+C ends the display, not the training.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import uuid
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from bot.cli.console import progress_bar, tell
+from bot.cli.console import print_status, progress_bar
 from bot.cli.errors import CommandRefusedError
 from bot.cli.queue_server import queues_of
 
@@ -19,12 +19,12 @@ if TYPE_CHECKING:
 
     from worker.client import Queues, TrainingState, TrainPayload
 
-LOOK_SECONDS = 0.5
+POLL_SECONDS = 0.5
 PENDING = frozenset({"queued", "preparing", "training"})
 
 
 class TrainingFailedError(Exception):
-    """For the operator: the workers could not train."""
+    """The workers could not train."""
 
 
 def train_in_queue(
@@ -36,16 +36,16 @@ def train_in_queue(
     out: Path | None,
     licence: str = "not stated",
 ) -> Path:
-    """Have ``midi``, which the worker sees under the same path, trained on; the checkpoint's path here.
+    """Train on ``midi``, a path that the worker sees too; returns the local path of the checkpoint.
 
-    Raises ``CommandRefusedError`` for what cannot be trained, ``TrainingFailedError`` when it broke off.
+    Raises ``CommandRefusedError`` for a request that cannot be met, ``TrainingFailedError`` for a failed training.
     """
     from worker.client import CHECKPOINT_FILE, QUEUE_UNAVAILABLE, QueueFullError, submit_training
 
     queues, job_id = queues_of(), uuid.uuid4().hex
-    order = _order(midi, genre=genre, minutes=minutes, updates=updates, licence=licence)
+    payload = _payload(midi, genre=genre, minutes=minutes, updates=updates, licence=licence)
     try:
-        submission = submit_training(queues, order, job_id=job_id)
+        submission = submit_training(queues, payload, job_id=job_id)
         _check(_follow(queues, job_id, submission.position))
         out = out or Path("data") / "checkpoints" / f"{genre}.safetensors"
         out.parent.mkdir(parents=True, exist_ok=True)
@@ -59,7 +59,7 @@ def train_in_queue(
     return fetched.replace(out)
 
 
-def _order(midi: Path | None, **told: Any) -> TrainPayload:
+def _payload(midi: Path | None, **options: Any) -> TrainPayload:
     from pydantic import ValidationError
 
     from worker.client import TrainPayload
@@ -67,7 +67,7 @@ def _order(midi: Path | None, **told: Any) -> TrainPayload:
     if midi is None or not midi.exists():
         raise CommandRefusedError(f"--queue trains on a folder or archive of MIDI files that exists, not {midi}")
     try:
-        return TrainPayload(midi=midi.resolve(), **told)
+        return TrainPayload(midi=midi.resolve(), **options)
     except ValidationError as error:
         first = error.errors()[0]
         name = "".join(f"--{part}: " for part in first["loc"])
@@ -78,40 +78,42 @@ def _follow(queues: Queues, job_id: str, position: int) -> TrainingState | None:
     from worker.client import fetch_training_state
 
     with progress_bar() as bar:
-        shown = _Shown(bar)
+        display = _Display(bar)
         try:
-            tell(f"training {job_id} is number {position} in its queue")
+            print_status(f"training {job_id} is number {position} in its queue")
             while (state := fetch_training_state(queues, job_id)) is not None and state.status in PENDING:
-                shown(state)
-                time.sleep(LOOK_SECONDS)
+                display(state)
+                time.sleep(POLL_SECONDS)
         except KeyboardInterrupt:
-            tell(f"training {job_id} goes on")
+            print_status(f"training {job_id} goes on")
             raise
     return state
 
 
-class _Shown:
-    """A bar where there is a terminal, a line at each new status and validation."""
+class _Display:
+    """A progress bar on a terminal, and a line at each new status and validation."""
 
     def __init__(self, bar: Progress | None) -> None:
         self._bar = bar
         self._task = bar.add_task("training", total=1.0, note="") if bar else None
-        self._told: tuple[str, dict[str, float]] = ("queued", {})
+        self._printed: tuple[str, dict[str, float]] = ("queued", {})
 
     def __call__(self, state: TrainingState) -> None:
         if self._bar and self._task is not None:
             note = state.status if state.nll is None else f"{state.nll:.3f} nats a note"
             self._bar.update(self._task, completed=state.progress, note=note)
-        if (state.status, state.valid) != self._told:
-            self._told = (state.status, state.valid)
+        if (state.status, state.valid) != self._printed:
+            self._printed = (state.status, state.valid)
             figures = ", ".join(f"{genre} {nll:.3f}" for genre, nll in state.valid.items())
-            tell(f"{state.status}: update {state.update}/{state.updates}, valid {figures}" if figures else state.status)
+            print_status(
+                f"{state.status}: update {state.update}/{state.updates}, valid {figures}" if figures else state.status
+            )
 
 
 def _check(state: TrainingState | None) -> None:
     if state is None:
-        raise TrainingFailedError("the training is not known to its queue any more")
+        raise TrainingFailedError("the training was deleted from its queue")
     if state.status in {"refused", "cancelled"}:
         raise CommandRefusedError(state.problem or "the training was cancelled")
     if state.status != "done":
-        raise TrainingFailedError(state.problem or "the training broke off")
+        raise TrainingFailedError(state.problem or "the training failed")
