@@ -137,3 +137,41 @@ def test_a_good_token_passes_the_check_and_a_bad_one_is_named(band: Person) -> N
 def test_missing_settings_are_named() -> None:
     with pytest.raises(CredentialsError, match="RIFFBIRD_MATRIX_HOMESERVER, RIFFBIRD_MATRIX_USER_ID"):
         MatrixNetwork(bot_settings(), SystemClock())
+
+
+@pytest.mark.slow
+def test_only_songs_from_a_room_that_anybody_may_join_are_listed_and_replies_stay_in_their_thread(
+    bot: Bot, band: Person, harness: Harness, synapse: Synapse
+) -> None:
+    fay, gus = synapse.register("fay"), synapse.register("gus")
+    invited = fay.room(band.user_id, gus.user_id)
+    gus.call("POST", f"/join/{invited}")
+    public = fay.call("POST", "/createRoom", invite=[band.user_id, gus.user_id], preset="public_chat")["room_id"]
+    gus.call("POST", f"/join/{public}")
+    harness.run_until_idle(bot)
+    root = fay.say(public, "what shall we play?")
+    name, thread = band.user_id[1:].split(":")[0], {"rel_type": "m.thread", "event_id": root, "is_falling_back": True}
+    hidden = fay.say(invited, f"{name}: {SONG}")
+    shown = gus.say(public, f"{name}: {SONG}", **{"m.relates_to": thread})
+    harness.run_until_idle(bot)
+    (answer,) = gus.answers_to(public, shown, band.user_id)
+    assert answer["content"]["m.relates_to"]["event_id"] == root
+    assert len(fay.answers_to(invited, hidden, band.user_id)) == 1
+    (song,) = harness.queues.songs.newest(10)
+    assert song.rendition.title == "Dancing robots 🤖"
+
+
+@pytest.mark.slow
+def test_a_deleted_question_takes_its_answer_with_it(
+    bot: Bot, band: Person, harness: Harness, synapse: Synapse
+) -> None:
+    hal = synapse.register("hal")
+    room = hal.room(band.user_id, private=True)
+    harness.run_until_idle(bot)
+    asked = hal.say(room, "/help")
+    harness.run_until_idle(bot)
+    (answer,) = hal.answers_to(room, asked, band.user_id)
+    hal.call("PUT", f"/rooms/{room}/redact/{asked}/{secrets.token_hex(8)}")
+    harness.run_until_idle(bot)
+    gone = next(event for event in hal.messages(room) if event["event_id"] == answer["event_id"])
+    assert gone["content"] == {}
