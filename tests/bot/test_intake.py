@@ -30,7 +30,7 @@ def test_an_unreadable_event_is_set_aside_and_its_neighbours_are_answered(
     network.write(mention(1, "/help", now), mention(2, SONG, now), unreadable=(Unreadable({"id": None}, "bad id"),))
     harness.run_until_idle(bot)
     assert set(network.posted) == {"m1", "m2"}
-    assert [(letter.kind, letter.error) for letter in bot.dead_letters.all()] == [("event", "bad id")]
+    assert [(letter.kind, letter.error) for letter in bot.reader.dead_letters.all()] == [("event", "bad id")]
     assert bot.reply_store.cursor("mentions") == "0"
 
 
@@ -49,11 +49,11 @@ def test_a_mention_that_raises_is_set_aside_and_answered_after_a_requeue(
         patched.setattr(Intake, "accept", accept)
         harness.run_until_idle(bot)
     assert set(network.posted) == {"m2"}
-    (letter,) = bot.dead_letters.all()
-    assert bot.dead_letters.requeue(letter.id)
+    (letter,) = bot.reader.dead_letters.all()
+    assert bot.reader.dead_letters.requeue(letter.id)
     harness.run_until_idle(bot)
     assert set(network.posted) == {"m1", "m2"}
-    assert bot.dead_letters.count() == 0
+    assert bot.reader.dead_letters.count() == 0
 
 
 @pytest.mark.parametrize(
@@ -64,7 +64,7 @@ def test_a_stored_reply_of_another_version_is_set_aside_and_stops_no_other(
 ) -> None:
     now = harness.clock.now()
     network.write(mention(1, SONG, now), mention(2, "/help", now))
-    bot._read(bot.channels[0])
+    bot.reader.read(bot.reader.channels[0])
     key = "riffbird:bot:scripted:promise:m1"
     kept = bot.reply_store.stored("m1")
     for queue_key in harness.queues.connection.keys("rq:*"):
@@ -72,17 +72,17 @@ def test_a_stored_reply_of_another_version_is_set_aside_and_stops_no_other(
     bot.reply_store.server.hset(key, mapping=damage)
     harness.run_until_idle(bot)
     assert set(network.posted) == {"m2"}
-    (letter,) = bot.dead_letters.all()
+    (letter,) = bot.reader.dead_letters.all()
     assert (letter.kind, letter.item["interaction"] if letter.item else "") == ("reply", "m1")
     bot.reply_store.server.hset(key, mapping=dict(kept))
-    bot.dead_letters.requeue(letter.id)
+    bot.reader.dead_letters.requeue(letter.id)
     harness.run_until_idle(bot)
     assert set(network.posted) == {"m1", "m2"}
 
 
 def test_a_reply_stored_by_version_0_1_is_still_posted(harness: Harness, bot: Bot, network: ScriptedNetwork) -> None:
     network.write(mention(1, "/help", harness.clock.now()))
-    bot._read(bot.channels[0])
+    bot.reader.read(bot.reader.channels[0])
     key, server = "riffbird:bot:scripted:promise:m1", bot.reply_store.server
     server.hset(key, mapping={"words": "an older text", "tells_limit": "0", "state": "claimed"})
     server.hdel(key, "text", "is_limit_notice", "opt_change", "refused_uploads", "bugs")
@@ -106,7 +106,7 @@ def test_a_song_on_its_way_is_dropped_when_its_author_opts_out(
     harness: Harness, bot: Bot, network: ScriptedNetwork
 ) -> None:
     network.write(mention(1, SONG, harness.clock.now(), author_id="ada"))
-    bot._read(bot.channels[0])
+    bot.reader.read(bot.reader.channels[0])
     network.write(mention(2, "please stop", harness.clock.now(), author_id="ada"))
     harness.run_until_idle(bot)
     assert set(network.posted) == {"m2"}

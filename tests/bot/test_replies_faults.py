@@ -114,7 +114,7 @@ def test_a_server_out_of_memory_makes_the_bot_wait_and_answer_later(
     try:
         assert bot._guarded_turn() > 0
         assert network.posted == {}
-        assert bot.dead_letters.count() == 0
+        assert bot.reader.dead_letters.count() == 0
     finally:
         connection.config_set("maxmemory", "0")
     network.write(mention(1, "/help", harness.clock.now()))  # the cursor stayed, so the network sends it again
@@ -152,7 +152,7 @@ def test_twenty_songs_ready_at_once_are_uploaded_side_by_side_and_help_is_answer
 
 def test_a_pushed_event_makes_the_bot_read_at_once(harness: Harness, network: ScriptedNetwork) -> None:
     bot = harness.bot(network, bot_settings())
-    bot.channels[0].pause_seconds = 3600
+    bot.reader.channels[0].pause_seconds = 3600
     bot.turn()
     network.write(mention(1, "/help", harness.clock.now()))
     harness.clock.sleep(2)
@@ -166,7 +166,7 @@ def test_a_pushed_event_makes_the_bot_read_at_once(harness: Harness, network: Sc
 def test_a_page_that_cannot_be_read_at_all_pauses_the_channel_and_not_the_bot(
     harness: Harness, bot: Bot, network: ScriptedNetwork, caplog: pytest.LogCaptureFixture
 ) -> None:
-    (channel,) = bot.channels
+    (channel,) = bot.reader.channels
     channel.read = lambda _cursor, _since: 1 / 0  # type: ignore[assignment,return-value]
     bot.turn()
     assert (channel.failures, channel.next_at > harness.clock.now()) == (1, True)

@@ -87,7 +87,7 @@ def test_an_unreadable_network_is_asked_less_and_less_often_and_at_the_time_it_n
 ) -> None:
     bot = harness.x_bot(fake_x, x_messages=False)
     fake_x.faults.plan(r"GET /2/users/(\d+)/mentions", *["503"] * 6)
-    (channel,) = bot.channels
+    (channel,) = bot.reader.channels
     for failure in range(1, 7):
         harness.clock.sleep(max(0.0, channel.next_at - harness.clock.now()))
         bot.turn()

@@ -105,7 +105,7 @@ class Harness:
     def run_until_idle(self, *bots: Bot, turns: int = 400) -> None:
         """Turn, work and rest until nothing is owed and nothing is new."""
         quiet, begin = 0, self.clock.now()
-        channels = [channel for bot in bots for channel in bot.channels]
+        channels = [channel for bot in bots for channel in bot.reader.channels]
         for _ in range(turns):
             for bot in bots:
                 bot.turn()

@@ -139,7 +139,7 @@ def test_1250_malformed_notifications_cost_no_neighbour(bot: Bot, fake: FakeBlue
             good.append(event["uri"])
         bad = json.loads(json.dumps(mutated(event, generator)).replace("\\ud800", "?"))  # records are valid UTF-8
         fake.notifications.append(event if number % 10 == 9 else bad)
-    bot._store(bot.network.mentions(None, 0.0), harness.clock.now(), since=0.0, in_doubt=False)
+    bot.reader.store(bot.network.mentions(None, 0.0), harness.clock.now(), since=0.0, in_doubt=False)
     assert [uri for uri in good if bot.reply_store.find(uri) is None] == []
 
 

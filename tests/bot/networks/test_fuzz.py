@@ -38,7 +38,7 @@ def mixed(make: Callable[[int], dict[str, Any]], seed: int) -> tuple[list[Any], 
 
 
 def accepted(bot: Bot, batch: Batch) -> None:
-    bot._store(batch, bot.clock.now(), since=0.0, in_doubt=False)
+    bot.reader.store(batch, bot.clock.now(), since=0.0, in_doubt=False)
 
 
 def assert_all_accepted(bot: Bot, ids: set[str]) -> None:

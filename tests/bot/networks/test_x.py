@@ -234,7 +234,7 @@ def test_a_budget_that_cannot_pay_one_answer_reads_nothing(harness: Harness, fak
     bot.turn()
     assert fake_x.calls[r"GET /2/users/(\d+)/mentions"] == 0
     now = harness.clock.now()
-    assert bot.channels[0].next_at - now == pytest.approx(seconds_to_midnight(now), abs=2)
+    assert bot.reader.channels[0].next_at - now == pytest.approx(seconds_to_midnight(now), abs=2)
 
 
 def test_a_protected_account_is_answered_and_not_listed(harness: Harness, fake_x: FakeX) -> None:
