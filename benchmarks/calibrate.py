@@ -1,4 +1,4 @@
-"""Measure how each genre is best drawn (temperature, weight of returning), and write it into a checkpoint.
+"""Calibrate each genre's temperature and repetition strength, and write them into a checkpoint.
 
     python benchmarks/calibrate.py CORPUS CHECKPOINT OUT [--songs 12] [--seed 500] [--genres heavy-metal,…]
 
@@ -20,13 +20,13 @@ from training.evaluation.calibration import Trial, calibrated
 
 
 def tell(tried: Trial) -> None:
-    """One line, at once."""
+    """Print one trial."""
     sys.stdout.write(json.dumps(asdict(tried)) + "\n")
     sys.stdout.flush()
 
 
 def main() -> None:
-    """Parse the arguments, measure, write."""
+    """Calibrate and write the checkpoint."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("corpus", type=Path)
     parser.add_argument("checkpoint", type=Path)

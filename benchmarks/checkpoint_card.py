@@ -22,20 +22,20 @@ INTRODUCTION = """\
 # The shipped checkpoint
 
 `composer/checkpoints/{file}`: {megabytes:.1f} MB in half precision, {parameters:.1f} million parameters.
-It learned from {notes:.1f} million notes (a piece that came up twice counts twice, transposed anew each time) on two
-CPU cores, by the recipe `training/recipes/{recipe}.toml`, in ten legs that [experiments.md](experiments.md) tells.
-Made again in one with
+It was trained on {notes:.1f} million notes (a piece used twice counts twice, transposed anew) on two CPU cores, by the
+recipe `training/recipes/{recipe}.toml`, in ten legs listed in [experiments.md](experiments.md). One run of
 
     riffbird train --midi CORPORA --recipe training/recipes/{recipe}.toml --minutes 480
     python benchmarks/calibrate.py CORPUS data/checkpoints/{recipe}.safetensors {file}
 
-(The shipped temperatures and weights of returning were settled by hand after that: [experiments](experiments.md).)
+trains a similar one. The shipped temperatures and repetition strengths were then set by hand
+([experiments](experiments.md)).
 """
 
 DATA = """\
 ## Data
 
-What it was trained on, genre by genre. Most drums and accompaniments in blues, folk, jazz, pop and rock are generated
+Training data by genre. Most drums and accompaniments in blues, folk, jazz, pop and rock are generated
 by MMA from its pattern library; melodies and solos are human. `drum-grooves` are human drummers.
 """
 
@@ -48,26 +48,24 @@ standards, OpenEWLD rests on its author's filter). Whether trained weights are a
 VALID = """\
 ## How well it predicts
 
-Nats a note on held-out pieces (works never seen in training), exact, told genre, band, tempo and meters only. Fields
-sum to the nll; p(band) is not in it. Durations of drums are fixed and cost almost nothing.
+Exact nats a note on held-out pieces (works not in the training set), conditioned on genre, band, tempo and meters.
+Fields sum to the nll; p(band) is not included. Durations of drums are fixed and cost almost nothing.
 """
 
 LIMITS = """\
 ## What it cannot do
 
-- It has no words, no melody it was asked for, no idea of a chorus that a listener would call one. The form of a song
-  (which bars repeat which) is borrowed from a training piece.
-- Who plays when, and each part's range, scale, lengths, loudness, drums and beat divisions, are taken over from a
-  training piece; no notes are.
-- Endings are on the bar line, seldom a cadence.
-- One meter and one tempo a song. No bends, no pedal, no volume changes.
-- A key asked for is a condition and a scale, not a rule: of 24 keys six to seven in ten are heard as asked in rock,
-  folk and classical, a quarter in pop (half with the relative key). The JSON says which key is heard.
-- A blend of genres interpolates conditions, and its arrangement is of the one or of the other: far-apart genres take
-  turns from song to song rather than mix.
-- An instrument asked for that the genre's corpus does not have may find little to play.
-- `game` is 180 unlike pieces that it has learned too well: held-out ones are much less likely than its own songs.
-- Nobody has listened to the corpora piece by piece; their defects are its defects.
+- No lyrics, and no melodies on request. The repetition plan of a song is taken from a training piece.
+- The activity of each part, its range, scale, lengths, velocities, drum keys and beat divisions are taken from a
+  training piece; notes are not.
+- Songs end on a bar line, rarely with a cadence.
+- One meter and one tempo a song. No pitch bends, pedal or volume changes.
+- A requested key is a condition and a scale, not a constraint: see the table of requests in
+  [experiments.md](experiments.md). The JSON has the estimated key.
+- A blend of genres interpolates conditions, but its plan is from one of the genres.
+- A requested instrument that the genre's corpus lacks may play little.
+- `game` has 180 dissimilar pieces and is overfitted: held-out ones are much less likely than its own songs.
+- The corpora have not been checked piece by piece by listening.
 """
 
 

@@ -1,4 +1,4 @@
-"""Put the JSON of several `riffbird evaluate --json` runs together for the checkpoint's card.
+"""Summarise the JSON of several ``riffbird evaluate --json`` runs for the checkpoint's card.
 
 python benchmarks/evaluation_summary.py REPORT.json… > benchmarks/results/evaluation.json
 """
@@ -12,7 +12,7 @@ from typing import Any
 
 
 def summary(report: dict[str, Any]) -> dict[str, Any]:
-    """What the card tells of one genre, with intervals."""
+    """Figures of one genre for the card, with intervals."""
     opponents, copies, control = report["discriminators"], report["copy_rate"], report["genre_control"]
     structure = {name: row for name, row in report["structure"].items() if row["ratio"] is not None}
     return {
@@ -37,7 +37,7 @@ def summary(report: dict[str, Any]) -> dict[str, Any]:
 
 
 def main() -> None:
-    """Read the reports named, print their summaries."""
+    """Print the summaries of the reports."""
     reports = [json.loads(Path(name).read_text(encoding="utf-8")) for name in sys.argv[1:]]
     sys.stdout.write(json.dumps([summary(report) for report in reports], indent=1) + "\n")
 

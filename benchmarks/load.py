@@ -49,7 +49,7 @@ class Song:
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """One row of the report. Seconds; memory in MiB, the highest seen of each process."""
+    """One row of the report: seconds, and peak memory of each process in MiB."""
 
     workers: int
     asked: int
@@ -223,7 +223,7 @@ def service(workers: int, options: argparse.Namespace, folder: Path) -> Iterator
 
 @contextmanager
 def watched(pid: int) -> Iterator[dict[str, int]]:
-    """The highest resident memory seen of each process of the service, in MiB, by name and id."""
+    """Peak resident memory of each process of the service in MiB, by name and id."""
     seen: dict[str, int] = {}
     stopping = threading.Event()
 
@@ -242,7 +242,7 @@ def watched(pid: int) -> Iterator[dict[str, int]]:
 
 
 def ask(shared: httpx.Client, number: int, options: argparse.Namespace) -> Song:
-    """Ask for one song and wait for it, on a connection of its own: hundreds of threads share no client well."""
+    """Request one song and wait for it, with a client of its own: clients do not scale to hundreds of threads."""
     with httpx.Client(base_url=shared.base_url, timeout=60) as client:
         return _ask(client, number, options)
 
@@ -318,7 +318,7 @@ def _wait_until_ready(url: str, workers: int) -> None:
 
 
 def _done(client: httpx.Client) -> int:
-    """Songs the service itself counted as done."""
+    """Songs that the service counts as done."""
     lines = client.get("/metrics").text.splitlines()
     return int(
         sum(float(line.split()[-1]) for line in lines if line.startswith('riffbird_songs_total{outcome="done"}'))

@@ -1,4 +1,4 @@
-"""How songs change with the way they are drawn: the randomness curve, and the rules of sampling beside one another.
+"""Effect of sampling on songs: the randomness curve, and sampling rules compared.
 
     python benchmarks/sampling_study.py CORPUS curve [--songs 8] [--genres heavy-metal,jazz,…]
     python benchmarks/sampling_study.py CORPUS rules [--songs 24] [--genres heavy-metal,jazz,folk]

@@ -1,4 +1,4 @@
-"""Compose songs of every genre, read their MIDI back, and count what must not happen.
+"""Compose songs of every genre, read their MIDI back, and count violations.
 
     python benchmarks/song_check.py [--songs 20] [--seed 1000] [--length 45] [--checkpoint FILE] [--json]
 
@@ -46,7 +46,7 @@ def compose(band: Composer, genre: str, count: int, seed: int, length: float) ->
 
 
 def hanging(song: Song) -> int:
-    """Notes that outlast the song's last bar, or a pitch that is struck again while it sounds."""
+    """Notes beyond the song's last bar, and pitches struck again while they sound."""
     count = 0
     for track in song.tracks:
         ends: dict[int, int] = {}
@@ -57,7 +57,7 @@ def hanging(song: Song) -> int:
 
 
 def out_of_range(song: Song) -> int:
-    """Notes that their instrument cannot play."""
+    """Notes outside their instrument's range."""
     count = 0
     for track in song.tracks:
         low, high = playable_range(track.program, track.is_drum)
@@ -66,7 +66,7 @@ def out_of_range(song: Song) -> int:
 
 
 def empty_bars(song: Song) -> int:
-    """Bars in which no note begins and none sounds on."""
+    """Bars without an onset and without a held note."""
     notes = [note for track in song.tracks for note in track.notes]
     return sum(
         not any(note.onset < start + meter.bar_ticks and note.end > start for note in notes)
@@ -95,7 +95,7 @@ def best_match(song: Song) -> float:
 
 
 def row(genre: str, songs: list[Song], seconds: float) -> dict[str, Any]:
-    """The counts of one genre's songs."""
+    """Counts of one genre's songs."""
     bars = sum(song.bar_count for song in songs)
     return {
         "genre": genre,
@@ -113,7 +113,7 @@ def row(genre: str, songs: list[Song], seconds: float) -> dict[str, Any]:
 
 
 def main() -> None:
-    """Parse the arguments and print the table."""
+    """Print the table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--songs", type=int, default=20)
     parser.add_argument("--seed", type=int, default=1000)

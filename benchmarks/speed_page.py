@@ -227,9 +227,9 @@ def page(report: dict[str, Any]) -> str:
 
 def measured() -> dict[str, Any]:
     """A new report; needs the machine for itself."""
-    from training.speed.benchmark import SpeedOrder, run_speed
+    from training.speed.benchmark import SpeedRequest, run_speed
 
-    return run_speed(SpeedOrder("bot.cli.main"), lambda name, _share: print(name, file=sys.stderr))  # noqa: T201
+    return run_speed(SpeedRequest("bot.cli.main"), lambda name, _share: print(name, file=sys.stderr))  # noqa: T201
 
 
 def main() -> None:

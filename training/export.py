@@ -41,7 +41,7 @@ def checkpoint_of(
     curve: Sequence[tuple[int, float, float]] = (),
     tables: Tables | None = None,
 ) -> Checkpoint:
-    """``network`` and what it was trained on as a checkpoint in memory. ``tables``: those of ``train``, if known."""
+    """``network`` and facts of its training pieces as a checkpoint. ``tables``: those of ``train``, if known."""
     weights = {key: tensor.detach().float().cpu().numpy() for key, tensor in network.state_dict().items()}
     header = header_for(
         network.config,
@@ -59,23 +59,23 @@ def checkpoint_of(
 
 
 def tables_of(train: CorpusPieces, names: Names) -> Tables:
-    """What a checkpoint remembers of its pieces, of each genre some. Takes some milliseconds a piece."""
+    """The template tables of up to ``TEMPLATE_LIMIT`` pieces of all genres; some milliseconds a piece."""
     chosen = of_every_genre(train, TEMPLATE_LIMIT)
     return templates(chosen, names), *template_tables(chosen)
 
 
-def of_every_genre(held: CorpusPieces, most: int) -> CorpusPieces:
-    """``most`` pieces at most, in their order: small genres whole, of larger ones equally many, evenly spread."""
-    if len(held) <= most:
-        return held
-    places: dict[str, list[int]] = defaultdict(list)
-    for place, (_, piece) in enumerate(held):
-        places[piece.genre].append(place)
+def of_every_genre(pieces: CorpusPieces, most: int) -> CorpusPieces:
+    """At most ``most`` pieces in order: all of small genres, equally many of larger ones, evenly spaced."""
+    if len(pieces) <= most:
+        return pieces
+    by_genre: dict[str, list[int]] = defaultdict(list)
+    for index, (_, piece) in enumerate(pieces):
+        by_genre[piece.genre].append(index)
     chosen: list[int] = []
-    for left, of_genre in zip(range(len(places), 0, -1), sorted(places.values(), key=len), strict=True):
+    for left, of_genre in zip(range(len(by_genre), 0, -1), sorted(by_genre.values(), key=len), strict=True):
         count = min(len(of_genre), max(1, (most - len(chosen)) // left))
         chosen += [of_genre[len(of_genre) * index // count] for index in range(count)]
-    return [held[place] for place in sorted(chosen)]
+    return [pieces[index] for index in sorted(chosen)]
 
 
 def templates(train: CorpusPieces, names: Names) -> NDArray[np.int64]:

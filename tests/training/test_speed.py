@@ -25,7 +25,7 @@ from training.speed import benchmark  # noqa: E402
 from training.speed.composing import QUICK, batch_figures, bytes_a_step, growth, part_figures, song_figures  # noqa: E402
 from training.speed.figures import TARGETS, Figure, Run, cost, not_measured, rate, ratio, times  # noqa: E402
 from training.speed.machine import describe, reading  # noqa: E402
-from training.speed.parts import GROUPS, Stopwatch, watched  # noqa: E402
+from training.speed.parts import GROUPS, Stopwatch, timed_parts  # noqa: E402
 from training.speed.processes import run_module  # noqa: E402
 from training.speed.songs import plans, widened  # noqa: E402
 from training.speed.stepper import (  # noqa: E402
@@ -73,7 +73,7 @@ def test_a_ratio_to_what_was_not_measured_tells_its_reason() -> None:
     figure = ratio("against", "", rate("notes", "", "", 1.0, RUNS), missing)
     assert figure.value is None
     assert figure.note == "not measured: no transformers here"
-    assert figure.told()["met"] is None
+    assert figure.to_json()["met"] is None
 
 
 def test_warm_up_runs_do_not_count() -> None:
@@ -103,15 +103,15 @@ def test_parts_add_up_to_a_note_and_leave_no_trace(band: Composer) -> None:
 
 def test_a_song_is_the_same_under_the_stop_watch(band: Composer) -> None:
     [plan] = plans(band.checkpoint, 10.0)
-    with watched(Stopwatch()):
+    with timed_parts(Stopwatch()):
         watched_song = band.compose([plan])
     assert watched_song == band.compose([plan])
 
 
 def test_a_function_within_another_counts_once() -> None:
     watch = Stopwatch()
-    inner = watch.around("inner", lambda: sum(range(1000)))
-    watch.around("outer", inner)()
+    inner = watch.timed("inner", lambda: sum(range(1000)))
+    watch.timed("outer", inner)()
     assert watch.seconds["inner"] == 0.0
     assert watch.seconds["outer"] > 0.0
 
@@ -226,7 +226,7 @@ def test_a_transformer_step_draws_one_event() -> None:
 
 def test_without_the_library_the_transformer_is_not_measured(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     save_checkpoint(tiny_checkpoint(), tmp_path / "tiny.safetensors")
-    run = benchmark._Run(benchmark.SpeedOrder("none", tmp_path / "tiny.safetensors", quick=True))
+    run = benchmark._Run(benchmark.SpeedRequest("none", tmp_path / "tiny.safetensors", quick=True))
     monkeypatch.setattr(benchmark, "find_spec", lambda _name: None)
     assert run._transformer().note.startswith("not measured: no torch and no transformers here")
     assert {figure.value for figure in run._with_torch()} == {None}

@@ -1,4 +1,4 @@
-"""All figures of speed in one run. Knows what is measured in which order; each measure has a module of its own."""
+"""The speed benchmark: all figures in one run, in stages."""
 
 from __future__ import annotations
 
@@ -15,34 +15,31 @@ from training.speed import composing, machine, processes, rendering
 from training.speed.figures import Figure, by_name, not_measured, ratio
 from training.speed.songs import house_genre, plans
 
-Tell = Callable[[str, float], None]
-"""Hears what is measured next, and which share of the stages is done."""
+OnStage = Callable[[str, float], None]
+"""Called with the name of the next stage and the share of stages done."""
 
 
 @dataclass(frozen=True, slots=True)
-class SpeedOrder:
-    """What was asked for; see ``riffbird benchmark speed --help``.
-
-    ``module`` is the command, as ``python -m`` takes it.
-    """
+class SpeedRequest:
+    """Options of ``riffbird benchmark speed``. ``module``: the command, for ``python -m``."""
 
     module: str
     checkpoint: Path | None = None
     quick: bool = False
 
 
-def run_speed(order: SpeedOrder, tell: Tell) -> dict[str, Any]:
-    """Every figure, JSON-ready. Raises ``CheckpointError`` for a checkpoint that cannot be used."""
-    since, work = time.perf_counter(), _Run(order)
+def run_speed(request: SpeedRequest, on_stage: OnStage) -> dict[str, Any]:
+    """Every figure, JSON-ready. Raises ``CheckpointError`` for a bad checkpoint."""
+    since, work = time.perf_counter(), _Run(request)
     stages = work.stages()
     report: dict[str, Any] = {
         "benchmark": "speed",
         "checkpoint": work.checkpoint.label,
-        "quick": order.quick,
+        "quick": request.quick,
         "machine": machine.describe(),
     }
     for number, (name, stage) in enumerate(stages.items()):
-        tell(name, number / len(stages))
+        on_stage(name, number / len(stages))
         stage()
     report["figures"] = dict(by_name(list(work.figures.values())))
     report["growth"] = work.growth
@@ -50,18 +47,18 @@ def run_speed(order: SpeedOrder, tell: Tell) -> dict[str, Any]:
 
 
 class _Run:
-    """One run under way: its figures by name."""
+    """State of a run: figures by name."""
 
-    def __init__(self, order: SpeedOrder) -> None:
-        self.order = order
-        self.extent = composing.QUICK if order.quick else composing.Extent()
-        self.checkpoint = load_checkpoint(order.checkpoint)
+    def __init__(self, request: SpeedRequest) -> None:
+        self.request = request
+        self.scope = composing.QUICK if request.quick else composing.Scope()
+        self.checkpoint = load_checkpoint(request.checkpoint)
         self.band = Composer(self.checkpoint)
         self.figures: dict[str, Figure] = {}
         self.growth: dict[str, Any] = {}
 
     def stages(self) -> dict[str, Callable[[], None]]:
-        """What is done, in order. What needs a quiet machine most comes first."""
+        """The stages in order; those most sensitive to other load come first."""
         return {
             "memory": self._memory,
             "one song": self._song,
@@ -76,16 +73,16 @@ class _Run:
         self.figures |= {figure.name: figure for figure in figures}
 
     def _memory(self) -> None:
-        self._keep(machine.reading(self.extent.runs))
+        self._keep(machine.reading(self.scope.runs))
 
     def _song(self) -> None:
-        figures, self.song = composing.song_figures(self.band, self.extent)
+        figures, self.song = composing.song_figures(self.band, self.scope)
         self._keep(*figures)
         config, note = self.checkpoint.config, self.figures["note"]
-        self._keep(*composing.reading_figures(config, self.figures["reading"], note, self.extent.runs))
+        self._keep(*composing.reading_figures(config, self.figures["reading"], note, self.scope.runs))
 
     def _batches(self) -> None:
-        self._keep(*composing.batch_figures(self.band, self.extent))
+        self._keep(*composing.batch_figures(self.band, self.scope))
 
     def _others(self) -> None:
         self._keep(*self._with_torch(), self._transformer())
@@ -105,9 +102,9 @@ class _Run:
             return [not_measured(name, label, "notes/s", "no torch here") for name, label in labels.items()]
         from training.speed.stepper import accelerator_figure, eager_figures
 
-        steps = {"steps": 5} if self.order.quick else {}
-        figures = eager_figures(self.checkpoint, self.extent.runs, **steps)
-        return [*figures, accelerator_figure(self.checkpoint, self.extent.runs)]
+        steps = {"steps": 5} if self.request.quick else {}
+        figures = eager_figures(self.checkpoint, self.scope.runs, **steps)
+        return [*figures, accelerator_figure(self.checkpoint, self.scope.runs)]
 
     def _transformer(self) -> Figure:
         missing = [name for name in ("torch", "transformers") if find_spec(name) is None]
@@ -116,20 +113,20 @@ class _Run:
             return not_measured("transformer", "a transformer of MMT's shape", "notes/s", reason)
         from training.speed.transformer import transformer_figure
 
-        return transformer_figure(self.extent.runs, **({"steps": 2} if self.order.quick else {}))
+        return transformer_figure(self.scope.runs, **({"steps": 2} if self.request.quick else {}))
 
     def _growth(self) -> None:
-        self.growth = composing.growth(self.checkpoint, self.band, self.extent)
+        self.growth = composing.growth(self.checkpoint, self.band, self.scope)
 
     def _rendering(self) -> None:
-        runs = self.extent.runs
+        runs = self.scope.runs
         self._keep(*rendering.rendering_figures(self.song, runs))
-        lengths = [(each, self.band.compose(plans(self.checkpoint, each))[0]) for each in self.extent.lengths[:2]]
+        lengths = [(each, self.band.compose(plans(self.checkpoint, each))[0]) for each in self.scope.lengths[:2]]
         self.growth["sound_by_length_seconds"] = rendering.sound_growth(lengths, max(1, runs - 2))
 
     def _processes(self) -> None:
         genre = house_genre(self.checkpoint)
-        order, extent = self.order, self.extent
-        self._keep(rendering.warm_figure(genre, extent.song_seconds, order.checkpoint, extent.runs))
-        figures = processes.process_figures(order.module, genre, extent.song_seconds, order.checkpoint, extent.runs)
+        request, scope = self.request, self.scope
+        self._keep(rendering.warm_figure(genre, scope.song_seconds, request.checkpoint, scope.runs))
+        figures = processes.process_figures(request.module, genre, scope.song_seconds, request.checkpoint, scope.runs)
         self._keep(*figures)

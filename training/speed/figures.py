@@ -1,4 +1,4 @@
-"""A measured figure: its median, its spread, and what it should be. Knows numbers, not what was measured."""
+"""A measured figure: median, range and target."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """Seconds that one run of some work took: by the clock, and of all processors together."""
+    """Seconds of one run: wall clock and processor time."""
 
     clock: float
     cpu: float
 
     def shared(self, among: float) -> Run:
-        """What each of ``among`` took."""
+        """Seconds of each of ``among`` equal parts."""
         return Run(self.clock / max(among, 1e-9), self.cpu / max(among, 1e-9))
 
 
 Runs = list[Run]
-"""Every run of the same work."""
+"""Runs of the same work."""
 
 TARGETS: dict[str, tuple[str, float]] = {
     "note_against_eager": (">=", 20.0),
@@ -39,15 +39,15 @@ TARGETS: dict[str, tuple[str, float]] = {
     "note_against_transformer": (">=", 10.0),
     "note_against_best_eager": (">=", 10.0),
 }
-"""What a figure should be, by its name."""
+"""Target of a figure, by its name."""
 
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """``value`` is the median of ``runs`` runs, ``low`` and ``high`` the extremes; ``None`` where nothing was measured.
+    """``value``: median of ``runs`` runs; ``low``, ``high``: extremes; None if not measured.
 
-    ``cpu`` is the same figure by processor time instead of the clock's: what one core would do if nobody else wanted
-    it, for work that uses one. ``note`` says how it was measured, or why it was not.
+    ``cpu``: the same figure by processor time, i.e. that of an idle core, for work that uses one. ``note``: how it was
+    measured, or why not.
     """
 
     name: str
@@ -62,26 +62,26 @@ class Figure:
 
     @property
     def target(self) -> tuple[str, float] | None:
-        """What the figure should be: ``>=`` or ``<=``, and the value."""
+        """``>=`` or ``<=``, and the target value; None without a target."""
         return TARGETS.get(self.name)
 
     @property
     def met(self) -> bool | None:
-        """Whether it is what it should be; ``None`` without a target or a value."""
+        """Whether the target is met; None without a target or a value."""
         if self.target is None or self.value is None:
             return None
         sign, wanted = self.target
         return self.value >= wanted if sign == ">=" else self.value <= wanted
 
-    def told(self) -> dict[str, Any]:
-        """JSON-ready."""
+    def to_json(self) -> dict[str, Any]:
+        """The figure, JSON-ready."""
         target = f"{self.target[0]} {self.target[1]:g}" if self.target else None
         facts = {name: getattr(self, name) for name in ("label", "unit", "value", "low", "high", "cpu", "runs")}
         return facts | {"target": target, "met": self.met, "note": self.note}
 
 
 def times(work: Callable[[], object], runs: int, *, warm_up: int = 1) -> Runs:
-    """Every one of ``runs`` calls, after ``warm_up`` calls that do not count."""
+    """Time ``runs`` calls of ``work``, after ``warm_up`` calls."""
     for _ in range(warm_up):
         work()
     taken = []
@@ -93,7 +93,7 @@ def times(work: Callable[[], object], runs: int, *, warm_up: int = 1) -> Runs:
 
 
 def _processor_seconds() -> float:
-    """Of this process, and of those that it started and that have ended."""
+    """Processor seconds of this process and of its children that have ended."""
     ended = os.times()
     return time.process_time() + ended.children_user + ended.children_system
 
@@ -109,12 +109,12 @@ def rate(name: str, label: str, unit: str, amount: float, runs: Runs, note: str 
 
 
 def spread(name: str, label: str, unit: str, values: list[float], note: str = "") -> Figure:
-    """A figure of other values than seconds."""
+    """A figure of values that are not seconds."""
     return Figure(name, label, unit, median(values), min(values), max(values), runs=len(values), note=note)
 
 
 def ratio(name: str, label: str, above: Figure, below: Figure, note: str = "") -> Figure:
-    """How many times ``below`` goes into ``above``, by their medians."""
+    """Ratio of the medians of ``above`` and ``below``."""
     missing = [each for each in (above, below) if each.value is None]
     if missing or not below.value or above.value is None:
         return Figure(name, label, "x", note=missing[0].note if missing else note)
@@ -123,7 +123,7 @@ def ratio(name: str, label: str, above: Figure, below: Figure, note: str = "") -
 
 
 def not_measured(name: str, label: str, unit: str, reason: str) -> Figure:
-    """A figure that could not be taken here, and why."""
+    """A figure without a value, and the reason."""
     return Figure(name, label, unit, note=f"not measured: {reason}")
 
 
@@ -134,4 +134,4 @@ def _figure(empty: Figure, runs: Runs, value_of: Callable[[float], float]) -> Fi
 
 def by_name(figures: list[Figure]) -> Iterator[tuple[str, dict[str, Any]]]:
     """(name, JSON) of each figure."""
-    return ((figure.name, figure.told()) for figure in figures)
+    return ((figure.name, figure.to_json()) for figure in figures)

@@ -1,4 +1,4 @@
-"""The machine that figures are taken on: its processor, its load, and how fast one thread reads its memory."""
+"""Facts of the machine: processor, load, versions, and memory bandwidth of one thread."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from midi_data.process import usable_cores
 from training.speed.figures import Figure, rate, times
 
 READ_BYTES = 256 * 2**20
-"""More than any cache holds."""
+"""Larger than any cache."""
 LIBRARIES = ("numpy", "scipy", "onnxruntime", "av", "torch", "transformers")
 
 
 def describe() -> dict[str, Any]:
-    """Processor, cores, load (how many others want them), versions, whether composing is compiled; JSON-ready."""
+    """Processor, cores, load average, versions, whether composing is compiled; JSON-ready."""
     return {
         "cpu": _processor(),
         "cores": usable_cores(),
@@ -50,7 +50,7 @@ def _version(name: str) -> str | None:
 
 
 def reading(runs: int, size: int = READ_BYTES) -> Figure:
-    """Gigabytes a second that one thread reads: the dot product of ``size`` bytes of ones with themselves."""
+    """Gigabytes a second that one thread reads: a dot product over ``size`` bytes."""
     block = np.ones(size // 4, dtype=np.float32)
     with threadpool_limits(1, user_api="blas"):
         seconds = times(lambda: block.dot(block), runs)

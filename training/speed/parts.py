@@ -1,6 +1,6 @@
-"""Stop watches around the parts of composing: which function group a song's time goes to.
+"""Time of composing by groups of functions.
 
-Put around public functions by name and taken off again; nothing else in the process may compose meanwhile.
+Public functions are wrapped by name and restored afterwards; nothing else in the process may compose in between.
 """
 
 from __future__ import annotations
@@ -30,17 +30,17 @@ GROUPS: dict[str, tuple[Any, tuple[str, ...]]] = {
     ),
     "choosing": (composer.decoding.generate, ("step_inputs_of", "gates_of", "lookback_of", "sample_field")),
 }
-"""Part → where its functions are, and which. A function inside another one's time counts once, for the outer."""
+"""Part → owner and names of its functions. Nested calls count once, for the outer function."""
 
 
 class Stopwatch:
-    """Adds up seconds by part."""
+    """Sums seconds by part."""
 
     def __init__(self) -> None:
         self.seconds: dict[str, float] = {}
         self._running = False
 
-    def around(self, part: str, function: Callable[..., Any]) -> Callable[..., Any]:
+    def timed(self, part: str, function: Callable[..., Any]) -> Callable[..., Any]:
         """``function``, its time counted for ``part`` unless it is within another one's."""
         self.seconds.setdefault(part, 0.0)
 
@@ -58,14 +58,14 @@ class Stopwatch:
 
 
 @contextmanager
-def watched(watch: Stopwatch) -> Iterator[None]:
-    """The functions of ``GROUPS`` under ``watch``; those that are not there any more are left out."""
+def timed_parts(stopwatch: Stopwatch) -> Iterator[None]:
+    """The functions of ``GROUPS`` under ``stopwatch``; those that are not there any more are left out."""
     before = [
         (owner, name, vars(owner)[name]) for owner, names in GROUPS.values() for name in names if name in vars(owner)
     ]
     parts = {(owner, name): part for part, (owner, names) in GROUPS.items() for name in names}
     for owner, name, function in before:
-        setattr(owner, name, watch.around(parts[owner, name], function))
+        setattr(owner, name, stopwatch.timed(parts[owner, name], function))
     try:
         yield
     finally:

@@ -1,4 +1,4 @@
-"""What a process costs that is started for one song: seconds from nothing to its files, and the memory at its peak."""
+"""Cost of a process that composes one song: seconds from start to files, and peak memory."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ from training.errors import TrainingError
 from training.speed.figures import Figure, Run, cost, spread
 from training.speed.songs import SEED, TEMPO_BPM
 
-# A process tells its own peak: what its parent is told holds the parent's memory too, on Linux, from before it began.
-_TELL_PEAK = """
+# The process reports its own peak: on Linux ru_maxrss of a child includes the parent's memory at the fork.
+_REPORT_PEAK = """
 import atexit, resource, runpy, sys
-def tell(path=sys.argv[1]):
+def report(path=sys.argv[1]):
     try:
         lines = open("/proc/self/status").read().splitlines()
         peak = next(int(line.split()[1]) for line in lines if line.startswith("VmHWM"))
     except OSError:
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     open(path, "w").write(str(peak))
-atexit.register(tell)
+atexit.register(report)
 del sys.argv[:2]
 runpy.run_module(sys.argv[0], run_name="__main__", alter_sys=True)
 """
@@ -33,7 +33,7 @@ runpy.run_module(sys.argv[0], run_name="__main__", alter_sys=True)
 
 @dataclass(frozen=True, slots=True)
 class Finished:
-    """One process: the seconds it took from start to end, ``peak_megabytes`` of memory."""
+    """One finished process: its seconds and peak memory."""
 
     run: Run
     peak_megabytes: float
@@ -43,7 +43,7 @@ def run_module(module: str, words: Sequence[str]) -> Finished:
     """``python -m module words…`` in a new process. Raises ``TrainingError`` when it fails."""
     with tempfile.NamedTemporaryFile(prefix="riffbird-peak-") as peak:
         since, spent = time.perf_counter(), _children()
-        command = [sys.executable, "-c", _TELL_PEAK, peak.name, module, *words]
+        command = [sys.executable, "-c", _REPORT_PEAK, peak.name, module, *words]
         done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603  our own words
         run = Run(time.perf_counter() - since, _children() - spent)
         if done.returncode:
@@ -52,13 +52,13 @@ def run_module(module: str, words: Sequence[str]) -> Finished:
 
 
 def _children() -> float:
-    """Processor seconds of all processes that this one has started and that have ended."""
+    """Processor seconds of all children that have ended."""
     times = os.times()
     return times.children_user + times.children_system
 
 
 def process_figures(module: str, genre: str, length: float, checkpoint: Path | None, runs: int) -> list[Figure]:
-    """A MIDI file from cold, and everything: ``module`` is the command's, as ``python -m`` takes it."""
+    """Cold start to a MIDI file, and to all formats. ``module``: the command, for ``python -m``."""
     with tempfile.TemporaryDirectory(prefix="riffbird-speed-") as folder:
         words = ["compose", "--genre", genre, "--tempo", f"{TEMPO_BPM:g}", "--length", f"{length:g}", "--out", folder]
         words += ["--checkpoint", str(checkpoint)] if checkpoint else []
@@ -67,14 +67,14 @@ def process_figures(module: str, genre: str, length: float, checkpoint: Path | N
         def run(number: int, *formats: str) -> Finished:
             return run_module(module, [*words, *formats, "--seed", str(SEED + number)])
 
-        run(0, "--format", "mid")  # from now on the files lie in memory
+        run(0, "--format", "mid")  # fills the page cache
         cold = [run(number, "--format", "mid") for number in range(runs)]
         whole = [run(number, *formats) for number in range(max(1, runs // 2))]
-    told = f"riffbird compose, {length:g} s, a new process, another seed each run"
+    how = f"riffbird compose, {length:g} s, a new process, another seed each run"
     peaks = "of the process, all libraries included"
     return [
-        cost("cold", "cold, to a MIDI file", "s", [each.run for each in cold], note=told),
+        cost("cold", "cold, to a MIDI file", "s", [each.run for each in cold], note=how),
         spread("cold_peak", "  its memory at the peak", "MB", [each.peak_megabytes for each in cold], peaks),
-        cost("render", "cold, to MIDI, MP3, PNG and MP4", "s", [each.run for each in whole], note=told),
+        cost("render", "cold, to MIDI, MP3, PNG and MP4", "s", [each.run for each in whole], note=how),
         spread("render_peak", "  its memory at the peak", "MB", [each.peak_megabytes for each in whole], peaks),
     ]

@@ -1,4 +1,4 @@
-"""How fast a finished song becomes sound and picture, and a request in a warm process its MP3 and its video."""
+"""Speed of rendering a song to sound and video, and of a request in a warm process."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ PLAYED = "seconds of music for each second of work"
 
 
 def rendering_figures(song: Song, runs: int) -> list[Figure]:
-    """Sound, MP3 and video of ``song``, against real time."""
+    """Sound, MP3 and video of ``song``, in multiples of real time."""
     seconds = song.duration_seconds
     sound = mix(song)
     with tempfile.TemporaryDirectory(prefix="riffbird-speed-") as name:
@@ -40,13 +40,13 @@ def rendering_figures(song: Song, runs: int) -> list[Figure]:
 
 
 def mix_afresh(song: Song) -> Audio:
-    """The sound of ``song`` without tones kept from the run before."""
+    """The sound of ``song`` with an empty voice cache."""
     VOICE_CACHE.clear()
     return mix(song)
 
 
 def warm_figure(genre: str, length: float, checkpoint: Path | None, runs: int) -> Figure:
-    """Seconds from a request to its MP3 and MP4 where the network is loaded already; another seed each time."""
+    """Seconds from a request to its MP3 and MP4 with the network loaded; another seed each run."""
     with tempfile.TemporaryDirectory(prefix="riffbird-speed-") as folder:
         seeds = iter(range(1, runs + 2))
 
@@ -61,7 +61,7 @@ def warm_figure(genre: str, length: float, checkpoint: Path | None, runs: int) -
 
 
 def sound_growth(songs: list[tuple[float, Song]], runs: int) -> list[dict[str, Any]]:
-    """How sound grows: seconds of work for each song, told by what it is measured at."""
+    """Seconds of synthesis and mix of each song, by its length ``at``."""
     points = []
     for at, song in songs:
         figure = cost("mix", "", "s", times(lambda song=song: mix_afresh(song), runs))  # type: ignore[misc]

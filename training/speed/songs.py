@@ -1,4 +1,4 @@
-"""The songs that speed is measured with: one request a case, the same in every run. Nothing is timed here."""
+"""The songs of the speed benchmark: fixed requests."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from composer.request import ComposeRequest, PartRequest
 SEED, TEMPO_BPM = 7, 160.0
 STEP_TICKS = 3
 HOUSE_GENRE = "heavy-metal"
-PLAYERS = (0, 30, 33, 29, 27, 0, 48, 81, 25, 56, 65, 73, 40, 11, 16, 52)
-"""Programs of a band of up to sixteen; the first plays the drums."""
+PROGRAMS = (0, 30, 33, 29, 27, 0, 48, 81, 25, 56, 65, 73, 40, 11, 16, 52)
+"""Programs of a band of up to sixteen parts; the first one is drums."""
 
 
 def house_genre(checkpoint: Checkpoint) -> str:
-    """The genre that figures are of unless they say so."""
+    """The default genre of the figures."""
     genres = checkpoint.header.genres
     return HOUSE_GENRE if HOUSE_GENRE in genres else genres[0]
 
@@ -27,23 +27,23 @@ def house_genre(checkpoint: Checkpoint) -> str:
 def plans(
     checkpoint: Checkpoint, seconds: float, songs: int = 1, parts: int | None = None, genre: str | None = None
 ) -> list[Plan]:
-    """``songs`` plans of ``seconds`` each, in the house genre; ``parts`` players instead of the genre's band."""
+    """``songs`` plans of ``seconds`` each, in the house genre; ``parts`` parts instead of the genre's band."""
     genre = genre or house_genre(checkpoint)
-    band = tuple(PartRequest(program=p, is_drum=n == 0) for n, p in enumerate(PLAYERS[:parts])) if parts else None
+    band = tuple(PartRequest(program=p, is_drum=n == 0) for n, p in enumerate(PROGRAMS[:parts])) if parts else None
     request = ComposeRequest(genres={genre: 1.0}, tempo_bpm=TEMPO_BPM, length_seconds=seconds, band=band)
     return [plan_song(request.model_copy(update={"seed": SEED + n}), checkpoint) for n in range(songs)]
 
 
 def widened(checkpoint: Checkpoint, hidden: int) -> Checkpoint:
-    """``checkpoint`` with random weights and ``hidden`` units a layer: as fast as a trained one of that width."""
+    """``checkpoint`` with random weights and ``hidden`` units a layer; speed does not depend on the weights."""
     config = replace(checkpoint.config, hidden=hidden)
     rng = np.random.default_rng(SEED)
     weights = {
         name: (rng.standard_normal(size) * (size[-1] ** -0.5)).astype(np.float32)
         for name, size in expected_shapes(config).items()
     }
-    # Left to chance it would fall silent soon: every event comes an eighth of a beat after the last.
+    # Random time shifts would end songs early: every event comes an eighth of a beat after the last.
     weights["heads.time_shift.bias"][STEP_TICKS] += 20
-    told = checkpoint.header
-    header = header_for(config, name=f"random-{hidden}", genres=told.genres, styles=told.styles)
+    known = checkpoint.header
+    header = header_for(config, name=f"random-{hidden}", genres=known.genres, styles=known.styles)
     return replace(checkpoint, header=header, weights=weights)

@@ -1,7 +1,7 @@
-"""The same network as it is trained, a step at a time in torch: what composing would cost without an engine of its own.
+"""The network step by step in plain torch (``nn.LSTM``): the cost of composing without the numpy engine.
 
-``nn.LSTM`` as it comes, state carried, five fields drawn a step. Only the steps are done: no song is written, no rule
-is kept and no lookback is kept up, so the figures are kinder to this way than a whole composer in torch would be.
+Only network steps and sampling are measured, without constraints, lookback or writing a song, so a whole composer in
+torch would be slower.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ BAND_SIZE = 6
 
 
 class Stepper:
-    """``batch`` songs of ``network`` on ``device``: each call of ``step`` is one note of each."""
+    """``batch`` songs of ``network`` on ``device``; each ``step`` is one note of each song."""
 
     def __init__(self, network: Network, batch: int, device: torch.device) -> None:
         self.network = network.to(device).eval()
@@ -37,14 +37,14 @@ class Stepper:
         band[:, :BAND_SIZE] = True
         labels = torch.zeros(batch, len(CONDITIONS), dtype=torch.int64)
         slots = 1 + PART_LIMIT
-        told, parts = torch.zeros(batch, slots, HISTOGRAMS_WIDTH), torch.full((batch, slots), VOCABULARY["part"])
-        self._conditions = Conditions(labels, band, told, parts).to(device)
+        histograms, parts = torch.zeros(batch, slots, HISTOGRAMS_WIDTH), torch.full((batch, slots), VOCABULARY["part"])
+        self._conditions = Conditions(labels, band, histograms, parts).to(device)
         self._state: State | None = None
         self._temperature = parameters_for(0.5).temperature
 
     @torch.inference_mode()
     def step(self) -> Tensor:
-        """The classes drawn, (batch, 5). They are the next step's event before."""
+        """Sampled classes (B, 5), which become the next step's previous event."""
         logits, self._state = self.network(self._inputs, self._conditions, self._state)
         drawn = torch.stack([self._draw(logits[field][0]) for field in FIELDS], dim=-1)
         self._inputs = dataclasses.replace(self._inputs, previous=drawn[None], target=drawn[None])
@@ -70,7 +70,7 @@ def _inputs(config: ModelConfig, batch: int) -> StepInputs:
         "matched": (lags,), "slots": (2,), "chord": (2,), "target": (len(FIELDS),),
     }  # fmt: skip
     wanted = [field.name for field in dataclasses.fields(StepInputs)]
-    # What says something of every part of the band (its level in the bar) is as wide as there are parts.
+    # Other inputs have a value for each part class.
     zeros = {name: torch.zeros(1, batch, *tails.get(name, (VOCABULARY["part"],)), dtype=torch.int64) for name in wanted}
     zeros["matched"] = zeros["matched"].float()
     return StepInputs(**zeros)
@@ -78,7 +78,7 @@ def _inputs(config: ModelConfig, batch: int) -> StepInputs:
 
 @contextmanager
 def threads(count: int) -> Iterator[None]:
-    """Torch with ``count`` threads for a while."""
+    """Set torch to ``count`` threads inside the block."""
     before = torch.get_num_threads()
     torch.set_num_threads(count)
     try:
@@ -88,35 +88,35 @@ def threads(count: int) -> Iterator[None]:
 
 
 def eager_figures(checkpoint: Checkpoint, runs: int, steps: int = EAGER_STEPS) -> list[Figure]:
-    """Notes a second of one song, with one thread and with as many as there are cores."""
+    """Notes a second of one song, with one thread and with one for each core."""
     stepper = Stepper(network_of(checkpoint), 1, torch.device("cpu"))
     figures = []
     for name, count in (("eager", usable_cores()), ("eager_one_thread", 1)):
         label = f"nn.LSTM step by step, {count} thread{'s' if count > 1 else ''}"
         with threads(count):
             seconds = times(lambda: [stepper.step() for _ in range(steps)], runs)
-        figures.append(rate(name, label, "notes/s", steps, seconds, "drawing included, writing a song not"))
+        figures.append(rate(name, label, "notes/s", steps, seconds, "sampling included, writing a song not"))
     return figures
 
 
 def accelerator_figure(checkpoint: Checkpoint, runs: int) -> Figure:
-    """Notes a second of ``ACCELERATOR_BATCH`` songs on CUDA, drawn there; not measured where there is none."""
+    """Notes a second of ``ACCELERATOR_BATCH`` songs on CUDA; not measured without a GPU."""
     name, label = "accelerator", f"{ACCELERATOR_BATCH:,} songs side by side on an accelerator"
     if not torch.cuda.is_available():
         return not_measured(name, label, "notes/s", "no accelerator")
     device = torch.device("cuda")
     seconds = batch_runs(checkpoint, device, ACCELERATOR_BATCH, ACCELERATOR_STEPS, runs)
-    told = f"{torch.cuda.get_device_name(device)}, drawing included, writing songs not"
+    told = f"{torch.cuda.get_device_name(device)}, sampling included, writing songs not"
     return rate(name, label, "notes/s", ACCELERATOR_BATCH * ACCELERATOR_STEPS, seconds, told)
 
 
 def batch_runs(checkpoint: Checkpoint, device: torch.device, batch: int, steps: int, runs: int) -> Runs:
-    """``steps`` steps of ``batch`` songs on ``device``, for each run; waits for the device to end."""
+    """``steps`` steps of ``batch`` songs on ``device``, for each run; waits for the device."""
     stepper = Stepper(network_of(checkpoint), batch, device)
 
     def work() -> None:
         for _ in range(steps):
             drawn = stepper.step()
-        drawn.sum().item()  # nothing is done until a number has come back
+        drawn.sum().item()  # waits for the device
 
     return times(work, runs)

@@ -12,7 +12,7 @@ from bot.cli.console import print_json, print_result, print_status, print_table,
 if TYPE_CHECKING:
     from rich.progress import Progress
 
-    from training.speed.benchmark import Tell
+    from training.speed.benchmark import OnStage
 
 COMMAND_MODULE = "bot.cli.main"
 
@@ -23,17 +23,17 @@ def speed(
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False,
 ) -> None:
     """Speed of composing, sound, picture and processes, beside targets and other networks. Leave the machine alone."""
-    from training.speed.benchmark import SpeedOrder, run_speed
+    from training.speed.benchmark import SpeedRequest, run_speed
 
     with progress_bar() as bar:
-        report = run_speed(SpeedOrder(COMMAND_MODULE, checkpoint, quick), _shown(bar))
+        report = run_speed(SpeedRequest(COMMAND_MODULE, checkpoint, quick), _shown(bar))
     if as_json:
         print_json(report)
     else:
         show(report)
 
 
-def _shown(bar: Progress | None) -> Tell:
+def _shown(bar: Progress | None) -> OnStage:
     """What shows the stage that begins: the bar, or a line each."""
     if bar is None:
         return lambda stage, _share: print_status(f"measuring: {stage}")
