@@ -1,6 +1,6 @@
 """``python -m training.job FOLDER``: one training as a program, for callers that only know its files.
 
-``FOLDER/order.json`` (``JobSpec``) describes the training. All work is done in FOLDER; a training that was killed
+``FOLDER/task.json`` (``JobSpec``) describes the training. All work is done in FOLDER; a training that was killed
 resumes from its last snapshot. The result is ``FOLDER/checkpoint.safetensors``; a new genre is also added to the user's
 genres (``composer.genre_store``). stdout has one JSON object a line: ``{"status": "preparing"}``, ``{"status":
 "training", …}`` with the figures of ``message_of``, then ``{"status": "done"}`` or ``{"status": "refused", "problem":
@@ -35,7 +35,7 @@ DONE, REFUSED = 0, 2
 
 
 class JobSpec(BaseModel):
-    """Contents of ``order.json``."""
+    """Contents of ``task.json``."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -122,7 +122,7 @@ def main() -> None:
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
     os.nice(NICENESS)
     os.chdir(sys.argv[1])
-    spec = JobSpec.model_validate_json(Path("order.json").read_bytes())
+    spec = JobSpec.model_validate_json(Path("task.json").read_bytes())
     callback = JsonLinesCallback(out)
     with Path("lock").open("a") as lock:
         # An earlier attempt may still be ending; two would overwrite each other's snapshots.

@@ -13,7 +13,7 @@ from worker.worker_process import run_worker
 
 
 def main() -> None:
-    """Work until told to stop."""
+    """Work until stopped."""
     settings = Settings()
     configure_logging(settings.log_level)
     try:

@@ -105,7 +105,7 @@ class WarmWorker(SimpleWorker):
 
 
 def run_worker(settings: Settings, queue_name: str = COMPOSE_QUEUE) -> None:
-    """Work until told to stop (SIGTERM, SIGINT). Raises one of ``QUEUE_UNAVAILABLE`` at the start."""
+    """Work until stopped (SIGTERM, SIGINT). Raises one of ``QUEUE_UNAVAILABLE`` at the start."""
     worker = WarmWorker(connect(settings), queue_name)
     _warm_up(settings, queue_name)
     worker.heartbeat_process = HeartbeatProcess(settings, worker.name, queue_name)

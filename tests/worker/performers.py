@@ -52,7 +52,7 @@ def callback(*_arguments: object) -> None:
     (Path(os.environ["TEST_FOLDER"]) / "called").touch()
 
 
-def once_unlucky(
+def fails_once(
     request: ComposeRequest, folder: Path, _formats: object, *, progress: Callable[..., None], **_rest: object
 ) -> Rendition:
     """A transient error: the disk does not answer the first time."""
@@ -63,7 +63,7 @@ def once_unlucky(
     return quick(request, folder, None, progress=progress)
 
 
-def unlucky(*_request: object, **_rest: object) -> Rendition:
+def failing(*_request: object, **_rest: object) -> Rendition:
     raise OSError(errno.EIO, "Input/output error")
 
 
@@ -96,7 +96,7 @@ def greedy(
     return quick(request, folder, None, progress=progress)
 
 
-def rehearsed(
+def simple_tune(
     request: ComposeRequest, folder: Path, formats: Sequence[Format], *, progress: Callable[..., None], **_rest: object
 ) -> Rendition:
     """A simple tune for a whole band, really rendered: for tests that play, watch and download."""
@@ -104,14 +104,14 @@ def rehearsed(
     song = _tune(request, random.Random(request.seed))
     progress("composing", 1.0)
     files = render(
-        song, formats, folder, "song", title=song.title, subtitle="rehearsed",
+        song, formats, folder, "song", title=song.title, subtitle="simple_tune",
         progress=lambda share: progress("rendering", share),
     )  # fmt: skip
     parts = [PartFacts(name=t.name, program=t.program, is_drum=t.is_drum, notes=len(t.notes)) for t in song.tracks]
     return Rendition(
         title=request.title, genre="+".join(request.genres), tempo_bpm=song.tempo_bpm, randomness=request.randomness,
         sampling=request.sampling, seed=request.seed, key="E minor", duration_seconds=song.duration_seconds,
-        bars=song.bar_count, notes=song.note_count, parts=parts, files=files.files, checkpoint="rehearsed",
+        bars=song.bar_count, notes=song.note_count, parts=parts, files=files.files, checkpoint="simple_tune",
         timings_seconds=Timings(audio=files.audio_seconds, video=files.video_seconds),
     )  # fmt: skip
 

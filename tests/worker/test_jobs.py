@@ -87,9 +87,9 @@ def test_a_bug_is_logged_once_and_not_tried_again(
 
 
 def test_a_transient_error_is_tried_again(queues: Queues, request_: ComposeRequest, tmp_path: Path) -> None:
-    unlucky_once = with_performer(queues, "once_unlucky")
-    submit(unlucky_once, request_, job_id="a", formats=["mid"])
-    with worker_process(unlucky_once.settings, tmp_path):
+    fails_once = with_performer(queues, "fails_once")
+    submit(fails_once, request_, job_id="a", formats=["mid"])
+    with worker_process(fails_once.settings, tmp_path):
         assert wait_for(lambda: finished(queues, "a")).status == "done"
     assert queues.stats.read().failures == {"OSError": 1}
 
@@ -97,9 +97,9 @@ def test_a_transient_error_is_tried_again(queues: Queues, request_: ComposeReque
 def test_retries_are_bounded_and_the_job_becomes_a_dead_letter(
     queues: Queues, request_: ComposeRequest, tmp_path: Path
 ) -> None:
-    unlucky = with_performer(queues, "unlucky")
-    submit(unlucky, request_, job_id="a", formats=["mid"])
-    with worker_process(unlucky.settings, tmp_path):
+    failing = with_performer(queues, "failing")
+    submit(failing, request_, job_id="a", formats=["mid"])
+    with worker_process(failing.settings, tmp_path):
         assert wait_for(lambda: finished(queues, "a")).status == "failed"
     assert queues.stats.read().failures == {"OSError": 3}
     assert [letter.item["job_id"] for letter in DeadLetters(queues.connection, "jobs").all()] == ["a"]

@@ -13,7 +13,7 @@ batch_size = 2
 steps = 16
 warm_up_updates = 2
 valid_every = {valid_every}
-patience = 1000
+early_stopping = 1000
 [widths]
 hidden = 8
 layers = 1
@@ -21,14 +21,14 @@ inputs = 8
 head = 8
 """
 
-LESSON = """
-name = "lesson"
+FINETUNE_RECIPE = """
+name = "finetune"
 updates = {updates}
 batch_size = 2
 steps = 16
 warm_up_updates = 1
 valid_every = {valid_every}
-patience = 1000
+early_stopping = 1000
 [finetuning]
 rows_only_below_notes = 0
 replay_songs_a_genre = 2
@@ -56,7 +56,7 @@ def archive_of(folder: Path, count: int = 4) -> bytes:
     return whole.getvalue()
 
 
-def tiny_lesson(folder: Path, *, updates: int = 30, valid_every: int = 10) -> Path:
-    path = folder / "lesson.toml"
-    path.write_text(LESSON.format(updates=updates, valid_every=valid_every))
+def tiny_finetune_recipe(folder: Path, *, updates: int = 30, valid_every: int = 10) -> Path:
+    path = folder / "finetune.toml"
+    path.write_text(FINETUNE_RECIPE.format(updates=updates, valid_every=valid_every))
     return path

@@ -33,7 +33,7 @@ class KnownJob(Job):
 
     @property
     def should_retry(self) -> bool:
-        """Whether a failed run is repeated: not where nobody can read what is to be run."""
+        """Whether a failed run is repeated: not if its data cannot be read."""
         try:
             return self.func_name in JOB_FUNCTIONS and bool(self.retries_left)
         except DeserializationError:

@@ -20,7 +20,7 @@ if not holder and not redis.call('ZSCORE', KEYS[2], ARGV[2]) then return 0 end
 redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[3])
 return 1
 """
-"""Renews a lease. One that expired is taken again only while the job is still registered: nobody has rescued it."""
+"""Renews a lease. One that expired is taken again only while the job is still registered, so not rescued."""
 
 RELEASE = """
 if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end

@@ -155,8 +155,8 @@ def _status(queues: Queues, job: Job) -> tuple[TrainingStatus, str | None]:
     status = job.get_status(refresh=False)
     if status == JobStatus.FINISHED:
         outcome = cast("dict[str, Any]", job.return_value() or {"status": "failed"})
-        told = TRAINING_APOLOGY if outcome["status"] == "failed" else None
-        return outcome["status"], outcome.get("problem", told)
+        apology = TRAINING_APOLOGY if outcome["status"] == "failed" else None
+        return outcome["status"], outcome.get("problem", apology)
     if status == JobStatus.CANCELED:
         return "cancelled", None
     if status in WAITING_STATUSES:

@@ -125,7 +125,7 @@ def _write_task(queues: Queues, job: Job, payload: TrainPayload, folder: Path) -
         "device": settings.train_device,
         "snapshot_seconds": settings.train_snapshot_seconds,
     }
-    (folder / "order.json").write_text(json.dumps(task), encoding="utf-8")
+    (folder / "task.json").write_text(json.dumps(task), encoding="utf-8")
 
 
 def _absolute(path: Path | None) -> str | None:

@@ -97,7 +97,7 @@ def test_a_tweet_is_shown_at_once_then_its_progress_then_the_song_plays(
         " if (doing) seen.add(doing.textContent.split('…')[0]); }).observe(document.body, "
         "{ subtree: true, childList: true, characterData: true }); }"
     )
-    with service_band.worker("rehearsed"):
+    with service_band.worker("simple_tune"):
         expect(post).to_have_attribute("data-status", "done", timeout=SONG_MILLISECONDS)
     assert "Recording and filming" in page.evaluate("() => [...seen]")
     expect(post.locator(".title")).to_have_text("Dancing robots")
@@ -116,7 +116,7 @@ def song_id(service_band: Service, site: str) -> str:
     import httpx
 
     job_id = httpx.post(f"{site}/compositions", json={"text": COMMAND}).json()["id"]
-    service_band.work("rehearsed")
+    service_band.work("simple_tune")
     return job_id
 
 

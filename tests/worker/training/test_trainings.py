@@ -17,7 +17,7 @@ from composer.request import ComposeRequest
 from tests.songs import midi_folder
 from tests.waiting import wait_for
 from tests.worker.conftest import finished, worker_process
-from tests.worker.trainings import archive_of, tiny_lesson, tiny_recipe
+from tests.worker.trainings import archive_of, tiny_finetune_recipe, tiny_recipe
 from worker.client import (
     CHECKPOINT_FILE,
     TRAIN_QUEUE,
@@ -213,19 +213,19 @@ def test_a_stopping_worker_hands_its_training_back(queues: Queues, midi: Path, t
 
 @pytest.fixture
 def taught(queues: Queues, midi: Path, settings: Settings, tmp_path: Path) -> Settings:
-    """Settings of a band that plays with a tiny network of its own and is taught by lessons."""
+    """Settings of a band that plays with a tiny network of its own and is fine-tuned."""
     submit_training(queues, TrainPayload(genre="ska", midi=midi, updates=10), job_id="base")
     work(queues)
     (tmp_path / "base.safetensors").write_bytes(weights(queues, "base"))
-    lesson = {"checkpoint": tmp_path / "base.safetensors", "train_recipe": tiny_lesson(tmp_path, valid_every=45)}
-    return settings.model_copy(update=lesson)
+    recipe = tiny_finetune_recipe(tmp_path, valid_every=45)
+    return settings.model_copy(update={"checkpoint": tmp_path / "base.safetensors", "train_recipe": recipe})
 
 
-def test_a_lesson_adds_a_genre_to_those_of_ones_own(queues: Queues, taught: Settings, tmp_path: Path) -> None:
-    order = TrainPayload(
+def test_finetuning_adds_a_genre_to_the_configured_network(queues: Queues, taught: Settings, tmp_path: Path) -> None:
+    payload = TrainPayload(
         genre="dub", midi=midi_folder(tmp_path / "dub", count=5, bars=12), updates=6, licence="CC0-1.0"
     )
-    submit_training(queues, order, job_id="a")
+    submit_training(queues, payload, job_id="a")
     work(Queues(queues.connection, taught))
     assert fetch_training_state(queues, "a").status == "done"
     [card] = cards()
@@ -236,13 +236,13 @@ def test_a_lesson_adds_a_genre_to_those_of_ones_own(queues: Queues, taught: Sett
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("lesson", [False, True], ids=["anew", "lesson"])
+@pytest.mark.parametrize("finetune", [False, True], ids=["from-scratch", "finetune"])
 def test_a_training_killed_9_twice_ends_with_the_weights_of_an_undisturbed_one(
-    queues: Queues, midi: Path, request: pytest.FixtureRequest, tmp_path: Path, *, lesson: bool
+    queues: Queues, midi: Path, request: pytest.FixtureRequest, tmp_path: Path, *, finetune: bool
 ) -> None:
-    settings: Settings = request.getfixturevalue("taught" if lesson else "settings")
-    order = TrainPayload(genre="dub", midi=midi, updates=90, seed=7)
-    submit_training(queues, order, job_id="disturbed")
+    settings: Settings = request.getfixturevalue("taught" if finetune else "settings")
+    payload = TrainPayload(genre="dub", midi=midi, updates=90, seed=7)
+    submit_training(queues, payload, job_id="disturbed")
     reached = [0]
     for _ in range(2):
         with worker_process(settings, tmp_path, *TRAINER) as worker:
@@ -255,9 +255,9 @@ def test_a_training_killed_9_twice_ends_with_the_weights_of_an_undisturbed_one(
         wait_for(lambda: log.read_text().count("going on") == 2, 120)
         resumed = [int(update) for update in re.findall(r"going on from update (\d+)", log.read_text())]
         # What was done since the last snapshot (here 20 a second) is done again, and no more than that.
-        assert all(again > told - 20 for again, told in zip(resumed, reached[1:], strict=True))
+        assert all(again > reached_before - 20 for again, reached_before in zip(resumed, reached[1:], strict=True))
         assert settled(queues, "disturbed").status == "done"
-    submit_training(queues, order, job_id="undisturbed")
+    submit_training(queues, payload, job_id="undisturbed")
     work(Queues(queues.connection, settings))
     assert weights(queues, "disturbed") == weights(queues, "undisturbed")
     assert queues.stats.read().failures == {"WorkerLost": 2}
