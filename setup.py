@@ -12,6 +12,7 @@ from pathlib import Path
 from setuptools import Extension, setup
 
 COMPILED = [
+    "composer/decoding/chord_bias.py",
     "composer/decoding/constraints.py",
     "composer/decoding/histogram_bias.py",
     "composer/decoding/logits_processor.py",

@@ -28,6 +28,7 @@ from composer.result import PartFacts, Rendition, Timings
 from composer.score import as_score, band_notices
 from midi_data.analysis.chords import chords_of
 from midi_data.analysis.key_estimation import estimate_song_key
+from midi_data.chords import bar_name
 from midi_data.events.encoding import encode
 from midi_data.io.midi_writer import midi_bytes
 from midi_data.process import usable_cores
@@ -102,7 +103,7 @@ def compose_all(
     ]
     songs = songs or _composed(bands, plans, progress)
     songs = [
-        as_score(song, request, plan.key or estimate_song_key(encode(song)), chords_of(song))
+        as_score(song, request, plan.key or estimate_song_key(encode(song)), chord_names(plan, song))
         for request, plan, song in zip(requests, plans, songs, strict=True)
     ]
     labels = [band.checkpoint.label for band in bands]
@@ -135,6 +136,13 @@ def compose_all(
             rendition.notices.extend(begins.notices)
         renditions.append(rendition)
     return renditions
+
+
+def chord_names(plan: Plan, song: Song) -> list[str]:
+    """A name a bar: the planned chords, or without any those that the notes spell."""
+    if plan.chords is None:
+        return chords_of(song)
+    return [bar_name(first, second) for first, second in plan.chords.tolist()]
 
 
 def _composed(bands: Sequence[Composer], plans: Sequence[Plan], progress: OnStage | None) -> list[Song]:
@@ -243,6 +251,7 @@ def _rendition(
     return Rendition(
         title=plan.title,
         genre=plan.genre,
+        chords=chord_names(plan, song),
         tempo_bpm=plan.tempo_bpm,
         randomness=plan.randomness,
         sampling=plan.sampling,

@@ -39,6 +39,7 @@ class Rendition(BaseModel):
 
     title: str
     genre: str
+    chords: list[str] = Field(default_factory=list)
     tempo_bpm: float
     randomness: float
     sampling: Sampling

@@ -18,12 +18,12 @@ from midi_data.song import Song
 ROOT = Path(__file__).parents[1]
 SECONDS = 15
 SONGS = {
-    ("heavy-metal", 1): "3dfdfe53c762c76da05d999f909270865e7474a8815da35bfc3ecb31be15dae6",
-    ("jazz", 2): "1a6a32510452fcf3154de4518f3bc35f84b39a1d0158d9687cd725842f9dc93f",
-    ("classical", 3): "feccaa417bec28ed9ca4e6dda803c69fdc6c10d5570ff1513dd79b440ad65ba3",
+    ("heavy-metal", 1): "aba2c9732b9dd4e0e18f1062780ff2bfc32bcc7d783ee3fb6ec7fe37e56249cb",
+    ("jazz", 2): "c65ae5ed9dd048fa58cab15be6722caa131deeca4e3985ce95af8cfa5ab92058",
+    ("classical", 3): "0c277e7d746c2ced093dc0bd2631302eaf622e01db12d8c2ff94e0b3047ef90a",
 }
 """(genre, seed): SHA-256 of the MIDI bytes of a song composed alone."""
-BATCH = "d3f160e0121c9a86dbdf427587ac01c7241f53e01ee6bf623b5b2c5df758d545"
+BATCH = "60bd8135cee669dfc18d542b49066613a6acf0f9c5d002da1162a0f40e54bcbc"
 """SHA-256 of the notes of four songs (folk, seeds 0–3) composed as one batch."""
 
 

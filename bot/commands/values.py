@@ -32,7 +32,6 @@ LENGTH = re.compile(
 )
 SEED = re.compile(r"#?0*([0-9]{1,19})[.,]?")
 MAX_SENTENCE_LENGTH = 200
-CHORDS_UNUSED = "I cannot follow chords yet, so the band plays its own."
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +106,6 @@ def _read_chords(text: str, context: ReadContext) -> tuple[str, ...]:
     except ValueError as error:
         raise RefusedError(_sentence(str(error))) from None
     context.notices.extend(_sentence(notice) for notice in parsed.notices)
-    context.notices.append(CHORDS_UNUSED)
     return tuple(bar_name(first, second) for first, second in parsed.bars)
 
 

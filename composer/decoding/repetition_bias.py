@@ -11,8 +11,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from composer.decoding.chord_bias import ChordPlan
 from composer.decoding.logits_processor import LogitsProcessor
 from composer.decoding.song_state import SongState
+from composer.model.config import CHORD_ROLES, chord_role
 from midi_data.analysis.activity import Activity
 from midi_data.analysis.repetition import lag_index, similarity_level
 
@@ -45,9 +47,10 @@ class RepetitionPlan:
 class RepetitionBias(LogitsProcessor):
     """The bias of one song."""
 
-    def __init__(self, plan: RepetitionPlan, strength: float = 1.0) -> None:
-        """``strength``: the genre's factor on ``SOURCE_BONUS``."""
+    def __init__(self, plan: RepetitionPlan, strength: float = 1.0, chords: ChordPlan | None = None) -> None:
+        """``strength``: the genre's factor on ``SOURCE_BONUS``. ``chords``: pitches follow the source's chords only."""
         self._plan = plan
+        self._chords = chords
         self._bonus = [strength * bonus for bonus in SOURCE_BONUS]
 
     def apply(self, field: str, classes: list[int], logits: list[float], state: SongState) -> None:
@@ -56,8 +59,13 @@ class RepetitionBias(LogitsProcessor):
             self._apply_to_parts(classes, logits, state)
         elif field != "time_shift":
             level, lag = self._plan.source(state.bar_after, state.part)
-            if level:
+            if level and not (field == "pitch" and self._is_other_chord(state, lag)):
                 _add(classes, logits, state.lookback[lag], self._bonus[level])
+
+    def _is_other_chord(self, state: SongState, lag: int) -> bool:
+        """Whether a pitched part's source has another chord here: its pitches do not fit."""
+        pitched = chord_role(state.part) < CHORD_ROLES
+        return pitched and self._chords is not None and self._chords.differs(state.slot_after, lag)
 
     def _apply_to_parts(self, classes: list[int], logits: list[float], state: SongState) -> None:
         for index in range(len(classes) - 1, -1, -1):

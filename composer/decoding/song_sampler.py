@@ -10,6 +10,7 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import NDArray
 
+from composer.decoding.chord_bias import ChordBias, ChordPlan
 from composer.decoding.constraints import Classes
 from composer.decoding.histogram_bias import HistogramBias
 from composer.decoding.logits_processor import LogitsProcessor
@@ -53,10 +54,13 @@ class SongSampler:
             plan.source_lag,
         )
         self._repetition = RepetitionPlan(plan.band, plan.repetition, plan.part_repetition)
+        chords: list[int] = [] if plan.chords is None else plan.chords.ravel().tolist()
+        chord_plan = ChordPlan(chords, plan.source_lag)
         self._processors: list[LogitsProcessor] = [
             HistogramBias(plan.attribute_histograms, plan.time_shift_histogram, self._repetition),
             NoteCountBias(plan.band, plan.activity, plan.meter.bar_ticks),
-            RepetitionBias(self._repetition, plan.repetition_strength),
+            RepetitionBias(self._repetition, plan.repetition_strength, chord_plan),
+            ChordBias(plan.band, chord_plan, plan.chord_strength),
         ]
         self._parameters = [parameters.scaled(factor) for factor in REPETITION_TEMPERATURES]
         self._sampling, self._spaces = plan.sampling, spaces
@@ -66,7 +70,7 @@ class SongSampler:
         self._context_cache: dict[tuple[int, int], NDArray[np.float32]] = {}
         self._chord_rows, self._chord_bonus = heads.chord_rows, heads.chord_bonus
         # (2 bars,) chord condition classes; 0 where the song has no chart.
-        self._chords: list[int] = [0] * (2 * plan.bars) if plan.chords is None else (plan.chords + 1).ravel().tolist()
+        self._chords: list[int] = [chord + 1 for chord in chords] or [0] * (2 * plan.bars)
         self._roles = {part: chord_role(part) for part in plan.band}
         self._column = {part: column for column, part in enumerate(plan.band)}
         self._part_layer = heads.part_output_layer(plan.band, projections)

@@ -18,11 +18,14 @@ from pydantic import BaseModel, ConfigDict, Field
 from composer.errors import CheckpointError
 from composer.model.checkpoint_tables import pack_tables, unpack_tables
 from composer.model.config import ModelConfig, expected_shapes
+from composer.model.planner_config import expected_planner_shapes
 from composer.model.tensor_file import check_shapes, finite_weight, read_tensor_file, write_tensor_file
 from midi_data.analysis.activity import Activity
 from midi_data.analysis.attribute_histograms import AttributeHistograms
 from midi_data.events.encoding import FINGERPRINT
 
+PLANNER_PREFIX = "planner."
+"""Beginning of the names of the planner's weights in the file."""
 FORMAT = "riffbird-checkpoint-2"
 FILE_SIZE_LIMIT = 512 * 2**20
 FILE_NAMES = {
@@ -106,6 +109,7 @@ class Checkpoint:
     masks: NDArray[np.int64] = field(repr=False)
     attribute_histograms: tuple[AttributeHistograms, ...] = field(repr=False)
     time_shift_histograms: AttributeHistograms = field(repr=False)
+    planner: dict[str, NDArray[np.float32]] = field(default_factory=dict, repr=False)
     path: Path | None = None
 
     @property
@@ -130,9 +134,10 @@ def load_checkpoint(path: Path | None = None) -> Checkpoint:
     header, tensors = read_tensor_file(path, Header, FILE_SIZE_LIMIT)
     header = _checked_header(path, header)
     tables = unpack_tables(path, tensors)  # takes the tables out of tensors
+    planner = _planner_weights(path, tensors)  # takes the planner's out of tensors
     weights = {_renamed(name, _CODE_NAMES): finite_weight(path, name, tensor) for name, tensor in tensors.items()}
     weights |= _missing_chords(weights, ModelConfig(**header.config.model_dump()))
-    checkpoint = Checkpoint(header, weights, *tables, path=path)
+    checkpoint = Checkpoint(header, weights, *tables, planner=planner, path=path)
     _check(checkpoint, path)
     return checkpoint
 
@@ -140,6 +145,7 @@ def load_checkpoint(path: Path | None = None) -> Checkpoint:
 def save_checkpoint(checkpoint: Checkpoint, path: Path) -> None:
     """Write weights in half precision and replace ``path`` atomically. Raises ``CheckpointError`` on failure."""
     tensors = {_renamed(name, FILE_NAMES): weight.astype(np.float16) for name, weight in checkpoint.weights.items()}
+    tensors |= {PLANNER_PREFIX + name: weight.astype(np.float16) for name, weight in checkpoint.planner.items()}
     header = checkpoint.header.model_copy(update={"valid": _with_fields(checkpoint.header.valid, FILE_NAMES)})
     write_tensor_file(path, header, tensors | pack_tables(checkpoint))
 
@@ -147,6 +153,15 @@ def save_checkpoint(checkpoint: Checkpoint, path: Path) -> None:
 def header_for(config: ModelConfig, **facts: Any) -> Header:
     """A header for this version's format and event representation."""
     return Header(format=FORMAT, fingerprint=FINGERPRINT, shape=_Config(**asdict(config)), **facts)
+
+
+def _planner_weights(path: Path, tensors: dict[str, NDArray[Any]]) -> dict[str, NDArray[np.float32]]:
+    """The planner's weights, taken out of ``tensors``; empty without a planner. Raises ``CheckpointError``."""
+    names = [name for name in tensors if name.startswith(PLANNER_PREFIX)]
+    found = {name.removeprefix(PLANNER_PREFIX): finite_weight(path, name, tensors.pop(name)) for name in names}
+    if found:
+        check_shapes(path, expected_planner_shapes(len(found.get("genre.weight", ()))), found)
+    return found
 
 
 def is_chord_weight(name: str) -> bool:

@@ -15,11 +15,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from composer.model.config import ACTIVITY_WEIGHTS, BARS_LEFT_EDGES, PHASE_CLASSES
+from composer.model.planner_config import ACTIVITY_LAGS
 from midi_data.analysis.activity import ACTIVITY_CLASSES, RESTS
 from midi_data.analysis.chords import transposed_chords
 from midi_data.analysis.repetition import MAX_LAG, NEW, REPETITION_CLASSES, SIMILARITY_EDGES
@@ -27,7 +29,7 @@ from midi_data.chords import CHORD_CLASSES
 from midi_data.events.encoding import SAME_PROGRAM_LIMIT, Ints
 from midi_data.events.features import LAGS
 
-Weights = Mapping[str, NDArray[np.float64]]
+Weights = Mapping[str, NDArray[Any]]
 Vector = NDArray[np.float64]
 
 NO_ROW = CHORD_CLASSES
@@ -36,10 +38,6 @@ START = REPETITION_CLASSES
 """Repetition input before the first bar."""
 NO_ACTIVITY = 0
 """Activity input where there is no such bar."""
-MODES = 3
-"""0 no key, 1 major, 2 minor."""
-ACTIVITY_LAGS = (1, 2, 4, 8)
-"""Bars back whose activity of the same part is an input, beside the source bar's."""
 FIELDS = ("repetition", "chords", "activity")
 """Shares of the likelihood."""
 _GRID = 2.0**20

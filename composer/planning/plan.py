@@ -17,6 +17,14 @@ from composer.decoding.masks import PartMasks, instrument_masks, template_masks
 from composer.errors import RefusedError
 from composer.model.checkpoint import Checkpoint
 from composer.model.config import CONDITIONS, KEY_UNCONDITIONED
+from composer.planning.chords import (
+    ASKED_CHORD_STRENGTH,
+    asked_chords,
+    key_of_chords,
+    masks_with_chords,
+    planned_chords,
+    without_tones,
+)
 from composer.planning.conditioning import tempo_class
 from composer.planning.template import (
     TONICS,
@@ -58,7 +66,8 @@ class Plan:
     ``activity`` (bars, parts): bins of ``midi_data.analysis.activity``. ``attribute_histograms``: part class → (255,)
     shares; ``time_shift_histogram`` (21,). ``labels``: for each of ``CONDITIONS`` its (row, weight) pairs.
     ``temperature``, ``repetition_strength``: the genre's own (``composer.model.checkpoint.Header``). ``primer``: events
-    that the song begins with.
+    that the song begins with. ``chords`` (bars, 2): classes of ``midi_data.chords``, ``None`` unconditioned;
+    ``chord_strength``: factor on the bias of ``composer.decoding.chord_bias``.
     """
 
     title: str
@@ -74,6 +83,7 @@ class Plan:
     pitch_dropout: tuple[frozenset[int], ...]
     activity: Activity
     chords: Ints | None
+    chord_strength: float
     masks: PartMasks
     attribute_histograms: dict[int, Shares]
     time_shift_histogram: Shares
@@ -94,7 +104,8 @@ def plan_song(request: ComposeRequest, checkpoint: Checkpoint, primer: Song | No
     asked = band_of(request.band) if request.band else primer_band(primer) if primer else None
     leading = leading_genre(request, generator)
     core = core_of(leading)
-    mode = request.key.mode if request.key else None
+    wanted_key = Key(request.key.tonic, request.key.mode) if request.key else key_of_chords(request)
+    mode = wanted_key.mode if wanted_key else None
     chosen = draw_template(checkpoint.templates, leading, rows[leading], asked, generator, core, mode)
     facts = facts_of(checkpoint.templates[chosen])
     genre = max(request.genres, key=lambda name: request.genres[name])
@@ -105,8 +116,13 @@ def plan_song(request: ComposeRequest, checkpoint: Checkpoint, primer: Song | No
     bars = bars_for(request.length_seconds, tempo, meter)
     template = draw_excerpt(checkpoint, chosen, bars, generator, core)
     band = asked or template.band
-    key_row, key = key_for(request, facts["key"], conditioned=primer is None)
+    key_row, key = key_for(wanted_key, facts["key"], conditioned=primer is None)
     activity, part_repetition = activity_for(template, band), part_repetition_for(template, band)
+    chords = given_chords = asked_chords(request, bars, meter)
+    if chords is None and primer is None:
+        form = template.repetition, template.source_lag, activity.astype(np.int64)
+        genres = {rows[name]: weight for name, weight in request.genres.items()}
+        chords = planned_chords(checkpoint, genres, band, form, meter, tempo, key_row, seed)
     labels = {
         "genre": tuple((rows[name], weight) for name, weight in request.genres.items()),
         "style": style_rows(request, checkpoint, facts["style"]),
@@ -127,9 +143,10 @@ def plan_song(request: ComposeRequest, checkpoint: Checkpoint, primer: Song | No
         part_repetition=part_repetition,
         pitch_dropout=pitch_dropout_for(generator, part_repetition, band),
         activity=np.full_like(activity, UNCONDITIONED) if primer else activity,
-        chords=None,
-        masks=instrument_masks(band) if primer else masks_for(template, band, key),
-        attribute_histograms={} if primer else histograms_for(template, band, key),
+        chords=chords,
+        chord_strength=1.0 if given_chords is None else ASKED_CHORD_STRENGTH,
+        masks=instrument_masks(band) if primer else masks_with_chords(masks_for(template, band, key), chords),
+        attribute_histograms={} if primer else without_tones(histograms_for(template, band, key), chords),
         time_shift_histogram=template.time_shift_histogram / FULL * (band == template.band and not primer),
         key=key,
         labels=tuple(labels[name] for name in CONDITIONS),
@@ -238,11 +255,10 @@ def bars_for(seconds: float, tempo_bpm: float, meter: Meter) -> int:
     return max(1, round(quarters * TICKS_PER_QUARTER / meter.bar_ticks))
 
 
-def key_for(request: ComposeRequest, template_key: int, *, conditioned: bool) -> tuple[int, Key | None]:
-    """Row of the key condition, and the key if one is requested. Not conditioned: a primer has its own key."""
-    if request.key:
-        key = Key(request.key.tonic, request.key.mode)
-        return 1 + key.tonic + 12 * (key.mode == "minor"), key
+def key_for(wanted: Key | None, template_key: int, *, conditioned: bool) -> tuple[int, Key | None]:
+    """Row of the key condition and the key ``wanted``; else the template's row, unconditioned for a primer."""
+    if wanted:
+        return 1 + wanted.tonic + 12 * (wanted.mode == "minor"), wanted
     return (template_key if conditioned and template_key > 0 else KEY_UNCONDITIONED), None
 
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from composer.model.checkpoint import Checkpoint, Header
 
-_OWN = ("header", "weights", "path")
+_OWN = ("header", "weights", "planner", "path")
 
 
 def merged(base: Checkpoint, made: Checkpoint, *, like: str = "", changed: float | None = None) -> Checkpoint:
@@ -35,7 +35,7 @@ def merged(base: Checkpoint, made: Checkpoint, *, like: str = "", changed: float
             | ({} if changed is None else {"old_genres_change": changed}),
         }
     )
-    return replace(made, header=header, **tables)
+    return replace(made, header=header, planner=base.planner, **tables)
 
 
 def _as_of(of_genres: dict[str, float], like: str, new: Header) -> dict[str, float]:

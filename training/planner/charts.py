@@ -9,7 +9,8 @@ import torch
 from torch import Tensor
 
 from composer.model.config import BARS_LEFT_EDGES, PHASE_CLASSES
-from composer.planning.chart import ACTIVITY_LAGS, NO_ACTIVITY, NO_ROW, START, Chart, ChartConditions, source_of_bar
+from composer.model.planner_config import ACTIVITY_LAGS
+from composer.planning.chart import NO_ACTIVITY, NO_ROW, START, Chart, ChartConditions, source_of_bar
 from composer.planning.conditioning import tempo_class
 from composer.planning.template import within_excerpt
 from midi_data.analysis.activity import activity_of

@@ -15,19 +15,25 @@ from composer.model.config import (
     PHASE_CLASSES,
     TEMPO_CLASSES,
 )
-from composer.planning.chart import ACTIVITY_LAGS, MODES, allowed_labels, is_far
+from composer.model.planner_config import (
+    ACTIVITY_LAGS,
+    CHORD_WIDTH,
+    COPIES,
+    HEAD,
+    HIDDEN,
+    INPUT,
+    LABEL_WIDTH,
+    MODES,
+    PART_WIDTH,
+    PROGRAMS,
+)
+from composer.planning.chart import allowed_labels, is_far
 from midi_data.analysis.activity import ACTIVITY_CLASSES, RESTS
 from midi_data.analysis.repetition import MAX_LAG, REPETITION_CLASSES
 from midi_data.bars import METER_CLASSES
 from midi_data.chords import CHORD_CLASSES
 from midi_data.events.features import LAGS
 from training.planner.charts import Batch
-
-PROGRAMS = 129
-"""Drums and the General MIDI programs."""
-CHORD_WIDTH, LABEL_WIDTH, PART_WIDTH = 48, 32, 32
-INPUT, HIDDEN, HEAD = 192, 256, 128
-COPIES = 2 + len(LAGS)
 
 
 class PlannerNetwork(nn.Module):

@@ -14,7 +14,6 @@ from bot.commands.fields import as_command
 from bot.commands.grammar import ALL_NAMES, FIELD_NAMES, WORDS
 from bot.commands.parser import ParsedText, again, parse, parse_words, request_from, request_from_fields
 from bot.commands.titles import clean_title, moderated_title
-from bot.commands.values import CHORDS_UNUSED
 from composer.request import ComposeRequest, KeyRequest, PartRequest
 from midi_data.chords import CHORD_CLASSES, bar_name
 from midi_data.genres import GENRES
@@ -141,7 +140,7 @@ REQUESTS = st.builds(
 @given(REQUESTS)
 def test_a_request_written_as_command_words_is_read_back_as_itself(request: ComposeRequest) -> None:
     assert request_of(parse(as_command(request))) == request
-    assert parse(as_command(request)).notices == (() if request.chords is None else (CHORDS_UNUSED,))
+    assert parse(as_command(request)).notices == ()
 
 
 @given(REQUESTS)
