@@ -22,7 +22,7 @@ LIMITS = RateLimits(cooldown_seconds=60, songs_a_day=3, waiting_songs=1, texts_a
         (Person(blocked=True), Verdict.IGNORED),
     ],
 )
-def test_a_wish_for_a_song_is_judged_by_the_house_rules(person: Person, verdict: Verdict) -> None:
+def test_a_request_for_a_song_is_checked_against_the_rate_limits(person: Person, verdict: Verdict) -> None:
     assert check_song(person, LIMITS, NOW) is verdict
 
 

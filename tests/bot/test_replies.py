@@ -17,7 +17,7 @@ def said_to(fake_x: FakeX, *ids: str) -> list[str]:
     return [post.text for post in fake_x.replies_to(*ids)]
 
 
-def test_a_person_in_a_hurry_is_told_once_and_then_met_with_silence(harness: Harness, fake_x: FakeX) -> None:
+def test_a_cooldown_is_mentioned_once_and_further_requests_are_ignored(harness: Harness, fake_x: FakeX) -> None:
     bot = harness.x_bot(fake_x, bot_cooldown_seconds=3600)
     ada = fake_x.person("ada")
     asked = []
@@ -40,7 +40,7 @@ def test_one_song_a_person_waits_at_a_time(harness: Harness, fake_x: FakeX) -> N
     assert "still on its way" in said_to(fake_x, second.id)[0]
 
 
-def test_the_daily_limit_is_told_and_ends_with_the_day(harness: Harness, fake_x: FakeX) -> None:
+def test_the_daily_limit_is_mentioned_and_ends_with_the_utc_day(harness: Harness, fake_x: FakeX) -> None:
     bot = harness.x_bot(fake_x, bot_songs_a_day=1)
     ada = fake_x.person("ada")
     asked = [fake_x.write(ada, SONG), fake_x.write(ada, SONG)]

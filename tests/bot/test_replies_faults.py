@@ -150,6 +150,33 @@ def test_twenty_songs_ready_at_once_are_uploaded_side_by_side_and_help_is_answer
     assert bot.reply_store.owed() == 0
 
 
+def test_a_bot_that_stops_during_an_upload_ends_at_once_and_posts_after_the_restart(
+    harness: Harness, network: ScriptedNetwork
+) -> None:
+    clock, uploading = SystemClock(), threading.Event()
+    live = Harness(harness.queues, clock)
+    bot = live.bot(network, bot_settings(bot_song_threads=2, bot_poll_seconds=0.05))
+
+    def upload(_: Answer) -> None:
+        uploading.set()
+        clock.sleep(3600)
+
+    network.upload = upload
+    network.write(mention(1, SONG, clock.now()))
+    bot.turn()
+    harness.work()
+    loop = threading.Thread(target=bot.run)
+    loop.start()
+    assert uploading.wait(30)
+    bot.stopping.set()
+    clock.stop()
+    loop.join(10)
+    assert not loop.is_alive()
+    network.upload = lambda _: None
+    harness.run_until_idle(harness.bot(network, bot_settings()))
+    assert set(network.posted) == {"m1"}
+
+
 def test_a_pushed_event_makes_the_bot_read_at_once(harness: Harness, network: ScriptedNetwork) -> None:
     bot = harness.bot(network, bot_settings())
     bot.reader.channels[0].pause_seconds = 3600
@@ -177,7 +204,7 @@ def test_a_page_that_cannot_be_read_at_all_pauses_the_channel_and_not_the_bot(
     assert set(network.posted) == {"m1"}
 
 
-def test_counters_tell_what_the_bot_did(harness: Harness, bot: Bot, network: ScriptedNetwork) -> None:
+def test_mentions_and_replies_are_counted(harness: Harness, bot: Bot, network: ScriptedNetwork) -> None:
     now = harness.clock.now()
     network.write(mention(1, SONG, now), mention(2, "/help", now), mention(3, "just talking", now))
     harness.run_until_idle(bot)

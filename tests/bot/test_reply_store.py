@@ -34,13 +34,13 @@ def accepted(reply_store: ReplyStore, asked: Mention, now: float = NOW) -> OwedR
     return made
 
 
-def test_a_promise_comes_back_as_it_was_written(reply_store: ReplyStore) -> None:
+def test_an_owed_reply_is_read_as_it_was_written(reply_store: ReplyStore) -> None:
     made = accepted(reply_store, mention())
     assert reply_store.find("1") == made == song(mention())
     assert reply_store.due(NOW) == ["1"]
 
 
-def test_a_repeated_mention_gets_the_first_promise_and_counts_once(reply_store: ReplyStore) -> None:
+def test_a_repeated_mention_gets_the_first_owed_reply_and_counts_once(reply_store: ReplyStore) -> None:
     first = accepted(reply_store, mention())
     again = reply_store.accept(mention(), lambda _: pytest.fail("nothing is to be decided twice"), NOW + 1)
     assert again == first
@@ -48,13 +48,13 @@ def test_a_repeated_mention_gets_the_first_promise_and_counts_once(reply_store: 
     assert (person.songs_today, person.waiting, person.last_song_at) == (1, 1, NOW)
 
 
-def test_a_mention_met_with_silence_once_is_not_answered_when_it_is_read_again(reply_store: ReplyStore) -> None:
+def test_an_ignored_mention_is_not_answered_when_it_is_read_again(reply_store: ReplyStore) -> None:
     assert reply_store.accept(mention(), lambda _: None, NOW) is None
     assert reply_store.accept(mention(), lambda _: pytest.fail("nothing is to be decided twice"), NOW + 99) is None
     assert reply_store.owed() == 0
 
 
-def test_of_many_processes_that_claim_at_once_each_sees_the_one_promise(harness: Harness) -> None:
+def test_processes_that_accept_a_mention_at_once_get_the_same_owed_reply(harness: Harness) -> None:
     stores = [harness.reply_store("x") for _ in range(8)]
     with ThreadPoolExecutor(8) as pool:
         made = list(pool.map(lambda reply_store: accepted(reply_store, mention()), stores))
@@ -62,7 +62,7 @@ def test_of_many_processes_that_claim_at_once_each_sees_the_one_promise(harness:
     assert stores[0].person("9", "ada", NOW).songs_today == 1
 
 
-def test_two_wishes_of_one_person_at_once_are_judged_one_after_the_other(harness: Harness) -> None:
+def test_requests_of_one_person_at_once_are_checked_one_after_the_other(harness: Harness) -> None:
     def only_the_first(asked: Mention) -> OwedReply | None:
         return harness.reply_store("x").accept(asked, lambda person: song(asked) if person.waiting == 0 else None, NOW)
 
@@ -71,7 +71,7 @@ def test_two_wishes_of_one_person_at_once_are_judged_one_after_the_other(harness
     assert len([owed for owed in made if owed is not None]) == 1
 
 
-def test_of_many_takers_one_gets_the_promise(harness: Harness, reply_store: ReplyStore) -> None:
+def test_one_of_many_claims_succeeds(harness: Harness, reply_store: ReplyStore) -> None:
     accepted(reply_store, mention())
     stores = [harness.reply_store("x") for _ in range(8)]
     with ThreadPoolExecutor(8) as pool:
@@ -99,7 +99,9 @@ def test_doubt_outlives_a_second_crash_before_the_look(harness: Harness, reply_s
     assert harness.reply_store("x").claim("1", NOW + 122, 60) is Claim.IN_DOUBT
 
 
-def test_whoever_lost_the_lease_is_stopped_at_the_fence(harness: Harness, reply_store: ReplyStore) -> None:
+def test_a_process_that_lost_the_lease_cannot_mark_the_reply_as_posting(
+    harness: Harness, reply_store: ReplyStore
+) -> None:
     accepted(reply_store, mention())
     reply_store.claim("1", NOW, 60)
     other = harness.reply_store("x")
@@ -121,7 +123,7 @@ def test_before_a_post_the_owed_reply_is_on_disk_where_redis_persists(
     reply_store.server.config_set("appendonly", "yes")
 
 
-def test_a_settled_promise_is_done_for_good_and_frees_the_persons_turn(reply_store: ReplyStore) -> None:
+def test_a_completed_reply_stays_complete_and_no_longer_counts_as_waiting(reply_store: ReplyStore) -> None:
     made = accepted(reply_store, mention())
     reply_store.claim("1", NOW, 60)
     reply_store.mark_posting("1", NOW, 60)
@@ -137,7 +139,7 @@ def test_a_settled_promise_is_done_for_good_and_frees_the_persons_turn(reply_sto
     assert found.state == "posted"
 
 
-def test_a_release_is_due_again_at_its_time_and_certain_unless_told(reply_store: ReplyStore) -> None:
+def test_a_released_reply_is_due_at_its_time_and_in_doubt_only_on_request(reply_store: ReplyStore) -> None:
     accepted(reply_store, mention())
     for in_doubt, expected in ((False, Claim.FRESH), (True, Claim.IN_DOUBT)):
         reply_store.claim("1", NOW, 60)
@@ -148,7 +150,7 @@ def test_a_release_is_due_again_at_its_time_and_certain_unless_told(reply_store:
         reply_store.release("1", NOW, in_doubt=False)
 
 
-def test_the_bell_makes_a_promise_due_but_none_out_of_nothing(reply_store: ReplyStore) -> None:
+def test_postponing_changes_the_due_time_of_known_replies_only(reply_store: ReplyStore) -> None:
     accepted(reply_store, mention())
     reply_store.postpone("1", NOW + 500)
     assert reply_store.next_due() == NOW + 500

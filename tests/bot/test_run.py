@@ -61,7 +61,7 @@ def test_in_the_console_a_typed_line_is_answered_and_its_song_kept(harness: Harn
     assert [path.suffix for path in (tmp_path / "songs").iterdir() if path.is_file()].count(".mp4") == 1
 
 
-def test_a_bot_that_is_told_to_stop_ends_in_good_order(harness: Harness, fake_x: FakeX, tmp_path: Path) -> None:
+def test_sigterm_ends_the_bot_with_status_0(harness: Harness, fake_x: FakeX, tmp_path: Path) -> None:
     with bot_process(harness, tmp_path, "x", x_api_origin=fake_x.url, **SECRETS) as process:
         asked = fake_x.write(fake_x.person("ada"), "@riffbird /help")
         wait_for(lambda: fake_x.replies_to(asked.id))
@@ -120,7 +120,7 @@ def test_a_sleeping_bot_is_woken_by_news() -> None:
     assert time.monotonic() - begin < 5
 
 
-def test_a_long_wait_is_told_in_the_terminal_and_never_on_x(
+def test_the_place_in_the_queue_is_shown_in_the_terminal_and_not_posted_on_x(
     harness: Harness, fake_x: FakeX, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     harness.queues.stats.update_mean_seconds(600)

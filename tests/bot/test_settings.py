@@ -79,7 +79,7 @@ def test_every_key_and_token_is_a_secret() -> None:
             assert "SecretStr" in str(field.annotation), name
 
 
-def test_a_bad_value_is_told_by_its_variable_only() -> None:
+def test_an_error_names_the_variable_and_not_its_value() -> None:
     with pytest.raises(ValidationError) as caught:
         bot_settings(bot_cooldown_seconds="swordfish")
     assert "swordfish" not in str(caught.value)

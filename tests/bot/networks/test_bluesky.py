@@ -57,7 +57,7 @@ def test_a_mention_gets_one_reply_with_a_playable_video_and_alt_text(
     assert fake.violations == []
 
 
-def test_a_reply_to_the_band_stays_in_its_thread_and_may_say_again(
+def test_a_reply_to_the_bot_is_answered_in_its_thread_and_may_say_again(
     bot: Bot, fake: FakeBluesky, harness: Harness
 ) -> None:
     root = {"uri": "at://did:plc:bo/app.bsky.feed.post/root", "cid": "rootcid"}

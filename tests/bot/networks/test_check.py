@@ -56,7 +56,7 @@ def test_missing_keys_are_named(run: Run) -> None:
     assert "RIFFBIRD_X_ACCESS_TOKEN, RIFFBIRD_X_ACCESS_TOKEN_SECRET" in result.stderr
 
 
-def test_wrong_keys_are_told_from_missing_ones(run: Run, fake_x: FakeX) -> None:
+def test_wrong_keys_have_another_message_than_missing_ones(run: Run, fake_x: FakeX) -> None:
     wrong = SECRETS | {"x_access_token_secret": "mistyped-secret"}
     result = run("x", "--check", x_api_origin=fake_x.url, **wrong)
     assert result.exit_code == 2
@@ -65,7 +65,7 @@ def test_wrong_keys_are_told_from_missing_ones(run: Run, fake_x: FakeX) -> None:
     assert "mistyped-secret" not in result.output + result.stderr
 
 
-def test_keys_that_may_only_read_are_told_what_to_change(run: Run, fake_x: FakeX) -> None:
+def test_for_read_only_keys_the_check_says_what_to_change(run: Run, fake_x: FakeX) -> None:
     fake_x.access_level = "read"
     result = run("x", "--check", x_api_origin=fake_x.url, **SECRETS)
     assert result.exit_code == 2
@@ -74,7 +74,7 @@ def test_keys_that_may_only_read_are_told_what_to_change(run: Run, fake_x: FakeX
     assert "Read and write and Direct message" in result.output
 
 
-def test_a_clock_that_is_off_is_told(run: Run, fake_x: FakeX) -> None:
+def test_a_wrong_clock_is_reported(run: Run, fake_x: FakeX) -> None:
     ahead = fake_x.now()
     fake_x.now = lambda: ahead + 240
     result = run("x", "--check", x_api_origin=fake_x.url, **SECRETS)
@@ -95,7 +95,7 @@ def test_oauth_2_scopes_are_checked_and_tokens_renewed(
     assert tokens.stat().st_mode & 0o077 == 0
 
 
-def test_no_server_is_told_with_what_to_start(run: Run) -> None:
+def test_without_redis_the_error_says_what_to_start(run: Run) -> None:
     result = run("console", redis_url="redis://127.0.0.1:1/0")
     assert (result.exit_code, "riffbird serve" in result.stderr) == (2, True)
 
@@ -105,7 +105,7 @@ def test_an_unknown_network_is_refused_with_the_known_ones(run: Run) -> None:
     assert (result.exit_code, "x, mastodon, matrix, bluesky, console" in result.stderr) == (2, True)
 
 
-def test_a_bad_setting_is_told_by_its_variable_without_its_value(run: Run) -> None:
+def test_a_bad_setting_is_reported_without_its_value(run: Run) -> None:
     result = run("x", x_daily_budget_dollars="a-secret-by-mistake")
     assert (result.exit_code, "RIFFBIRD_X_DAILY_BUDGET_DOLLARS" in result.stderr) == (2, True)
     assert "a-secret-by-mistake" not in result.stderr

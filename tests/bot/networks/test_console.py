@@ -43,7 +43,7 @@ def test_progress_is_drawn_now_and_then_only(monkeypatch: pytest.MonkeyPatch) ->
     os.close(mine)
 
 
-def test_no_progress_is_shown_where_nobody_looks(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_a_terminal_no_progress_is_shown(monkeypatch: pytest.MonkeyPatch) -> None:
     with Path(os.devnull).open("w") as nowhere, monkeypatch.context() as patched:
         patched.setattr(sys, "stderr", nowhere)
         with progress_bar() as bar:

@@ -37,7 +37,9 @@ def test_visibility_and_content_warning_of_the_question_are_kept(
     assert (reply.visibility, reply.spoiler) == (visibility, "loud music")
 
 
-def test_a_private_wish_is_not_listed_on_the_timeline(harness: Harness, fake_mastodon: FakeMastodon) -> None:
+def test_a_song_asked_for_in_private_is_not_listed_on_the_timeline(
+    harness: Harness, fake_mastodon: FakeMastodon
+) -> None:
     ada = fake_mastodon.person("ada")
     fake_mastodon.write(ada, SONG, visibility="direct")
     fake_mastodon.write(ada, SONG.replace("jazz", "blues"))
@@ -118,7 +120,7 @@ class _Forgetful(dict):
 
 
 @pytest.mark.slow
-def test_a_crowd_on_mastodon_is_answered_once_each_while_one_call_in_ten_fails(
+def test_many_mentions_on_mastodon_are_answered_once_each_while_one_call_in_ten_fails(
     harness: Harness, fake_mastodon: FakeMastodon
 ) -> None:
     generator, asked = random.Random(4), {}

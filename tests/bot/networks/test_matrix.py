@@ -46,7 +46,7 @@ def bot(band: Person, harness: Harness) -> Iterator[Bot]:
 
 
 @pytest.mark.slow
-def test_in_a_room_whoever_names_the_band_gets_a_playable_song_as_a_reply(
+def test_in_a_room_a_message_that_names_the_bot_gets_a_playable_song_as_a_reply(
     bot: Bot, band: Person, harness: Harness, synapse: Synapse
 ) -> None:
     ada, bo = synapse.register("ada"), synapse.register("bo")

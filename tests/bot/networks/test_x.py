@@ -106,7 +106,7 @@ def test_a_failed_song_is_answered_with_an_apology_and_a_refused_one_with_the_ru
         assert words in reply.text
 
 
-def test_a_full_queue_is_told_and_the_turn_given_back(harness: Harness, fake_x: FakeX) -> None:
+def test_a_full_queue_is_reported_and_the_request_is_not_counted(harness: Harness, fake_x: FakeX) -> None:
     settings = harness.queues.settings.model_copy(update={"queue_limit": 1})
     other = Harness(type(harness.queues)(harness.queues.connection, settings), harness.clock)
     asked = [fake_x.write(fake_x.person(name), SONG) for name in ("ada", "bo")]
@@ -118,7 +118,7 @@ def test_a_full_queue_is_told_and_the_turn_given_back(harness: Harness, fake_x: 
     assert bot.reply_store.person(asked[1].author, "bo", harness.clock.now()).songs_today == 0
 
 
-# ---------------------------------------------------------------------- when X is unwell
+# ---------------------------------------------------------------------- faults of X
 
 
 @pytest.mark.parametrize("fault", ["503-after", "timeout-after", "reset-after"])
@@ -313,7 +313,7 @@ def test_oauth_2_tokens_are_renewed_kept_and_used_by_two_processes(
     assert first.open() == "riffbird"
 
 
-def test_a_used_refresh_token_is_told_to_the_operator(
+def test_a_used_refresh_token_is_reported_to_the_operator(
     fake_x: FakeX, clock: TestClock, harness: Harness, tmp_path: Path
 ) -> None:
     settings = bot_settings(
@@ -331,7 +331,7 @@ def test_endpoints_are_counted_as_x_does() -> None:
     assert endpoint("POST", "/2/dm_conversations/1-22/messages") == "POST /2/dm_conversations/:id/messages"
 
 
-def test_a_snowflake_tells_when_it_was_made() -> None:
+def test_a_snowflake_has_its_creation_time() -> None:
     identifier = snowflake_before(None, 0, 1_800_000_000.0)
     assert snowflake_seconds(identifier) == pytest.approx(1_800_000_000.0, abs=0.01)
     assert snowflake_seconds(snowflake_before(identifier, 30)) == pytest.approx(1_799_999_970.0, abs=0.01)
