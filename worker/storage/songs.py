@@ -2,7 +2,7 @@
 
 A song's facts lie beside its files (``facts.json``), so a link works after Redis has lost its data. Redis holds when
 each song expires, the order of the timeline, and the facts of songs that were read lately. Per song that is about 300
-bytes for good and 3 KB for a day; the number of songs is capped.
+bytes while it is kept and 7 KB, its job included, for a day; the number of songs is capped.
 """
 
 from __future__ import annotations
