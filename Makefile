@@ -18,7 +18,7 @@ $(VENV)/core: pyproject.toml setup.py $(COMPILED)
 
 # Keeps what core has compiled.
 $(VENV)/serve: pyproject.toml | $(VENV)/core
-	RIFFBIRD_COMPILED=0 $(BIN)/python -m pip install --quiet --editable '.[serve,bot,matrix,fast]'
+	RIFFBIRD_COMPILED=0 $(BIN)/python -m pip install --quiet --editable '.[serve,bot,matrix,bluesky,fast]'
 	touch $@
 
 $(VENV)/dev: pyproject.toml | $(VENV)/core

@@ -90,10 +90,12 @@ def test_volumes_and_networks_that_are_named_exist() -> None:
     assert COMPOSE["networks"]["inside"]["internal"] is True
 
 
-def test_the_image_runs_as_nobody_in_particular_and_holds_every_package() -> None:
+def test_the_image_runs_without_privileges_and_holds_every_package_and_driver() -> None:
     text = (ROOT / "Dockerfile").read_text(encoding="utf-8")
     assert len(re.findall("^FROM ", text, re.MULTILINE)) == 2
     assert "USER 10001:10001" in text
+    extras = re.search("^ARG EXTRAS=(.*)$", text, re.MULTILINE)[1].split(",")
+    assert {"serve", "bot", "matrix", "bluesky", "s3"} <= set(extras)
     for package in ("bot", "composer", "midi_data", "training", "worker"):
         assert f"COPY {package} {package}" in text
         assert f"!{package}\n" in (ROOT / ".dockerignore").read_text(encoding="utf-8")
