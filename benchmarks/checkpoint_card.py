@@ -105,8 +105,8 @@ def songs_section() -> str:
     rows = result("songs")
     return (
         f"## What its songs keep to\n\n{rows[0]['songs']} songs a genre, 45 s, seeds from 1000 on, written to MIDI and "
-        "read back (`benchmarks/song_check.py`). Bar likeness: mean over bars of the likeness to the likest of the "
-        "bars 1, 2, 4, 8 and 16 before.\n\n"
+        "read back (`benchmarks/song_check.py`). Bar similarity: mean over bars of the similarity to the most "
+        "similar of the bars 1, 2, 4, 8 and 16 before.\n\n"
         + table([name.replace("_", " ") for name in rows[0]], [list(row.values()) for row in rows])
     )
 

@@ -51,23 +51,23 @@ def composed(band: Composer, requests: list[ComposeRequest], primers: list[Song]
 
 
 def blends(band: Composer, shards: list[Shard], songs: int, seed: int) -> list[dict[str, Any]]:
-    """How far the classifier leans to the first of two genres, at each share of it."""
+    """Share that the classifier gives to the first of two genres, at each weight of it."""
     taught = training_excerpts(shards, BARS, seed)
     labels = [name for name, excerpts in taught.items() for _ in excerpts]
     model = boosted(seed).fit(measure([each for own in taught.values() for each in own]).rows, labels)
     column = list(model.classes_).index
     rows = []
     for one, other in BLENDS:
-        leaning = []
+        shares = []
         for share in SHARES:
             weights = {name: weight for name, weight in ((one, share), (other, 1 - share)) if weight}
             made = composed(band, [ComposeRequest(genres=weights, seed=seed + n) for n in range(songs)])
             events = [part for song in made for part in spread_excerpts(encode(song), BARS, 1)]
             sure = model.predict_proba(measure(events).rows)
             first, second = sure[:, column(one)].mean(), sure[:, column(other)].mean()
-            leaning.append(round(float(first / (first + second)), 3))
-        falls = all(higher >= lower for higher, lower in pairwise(leaning))
-        rows.append({"genres": [one, other], "shares": SHARES, "leaning_to_the_first": leaning, "falls": falls})
+            shares.append(round(float(first / (first + second)), 3))
+        falls = all(higher >= lower for higher, lower in pairwise(shares))
+        rows.append({"genres": [one, other], "shares": SHARES, "shares_of_the_first": shares, "falls": falls})
     return rows
 
 
@@ -123,13 +123,13 @@ def primers(band: Composer, shards: list[Shard], songs: int, seed: int) -> dict[
     made = composed(band, requests, [decode(events) for _, events in starts])
     begun = [notes_of(events, 0) for _, events in starts]
     rests = [notes_of(encode(song), PRIMER_BARS * song.meters[0].bar_ticks) for song in made]
-    likeness = np.array([[jaccard(rest, own) for own in begun] for rest in rests])
-    own, others = np.diag(likeness), likeness[~np.eye(len(made), dtype=bool)]
+    similarity = np.array([[jaccard(rest, own) for own in begun] for rest in rests])
+    own, others = np.diag(similarity), similarity[~np.eye(len(made), dtype=bool)]
     return {
         "songs": len(made),
-        "likeness_to_own_primer": float(own.mean()),
-        "likeness_to_other_primers": float(others.mean()),
-        "own_primer_likest": float((likeness.argmax(axis=1) == np.arange(len(made))).mean()),
+        "similarity_to_own_primer": float(own.mean()),
+        "similarity_to_other_primers": float(others.mean()),
+        "own_primer_likest": float((similarity.argmax(axis=1) == np.arange(len(made))).mean()),
     }
 
 

@@ -121,7 +121,8 @@ def measure_goodput(workers: int, options: argparse.Namespace) -> Goodput:
     """Songs a minute while more is asked for than can be made."""
     with (
         tempfile.TemporaryDirectory(prefix="riffbird-load-") as folder,
-        service(workers, options, Path(folder)) as (url, pid),httpx.Client(base_url=url, timeout=60) as client
+        service(workers, options, Path(folder)) as (url, pid),
+        httpx.Client(base_url=url, timeout=60) as client,
     ):
         _warm_up(client, workers, options)
         capacity = _capacity(client, workers, options)

@@ -86,12 +86,12 @@ def silent_cores(song: Song, genre: str) -> int:
 
 
 def best_match(song: Song) -> float:
-    """Mean over bars of the likeness to the likest of the bars 1, 2, 4, 8 and 16 before."""
+    """Mean over bars of the similarity to the most similar of the bars 1, 2, 4, 8 and 16 before."""
     events = encode(song)
     grid = BarGrid.of(events.meters, events.end)
     everywhere = bar_similarities(events, grid)
-    likeness = [everywhere[lag - 1] for lag in LAGS]
-    return float(mean(max(values) for values in zip(*likeness, strict=True)))
+    similarity = [everywhere[lag - 1] for lag in LAGS]
+    return float(mean(max(values) for values in zip(*similarity, strict=True)))
 
 
 def row(genre: str, songs: list[Song], seconds: float) -> dict[str, Any]:
@@ -107,7 +107,7 @@ def row(genre: str, songs: list[Song], seconds: float) -> dict[str, Any]:
         "songs_with_a_silent_core_part": sum(silent_cores(song, genre) > 0 for song in songs),
         "parts_a_song": round(mean(len(song.tracks) for song in songs), 1),
         "notes_a_second": round(sum(s.note_count for s in songs) / sum(s.duration_seconds for s in songs), 1),
-        "bar_likeness": round(mean(map(best_match, songs)), 3),
+        "bar_similarity": round(mean(map(best_match, songs)), 3),
         "composed_x_real_time": round(sum(s.duration_seconds for s in songs) / seconds, 1),
     }
 

@@ -109,12 +109,12 @@ def test_an_asked_key_conditions_the_song(band: Composer) -> None:
     assert str(plan.key) == "D minor"
 
 
-def test_a_genre_the_checkpoint_does_not_know_is_refused(band: Composer) -> None:
+def test_an_unknown_genre_is_refused(band: Composer) -> None:
     with pytest.raises(RefusedError, match="polka"):
         plans(band, asked(genres={"polka": 1.0}))
 
 
-def test_a_primer_is_played_first_and_gone_on_from(band: Composer) -> None:
+def test_a_song_begins_with_its_primer(band: Composer) -> None:
     primer = riff(bars=4, tempo_bpm=120.0)
     plan = plan_song(ComposeRequest(genres={"jazz": 1.0}, length_seconds=30, seed=5), band.checkpoint, primer)
     [song] = band.compose([plan])

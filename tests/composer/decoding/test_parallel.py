@@ -48,7 +48,7 @@ def plans(band: Composer, count: int) -> list[Plan]:
 
 
 @pytest.mark.usefixtures("forking")
-def test_songs_are_the_same_whoever_composes_them(band: Composer) -> None:
+def test_songs_are_the_same_with_any_number_of_processes(band: Composer) -> None:
     wanted = plans(band, 7)
     alone = [band.compose([plan])[0] for plan in wanted]
     for processes in (1, 2, 3, 16):
@@ -56,14 +56,14 @@ def test_songs_are_the_same_whoever_composes_them(band: Composer) -> None:
 
 
 @pytest.mark.usefixtures("forking")
-def test_songs_are_the_same_however_many_are_going_and_wait(band: Composer) -> None:
+def test_songs_are_the_same_with_any_batch_size(band: Composer) -> None:
     wanted = plans(band, 11)
     alone = [band.compose([plan])[0] for plan in wanted]
     for processes, batch_size in ((1, 1), (1, 3), (1, 10), (2, 4), (3, 7), (2, 100)):
         assert band.compose(wanted, processes=processes, batch_size=batch_size) == alone
 
 
-def test_no_more_songs_than_asked_for_are_going_and_one_follows_as_soon_as_one_ends(
+def test_at_most_batch_size_songs_run_and_the_next_begins_when_one_ends(
     band: Composer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     going: list[int] = []
@@ -81,7 +81,7 @@ def test_no_more_songs_than_asked_for_are_going_and_one_follows_as_soon_as_one_e
     assert going.count(3) > len(going) / 2
 
 
-def test_every_waiting_song_is_taken_once_by_whoever_asks() -> None:
+def test_each_number_of_the_queue_is_taken_once() -> None:
     waiting = WorkQueue(range(2000))
     reading, writing = os.pipe()
     child = os.fork()
@@ -104,7 +104,7 @@ def test_more_songs_than_may_wait_are_refused() -> None:
 
 
 @pytest.mark.usefixtures("forking")
-def test_the_songs_of_a_process_that_is_killed_are_composed_here(
+def test_songs_of_a_killed_process_are_generated_in_the_parent(
     band: Composer, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     wanted, here = plans(band, 9), os.getpid()
@@ -122,7 +122,7 @@ def test_the_songs_of_a_process_that_is_killed_are_composed_here(
 
 
 @pytest.mark.usefixtures("forking")
-def test_what_goes_wrong_here_ends_the_others(band: Composer) -> None:
+def test_an_error_in_the_parent_ends_the_children(band: Composer) -> None:
     wanted, here = plans(band, 4), os.getpid()
 
     def never(_: WorkItem) -> Iterator[tuple[int, NoteRows]]:
@@ -139,7 +139,7 @@ def test_what_goes_wrong_here_ends_the_others(band: Composer) -> None:
 
 
 @pytest.mark.usefixtures("forking")
-def test_nobody_is_left_behind_by_a_process_that_is_killed(band: Composer) -> None:
+def test_children_end_with_a_killed_parent(band: Composer) -> None:
     wanted = plans(band, 4)
     reading, writing = os.pipe()  # open for as long as anybody who composes lives
 
@@ -160,7 +160,7 @@ def test_nobody_is_left_behind_by_a_process_that_is_killed(band: Composer) -> No
 
 
 @pytest.mark.usefixtures("forking")
-def test_shares_have_about_as_many_notes_each(band: Composer) -> None:
+def test_work_items_have_about_equal_work(band: Composer) -> None:
     wanted = plans(band, 12)
     items, waiting = split_work(wanted, 3, 16)
     assert not waiting
@@ -180,7 +180,7 @@ def test_the_longest_songs_begin_and_the_others_wait(band: Composer) -> None:
 
 
 @pytest.mark.usefixtures("forking")
-def test_few_songs_are_not_shared_out(band: Composer) -> None:
+def test_few_songs_are_generated_in_one_process(band: Composer) -> None:
     few = list(range(FEWEST_SONGS - 1))
     assert sorted(split_work(plans(band, len(few)), 8, 16)[0][0]) == few
     assert len(split_work(plans(band, 8), 8, len(few))[0]) == 1
@@ -198,7 +198,7 @@ def test_a_process_with_threads_is_not_forked(band: Composer) -> None:
         other.join()
 
 
-def test_progress_never_falls_and_ends_whole(band: Composer) -> None:
+def test_progress_never_falls_and_ends_at_one(band: Composer) -> None:
     for count, batch_size in ((5, 16), (9, 2)):
         reported: list[float] = []
         band.compose(plans(band, count), reported.append, processes=2, batch_size=batch_size)

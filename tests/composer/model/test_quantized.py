@@ -26,7 +26,7 @@ def some_bytes(batch: int, inner: int) -> np.ndarray:
 
 
 @pytest.mark.parametrize("shape", SHAPES)
-def test_a_product_is_near_the_real_one(shape: tuple[int, int]) -> None:
+def test_a_quantized_product_is_close_to_the_float_product(shape: tuple[int, int]) -> None:
     weights, left = some_weights(*shape), some_bytes(3, shape[1])
     wanted = ((left.astype(np.float64) - ZERO_POINT) / QMAX) @ weights.T
     found = Int8Linear(weights, runtime=False)(left, NONE)
@@ -50,7 +50,7 @@ def test_the_runtime_gives_the_same_bits_as_numpy(shape: tuple[int, int]) -> Non
     assert np.array_equal(mine(left, plus), found)  # what was given stays as it is when more is asked
 
 
-def test_places_are_kept_for_a_few_numbers_of_songs_only() -> None:
+def test_bound_buffers_are_kept_for_a_few_batch_sizes() -> None:
     pytest.importorskip("onnxruntime", reason="the fast extra")
     mine, its = Int8Linear(some_weights(8, 3), runtime=False), Int8Linear(some_weights(8, 3))
     for batch in [*range(1, 3 * BOUND_SHAPES), 1, 2]:
@@ -60,10 +60,10 @@ def test_places_are_kept_for_a_few_numbers_of_songs_only() -> None:
 
 
 class Runtime:
-    """Products with weights of 1, sums up to ``largest``; ``copying``: it keeps what was bound, not where it lay."""
+    """Products with weights of 1, sums up to ``largest``; ``copies``: bound values are copied, not read in place."""
 
-    def __init__(self, largest: int, *, copying: bool) -> None:
-        self.largest, self.copying = largest, copying
+    def __init__(self, largest: int, *, copies: bool) -> None:
+        self.largest, self.copies = largest, copies
         self.places: dict[str, Any] = {}
 
     def io_binding(self) -> Any:
@@ -76,7 +76,7 @@ class Runtime:
 
     def run_with_iobinding(self, _binding: object) -> None:
         left = self.places.setdefault("kept", self.places["left"].numpy().copy())
-        left = left if self.copying else self.places["left"].numpy()
+        left = left if self.copies else self.places["left"].numpy()
         sums = (left.astype(np.int64) - ZERO_POINT) @ np.ones((16, 4), dtype=np.int64) * QMAX
         scale = np.float32(1 / QMAX) / np.float32(QMAX)
         self.places["out"].update_inplace(np.minimum(sums, self.largest).astype(np.float32) * scale)
@@ -85,12 +85,12 @@ class Runtime:
 @pytest.mark.parametrize(
     ("runtime", "used"),
     [
-        (Runtime(2**15, copying=False), False),
-        (Runtime(2**31, copying=True), False),
-        (Runtime(2**31, copying=False), True),
+        (Runtime(2**15, copies=False), False),
+        (Runtime(2**31, copies=True), False),
+        (Runtime(2**31, copies=False), True),
     ],
 )
-def test_a_runtime_whose_sums_overflow_or_whose_places_are_copies_is_not_used(
+def test_a_runtime_that_overflows_or_copies_its_buffers_is_not_used(
     runtime: Runtime, used: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("composer.model.quantized.open_session", lambda _model: runtime)
@@ -98,12 +98,12 @@ def test_a_runtime_whose_sums_overflow_or_whose_places_are_copies_is_not_used(
     assert Int8Linear(np.ones((4, 16), dtype=np.float32)).uses_onnxruntime is used
 
 
-def test_without_the_runtime_numpy_makes_them(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_the_runtime_numpy_computes_the_product(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("composer.model.quantized.find_spec", lambda _name: None)
     assert not Int8Linear(some_weights(8, 4)).uses_onnxruntime
 
 
-def test_no_sum_can_leave_the_exact_range_of_single_precision() -> None:
+def test_sums_stay_in_the_exact_range_of_float32() -> None:
     weights = np.ones((2, 5000), dtype=np.float32)  # every weight is its row's largest
     product = Int8Linear(weights, runtime=False)
     loudest = product(np.full((1, 5000), ZERO_POINT + QMAX, dtype=np.uint8), NONE)
@@ -111,13 +111,13 @@ def test_no_sum_can_leave_the_exact_range_of_single_precision() -> None:
     assert loudest == pytest.approx(5000, rel=0.01)
 
 
-def test_an_engine_holds_its_large_weights_in_whole_numbers() -> None:
+def test_the_large_layers_of_an_engine_are_int8() -> None:
     engine = Engine(tiny_checkpoint())
     assert all(isinstance(product, Int8Linear) for product in engine.linears)
     assert engine.start(2).hidden.dtype == np.uint8
 
 
-def test_a_model_is_read_as_what_was_written() -> None:
+def test_the_runtime_reads_the_written_model() -> None:
     onnxruntime = pytest.importorskip("onnxruntime", reason="the fast extra")
     right, scale = np.arange(-6, 6, dtype=np.int8).reshape(4, 3), np.array([1, 0.5, 3], dtype=np.float32)
     session = onnxruntime.InferenceSession(product_model(right, 128, scale), providers=["CPUExecutionProvider"])

@@ -58,13 +58,13 @@ def excerpt_of(
     return draw_excerpt(checkpoint_with(activity, repetition, source_lag), 0, bars, np.random.default_rng(seed), core)
 
 
-def test_a_stretch_begins_where_the_core_of_the_band_plays() -> None:
+def test_an_excerpt_begins_where_the_core_roles_play() -> None:
     for seed in range(20):
         template = excerpt_of(intro_then_band(), 16, seed, core=("drums", "bass"))
         assert (template.activity > RESTS).all(axis=1).mean() >= 0.6
 
 
-def test_a_stretch_begins_with_the_piece_in_its_middle_or_so_that_it_ends_with_it() -> None:
+def test_an_excerpt_is_the_beginning_the_middle_or_the_end_of_the_piece() -> None:
     activity = np.full((41, 3), 4)
     activity[[0, 12, 24], 1] = 2, 3, 5
     firsts = {int(excerpt_of(activity, 16, seed).activity[0, 1]) for seed in range(40)}
@@ -78,7 +78,7 @@ def test_parts_that_rest_throughout_are_not_in_the_band() -> None:
     assert BASS not in excerpt_of(activity, 40).band
 
 
-def test_nobody_comes_along_for_one_note_and_no_bar_is_silent_without_them() -> None:
+def test_parts_with_too_few_notes_are_dropped_and_no_bar_is_silent() -> None:
     activity = np.full((40, 3), 4)
     activity[:, 1] = RESTS
     activity[20, 1] = 2
@@ -88,20 +88,20 @@ def test_nobody_comes_along_for_one_note_and_no_bar_is_silent_without_them() -> 
     assert (template.activity > RESTS).any(axis=1).all()
 
 
-def test_a_short_piece_goes_round_again_without_its_beginning() -> None:
+def test_a_short_piece_is_repeated_without_its_beginning() -> None:
     activity = np.full((12, 3), 4)
     activity[:8, 0] = 2
     template = excerpt_of(activity, 20)
     assert template.activity[:, 0].tolist() == [2] * 8 + [4] * 12
 
 
-def test_no_bar_of_a_stretch_is_silent() -> None:
+def test_no_bar_of_an_excerpt_is_silent() -> None:
     activity = np.full((24, 3), 4)
     activity[5] = activity[11:14] = RESTS
     assert (excerpt_of(activity, 24).activity > RESTS).any(axis=1).all()
 
 
-def test_a_bar_whose_source_lies_before_the_stretch_is_new() -> None:
+def test_a_bar_whose_source_lies_before_the_excerpt_is_new() -> None:
     repetition = np.full(40, 2 + 3 * 4 + 2)  # all of them the same as 16 bars before
     template = excerpt_of(np.full((40, 3), 4), 20, repetition=repetition)
     assert (template.repetition[:16] == NEW).all()
@@ -117,14 +117,14 @@ def test_a_source_may_lie_at_any_distance() -> None:
     assert (template.source_lag[12:] == 12).all()
 
 
-def test_a_part_whose_source_lies_before_the_stretch_is_new_and_takes_no_other() -> None:
+def test_a_part_whose_source_lies_before_the_excerpt_is_new() -> None:
     repetition = np.full(40, 2 + 3 * 4 + 2)
     template = excerpt_of(np.full((40, 3), 4), 20, repetition=repetition, source_lag=18)
     assert (template.part_repetition[:18] == NEW).all()
     assert (template.part_repetition[18:] == 16).all()
 
 
-def test_a_part_that_is_not_told_of_takes_the_form_of_the_bar() -> None:
+def test_an_unconditioned_part_has_the_label_of_its_bar() -> None:
     trumpet = part_code(56, is_drum=False)
     template = excerpt_of(np.full((16, 3), 4), 16, repetition=np.array([NEW, *[4] * 15]))
     own = replace(template, part_repetition=np.full_like(template.part_repetition, 3))
@@ -142,7 +142,7 @@ def test_a_requested_part_that_the_template_lacks_is_unconditioned() -> None:
 
 
 @pytest.mark.parametrize("seed", range(4))
-def test_a_song_rests_where_its_arrangement_rests(seed: int) -> None:
+def test_a_song_rests_where_its_activity_rests(seed: int) -> None:
     band = Composer(checkpoint_with(intro_then_band()))
     request = ComposeRequest(genres={"jazz": 1.0}, length_seconds=40, tempo_bpm=150, seed=seed)
     plan = plan_song(request, band.checkpoint)
@@ -154,7 +154,7 @@ def test_a_song_rests_where_its_arrangement_rests(seed: int) -> None:
     assert not (played > RESTS)[planned == RESTS].any()
 
 
-def habits_row(low: int, high: int, grid: int, scale: int) -> np.ndarray:
+def masks_row(low: int, high: int, grid: int, scale: int) -> np.ndarray:
     row = np.full(MASKS_WIDTH, -1)
     row[:2] = grid, scale
     row[2:7] = 128 + 36, 128 + 42, 3, 9, 4
@@ -165,9 +165,9 @@ def habits_row(low: int, high: int, grid: int, scale: int) -> np.ndarray:
 NO_SHARES = np.zeros((len(BAND), HISTOGRAMS_WIDTH), dtype=np.uint8)
 
 
-def test_habits_bind_pitch_velocity_and_grid_and_move_with_the_key() -> None:
+def test_template_masks_limit_pitch_velocity_and_grid_and_are_transposed() -> None:
     c_major = sum(1 << tone for tone in (0, 2, 4, 5, 7, 9, 11))
-    row = habits_row(48, 72, 0b1000001000001000001, c_major)
+    row = masks_row(48, 72, 0b1000001000001000001, c_major)
     masks = template_masks(BAND, BAND, row, NO_SHARES, 2, in_scale=True)
     pitches = np.flatnonzero(masks.pitch[GUITAR])
     assert {pitch % 12 for pitch in pitches.tolist()} == {2, 4, 6, 7, 9, 11, 1}
@@ -177,7 +177,7 @@ def test_habits_bind_pitch_velocity_and_grid_and_move_with_the_key() -> None:
     assert np.flatnonzero(masks.pitch[DRUMS]).tolist() == list(range(128 + 36, 128 + 43))
 
 
-def test_a_part_keeps_to_the_lengths_the_velocities_and_the_drums_it_uses() -> None:
+def test_template_masks_limit_durations_velocities_and_drums() -> None:
     shares = NO_SHARES.copy()
     drums, guitar = shares[BAND.index(DRUMS)], shares[BAND.index(GUITAR)]
     guitar[COLUMNS["duration"]][[5, 10]] = 200, 1
@@ -185,7 +185,7 @@ def test_a_part_keeps_to_the_lengths_the_velocities_and_the_drums_it_uses() -> N
     kick, snare = tone_bin(np.array([128 + 36, 128 + 38]))
     drums[COLUMNS["tone"]][[kick, snare]] = 100
     drums[COLUMNS["register"]][register_bin(np.array([128 + 36, 128 + 38]))] = 100
-    masks = template_masks(BAND, BAND, habits_row(48, 72, 1, 0xFFF), shares, 0, in_scale=True)
+    masks = template_masks(BAND, BAND, masks_row(48, 72, 1, 0xFFF), shares, 0, in_scale=True)
     assert np.flatnonzero(masks.duration[GUITAR]).tolist() == [5, 10]
     assert np.flatnonzero(masks.velocity[GUITAR]).tolist() == [4, 8]
     assert masks.duration[BASS].all()
@@ -193,14 +193,14 @@ def test_a_part_keeps_to_the_lengths_the_velocities_and_the_drums_it_uses() -> N
     assert (np.flatnonzero(masks.pitch[DRUMS]) - 128).tolist() == [36, 37, 38, 39, 40]
 
 
-def test_habits_that_leave_nothing_do_not_bind() -> None:
-    row = habits_row(120, 127, 1, 0)
+def test_masks_that_leave_nothing_are_ignored() -> None:
+    row = masks_row(120, 127, 1, 0)
     masks = template_masks(BAND, BAND, row, NO_SHARES, 0, in_scale=True)
     free = instrument_masks(BAND)
     assert np.array_equal(masks.pitch[BASS], free.pitch[BASS])
 
 
-def test_an_asked_band_and_key_still_give_a_whole_song() -> None:
+def test_a_requested_band_and_key_give_a_complete_song() -> None:
     band = Composer(checkpoint_with(intro_then_band()))
     request = ComposeRequest(
         genres={"jazz": 1.0},
@@ -229,7 +229,7 @@ def checkpoint_of_both(keys: dict[str, list[int]]) -> Checkpoint:
     return replace(base, templates=templates, **of_all, **each)
 
 
-def test_the_arrangement_of_a_blend_is_of_each_genre_as_often_as_its_weight_says() -> None:
+def test_the_template_of_a_blend_is_drawn_by_weight() -> None:
     checkpoint = checkpoint_of_both({"heavy-metal": [1, 1], "jazz": [1] * 20})
     led = [
         leading_genre(ComposeRequest(genres={"heavy-metal": 0.7, "jazz": 0.3}), np.random.default_rng(seed))
@@ -248,7 +248,7 @@ def test_one_genre_needs_no_drawing() -> None:
     assert generator.bit_generator.state == before
 
 
-def test_an_asked_key_takes_a_piece_of_its_mode_whose_scale_binds() -> None:
+def test_a_requested_key_prefers_templates_of_its_mode() -> None:
     c_major, a_minor, unheard = 1, 1 + 12 + 9, 0
     checkpoint = checkpoint_of_both({"jazz": [c_major, a_minor, unheard, c_major]})
     jazz = list(checkpoint.header.genres).index("jazz")
@@ -262,8 +262,8 @@ def test_an_asked_key_takes_a_piece_of_its_mode_whose_scale_binds() -> None:
     assert draw_template(only_major.templates, "jazz", jazz, None, np.random.default_rng(0), [], "minor") == 0
 
 
-def test_a_part_holds_as_many_notes_as_in_the_piece_and_no_more_than_its_instrument_can() -> None:
-    row = habits_row(48, 72, 1, 0xFFF)
+def test_voices_are_those_of_the_template_capped_by_the_instrument() -> None:
+    row = masks_row(48, 72, 1, 0xFFF)
     row[11], row[16] = 3, 9  # the guitar's, the bass's
     masks = template_masks(BAND, BAND, row, NO_SHARES, 0, in_scale=True)
     assert masks.voices == {**instrument_masks(BAND).voices, GUITAR: 3}
@@ -271,8 +271,8 @@ def test_a_part_holds_as_many_notes_as_in_the_piece_and_no_more_than_its_instrum
     assert template_masks(BAND, BAND, row, NO_SHARES, 0, in_scale=True).voices == instrument_masks(BAND).voices
 
 
-def test_the_quietest_velocity_is_a_habit_only_where_it_was_heard() -> None:
-    shares, row = NO_SHARES.copy(), habits_row(48, 72, 1, 0xFFF)
+def test_the_softest_velocity_is_allowed_only_if_the_template_uses_it() -> None:
+    shares, row = NO_SHARES.copy(), masks_row(48, 72, 1, 0xFFF)
     row[9] = 0  # the guitar's quietest
     shares[BAND.index(GUITAR)][COLUMNS["velocity"]][[0, 9]] = 5, 250
     masks = template_masks(BAND, BAND, row, shares, 0, in_scale=True)

@@ -35,7 +35,7 @@ def song() -> Song:
     )
 
 
-def test_levels_tell_who_rests_and_who_plays_how_much() -> None:
+def test_activity_bins_are_notes_a_bar() -> None:
     events = encode(song())
     activity = activity_of(events, BarGrid.of(events.meters, events.end))
     assert events.band == (part_code(0, is_drum=True), part_code(33, is_drum=False))
@@ -52,7 +52,7 @@ def test_band_activity_rises_with_notes_and_is_unconditioned_without_any_bin() -
     assert band_activity.max() < BAND_ACTIVITY_CLASSES
 
 
-def test_habits_are_ranges_scale_and_grid() -> None:
+def test_masks_are_ranges_scale_and_grid() -> None:
     row = masks_of(encode(song()))
     assert len(row) == MASKS_WIDTH
     assert row[0] == sum(1 << tick for tick in (0, 6, 12, 18))
@@ -62,7 +62,7 @@ def test_habits_are_ranges_scale_and_grid() -> None:
     assert (row[12:] == -1).all()
 
 
-def test_one_slip_among_hundreds_is_no_habit() -> None:
+def test_rare_values_are_not_in_the_masks() -> None:
     plain = song()
     [kick, _] = plain.tracks
     long = [replace(note, onset=bar * 4 * BAR + note.onset) for bar in range(5) for note in kick.notes]
@@ -76,7 +76,7 @@ def voices_of(*notes: Note) -> int:
     return int(masks_of(events)[2 + MASK_VALUES_PER_PART - 1])
 
 
-def test_voices_are_the_notes_a_part_holds_at_once_but_for_hands_that_let_go_late() -> None:
+def test_voices_are_notes_at_once_except_for_late_releases() -> None:
     assert voices_of(Note(0, 60, 24, 80), Note(24, 62, 24, 80)) == 1
     assert voices_of(Note(0, 60, 24, 80), Note(22, 62, 24, 80)) == 1
     assert voices_of(Note(0, 60, 24, 80), Note(20, 62, 24, 80)) == 2
@@ -84,7 +84,7 @@ def test_voices_are_the_notes_a_part_holds_at_once_but_for_hands_that_let_go_lat
     assert voices_of(Note(0, 48, 96, 80), *(Note(12 * n, 60 + n, 12, 80) for n in range(8))) == 2
 
 
-def test_one_full_hand_among_hundreds_is_no_habit() -> None:
+def test_one_rare_cluster_does_not_raise_the_voices() -> None:
     tune = [Note(6 * n, 60 + n % 5, 6, 80) for n in range(120)]
     assert voices_of(*tune) == 1
     assert voices_of(*tune, Note(0, 80, 6, 80)) == 1

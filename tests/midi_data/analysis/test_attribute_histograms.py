@@ -38,7 +38,7 @@ def share(row: np.ndarray, attribute: str, index: int) -> float:
     return float(row[COLUMNS[attribute]][index]) / FULL
 
 
-def test_every_kind_has_its_columns_and_sums_to_one() -> None:
+def test_every_attribute_has_columns_that_sum_to_one() -> None:
     rows = attribute_histograms_of(events())
     assert rows.shape == (2, HISTOGRAMS_WIDTH)
     assert sum(ATTRIBUTES.values()) == HISTOGRAMS_WIDTH
@@ -72,7 +72,7 @@ def test_one_note_makes_no_step_and_no_gap() -> None:
     assert row[COLUMNS["tone"]].any()
 
 
-def test_a_pace_is_how_the_band_moves_on() -> None:
+def test_the_time_shift_histogram_counts_all_parts() -> None:
     time_shift_histogram = time_shift_histogram_of(events())
     assert time_shift_histogram.shape == (TIME_SHIFT_BINS,)
     # 16 strokes of drums in eighths, 8 notes of the bass at every second of them.
@@ -81,7 +81,7 @@ def test_a_pace_is_how_the_band_moves_on() -> None:
     assert abs(eighth - 15 / 23) < 0.01
 
 
-def test_places_are_of_the_bar_and_of_drums_voice_by_voice() -> None:
+def test_places_are_positions_in_the_bar_and_of_drums_by_voice() -> None:
     drums, bass = attribute_histograms_of(events())
     for beat in range(4):
         assert abs(share(bass, "place", 8 * beat) - 0.25) < 0.01

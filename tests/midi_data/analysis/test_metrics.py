@@ -103,7 +103,7 @@ def test_drums_alone_have_no_pitch() -> None:
         assert math.isnan(found[name]), name
 
 
-def test_every_statistic_bears_a_song_without_notes() -> None:
+def test_every_statistic_accepts_a_song_without_notes() -> None:
     nothing = events(bars=2)
     assert set(scalars(nothing)) == set(SCALARS)
     assert all(counts.sum() == 0 for counts in histograms(nothing).values())

@@ -23,7 +23,7 @@ def piece(repetition: str) -> EventSequence:
     return encode(Song((Track(0, False, notes),), end=len(repetition) * BAR))
 
 
-def test_likeness_is_the_share_of_notes_in_common() -> None:
+def test_similarity_is_the_share_of_notes_in_common() -> None:
     alike = self_similarity(piece("abca"))
     assert np.diag(alike).tolist() == [1, 1, 1, 1]
     assert alike[0, 3] == 1
@@ -32,7 +32,7 @@ def test_likeness_is_the_share_of_notes_in_common() -> None:
     assert np.array_equal(alike, alike.T)
 
 
-def test_two_empty_bars_are_neither_alike_nor_unlike() -> None:
+def test_two_empty_bars_have_no_similarity() -> None:
     alike = self_similarity(piece("a--a"))
     assert math.isnan(alike[1, 2])
     assert alike[0, 1] == 0
@@ -40,11 +40,11 @@ def test_two_empty_bars_are_neither_alike_nor_unlike() -> None:
     assert mean_at(alike, 3, 4) == 1
 
 
-def test_rhythms_may_be_alike_where_notes_are_not() -> None:
+def test_rhythms_may_be_similar_where_notes_are_not() -> None:
     assert rhythm_similarity(piece("ac"))[0, 1] == 1
 
 
-def test_the_best_match_looks_back_only() -> None:
+def test_the_best_match_is_an_earlier_bar() -> None:
     alike = self_similarity(piece("aab"))
     # Bar 2 repeats bar 1, bar 3 shares a third with either; bar 1 has none before it.
     assert best_at(alike, 1, 8) == pytest.approx((1 + 1 / 3) / 2)
@@ -58,7 +58,7 @@ def test_a_riff_of_eight_bars_comes_back_at_eight_to_sixteen() -> None:
     assert found["rhythm_similarity_4"] == 1
 
 
-def test_a_piece_that_never_repeats_has_no_likeness() -> None:
+def test_a_piece_that_never_repeats_has_no_similarity() -> None:
     notes = tuple(Note(bar * BAR, 40 + bar, 48, 90) for bar in range(20))
     found = structure(encode(Song((Track(0, False, notes),), end=20 * BAR)))
     assert found["best_match_1_8"] == 0

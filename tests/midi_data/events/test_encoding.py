@@ -39,7 +39,7 @@ def test_decoding_what_was_encoded_is_the_quantised_song(parts: list[Track]) -> 
 
 @settings(max_examples=80, deadline=None)
 @given(tracks)
-def test_no_note_rings_on_when_its_pitch_is_struck_again(parts: list[Track]) -> None:
+def test_a_note_ends_when_its_pitch_is_struck_again(parts: list[Track]) -> None:
     for track in quantised(Song(tuple(parts))).tracks:
         ends: dict[int, int] = {}
         for note in track.notes:
@@ -86,7 +86,7 @@ def test_part_classes_name_their_instrument() -> None:
     assert part_name(part_code(33, is_drum=False), [part_code(33, is_drum=False)]) == "Electric Bass (finger)"
 
 
-def test_a_repeated_bar_is_told_from_a_new_one() -> None:
+def test_a_repeated_bar_has_another_label_than_a_new_one() -> None:
     song = riff(bars=16)
     bass_only = Song((song.tracks[2],), song.tempos, song.meters, end=song.end)
     events = encode(bass_only)
@@ -96,7 +96,7 @@ def test_a_repeated_bar_is_told_from_a_new_one() -> None:
     assert set(repetition[4:].tolist()) == {four_bars_ago_the_same}
 
 
-def test_a_chorus_is_found_again_at_any_distance() -> None:
+def test_a_source_is_found_at_any_distance() -> None:
     """Twelve bars that are all different, and again: no usual lag, so the last look is turned there."""
     chorus = [Note(96 * bar + 24 * beat, 40 + bar + beat, 12, 80) for bar in range(12) for beat in range(4)]
     again = [replace(note, onset=note.onset + 12 * 96) for note in chorus]
@@ -108,7 +108,7 @@ def test_a_chorus_is_found_again_at_any_distance() -> None:
     assert set(source_lag[:12].tolist()) == {LAGS[-1]}
 
 
-def test_parts_return_by_themselves() -> None:
+def test_parts_repeat_independently() -> None:
     drums = Track(0, True, tuple(Note(24 * beat, 36, 6, 90) for beat in range(32)))
     tune = Track(30, False, tuple(Note(24 * beat, 40 + beat, 12, 80) for beat in range(24)))
     events = encode(Song((drums, tune), end=8 * 96))

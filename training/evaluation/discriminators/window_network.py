@@ -48,8 +48,8 @@ class WindowNetwork(nn.Module):
 
 def windows_of(events: EventSequence) -> Tensor:
     """(windows, ``WINDOW``, 5) classes, hops of ``HOP``; a piece shorter than a window is repeated."""
-    advance = np.minimum(np.diff(events.onset, prepend=events.onset[:1]), MAX_SHIFT)
-    rows = np.column_stack([advance, events.part, events.pitch, events.duration, events.velocity])
+    time_shift = np.minimum(np.diff(events.onset, prepend=events.onset[:1]), MAX_SHIFT)
+    rows = np.column_stack([time_shift, events.part, events.pitch, events.duration, events.velocity])
     rows = np.resize(rows, (max(len(rows), WINDOW), len(FIELDS)))
     starts = range(0, len(rows) - WINDOW + 1, HOP)
     return torch.from_numpy(np.stack([rows[start : start + WINDOW] for start in starts][:WINDOWS_A_PIECE]))
