@@ -44,13 +44,13 @@ BARS = 16
 PRIMER_BARS = 8
 
 
-def composed(band: Composer, requests: list[ComposeRequest], primers: list[Song] | None = None) -> list[Song]:
+def composed(composer: Composer, requests: list[ComposeRequest], primers: list[Song] | None = None) -> list[Song]:
     """The songs of ``requests``."""
     both = zip(requests, primers or [None] * len(requests), strict=True)
-    return band.compose([plan_song(request, band.checkpoint, primer) for request, primer in both])
+    return composer.compose([plan_song(request, composer.checkpoint, primer) for request, primer in both])
 
 
-def blends(band: Composer, shards: list[Shard], songs: int, seed: int) -> list[dict[str, Any]]:
+def blends(composer: Composer, shards: list[Shard], songs: int, seed: int) -> list[dict[str, Any]]:
     """Share that the classifier gives to the first of two genres, at each weight of it."""
     taught = training_excerpts(shards, BARS, seed)
     labels = [name for name, excerpts in taught.items() for _ in excerpts]
@@ -61,7 +61,7 @@ def blends(band: Composer, shards: list[Shard], songs: int, seed: int) -> list[d
         shares = []
         for share in SHARES:
             weights = {name: weight for name, weight in ((one, share), (other, 1 - share)) if weight}
-            made = composed(band, [ComposeRequest(genres=weights, seed=seed + n) for n in range(songs)])
+            made = composed(composer, [ComposeRequest(genres=weights, seed=seed + n) for n in range(songs)])
             events = [part for song in made for part in spread_excerpts(encode(song), BARS, 1)]
             sure = model.predict_proba(measure(events).rows)
             first, second = sure[:, column(one)].mean(), sure[:, column(other)].mean()
@@ -71,7 +71,7 @@ def blends(band: Composer, shards: list[Shard], songs: int, seed: int) -> list[d
     return rows
 
 
-def keys(band: Composer, songs: int, seed: int) -> dict[str, Any]:
+def keys(composer: Composer, songs: int, seed: int) -> dict[str, Any]:
     """Shares of songs heard in the asked key, and in the key or its relative."""
     asked = [Key(tonic, mode) for mode in ("major", "minor") for tonic in range(12)]
     rows = []
@@ -80,7 +80,7 @@ def keys(band: Composer, songs: int, seed: int) -> dict[str, Any]:
             ComposeRequest(genres={genre: 1.0}, seed=seed + n, key=KeyRequest(tonic=key.tonic, mode=key.mode))
             for n, key in enumerate(asked * max(1, songs // 24))
         ]
-        heard = [estimate_song_key(encode(song)) for song in composed(band, requests)]
+        heard = [estimate_song_key(encode(song)) for song in composed(composer, requests)]
         wanted = asked * max(1, songs // 24)
         exact = np.mean([mine == key for mine, key in zip(heard, wanted, strict=True)])
         near = np.mean([mine in (key, relative(key)) for mine, key in zip(heard, wanted, strict=True)])
@@ -93,12 +93,14 @@ def relative(key: Key) -> Key:
     return Key((key.tonic + 9) % 12, "minor") if key.mode == "major" else Key((key.tonic + 3) % 12, "major")
 
 
-def bands(band: Composer, songs: int, seed: int) -> list[dict[str, Any]]:
+def bands(composer: Composer, songs: int, seed: int) -> list[dict[str, Any]]:
     """How many of the asked parts play, and whether any other does."""
     rows = []
     for genre, wanted in BANDS:
         parts = tuple(PartRequest(program=program, is_drum=drum) for program, drum in wanted)
-        made = composed(band, [ComposeRequest(genres={genre: 1.0}, seed=seed + n, band=parts) for n in range(songs)])
+        made = composed(
+            composer, [ComposeRequest(genres={genre: 1.0}, seed=seed + n, band=parts) for n in range(songs)]
+        )
         asked = set(band_of(parts))
         playing = [set(encode(song).band) for song in made]
         rows.append(
@@ -112,7 +114,7 @@ def bands(band: Composer, songs: int, seed: int) -> list[dict[str, Any]]:
     return rows
 
 
-def primers(band: Composer, shards: list[Shard], songs: int, seed: int) -> dict[str, Any]:
+def primers(composer: Composer, shards: list[Shard], songs: int, seed: int) -> dict[str, Any]:
     """How like the rest of a song is to its own primer, beside how like it is to the others' primers."""
     held = [(s, p) for s, p in all_pieces(shards, "valid") if p.genre in ("rock", "folk", "pop", "heavy-metal")]
     rng = np.random.default_rng(seed)
@@ -120,7 +122,7 @@ def primers(band: Composer, shards: list[Shard], songs: int, seed: int) -> dict[
     starts = [(p.genre, excerpt(s.events(p), 0, PRIMER_BARS)) for s, p in chosen]
     starts = [(genre, events) for genre, events in starts if len(events)][:songs]
     requests = [ComposeRequest(genres={genre: 1.0}, seed=seed + n) for n, (genre, _) in enumerate(starts)]
-    made = composed(band, requests, [decode(events) for _, events in starts])
+    made = composed(composer, requests, [decode(events) for _, events in starts])
     begun = [notes_of(events, 0) for _, events in starts]
     rests = [notes_of(encode(song), PRIMER_BARS * song.meters[0].bar_ticks) for song in made]
     similarity = np.array([[jaccard(rest, own) for own in begun] for rest in rests])
@@ -143,10 +145,10 @@ def jaccard(one: set[Any], other: set[Any]) -> float:
     return len(one & other) / max(len(one | other), 1)
 
 
-def lengths(band: Composer, songs: int, seed: int) -> dict[str, Any]:
+def lengths(composer: Composer, songs: int, seed: int) -> dict[str, Any]:
     """Share of songs whose length is within one bar of the asked seconds."""
     rng = np.random.default_rng(seed)
-    genres = sorted(set(band.checkpoint.header.genres) - {"drum-grooves"})
+    genres = sorted(set(composer.checkpoint.header.genres) - {"drum-grooves"})
     requests = [
         ComposeRequest(
             genres={genres[n % len(genres)]: 1.0},
@@ -156,7 +158,7 @@ def lengths(band: Composer, songs: int, seed: int) -> dict[str, Any]:
         )
         for n in range(songs)
     ]
-    made = composed(band, requests)
+    made = composed(composer, requests)
     near = [
         abs(song.duration_seconds - request.length_seconds) <= bar_seconds(song)
         for song, request in zip(made, requests, strict=True)
@@ -172,15 +174,15 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--checkpoint", type=Path)
     given = parser.parse_args()
-    band, shards = Composer(load_checkpoint(given.checkpoint)), open_shards(given.corpus)
+    composer, shards = Composer(load_checkpoint(given.checkpoint)), open_shards(given.corpus)
     found = {
         "seed": given.seed,
         "songs": given.songs,
-        "lengths": lengths(band, 2 * given.songs, given.seed),
-        "bands": bands(band, given.songs, given.seed),
-        "keys": keys(band, max(24, given.songs), given.seed),
-        "primers": primers(band, shards, given.songs, given.seed),
-        "blends": blends(band, shards, given.songs, given.seed),
+        "lengths": lengths(composer, 2 * given.songs, given.seed),
+        "bands": bands(composer, given.songs, given.seed),
+        "keys": keys(composer, max(24, given.songs), given.seed),
+        "primers": primers(composer, shards, given.songs, given.seed),
+        "blends": blends(composer, shards, given.songs, given.seed),
     }
     sys.stdout.write(json.dumps(found, indent=1) + "\n")
 

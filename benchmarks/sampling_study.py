@@ -54,11 +54,11 @@ def nats(scorer: Scorer, samples: list[Sample], genre: str) -> float:
 def curve(corpus: Path, checkpoint: Any, genres: list[str], songs: int, seed: int) -> None:
     """One line a randomness: nats a note and copy rate, means of the genres."""
     shards = open_shards(corpus)
-    grams, scorer, band = training_grams(shards), Scorer(checkpoint), Composer(checkpoint)
+    grams, scorer, composer = training_grams(shards), Scorer(checkpoint), Composer(checkpoint)
     for r in np.round(np.linspace(0, 1, 11), 1).tolist():
         rows = {}
         for genre in genres:
-            made = composed_samples(compose_songs(band, genre, BARS, songs, seed, randomness=r), BARS)
+            made = composed_samples(compose_songs(composer, genre, BARS, songs, seed, randomness=r), BARS)
             copies = novelty_report(made, made, grams, seed)["songs"]["copy_rate"]
             rows[genre] = {"nll": nats(scorer, made, genre), "copy_rate": copies}
         means = {key: float(np.nanmean([row[key] for row in rows.values()])) for key in ("nll", "copy_rate")}
@@ -75,8 +75,10 @@ def rules(corpus: Path, checkpoint: Any, genres: list[str], songs: int, seed: in
         real = real_samples(held, bars)
         measured, works = measure([s.events for s in real]), [s.work for s in real]
         for name, space, how in RULES:
-            band = Composer(checkpoint, lambda _, own, how=how: how.scaled(own))
-            made = composed_samples(compose_songs(band, genre, bars, songs, seed, randomness=0.5, sampling=space), bars)
+            composer = Composer(checkpoint, lambda _, own, how=how: how.scaled(own))
+            made = composed_samples(
+                compose_songs(composer, genre, bars, songs, seed, randomness=0.5, sampling=space), bars
+            )
             rows = statistics(measured, works, measure([s.events for s in made]), seed)
             ratios = [row["ratio"] for row in rows if row["ratio"]]
             tell(

@@ -32,10 +32,10 @@ from midi_data.io.midi_writer import write_midi
 from midi_data.song import Song
 
 
-def compose(band: Composer, genre: str, count: int, seed: int, length: float) -> list[Song]:
+def compose(composer: Composer, genre: str, count: int, seed: int, length: float) -> list[Song]:
     """``count`` songs with seeds from ``seed`` on, written and read back."""
     requests = [ComposeRequest(genres={genre: 1.0}, seed=seed + n, length_seconds=length) for n in range(count)]
-    songs = band.compose([plan_song(request, band.checkpoint) for request in requests])
+    songs = composer.compose([plan_song(request, composer.checkpoint) for request in requests])
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "song.mid"
         back = []
@@ -121,12 +121,12 @@ def main() -> None:
     parser.add_argument("--checkpoint", type=Path)
     parser.add_argument("--json", action="store_true")
     given = parser.parse_args()
-    band = composer_for(given.checkpoint)
+    composer = composer_for(given.checkpoint)
     rows = []
     for genre in GENRES:
-        if genre.name in band.checkpoint.header.genres:
+        if genre.name in composer.checkpoint.header.genres:
             begun = time.perf_counter()
-            songs = compose(band, genre.name, given.songs, given.seed, given.length)
+            songs = compose(composer, genre.name, given.songs, given.seed, given.length)
             rows.append(row(genre.name, songs, time.perf_counter() - begun))
     write = sys.stdout.write
     if given.json:

@@ -71,9 +71,9 @@ def compose_songs(
 
     Raises ``RefusedError`` for a request that cannot be met.
     """
-    bands = [composer_for(checkpoint_for(request, checkpoint)) for request in requests]
-    plans = [plan_song(request, band.checkpoint) for request, band in zip(requests, bands, strict=True)]
-    return _composed(bands, plans, progress)
+    composers = [composer_for(checkpoint_for(request, checkpoint)) for request in requests]
+    plans = [plan_song(request, composer.checkpoint) for request, composer in zip(requests, composers, strict=True)]
+    return _composed(composers, plans, progress)
 
 
 def compose_all(
@@ -94,21 +94,21 @@ def compose_all(
     """
     begun = time.perf_counter()
     check_folder(folder)
-    bands = [composer_for(checkpoint_for(request, checkpoint)) for request in requests]
+    composers = [composer_for(checkpoint_for(request, checkpoint)) for request in requests]
     loaded = time.perf_counter()
     primers = [fit_primer(primer, request) if primer else None for request in requests]
     plans = [
-        plan_song(request, band.checkpoint, begins.song if begins else None)
-        for request, band, begins in zip(requests, bands, primers, strict=True)
+        plan_song(request, composer.checkpoint, begins.song if begins else None)
+        for request, composer, begins in zip(requests, composers, primers, strict=True)
     ]
-    songs = songs or _composed(bands, plans, progress)
+    songs = songs or _composed(composers, plans, progress)
     songs = [
         as_score(song, request, plan.key or estimate_song_key(encode(song)), chord_names(plan, song))
         for request, plan, song in zip(requests, plans, songs, strict=True)
     ]
-    labels = [band.checkpoint.label for band in bands]
+    labels = [composer.checkpoint.label for composer in composers]
     if last:
-        bands.clear()
+        composers.clear()
         _cached_composer.cache_clear()
     composed = time.perf_counter()
     timings = Timings(load=loaded - begun, compose=composed - loaded)
@@ -145,18 +145,18 @@ def chord_names(plan: Plan, song: Song) -> list[str]:
     return [bar_name(first, second) for first, second in plan.chords.tolist()]
 
 
-def _composed(bands: Sequence[Composer], plans: Sequence[Plan], progress: OnStage | None) -> list[Song]:
+def _composed(composers: Sequence[Composer], plans: Sequence[Plan], progress: OnStage | None) -> list[Song]:
     """The songs of ``plans``, in order; one batch for each network."""
     songs: dict[int, Song] = {}
-    for band in dict.fromkeys(bands):
-        mine = [number for number, each in enumerate(bands) if each is band]
+    for composer in dict.fromkeys(composers):
+        mine = [number for number, each in enumerate(composers) if each is composer]
         done = len(songs)
 
         def tell(share: float, done: int = done, count: int = len(mine)) -> None:
             if progress:
                 progress("composing", (done + share * count) / len(plans))
 
-        played = band.compose([plans[number] for number in mine], tell, processes=usable_cores())
+        played = composer.compose([plans[number] for number in mine], tell, processes=usable_cores())
         songs |= zip(mine, played, strict=True)
     return [songs[number] for number in range(len(plans))]
 

@@ -43,8 +43,8 @@ def notes_digest(songs: list[Song]) -> str:
 
 
 def compose(*requests: ComposeRequest) -> list[Song]:
-    band: Composer = composer_for(None)
-    return band.compose([plan_song(each, band.checkpoint) for each in requests])
+    composer: Composer = composer_for(None)
+    return composer.compose([plan_song(each, composer.checkpoint) for each in requests])
 
 
 @pytest.mark.parametrize(("genre", "seed"), SONGS)

@@ -52,13 +52,7 @@ Tables = tuple[
 
 def unpack_tables(path: Path, tensors: dict[str, NDArray[Any]]) -> Tables:
     """Take the tables out of ``tensors`` and split them by piece. Raises ``CheckpointError`` for a wrong shape."""
-    missing = [name for name in TABLES if name not in tensors]
-    if missing:
-        raise CheckpointError(f"{path}: damaged checkpoint, it has no {missing[0]}")
-    found = {name: tensors.pop(name) for name in TABLES}
-    for name, table in found.items():
-        if not np.issubdtype(table.dtype, np.integer) or table.ndim == 0:
-            raise CheckpointError(f"{path}: damaged checkpoint, {name} must be a table of integers, is {table.dtype}")
+    found = _taken(path, tensors)
     templates = found[TEMPLATES].astype(np.int64)
     _check_shape(path, TEMPLATES, templates, (len(templates), len(TEMPLATE_COLUMNS) + PART_LIMIT))
     _check_templates(path, templates)
@@ -85,6 +79,18 @@ def unpack_tables(path: Path, tensors: dict[str, NDArray[Any]]) -> Tables:
         _split_rows(found[ATTRIBUTE_HISTOGRAMS], parts),
         found[TIME_SHIFT_HISTOGRAMS],
     )
+
+
+def _taken(path: Path, tensors: dict[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
+    """Take the tables out of ``tensors``. Raises ``CheckpointError`` unless all are there and hold integers."""
+    missing = [name for name in TABLES if name not in tensors]
+    if missing:
+        raise CheckpointError(f"{path}: damaged checkpoint, it has no {missing[0]}")
+    found = {name: tensors.pop(name) for name in TABLES}
+    for name, table in found.items():
+        if not np.issubdtype(table.dtype, np.integer) or table.ndim == 0:
+            raise CheckpointError(f"{path}: damaged checkpoint, {name} must be a table of integers, is {table.dtype}")
+    return found
 
 
 def _check_templates(path: Path, templates: Ints) -> None:

@@ -180,9 +180,9 @@ def test_a_replaced_checkpoint_plays_from_the_next_request_on(genres_dir: Path, 
     assert song_of(after) != song_of(before)
 
 
-def song_of(band: Composer) -> bytes:
+def song_of(composer: Composer) -> bytes:
     request = ComposeRequest(genres={"ska": 1.0}, length_seconds=20, tempo_bpm=150, seed=1)
-    [song] = band.compose([plan_song(request, band.checkpoint)])
+    [song] = composer.compose([plan_song(request, composer.checkpoint)])
     return midi_bytes(song)
 
 

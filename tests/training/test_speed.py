@@ -49,7 +49,7 @@ def one_thread() -> Iterator[None]:
 
 
 @pytest.fixture(scope="module")
-def band() -> Composer:
+def composer() -> Composer:
     return Composer(tiny_checkpoint())
 
 
@@ -90,22 +90,22 @@ def test_reading_and_the_machine_are_told() -> None:
     json.dumps(told)
 
 
-def test_parts_add_up_to_a_note_and_leave_no_trace(band: Composer) -> None:
+def test_parts_add_up_to_a_note_and_leave_no_trace(composer: Composer) -> None:
     before = dict(vars(Engine))
-    [plan] = plans(band.checkpoint, 10.0)
-    notes = band.compose([plan])[0].note_count
-    parts = {figure.name: figure.value for figure in part_figures(band, plan, notes, 1)}
+    [plan] = plans(composer.checkpoint, 10.0)
+    notes = composer.compose([plan])[0].note_count
+    parts = {figure.name: figure.value for figure in part_figures(composer, plan, notes, 1)}
     assert set(parts) == {f"part_{name}" for name in ("engine", *GROUPS, "rest")}
     assert all(value is not None and value > 0 for value in parts.values())
     assert parts["part_engine"] == pytest.approx(parts["part_recurrent"] + parts["part_heads"])
     assert dict(vars(Engine)) == before
 
 
-def test_a_song_is_the_same_under_the_stop_watch(band: Composer) -> None:
-    [plan] = plans(band.checkpoint, 10.0)
+def test_a_song_is_the_same_under_the_stop_watch(composer: Composer) -> None:
+    [plan] = plans(composer.checkpoint, 10.0)
     with timed_parts(Stopwatch()):
-        watched_song = band.compose([plan])
-    assert watched_song == band.compose([plan])
+        watched_song = composer.compose([plan])
+    assert watched_song == composer.compose([plan])
 
 
 def test_a_function_within_another_counts_once() -> None:
@@ -117,11 +117,11 @@ def test_a_function_within_another_counts_once() -> None:
 
 
 def test_a_batch_is_measured_as_a_worker_composes_it_and_in_one_process(
-    band: Composer, monkeypatch: pytest.MonkeyPatch
+    composer: Composer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("training.speed.composing.usable_cores", lambda: 2)
     monkeypatch.setattr(parallel, "_may_fork", lambda: True)
-    figures = {figure.name: figure.note for figure in batch_figures(band, replace(QUICK, batches=(1, 4, 5)))}
+    figures = {figure.name: figure.note for figure in batch_figures(composer, replace(QUICK, batches=(1, 4, 5)))}
     assert figures["batch_1"] == figures["batch_4_one_process"] == "in one process, 5 songs"
     assert figures["batch_4"] == figures["batch_5"] == "in 2 processes, 5 songs"
     assert figures["batch_4_none_waiting"] == "in 2 processes, 4 songs"
@@ -134,34 +134,34 @@ def test_the_work_of_processes_that_were_started_counts() -> None:
     assert run.cpu >= 0.3
 
 
-def test_batches_and_growth_have_a_figure_for_every_point(band: Composer) -> None:
-    figures = {figure.name: figure for figure in batch_figures(band, QUICK)}
+def test_batches_and_growth_have_a_figure_for_every_point(composer: Composer) -> None:
+    figures = {figure.name: figure for figure in batch_figures(composer, QUICK)}
     assert set(figures) == {"batch_1", "batch_2", "batch_2_against_1"}
-    points = growth(band.checkpoint, band, QUICK)
+    points = growth(composer.checkpoint, composer, QUICK)
     assert [point["at"] for point in points["parts"]] == list(QUICK.parts)
     assert [point["at"] for point in points["hidden"]] == list(QUICK.widths)
     assert all(point["note_us"] > 0 for each in points.values() for point in each)
     assert all(point["notes"] > 0 for by in ("length_seconds", "parts", "hidden") for point in points[by])
-    assert [point["at"] for point in points["genre"]] == list(band.checkpoint.header.genres)
+    assert [point["at"] for point in points["genre"]] == list(composer.checkpoint.header.genres)
     for point in points["genre"]:
         assert point["real_time_low"] <= point["real_time"] <= point["real_time_high"]
         # A song of so many notes a second, at so long a note.
         assert point["real_time"] * point["note_us"] * point["notes_a_second"] == pytest.approx(1e6, rel=1e-6)
 
 
-def test_every_run_composes_another_song(band: Composer) -> None:
+def test_every_run_composes_another_song(composer: Composer) -> None:
     extent = replace(QUICK, runs=2, song_seconds=12.0)
-    figures, song = song_figures(band, extent)
-    wanted = plans(band.checkpoint, 12.0, 2)
+    figures, song = song_figures(composer, extent)
+    wanted = plans(composer.checkpoint, 12.0, 2)
     assert wanted[0] != wanted[1]
-    assert song == band.compose(wanted[:1])[0]
+    assert song == composer.compose(wanted[:1])[0]
     told = {figure.name: figure for figure in figures}
     assert told["song"].runs == told["note"].runs == 2
     assert (told["note"].value or 0) * (told["notes"].value or 0) == pytest.approx(1e6, rel=0.3)
 
 
-def test_a_widened_network_has_that_width_and_plays(band: Composer) -> None:
-    wide = widened(band.checkpoint, 40)
+def test_a_widened_network_has_that_width_and_plays(composer: Composer) -> None:
+    wide = widened(composer.checkpoint, 40)
     assert wide.config.hidden == 40
     assert Composer(wide).compose(plans(wide, 10.0))[0].note_count > 100
 

@@ -64,7 +64,7 @@ def _digest(base: Checkpoint) -> str:
 
 
 def _compose_all(base: Checkpoint, folder: Path, config: FineTuningConfig) -> None:
-    band = Composer(base)
+    composer = Composer(base)
     genres = set(base.templates[:, 0].tolist())
     plans = [
         plan_song(
@@ -79,7 +79,7 @@ def _compose_all(base: Checkpoint, folder: Path, config: FineTuningConfig) -> No
     plans.sort(key=lambda plan: (plan.bars, plan.genre, plan.seed))
     for first in range(0, len(plans), BATCH):
         group = plans[first : first + BATCH]
-        for plan, song in zip(group, band.compose(group), strict=True):
+        for plan, song in zip(group, composer.compose(group), strict=True):
             if song.note_count:
                 path = folder / plan.genre / _style(base, plan) / f"{plan.seed}.mid"
                 path.parent.mkdir(parents=True, exist_ok=True)

@@ -98,8 +98,8 @@ def _songs(
     checkpoint: Checkpoint, genre: str, temperature: float, repetition_strength: float, bars: int, songs: int, seed: int
 ) -> list[Sample]:
     way = {"temperatures": {genre: temperature}, "repetition_strength": {genre: repetition_strength}}
-    band = Composer(replace(checkpoint, header=checkpoint.header.model_copy(update=way)))
-    return composed_samples(compose_songs(band, genre, bars, songs, seed, randomness=RANDOMNESS), bars)
+    composer = Composer(replace(checkpoint, header=checkpoint.header.model_copy(update=way)))
+    return composed_samples(compose_songs(composer, genre, bars, songs, seed, randomness=RANDOMNESS), bars)
 
 
 def _distances(real: Measured, samples: Sequence[Sample], made: Sequence[Sample], seed: int) -> tuple[float, float]:

@@ -99,7 +99,7 @@ def drawn(pieces: CorpusPieces, count: int, rng: np.random.Generator) -> CorpusP
 
 
 def compose_songs(
-    band: Composer,
+    composer: Composer,
     genre: str,
     bars: int,
     count: int,
@@ -110,9 +110,9 @@ def compose_songs(
     on_progress: Callable[[float], None] | None = None,
 ) -> list[Composed]:
     """``count`` songs of about ``bars`` bars, with seeds from ``seed`` on, written to MIDI and read back."""
-    asked = [_request(band, genre, bars, seed + number, randomness, sampling) for number in range(count)]
-    plans = [plan_song(request, band.checkpoint) for request in asked]
-    songs = band.compose(plans, on_progress)
+    asked = [_request(composer, genre, bars, seed + number, randomness, sampling) for number in range(count)]
+    plans = [plan_song(request, composer.checkpoint) for request in asked]
+    songs = composer.compose(plans, on_progress)
     with tempfile.TemporaryDirectory(prefix="riffbird-evaluate-") as folder:
         path = Path(folder) / "song.mid"
         return [
@@ -131,10 +131,12 @@ def composed_samples(songs: list[Composed], bars: int) -> list[Sample]:
     return samples
 
 
-def _request(band: Composer, genre: str, bars: int, seed: int, randomness: float, sampling: Sampling) -> ComposeRequest:
+def _request(
+    composer: Composer, genre: str, bars: int, seed: int, randomness: float, sampling: Sampling
+) -> ComposeRequest:
     """A request for the tempo that the seed draws and the duration of ``bars`` bars at it."""
     plain = ComposeRequest(genres={genre: 1.0}, seed=seed, randomness=randomness, sampling=sampling)
-    plan = plan_song(plain, band.checkpoint)
+    plan = plan_song(plain, composer.checkpoint)
     seconds = bars * plan.meter.bar_ticks / TICKS_PER_QUARTER * 60 / plan.tempo_bpm
     low, high = LENGTH_RANGE_SECONDS
     changes = {"tempo_bpm": plan.tempo_bpm, "length_seconds": min(max(seconds, low), high)}

@@ -53,7 +53,7 @@ class _Run:
         self.request = request
         self.scope = composing.QUICK if request.quick else composing.Scope()
         self.checkpoint = load_checkpoint(request.checkpoint)
-        self.band = Composer(self.checkpoint)
+        self.composer = Composer(self.checkpoint)
         self.figures: dict[str, Figure] = {}
         self.growth: dict[str, Any] = {}
 
@@ -76,13 +76,13 @@ class _Run:
         self._keep(machine.reading(self.scope.runs))
 
     def _song(self) -> None:
-        figures, self.song = composing.song_figures(self.band, self.scope)
+        figures, self.song = composing.song_figures(self.composer, self.scope)
         self._keep(*figures)
         config, note = self.checkpoint.config, self.figures["note"]
         self._keep(*composing.reading_figures(config, self.figures["reading"], note, self.scope.runs))
 
     def _batches(self) -> None:
-        self._keep(*composing.batch_figures(self.band, self.scope))
+        self._keep(*composing.batch_figures(self.composer, self.scope))
 
     def _others(self) -> None:
         self._keep(*self._with_torch(), self._transformer())
@@ -116,12 +116,12 @@ class _Run:
         return transformer_figure(self.scope.runs, **({"steps": 2} if self.request.quick else {}))
 
     def _growth(self) -> None:
-        self.growth = composing.growth(self.checkpoint, self.band, self.scope)
+        self.growth = composing.growth(self.checkpoint, self.composer, self.scope)
 
     def _rendering(self) -> None:
         runs = self.scope.runs
         self._keep(*rendering.rendering_figures(self.song, runs))
-        lengths = [(each, self.band.compose(plans(self.checkpoint, each))[0]) for each in self.scope.lengths[:2]]
+        lengths = [(each, self.composer.compose(plans(self.checkpoint, each))[0]) for each in self.scope.lengths[:2]]
         self.growth["sound_by_length_seconds"] = rendering.sound_growth(lengths, max(1, runs - 2))
 
     def _processes(self) -> None:

@@ -34,9 +34,7 @@ def random_json(generator: random.Random, depth: int = 0) -> Any:
     if kind < 3:
         return random_text(generator)
     if kind < 7:
-        return generator.choice(
-            (None, True, 0, -1, 160, 1.5, 10**30, float("nan"), float("inf"), "", "160", 10**400)
-        )
+        return generator.choice((None, True, 0, -1, 160, 1.5, 10**30, float("nan"), float("inf"), "", "160", 10**400))
     if kind < 9:
         return [random_json(generator, depth + 1) for _ in range(generator.randrange(4))]
     return {generator.choice(("program", "tonic", "metal", "x")): random_json(generator, depth + 1) for _ in range(2)}

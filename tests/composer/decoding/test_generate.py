@@ -19,7 +19,7 @@ from tests.songs import riff
 
 
 @pytest.fixture(scope="module")
-def band() -> Composer:
+def composer() -> Composer:
     return Composer(tiny_checkpoint())
 
 
@@ -29,8 +29,8 @@ def asked(**fields: object) -> ComposeRequest:
     )
 
 
-def plans(band: Composer, *requests: ComposeRequest) -> list[Plan]:
-    return [plan_song(request, band.checkpoint) for request in requests]
+def plans(composer: Composer, *requests: ComposeRequest) -> list[Plan]:
+    return [plan_song(request, composer.checkpoint) for request in requests]
 
 
 def assert_keeps_the_rules(song: Song) -> None:
@@ -51,43 +51,45 @@ def assert_keeps_the_rules(song: Song) -> None:
 
 @pytest.mark.parametrize("sampling", ["probability", "embedding"])
 @pytest.mark.parametrize("randomness", [0.0, 0.5, 1.0])
-def test_songs_keep_range_polyphony_bars_and_ending(band: Composer, sampling: str, randomness: float) -> None:
-    for song in band.compose(plans(band, *(asked(seed=s, sampling=sampling, randomness=randomness) for s in range(3)))):
+def test_songs_keep_range_polyphony_bars_and_ending(composer: Composer, sampling: str, randomness: float) -> None:
+    for song in composer.compose(
+        plans(composer, *(asked(seed=s, sampling=sampling, randomness=randomness) for s in range(3)))
+    ):
         assert_keeps_the_rules(song)
 
 
-def test_a_song_is_the_same_bytes_alone_in_a_batch_and_again(band: Composer) -> None:
+def test_a_song_is_the_same_bytes_alone_in_a_batch_and_again(composer: Composer) -> None:
     requests = [asked(seed=s, length_seconds=10 + 3 * s, tempo_bpm=100 + 20 * s) for s in range(5)]
-    together = band.compose(plans(band, *requests))
+    together = composer.compose(plans(composer, *requests))
     for request, song in zip(requests, together, strict=True):
-        assert midi_bytes(band.compose(plans(band, request))[0]) == midi_bytes(song)
+        assert midi_bytes(composer.compose(plans(composer, request))[0]) == midi_bytes(song)
 
 
-def test_another_seed_is_another_song(band: Composer) -> None:
-    one, other = band.compose(plans(band, asked(seed=1), asked(seed=2)))
+def test_another_seed_is_another_song(composer: Composer) -> None:
+    one, other = composer.compose(plans(composer, asked(seed=1), asked(seed=2)))
     assert midi_bytes(one) != midi_bytes(other)
 
 
 @pytest.mark.parametrize("seconds", [10, 33.3, 60])
 @pytest.mark.parametrize("tempo", [40, 97.5, 300])
-def test_length_is_within_one_bar_and_tempo_exact(band: Composer, seconds: float, tempo: float) -> None:
-    [song] = band.compose(plans(band, asked(length_seconds=seconds, tempo_bpm=tempo)))
+def test_length_is_within_one_bar_and_tempo_exact(composer: Composer, seconds: float, tempo: float) -> None:
+    [song] = composer.compose(plans(composer, asked(length_seconds=seconds, tempo_bpm=tempo)))
     a_bar = 4 * 60 / tempo
     assert abs(song.duration_seconds - seconds) <= a_bar
     assert [t.bpm for t in song.tempos] == [tempo]
 
 
-def test_an_asked_band_is_the_band(band: Composer) -> None:
+def test_an_asked_band_is_the_band(composer: Composer) -> None:
     [plan] = plans(
-        band, asked(band=(PartRequest(program=56), PartRequest(program=0, is_drum=True), PartRequest(program=56)))
+        composer, asked(band=(PartRequest(program=56), PartRequest(program=0, is_drum=True), PartRequest(program=56)))
     )
     assert plan.band == tuple(
         sorted([part_code(56, is_drum=False), part_code(56, is_drum=False, occurrence=1), part_code(0, is_drum=True)])
     )
 
 
-def test_a_blend_weighs_both_genres(band: Composer) -> None:
-    [plan] = plans(band, asked(genres={"heavy-metal": 0.7, "jazz": 0.3}))
+def test_a_blend_weighs_both_genres(composer: Composer) -> None:
+    [plan] = plans(composer, asked(genres={"heavy-metal": 0.7, "jazz": 0.3}))
     assert plan.labels[0] == ((0, 0.7), (1, 0.3))
     assert plan.genre == "heavy-metal:0.7+jazz:0.3"
 
@@ -103,21 +105,21 @@ def test_a_blend_is_drawn_at_the_temperature_between_its_genres() -> None:
     assert midi_bytes(cooler[0]) != midi_bytes(plain[0])
 
 
-def test_an_asked_key_conditions_the_song(band: Composer) -> None:
-    [plan] = plans(band, asked(key=KeyRequest(tonic=2, mode="minor")))
+def test_an_asked_key_conditions_the_song(composer: Composer) -> None:
+    [plan] = plans(composer, asked(key=KeyRequest(tonic=2, mode="minor")))
     assert plan.labels[3] == ((1 + 2 + 12, 1.0),)
     assert str(plan.key) == "D minor"
 
 
-def test_an_unknown_genre_is_refused(band: Composer) -> None:
+def test_an_unknown_genre_is_refused(composer: Composer) -> None:
     with pytest.raises(RefusedError, match="polka"):
-        plans(band, asked(genres={"polka": 1.0}))
+        plans(composer, asked(genres={"polka": 1.0}))
 
 
-def test_a_song_begins_with_its_primer(band: Composer) -> None:
+def test_a_song_begins_with_its_primer(composer: Composer) -> None:
     primer = riff(bars=4, tempo_bpm=120.0)
-    plan = plan_song(ComposeRequest(genres={"jazz": 1.0}, length_seconds=30, seed=5), band.checkpoint, primer)
-    [song] = band.compose([plan])
+    plan = plan_song(ComposeRequest(genres={"jazz": 1.0}, length_seconds=30, seed=5), composer.checkpoint, primer)
+    [song] = composer.compose([plan])
     given = encode(primer)
     mine = encode(song)
     count = int((given.onset < 4 * 96).sum())
@@ -127,9 +129,9 @@ def test_a_song_begins_with_its_primer(band: Composer) -> None:
     assert song.last_note_end > 8 * 96
 
 
-def test_a_band_keeps_the_packed_network_only(band: Composer) -> None:
-    assert not band.checkpoint.weights
-    assert band.checkpoint.header == tiny_checkpoint().header
+def test_a_composer_keeps_the_packed_network_only(composer: Composer) -> None:
+    assert not composer.checkpoint.weights
+    assert composer.checkpoint.header == tiny_checkpoint().header
 
 
 def test_bars_are_at_least_one() -> None:
@@ -137,9 +139,9 @@ def test_bars_are_at_least_one() -> None:
     assert bars_for(45, 160, Meter(0, 4, 4)) == 30
 
 
-def test_progress_rises_to_the_end(band: Composer) -> None:
+def test_progress_rises_to_the_end(composer: Composer) -> None:
     reported: list[float] = []
-    band.compose(plans(band, asked(length_seconds=60)), reported.append)
+    composer.compose(plans(composer, asked(length_seconds=60)), reported.append)
     assert reported == sorted(reported)
     assert reported
     assert 0 < reported[-1] <= 1

@@ -29,7 +29,7 @@ from tests.composer.checkpoints import tiny_checkpoint
 
 
 @pytest.fixture(scope="module")
-def band() -> Composer:
+def composer() -> Composer:
     return Composer(tiny_checkpoint())
 
 
@@ -39,32 +39,32 @@ def forking(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(parallel, "_may_fork", lambda: True)
 
 
-def plans(band: Composer, count: int) -> list[Plan]:
+def plans(composer: Composer, count: int) -> list[Plan]:
     lengths = [10.0 + 3 * (number % 4) for number in range(count)]
     requests = [
         ComposeRequest(genres={"jazz": 1.0}, seed=seed, length_seconds=length) for seed, length in enumerate(lengths)
     ]
-    return [plan_song(request, band.checkpoint) for request in requests]
+    return [plan_song(request, composer.checkpoint) for request in requests]
 
 
 @pytest.mark.usefixtures("forking")
-def test_songs_are_the_same_with_any_number_of_processes(band: Composer) -> None:
-    wanted = plans(band, 7)
-    alone = [band.compose([plan])[0] for plan in wanted]
+def test_songs_are_the_same_with_any_number_of_processes(composer: Composer) -> None:
+    wanted = plans(composer, 7)
+    alone = [composer.compose([plan])[0] for plan in wanted]
     for processes in (1, 2, 3, 16):
-        assert band.compose(wanted, processes=processes) == alone
+        assert composer.compose(wanted, processes=processes) == alone
 
 
 @pytest.mark.usefixtures("forking")
-def test_songs_are_the_same_with_any_batch_size(band: Composer) -> None:
-    wanted = plans(band, 11)
-    alone = [band.compose([plan])[0] for plan in wanted]
+def test_songs_are_the_same_with_any_batch_size(composer: Composer) -> None:
+    wanted = plans(composer, 11)
+    alone = [composer.compose([plan])[0] for plan in wanted]
     for processes, batch_size in ((1, 1), (1, 3), (1, 10), (2, 4), (3, 7), (2, 100)):
-        assert band.compose(wanted, processes=processes, batch_size=batch_size) == alone
+        assert composer.compose(wanted, processes=processes, batch_size=batch_size) == alone
 
 
 def test_at_most_batch_size_songs_run_and_the_next_begins_when_one_ends(
-    band: Composer, monkeypatch: pytest.MonkeyPatch
+    composer: Composer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     going: list[int] = []
     step = Composer._step
@@ -74,7 +74,7 @@ def test_at_most_batch_size_songs_run_and_the_next_begins_when_one_ends(
         return step(self, songs, heads, state)
 
     monkeypatch.setattr(Composer, "_step", watched)
-    songs = band.compose(plans(band, 9), batch_size=3)
+    songs = composer.compose(plans(composer, 9), batch_size=3)
     assert len(songs) == 9
     assert going == sorted(going, reverse=True)  # three until none waits, then fewer and fewer
     assert going[0] == 3
@@ -105,10 +105,10 @@ def test_more_songs_than_may_wait_are_refused() -> None:
 
 @pytest.mark.usefixtures("forking")
 def test_songs_of_a_killed_process_are_generated_in_the_parent(
-    band: Composer, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+    composer: Composer, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    wanted, here = plans(band, 9), os.getpid()
-    alone, compose = band.compose(wanted), band._generate
+    wanted, here = plans(composer, 9), os.getpid()
+    alone, compose = composer.compose(wanted), composer._generate
 
     def killed_elsewhere(asked: Sequence[Plan], item: WorkItem, **_: object) -> Iterator[tuple[int, NoteRows]]:
         if os.getpid() != here:
@@ -116,14 +116,14 @@ def test_songs_of_a_killed_process_are_generated_in_the_parent(
             os.kill(os.getpid(), signal.SIGKILL)
         return compose(asked, item)
 
-    monkeypatch.setattr(band, "_generate", killed_elsewhere)
-    assert band.compose(wanted, processes=2, batch_size=6) == alone
+    monkeypatch.setattr(composer, "_generate", killed_elsewhere)
+    assert composer.compose(wanted, processes=2, batch_size=6) == alone
     assert "ended early" in caplog.text
 
 
 @pytest.mark.usefixtures("forking")
-def test_an_error_in_the_parent_ends_the_children(band: Composer) -> None:
-    wanted, here = plans(band, 4), os.getpid()
+def test_an_error_in_the_parent_ends_the_children(composer: Composer) -> None:
+    wanted, here = plans(composer, 4), os.getpid()
 
     def never(_: WorkItem) -> Iterator[tuple[int, NoteRows]]:
         threading.Event().wait()
@@ -139,8 +139,8 @@ def test_an_error_in_the_parent_ends_the_children(band: Composer) -> None:
 
 
 @pytest.mark.usefixtures("forking")
-def test_children_end_with_a_killed_parent(band: Composer) -> None:
-    wanted = plans(band, 4)
+def test_children_end_with_a_killed_parent(composer: Composer) -> None:
+    wanted = plans(composer, 4)
     reading, writing = os.pipe()  # open for as long as anybody who composes lives
 
     def begun(_: WorkItem) -> Iterator[tuple[int, NoteRows]]:
@@ -160,8 +160,8 @@ def test_children_end_with_a_killed_parent(band: Composer) -> None:
 
 
 @pytest.mark.usefixtures("forking")
-def test_work_items_have_about_equal_work(band: Composer) -> None:
-    wanted = plans(band, 12)
+def test_work_items_have_about_equal_work(composer: Composer) -> None:
+    wanted = plans(composer, 12)
     items, waiting = split_work(wanted, 3, 16)
     assert not waiting
     assert sorted(number for item in items for number in item) == list(range(12))
@@ -170,8 +170,8 @@ def test_work_items_have_about_equal_work(band: Composer) -> None:
 
 
 @pytest.mark.usefixtures("forking")
-def test_the_longest_songs_begin_and_the_others_wait(band: Composer) -> None:
-    wanted = plans(band, 12)
+def test_the_longest_songs_begin_and_the_others_wait(composer: Composer) -> None:
+    wanted = plans(composer, 12)
     items, waiting = split_work(wanted, 2, 8)
     first = [number for item in items for number in item]
     assert sorted([*first, *waiting]) == list(range(12))
@@ -180,28 +180,28 @@ def test_the_longest_songs_begin_and_the_others_wait(band: Composer) -> None:
 
 
 @pytest.mark.usefixtures("forking")
-def test_few_songs_are_generated_in_one_process(band: Composer) -> None:
+def test_few_songs_are_generated_in_one_process(composer: Composer) -> None:
     few = list(range(FEWEST_SONGS - 1))
-    assert sorted(split_work(plans(band, len(few)), 8, 16)[0][0]) == few
-    assert len(split_work(plans(band, 8), 8, len(few))[0]) == 1
+    assert sorted(split_work(plans(composer, len(few)), 8, 16)[0][0]) == few
+    assert len(split_work(plans(composer, 8), 8, len(few))[0]) == 1
     assert split_work([], 8, 16) == ([[]], [])
 
 
-def test_a_process_with_threads_is_not_forked(band: Composer) -> None:
+def test_a_process_with_threads_is_not_forked(composer: Composer) -> None:
     done = threading.Event()
     other = threading.Thread(target=done.wait)
     other.start()
     try:
-        assert len(split_work(plans(band, 8), 2, 16)[0]) == 1
+        assert len(split_work(plans(composer, 8), 2, 16)[0]) == 1
     finally:
         done.set()
         other.join()
 
 
-def test_progress_never_falls_and_ends_at_one(band: Composer) -> None:
+def test_progress_never_falls_and_ends_at_one(composer: Composer) -> None:
     for count, batch_size in ((5, 16), (9, 2)):
         reported: list[float] = []
-        band.compose(plans(band, count), reported.append, processes=2, batch_size=batch_size)
+        composer.compose(plans(composer, count), reported.append, processes=2, batch_size=batch_size)
         assert reported == sorted(reported)
         assert all(0 <= share <= 1 for share in reported)
         assert len(set(reported)) > 1

@@ -143,10 +143,10 @@ def test_a_requested_part_that_the_template_lacks_is_unconditioned() -> None:
 
 @pytest.mark.parametrize("seed", range(4))
 def test_a_song_rests_where_its_activity_rests(seed: int) -> None:
-    band = Composer(checkpoint_with(intro_then_band()))
+    composer = Composer(checkpoint_with(intro_then_band()))
     request = ComposeRequest(genres={"jazz": 1.0}, length_seconds=40, tempo_bpm=150, seed=seed)
-    plan = plan_song(request, band.checkpoint)
-    [song] = band.compose([plan])
+    plan = plan_song(request, composer.checkpoint)
+    [song] = composer.compose([plan])
     events = encode(song)
     played = activity_of(events, BarGrid.of(events.meters, events.end))
     planned = plan.activity[:, [plan.band.index(part) for part in events.band]]
@@ -201,7 +201,7 @@ def test_masks_that_leave_nothing_are_ignored() -> None:
 
 
 def test_a_requested_band_and_key_give_a_complete_song() -> None:
-    band = Composer(checkpoint_with(intro_then_band()))
+    composer = Composer(checkpoint_with(intro_then_band()))
     request = ComposeRequest(
         genres={"jazz": 1.0},
         length_seconds=20,
@@ -209,7 +209,7 @@ def test_a_requested_band_and_key_give_a_complete_song() -> None:
         band=(PartRequest(program=56), PartRequest(program=0, is_drum=True)),
         key=KeyRequest(tonic=2, mode="minor"),
     )
-    [song] = band.compose([plan_song(request, band.checkpoint)])
+    [song] = composer.compose([plan_song(request, composer.checkpoint)])
     bars = {note.onset // song.meters[0].bar_ticks for track in song.tracks for note in track.notes}
     assert bars == set(range(song.bar_count))
 
