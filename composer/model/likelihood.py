@@ -19,7 +19,8 @@ from composer.errors import RefusedError
 from composer.model.checkpoint import Checkpoint
 from composer.model.config import CONDITIONS, KEY_UNCONDITIONED
 from composer.model.engine import Engine
-from composer.planning.conditioning import clock, tempo_class
+from composer.planning.chart import Planner, chart_of
+from composer.planning.conditioning import chord_columns, clock, strengths, tempo_class
 from composer.planning.instrumentation import band_nll
 from midi_data.bars import BarGrid
 from midi_data.events.encoding import FIELDS, VOCABULARY, EventSequence, Ints, encode
@@ -44,7 +45,8 @@ class Scorer:
         """Likelihood of ``song`` under ``genre``, or under the genre of the highest likelihood.
 
         JSON-ready: genre, notes, ``nll`` in nats a note, ``fields`` (``SCORED``, which sum to it), and without a
-        ``genre`` also ``by_genre``. Raises ``RefusedError`` for a song without notes.
+        ``genre`` also ``by_genre``; with a planner ``nats`` (``nats_by_stage``). Raises ``RefusedError`` for a song
+        without notes.
         """
         events = encode(song)
         if not len(events):
@@ -54,9 +56,24 @@ class Scorer:
         best = int(nats.sum(axis=1).argmin())
         fields = dict(zip(SCORED, nats[best].tolist(), strict=True))
         result = {"genre": names[best], "notes": len(events), "nll": sum(fields.values()), "fields": fields}
+        if self.checkpoint.planner:
+            result["nats"] = self.nats_by_stage(events, names[best], song.tempo_bpm)
         if genre is None:
             result["by_genre"] = {name: sum(row) for name, row in zip(names, nats.tolist(), strict=True)}
         return result
+
+    def nats_by_stage(self, events: EventSequence, genre: str, tempo_bpm: float) -> dict[str, float]:
+        """Nats of the whole song in its stages: ``band``, ``chart`` (the song's own, extracted), ``notes_given_chart``.
+
+        p(band | genre) · p(chart | band, genre) · p(notes | chords of the chart, band, genre) is the exact joint
+        probability of chart and notes.
+        """
+        row = self.genres.index(genre)
+        conditions, chart = chart_of(events, {1 + row: 1.0}, tempo_bpm)
+        with threadpool_limits(1, user_api="blas"):
+            notes = self.field_sums(events, [row], tempo_bpm, chart.chords)[0]
+        chart_nats = sum(Planner(self.checkpoint.planner).nll(conditions, chart).values())
+        return {"band": float(notes[0]), "chart": chart_nats, "notes_given_chart": float(notes[1:].sum())}
 
     def nats_per_note(self, events: EventSequence, genres: Sequence[str], tempo_bpm: float) -> NDArray[np.float64]:
         """(D, 6) nats a note of each term of ``SCORED`` under each genre; ``events`` has at least one note."""
@@ -64,9 +81,11 @@ class Scorer:
         with threadpool_limits(1, user_api="blas"):  # the products are too small to gain from threads
             return self.field_sums(events, rows, tempo_bpm) / len(events)
 
-    def field_sums(self, events: EventSequence, genre_rows: Sequence[int], tempo_bpm: float) -> NDArray[np.float64]:
-        """(D, 6) summed nats of each term of ``SCORED`` under each genre."""
-        inputs = _StepArrays(events)
+    def field_sums(
+        self, events: EventSequence, genre_rows: Sequence[int], tempo_bpm: float, chords: Ints | None = None
+    ) -> NDArray[np.float64]:
+        """(D, 6) summed nats of each term of ``SCORED`` by genre, given ``chords`` (bars, 2) if not ``None``."""
+        inputs = _StepArrays(events, chords)
         sums = np.zeros((len(genre_rows), len(SCORED)))
         sums[:, 0] = [band_nll(self.checkpoint.templates, row, events.band) for row in genre_rows]
         conditions = np.stack([self._condition(row, tempo_bpm, events.band) for row in genre_rows])  # (D, G)
@@ -106,7 +125,9 @@ class Scorer:
                 continue
             lookback, position = inputs.lookback[field][chunk][real], after[real] if i else None
             for genre in range(len(hidden)):
-                logits = self._engine.logits(field, before[genre][real], target[real, :i], position, lookback)
+                logits = self._engine.logits(
+                    field, before[genre][real], target[real, :i], position, lookback, chord=inputs.chord[chunk][real]
+                )
                 if field == "part":
                     logits = only(logits, band)
                 sums[genre, i] = nll(logits, target[real, i]).sum()
@@ -116,15 +137,18 @@ class Scorer:
 class _StepArrays:
     """Inputs of all steps of a song, its length not conditioned on."""
 
-    def __init__(self, events: EventSequence) -> None:
+    def __init__(self, events: EventSequence, chords: Ints | None = None) -> None:
+        """``chords`` (bars, 2): classes that the notes are conditioned on; ``None`` unconditioned."""
         features = step_features(events)
         grid = BarGrid.of(events.meters, events.end)
         self.target = features.target  # (S, 5)
         self.position_after = grid.position_of(features.tick[1:])[:, None]  # (S, 1)
+        after = features.tick[1:]
+        self.chord = np.column_stack([chord_columns(grid, after, chords)[:, 0], strengths(grid, after)])  # (S, 2)
         self.lookback = lookback_by_field(features.next, features.part, features.note)
         self._inputs = (
             previous_events(self.target),  # (S, 5)
-            clock(grid, features.tick[:-1], length_conditioned=False),  # (S, 7)
+            clock(grid, features.tick[:-1], length_conditioned=False, chords=chords),  # (S, 10)
             features.next,  # (S, K, 3)
             matched_lags(self.target, features.note),  # (S, K)
         )

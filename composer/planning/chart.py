@@ -22,11 +22,14 @@ from numpy.typing import NDArray
 
 from composer.model.config import ACTIVITY_WEIGHTS, BARS_LEFT_EDGES, PHASE_CLASSES
 from composer.model.planner_config import ACTIVITY_LAGS
-from midi_data.analysis.activity import ACTIVITY_CLASSES, RESTS
-from midi_data.analysis.chords import transposed_chords
-from midi_data.analysis.repetition import MAX_LAG, NEW, REPETITION_CLASSES, SIMILARITY_EDGES
+from composer.planning.conditioning import tempo_class
+from midi_data.analysis.activity import ACTIVITY_CLASSES, RESTS, activity_of
+from midi_data.analysis.chords import chord_slots, split_of, transposed_chords
+from midi_data.analysis.key_estimation import estimate_song_key
+from midi_data.analysis.repetition import MAX_LAG, NEW, REPETITION_CLASSES, SIMILARITY_EDGES, repetition_of
+from midi_data.bars import BarGrid
 from midi_data.chords import CHORD_CLASSES
-from midi_data.events.encoding import SAME_PROGRAM_LIMIT, Ints
+from midi_data.events.encoding import SAME_PROGRAM_LIMIT, EventSequence, Ints
 from midi_data.events.features import LAGS
 
 Weights = Mapping[str, NDArray[Any]]
@@ -78,6 +81,26 @@ class ChartSampling:
     temperature: float = 1.0
     top_p: float = 0.95
     activity_temperature: float = 0.9
+
+
+def chart_of(events: EventSequence, genres: Mapping[int, float], tempo_bpm: float) -> tuple[ChartConditions, Chart]:
+    """The chart that notes spell, and its conditions. ``genres``: rows of the planner's table with weights."""
+    grid = BarGrid.of(events.meters, events.end)
+    label, lag = repetition_of(events, grid)
+    key, meter = estimate_song_key(events), int(grid.meter[0])
+    ticks = int(np.diff(grid.first_tick, append=grid.end)[0])
+    conditions = ChartConditions(
+        tuple(genres.items()),
+        events.band,
+        len(grid),
+        meter,
+        tempo_class(tempo_bpm),
+        key.tonic if key else 0,
+        0 if key is None else 1 + (key.mode == "minor"),
+        split_of(meter, ticks) > 0,
+    )
+    activity = activity_of(events, grid).astype(np.int64)
+    return conditions, Chart(label, lag, chord_slots(events, grid), activity)
 
 
 def source_of_bar(label: int, lag: int, bar: int) -> int:

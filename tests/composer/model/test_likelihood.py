@@ -1,5 +1,6 @@
 """Likelihoods are exact: they sum to one, agree with the torch module, and do not depend on how they are chunked."""
 
+from dataclasses import replace
 from itertools import combinations
 
 import numpy as np
@@ -11,7 +12,7 @@ from composer.model.engine import Engine
 from composer.model.likelihood import Scorer, nll
 from composer.planning import instrumentation
 from midi_data.events.encoding import FIELDS, VOCABULARY
-from midi_data.song import Song
+from midi_data.song import Note, Song, Track
 from tests.composer.checkpoints import BAND, tiny_checkpoint
 from tests.songs import riff
 
@@ -111,3 +112,20 @@ def test_scoring_equals_the_training_loss_of_the_torch_module() -> None:
 def test_a_song_without_notes_is_refused() -> None:
     with pytest.raises(Exception, match="at least one note"):
         Scorer(tiny_checkpoint()).score(Song(()))
+
+
+def test_the_stages_are_band_chart_and_notes_given_the_chart() -> None:
+    torch = pytest.importorskip("torch", reason="weights of the planner come from the torch module")
+    from training.planner.network import PlannerNetwork
+
+    torch.manual_seed(1)
+    planner = {name: tensor.numpy() for name, tensor in PlannerNetwork(2).state_dict().items()}
+    scorer = Scorer(replace(tiny_checkpoint(), planner=planner))
+    notes = tuple(Note(24 * beat, 60 + beat % 5, 24, 80) for beat in range(16))
+    song = Song((Track(30, is_drum=False, notes=notes),))
+    scored = scorer.score(song, "jazz")
+    nats = scored["nats"]
+    assert nats["band"] == pytest.approx(scored["fields"]["band"] * scored["notes"])
+    assert nats["chart"] > 0
+    assert nats["notes_given_chart"] != pytest.approx(scored["nll"] * scored["notes"] - nats["band"])
+    assert "nats" not in Scorer(tiny_checkpoint()).score(song, "jazz")
