@@ -17,23 +17,21 @@ import json
 import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from typing import Any, Literal
 
 from redis import Redis
 from redis.client import Pipeline
 from redis.exceptions import ResponseError
 
+from bot.network_records import MEMORY_SECONDS, NetworkRecords, utc_day
 from bot.networks.protocol import Mention
 from bot.owed_reply import CLAIM, COMPLETE, MARK_POSTING, RELEASE, Claim, OwedReply
 from bot.rate_limits import Person
 from bot.store_errors import is_unavailable
-from worker.client import bans_key, report_bot
+from worker.client import bans_key
 
-MEMORY_SECONDS = 90 * 24 * 3600  # longer than any network returns a mention
 IGNORED_SECONDS = 2 * 24 * 3600
 WAITING_SECONDS = 3 * 24 * 3600  # longer than a song is retried
-MICRODOLLARS = 1_000_000
 DISK_MILLISECONDS = 3000
 REPLY_KEY = "promise"  # as version 0.1.0 named it, so that running installations keep what they owe
 
@@ -41,35 +39,18 @@ logger = logging.getLogger(__name__)
 
 
 @dataclass
-class ReplyStore:
+class ReplyStore(NetworkRecords):
     """The outbox of one network. ``server`` decodes its answers; times are unix seconds, given by the caller.
 
     ``durable`` waits before each visible call until Redis has the state on disk (about half a second).
     """
 
-    server: Redis
-    network: str
-    owner: str
     durable: bool = False
     _scripts: dict[str, Any] = field(default_factory=dict, repr=False)
-
-    def _key(self, *parts: str) -> str:
-        return ":".join(("riffbird", "bot", self.network, *parts))
 
     def _run(self, script: str, keys: list[str], *arguments: str | float) -> Any:
         loaded = self._scripts.setdefault(script, self.server.register_script(script))
         return loaded(keys=keys, args=list(arguments))
-
-    # ------------------------------------------------------------------ cursors
-
-    def cursor(self, channel: str) -> str | None:
-        """Position up to which ``channel`` was read and stored."""
-        found = self.server.hget(self._key("cursors"), channel)
-        return str(found) if found is not None else None
-
-    def move_cursor(self, channel: str, cursor: str) -> None:
-        """Store the position. Called only after everything before it is stored and queued."""
-        self.server.hset(self._key("cursors"), channel, cursor)
 
     # ------------------------------------------------------------------ accepting
 
@@ -248,25 +229,6 @@ class ReplyStore:
         self.server.zadd(self._key("due"), {interaction: now})
         return True
 
-    # ------------------------------------------------------------------ songs for /again
-
-    def remember_song(self, mention: Mention, reply_id: str, request: dict[str, Any]) -> None:
-        """Let ``/again`` find the request, by the reply's id and as the latest of the conversation."""
-        for name in {f"reply:{reply_id}", f"latest:{mention.conversation or mention.author_id}"}:
-            self.server.set(self._key("song", name), json.dumps(request), ex=MEMORY_SECONDS)
-
-    def song_for(self, mention: Mention) -> dict[str, Any] | None:
-        """The request of the song that ``mention`` replies to, else of the latest one in the conversation."""
-        names = [f"latest:{mention.conversation or mention.author_id}"]
-        if mention.in_reply_to:
-            names.insert(0, f"reply:{mention.in_reply_to}")
-        for name in names:
-            found = self.server.get(self._key("song", name))
-            if found is not None:
-                request: dict[str, Any] = json.loads(str(found))
-                return request
-        return None
-
     # ------------------------------------------------------------------ people
 
     def stop(self, author_id: str) -> None:
@@ -280,42 +242,6 @@ class ReplyStore:
         if who:
             pipe.sadd(self._key("blocked"), *(name.lower().lstrip("@") for name in who))
         pipe.execute()
-
-    # ------------------------------------------------------------------ counters
-
-    def count(self, what: str, times: int = 1) -> None:
-        """Add to a counter that `bot.metrics` reads."""
-        pipe = self.server.pipeline()
-        pipe.sadd("riffbird:bots", self.network)
-        pipe.hincrby(self._key("counters"), what, times)
-        pipe.execute()
-
-    def heartbeat(self, now: float) -> None:
-        """Store when the bot's loop last ran, and what its process uses."""
-        report_bot(self.server, self.owner)
-        pipe = self.server.pipeline()
-        pipe.sadd("riffbird:bots", self.network)
-        pipe.set(self._key("heartbeat"), f"{now:.0f}")
-        pipe.execute()
-
-    def spend(self, what: str, dollars: float, now: float, times: int = 1) -> float:
-        """Count ``times`` paid calls of the kind ``what`` (negative: a refund); dollars spent in this UTC day."""
-        key = self._key("spent", utc_day(now))
-        pipe = self.server.pipeline()
-        pipe.hincrby(key, "microdollars", round(dollars * MICRODOLLARS) * times)
-        pipe.hincrby(key, what, times)
-        pipe.expire(key, MEMORY_SECONDS)
-        return int(pipe.execute()[0]) / MICRODOLLARS
-
-    def spent_dollars(self, now: float) -> float:
-        """Dollars spent in this UTC day."""
-        found = self.server.hget(self._key("spent", utc_day(now)), "microdollars")
-        return int(str(found or 0)) / MICRODOLLARS
-
-
-def utc_day(now: float) -> str:
-    """The UTC date of ``now``, as ``2026-11-21``."""
-    return datetime.fromtimestamp(now, UTC).date().isoformat()
 
 
 def _author_of(stored: Mapping[str, str]) -> str:
