@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 from bot.log_context import log_id
 from bot.networks.protocol import Network, NetworkError
-from bot.owed_reply import OwedReply
 from bot.reply_store import ReplyStore
+from bot.state.owed_reply import OwedReply
 from worker.client import Queues
 
 logger = logging.getLogger(__name__)

@@ -16,9 +16,9 @@ from bot.commands.parser import ParsedText, again, parse
 from bot.commands.responses import Responses
 from bot.log_context import ignored_id, log_id
 from bot.networks.protocol import Mention, Network, NetworkError, job_id
-from bot.owed_reply import OwedReply
 from bot.rate_limits import Person, RateLimits, Verdict, check_song, check_text, wait_seconds
 from bot.reply_store import ReplyStore
+from bot.state.owed_reply import OwedReply
 from composer.genre_store import spellings
 from composer.request import ComposeRequest
 from worker.client import QueueFullError, Queues, Submission, submit

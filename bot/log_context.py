@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bot.networks.protocol import Mention, job_id
-from bot.owed_reply import OwedReply
+from bot.state.owed_reply import OwedReply
 
 
 def log_id(owed: OwedReply) -> dict[str, str]:

@@ -12,13 +12,13 @@ from dataclasses import dataclass, field
 
 from redis.exceptions import RedisError
 
-from bot.cursors import Cursors
 from bot.deletions import Deletions
 from bot.intake import CrashHook, CrashPoint, Intake, no_crash
 from bot.networks.protocol import Batch, CredentialsError, Mention, Network, NetworkError, TryLaterError
 from bot.networks.retry import Clock, backoff_seconds
 from bot.reply_store import ReplyStore
-from bot.store_errors import is_unavailable
+from bot.state.cursors import Cursors
+from bot.state.store_errors import is_unavailable
 from worker.client import DeadLetter, DeadLetters
 
 logger = logging.getLogger(__name__)

@@ -32,9 +32,9 @@ from bot.networks.protocol import (
     UploadRefusedError,
 )
 from bot.networks.retry import Clock, backoff_seconds
-from bot.owed_reply import Claim, OwedReply, UnreadableReplyError
 from bot.reply_store import ReplyStore
-from bot.store_errors import is_unavailable
+from bot.state.owed_reply import Claim, OwedReply, UnreadableReplyError
+from bot.state.store_errors import is_unavailable
 from worker.client import DeadLetters, JobState, Queues, SongRecord, fetch_state
 
 logger = logging.getLogger(__name__)

@@ -23,11 +23,11 @@ from redis import Redis
 from redis.client import Pipeline
 from redis.exceptions import ResponseError
 
-from bot.network_records import MEMORY_SECONDS, NetworkRecords, utc_day
 from bot.networks.protocol import Mention
-from bot.owed_reply import CLAIM, COMPLETE, MARK_POSTING, RELEASE, Claim, OwedReply
 from bot.rate_limits import Person
-from bot.store_errors import is_unavailable
+from bot.state.network_records import MEMORY_SECONDS, NetworkRecords, utc_day
+from bot.state.owed_reply import CLAIM, COMPLETE, MARK_POSTING, RELEASE, Claim, OwedReply
+from bot.state.store_errors import is_unavailable
 from worker.client import bans_key
 
 IGNORED_SECONDS = 2 * 24 * 3600

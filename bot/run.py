@@ -17,7 +17,6 @@ from typing import TypeVar
 from redis.exceptions import RedisError
 
 from bot.commands.responses import Responses
-from bot.cursors import Cursors
 from bot.deletions import Deletions
 from bot.intake import CrashHook, Intake, no_crash
 from bot.networks.protocol import Network
@@ -28,7 +27,8 @@ from bot.replies import ReplyWorker
 from bot.reply_pool import ReplyPool
 from bot.reply_store import ReplyStore
 from bot.settings import BotSettings
-from bot.store_errors import is_unavailable
+from bot.state.cursors import Cursors
+from bot.state.store_errors import is_unavailable
 from worker.client import DeadLetters, Moderation, Queues, open_connection
 
 logger = logging.getLogger(__name__)

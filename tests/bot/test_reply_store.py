@@ -3,12 +3,12 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from bot.network_records import utc_day
 from bot.networks.protocol import Mention, job_id
-from bot.owed_reply import Claim, OwedReply
 from bot.rate_limits import Person
 from bot.reply_store import ReplyStore
 from bot.run import open_reply_store
+from bot.state.network_records import utc_day
+from bot.state.owed_reply import Claim, OwedReply
 from tests.bot.fakes.fixtures import clock, harness, server_url
 from tests.bot.fakes.harness import Harness
 from worker.client import Moderation

@@ -9,7 +9,7 @@ from redis.exceptions import (
 )
 from redis.exceptions import ConnectionError as RedisConnectionError
 
-from bot.store_errors import is_unavailable
+from bot.state.store_errors import is_unavailable
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from bot.cursors import Cursors
+from bot.state.cursors import Cursors
 from tests.bot.fakes.fixtures import clock, harness, server_url
 from tests.bot.fakes.harness import Harness
 
