@@ -22,6 +22,8 @@ from rq.job import Job
 
 from composer.errors import CheckpointError, RefusedError
 from composer.result import Rendition
+from midi_data.errors import MidiDataError
+from midi_data.song import Song
 from worker.connection import TRANSIENT_ERRORS, Queues
 from worker.errors import QUEUE_UNAVAILABLE, UnreadablePayloadError
 from worker.queue.batching import compose_in_batch
@@ -32,6 +34,7 @@ from worker.queue.progress import Progress
 from worker.server_time import server_time
 from worker.settings import SCRATCH_PREFIX, Settings
 from worker.storage.notes import write_notes
+from worker.storage.songs import PRIMER_FILE
 
 logger = logging.getLogger(__name__)
 
@@ -103,6 +106,8 @@ def _perform(queues: Queues, job: Job, payload: ComposePayload) -> None:
         song = compose_in_batch(queues, job, payload, progress)
         if song is not None:
             perform = partial(perform, song=song)
+        if payload.primer:
+            perform = partial(perform, primer=_read_primer(queues, job.id))
         composed = time.monotonic() - begun if song else 0.0
         rendition = perform(
             payload.request, folder, payload.formats_with_midi(), checkpoint=settings.checkpoint, progress=progress
@@ -110,9 +115,22 @@ def _perform(queues: Queues, job: Job, payload: ComposePayload) -> None:
         rendition = _with_compose_seconds(rendition, composed)
         write_notes(rendition.files["mid"], folder / "notes.json")
         queues.songs.write(job.id, payload, rendition, folder / "notes.json")
+    queues.media.remove_file(job.id, PRIMER_FILE)
     if queues.moderation.is_deleted(job.id):
         queues.songs.delete(job.id)
     _measure(queues, job, rendition, time.monotonic() - begun)
+
+
+def _read_primer(queues: Queues, job_id: str) -> Song:
+    """The uploaded song to continue. Raises ``RefusedError`` with the reason where it cannot be read."""
+    from midi_data.io.midi_file import song_from_bytes
+
+    try:
+        return song_from_bytes(b"".join(queues.media.read(job_id, PRIMER_FILE)), source="primer")
+    except MidiDataError as error:
+        raise RefusedError(f"primer: {error}") from None
+    except FileNotFoundError:
+        raise RefusedError("primer: the uploaded file was deleted") from None
 
 
 def _with_compose_seconds(rendition: Rendition, seconds: float) -> Rendition:

@@ -20,10 +20,7 @@ MULTIPART_LIMIT_BYTES = MIDI_LIMIT_BYTES + 64 * 1024
 """A MIDI file and the form's other fields."""
 MAX_FIELDS = 20
 FILE_FIELDS = ("primer", "like")
-UNAVAILABLE = {
-    "like": "like: the service cannot imitate a file yet",
-    "primer": "primer: the service cannot continue a file yet, only the command line can",
-}
+UNAVAILABLE = {"like": "like: the service cannot imitate a file yet; primer continues one"}
 MIDI_HEADER = b"MThd"
 
 

@@ -39,6 +39,15 @@ def quick(
     )  # fmt: skip
 
 
+def continuing(
+    request: ComposeRequest, folder: Path, _formats: object, *, primer: Song, progress: Callable[..., None], **_: object
+) -> Rendition:
+    """Names its song after the notes of the primer."""
+    notes = sum(len(track.notes) for track in primer.tracks)
+    done = quick(request, folder, None, progress=progress)
+    return done.model_copy(update={"title": f"continues {notes} notes"})
+
+
 def refusing(*_request: object, **_rest: object) -> Rendition:
     raise RefusedError("a kazoo is not in this band")
 

@@ -22,6 +22,7 @@ class ComposePayload(BaseModel):
     formats: tuple[Format, ...] = Field(min_length=1)
     text: str = Field(default="", description="the request as it was written")
     notices: tuple[str, ...] = Field(default=(), description="notices that the asker got when it was submitted")
+    primer: bool = Field(default=False, description="whether the song continues an uploaded MIDI file")
     listed: bool = Field(default=False, description="whether the song appears on the public timeline")
 
     def formats_with_midi(self) -> list[Format]:

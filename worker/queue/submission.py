@@ -23,6 +23,7 @@ from worker.queue.payloads import ComposePayload
 from worker.server_time import server_time
 from worker.settings import Settings
 from worker.storage.media import JOB_ID
+from worker.storage.songs import PRIMER_FILE
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,15 +45,21 @@ def submit(
     text: str = "",
     notices: Sequence[str] = (),
     listed: bool = False,
+    primer: bytes = b"",
 ) -> Submission:
     """Submit ``request`` once: the same ``job_id`` again returns the first submission with ``created=False``.
 
-    ``text`` is the request as it was written; ``notices`` were given
-    to its asker; ``listed`` songs appear on the public timeline. Raises ``QueueFullError``, ``JobIdError``, or one of
-    ``QUEUE_UNAVAILABLE``.
+    ``text`` is the request as it was written; ``notices`` were given to its asker; ``listed`` songs appear on the
+    public timeline; ``primer`` holds the bytes of a MIDI file to continue. Raises ``QueueFullError``, ``JobIdError``,
+    or one of ``QUEUE_UNAVAILABLE``.
     """
     payload = ComposePayload(
-        request=_with_seed(request, job_id), formats=tuple(formats), text=text, notices=tuple(notices), listed=listed
+        request=_with_seed(request, job_id),
+        formats=tuple(formats),
+        text=text,
+        notices=tuple(notices),
+        listed=listed,
+        primer=bool(primer),
     )
     submitted_at = server_time(queues.connection)
 
@@ -64,6 +71,8 @@ def submit(
 
     if queues.songs.knows(job_id):
         return Submission(job_id, 0, 0, created=False)
+    if primer:
+        queues.media.write(job_id, PRIMER_FILE, primer)
     waiting = enqueue_once(queues.compose_queue, job_id, enqueue, limit=queues.settings.queue_limit, full=full)
     if waiting is None:
         return _known_submission(queues, job_id)

@@ -32,6 +32,7 @@ class Media:
 
     def write(self, job_id: str, name: str, data: bytes) -> None:
         """Store ``data`` as a file, in one piece: readers see the old file or the new one."""
+        self.filesystem.makedirs(self._folder(job_id), exist_ok=True)
         self.filesystem.pipe_file(path := self._path(job_id, f"new.{name.rpartition('.')[2]}"), data)
         self.filesystem.mv(path, self._path(job_id, name))
 

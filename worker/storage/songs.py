@@ -25,6 +25,8 @@ from worker.storage.media import Media
 
 FACTS_FILE = "facts.json"
 NOTES_FILE = "notes.json"
+PRIMER_FILE = "primer.mid"
+"""The MIDI file that a waiting song continues; deleted when the song is done."""
 TIMELINE_KEY = "riffbird:timeline"
 EXPIRY_KEY = "riffbird:expiry"
 NUMBER_KEY = "riffbird:number"

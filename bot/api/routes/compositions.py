@@ -139,6 +139,7 @@ def _submit(service: Service, form: ComposeForm, job_id: str) -> Accepted:
         text=mask_blocked(one_line(clean(wanted.text))),
         notices=parsed.notices,
         listed=True,
+        primer=form.primer,
     )
     base = f"{PATH}/{job_id}"
     return Accepted(

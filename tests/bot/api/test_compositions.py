@@ -7,6 +7,8 @@ from fastapi.testclient import TestClient
 
 from bot.api.limits import client_hash
 from bot.api.routes.events import OPEN_STREAMS
+from midi_data.io.midi_writer import midi_bytes
+from midi_data.song import Note, Song, Track
 from tests.bot.service import MakeClient, Service
 
 
@@ -179,6 +181,11 @@ def test_ids_and_tokens_cannot_be_computed_from_the_key(service_client: TestClie
     assert len(body["token"]) == 32
 
 
+def four_notes() -> Song:
+    notes = tuple(Note(24 * place, 60 + place, 24, 80) for place in range(4))
+    return Song(tracks=(Track(0, is_drum=False, notes=notes, name="Piano"),), end=96)
+
+
 def job_id_without_secret(key: str) -> str:
     return hashlib.sha256(f"{client_hash('testclient')}\n{key}".encode()).hexdigest()[:32]
 
@@ -220,6 +227,26 @@ def test_a_wrong_upload_is_refused_with_the_rule(
     answer = service_client.post("/compositions", files={name: ("a.mid", content)}, data={"text": "x /compose"})
     assert answer.status_code == status, answer.text
     assert rule in answer.json()["detail"]
+
+
+def test_an_uploaded_file_is_continued_and_then_deleted(service_client: TestClient, service_band: Service) -> None:
+    midi = midi_bytes(four_notes())
+    asked = service_client.post(
+        "/compositions", files={"primer": ("mine.mid", midi)}, data={"text": "Mine /compose", "formats": "mid"}
+    )
+    assert asked.status_code == 202, asked.text
+    job_id = asked.json()["id"]
+    assert service_band.queues.media.size(job_id, "primer.mid") == len(midi)
+    service_band.work("continuing")
+    assert service_client.get(f"/compositions/{job_id}").json()["title"] == "continues 4 notes"
+    assert service_band.queues.media.size(job_id, "primer.mid") is None
+
+
+def test_an_upload_that_is_no_music_is_refused(service_client: TestClient, service_band: Service) -> None:
+    asked = service_client.post("/compositions", files={"primer": ("a.mid", b"MThd....")}, data={"text": "x /compose"})
+    service_band.work("continuing")
+    state = service_client.get(asked.json()["status_url"]).json()
+    assert (state["status"], state["problem"].startswith("primer: ")) == ("refused", True)
 
 
 def test_a_blocked_word_stands_nowhere(service_client: TestClient, service_band: Service) -> None:
