@@ -44,9 +44,10 @@ class HousekeepingThread(PeriodicThread):
 
     def _index_media(self) -> None:
         """Register songs that Redis does not know, so that they expire too."""
-        if not self.queues.connection.set(INDEX_KEY, 1, nx=True, ex=INDEX_SECONDS):
+        if self.queues.connection.exists(INDEX_KEY):
             return
         found = self.queues.songs.reindex()
+        self.queues.connection.set(INDEX_KEY, 1, ex=INDEX_SECONDS)  # not where the store could not be read
         if found:
             logger.info("%d songs of the media store were registered again", found)
 
