@@ -21,7 +21,7 @@ def no_genres_of_ones_own(tmp_path_factory: pytest.TempPathFactory) -> Iterator[
 @pytest.fixture(scope="session", autouse=True)
 def bundled_soundfont() -> Iterator[None]:
     """Every machine renders with the wheel's soundfont, whatever is installed; a test may name another."""
-    from composer.audio.fonts import SOUNDFONT_VARIABLE, bundled_font
+    from composer.audio.sampler.fonts import SOUNDFONT_VARIABLE, bundled_font
 
     before = os.environ.get(SOUNDFONT_VARIABLE)
     os.environ[SOUNDFONT_VARIABLE] = str(bundled_font())

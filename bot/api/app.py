@@ -7,9 +7,9 @@ from starlette.middleware.cors import CORSMiddleware
 
 from bot.api.context import Service
 from bot.api.errors import Problem, add_error_handlers
+from bot.api.http.middleware import BodyLimit, RequestMiddleware
+from bot.api.http.multipart import MULTIPART_LIMIT_BYTES
 from bot.api.metrics import HttpMetrics
-from bot.api.middleware import BodyLimit, RequestMiddleware
-from bot.api.multipart import MULTIPART_LIMIT_BYTES
 from bot.api.routes import compositions, events, files, moderation, pages, status, timeline, trainings
 from bot.api.settings import ApiSettings
 from worker.client import Queues

@@ -7,7 +7,7 @@ from typing import Annotated, cast
 
 from fastapi import Depends, HTTPException, Path, Request
 
-from bot.api.limits import RateLimit
+from bot.api.http.limits import RateLimit
 from bot.api.metrics import HttpMetrics
 from bot.api.settings import ApiSettings
 from worker.client import JobState, Queues, fetch_state

@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict
 from starlette.exceptions import HTTPException
 from starlette.routing import Match
 
-from bot.api.headers import SAFE_HEADERS
+from bot.api.http.headers import SAFE_HEADERS
 from worker.client import QUEUE_UNAVAILABLE, QueueFullError
 
 logger = logging.getLogger(__name__)

@@ -8,8 +8,8 @@ from typing import Any
 from fastapi import HTTPException
 
 from bot.api.context import Service
+from bot.api.http.uploads import name_of
 from bot.api.training_schemas import TrainingAccepted, TrainingRequest
-from bot.api.uploads import name_of
 from worker.client import QueueFullError, TrainPayload, fetch_training_state, submit_training
 
 

@@ -14,7 +14,7 @@ from bot.cli.errors import FAILED, REFUSED, is_refusal
 COMMANDS = {
     "compose": "bot.cli.compose:compose",
     "genres": "bot.cli.genres:app",
-    "inspect": "bot.cli.inspect:inspect",
+    "inspect": "bot.cli.inspect.command:inspect",
     "sound": "bot.cli.sound:sound",
     "score": "bot.cli.score:score",
     "train": "bot.cli.train.command:train",

@@ -147,7 +147,7 @@ def _run_api(settings: Settings, api_settings: ApiSettings, listener: socket.soc
     import uvicorn
 
     from bot.api.app import create_app
-    from bot.api.protocol import timed_protocol
+    from bot.api.http.protocol import timed_protocol
     from worker.client import connect
     from worker.logs import configure_logging
 

@@ -11,7 +11,7 @@ from bot.cli.console import print_json, print_result
 
 def sound(as_json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False) -> None:
     """Say which soundfont plays, and how to get a better one."""
-    from composer.audio.fonts import ADVICE, SOUNDFONT_VARIABLE, chosen_font, soundfont
+    from composer.audio.sampler.fonts import ADVICE, SOUNDFONT_VARIABLE, chosen_font, soundfont
 
     font = chosen_font()
     kits = soundfont().kits

@@ -13,8 +13,8 @@ from composer.audio.genre_mix import GenreMix, genre_mix
 from composer.audio.guitar_amp import amplify
 from composer.audio.mix_presets import Placement, placements
 from composer.audio.reverb import add_reverb
+from composer.audio.sampler.synth import play
 from composer.audio.signal import SAMPLE_RATE, Audio, Mono, Progress, amplitude, report
-from composer.audio.synth import play
 from midi_data.song import Song, Track
 
 TAIL_SECONDS = 2.5

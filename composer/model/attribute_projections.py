@@ -14,8 +14,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from composer.model.arithmetic.fixed_point import Floats
 from composer.model.config import LOOKBACK_FIELDS
-from composer.model.fixed_point import Floats
 from midi_data.analysis.attribute_histograms import HISTOGRAMS_WIDTH
 
 Doubles = NDArray[np.float64]

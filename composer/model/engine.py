@@ -3,8 +3,8 @@
 Linear layers before a nonlinearity are folded into tables (``composer.model.packing``). A step is one matrix product a
 recurrent layer, one for all heads, and a small one a head.
 
-``exact=True`` (composing): weights and activations are int8 and uint8 (``composer.model.quantized``), everything else
-is fixed-point (``composer.model.fixed_point``); results are the same bits on every machine, alone or in a batch.
+``exact=True`` (composing): weights are int8, activations uint8, the rest is fixed-point
+(``composer.model.arithmetic``); results are the same bits on every machine, alone or in a batch.
 ``exact=False`` (scoring, tests): float32, equal to the torch module within 1e-4.
 
 Shape letters: B batch, K lags, V vocabulary, I input, H hidden, L layers, G = 4 H gates.
@@ -19,13 +19,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from composer.model.activations import FloatActivations, TableActivations
+from composer.model.arithmetic.activations import FloatActivations, TableActivations
+from composer.model.arithmetic.fixed_point import OUT_BITS, ROW_BITS, Floats, round_to_grid
+from composer.model.arithmetic.quantized import ZERO_POINT, Int8Linear
 from composer.model.attribute_projections import WEIGHT_PREFIXES, AttributeProjections, project_attributes
 from composer.model.checkpoint import Checkpoint
 from composer.model.config import ACTIVITY_WEIGHTS, CHORD_ROLES, CLOCK, CONDITIONS, LOOKBACK_FIELDS, chord_role
-from composer.model.fixed_point import OUT_BITS, ROW_BITS, Floats, round_to_grid
 from composer.model.packing import input_starts, next_starts, pack_head, pack_inputs
-from composer.model.quantized import ZERO_POINT, Int8Linear
 from midi_data.analysis.activity import Activity
 from midi_data.chords import QUALITIES
 from midi_data.events.encoding import FIELDS, Ints

@@ -1,8 +1,9 @@
 """The expression network in numpy: exact velocities and lengths for notes whose classes are composed.
 
-One LSTM layer runs over the notes of each part; ``training/expression.py`` trains it. Everything that is linear before
+One LSTM layer runs over the notes of each part; ``training/expression/train.py`` trains it. Everything that is
+linear before
 the gates is folded into rows of a table when the file is loaded, and products are exact integers
-(``composer.model.quantized``), so the result is the same on every machine.
+(``composer.model.arithmetic.quantized``), so the result is the same on every machine.
 """
 
 from __future__ import annotations
@@ -18,9 +19,9 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
 
 from composer.errors import CheckpointError
-from composer.model.activations import TableActivations
-from composer.model.fixed_point import OUT_BITS, ROW_BITS, Floats, round_to_grid
-from composer.model.quantized import ZERO_POINT, Int8Linear
+from composer.model.arithmetic.activations import TableActivations
+from composer.model.arithmetic.fixed_point import OUT_BITS, ROW_BITS, Floats, round_to_grid
+from composer.model.arithmetic.quantized import ZERO_POINT, Int8Linear
 from midi_data.events.encoding import Ints
 from midi_data.events.expression_features import FEATURES, LENGTH_CODES, NO_GENRE, RESIDUALS
 

@@ -14,10 +14,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from composer.model.arithmetic.fixed_point import Floats
 from composer.model.attribute_projections import AttributeProjections
 from composer.model.config import CHORD_CONDITION_CLASSES
 from composer.model.engine import Engine
-from composer.model.fixed_point import Floats
 from midi_data.events.encoding import FIELDS, VOCABULARY, Ints
 
 

@@ -16,8 +16,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from composer.model.arithmetic.fixed_point import Floats
 from composer.model.config import CLOCK, LOOKBACK_FIELDS, ModelConfig
-from composer.model.fixed_point import Floats
 from midi_data.events.encoding import FIELDS, VOCABULARY, Ints
 
 Weights = Mapping[str, NDArray[Any]]

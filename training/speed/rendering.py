@@ -10,8 +10,8 @@ from typing import Any
 
 from composer.audio.encode import write_mp3
 from composer.audio.mix import mix
+from composer.audio.sampler.voice_cache import VOICE_CACHE
 from composer.audio.signal import Audio
-from composer.audio.voice_cache import VOICE_CACHE
 from composer.pipeline import compose
 from composer.request import ComposeRequest
 from composer.video.encode import write_video

@@ -9,10 +9,10 @@ from fastapi.concurrency import run_in_threadpool
 
 from bot.api.context import CurrentService, FoundState, JobId, Service
 from bot.api.errors import Problem
+from bot.api.http.limits import RateLimit, client_of
+from bot.api.http.multipart import ComposeForm, read_request
 from bot.api.idempotency import job_id_for, request_hash, store_answer, stored_answer
 from bot.api.keys import Credentials, asker_token, matches
-from bot.api.limits import RateLimit, client_of
-from bot.api.multipart import ComposeForm, read_request
 from bot.api.schemas import Accepted, Composition, CompositionRequest, Report
 from bot.api.serializers import answer_to, composition_of
 from bot.commands.parser import ParsedText, request_from

@@ -18,7 +18,7 @@ from pydantic import BaseModel
 
 from bot.api.context import CurrentService, FoundState, JobId
 from bot.api.errors import RETRY_SECONDS, UNAVAILABLE
-from bot.api.limits import client_of
+from bot.api.http.limits import client_of
 from bot.api.routes.compositions import UNKNOWN
 from bot.api.serializers import composition_of
 from worker.client import QUEUE_UNAVAILABLE, fetch_state

@@ -11,8 +11,8 @@ from typing import Any
 from fastapi import APIRouter, HTTPException, Response
 
 from bot.api.errors import Problem
+from bot.api.http.limits import client_hash
 from bot.api.keys import Operator
-from bot.api.limits import client_hash
 from bot.api.routes.compositions import PROBLEMS
 from bot.api.schemas import ModerationAction, ModerationState
 from bot.networks.registry import NETWORKS

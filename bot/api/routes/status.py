@@ -9,8 +9,8 @@ from fastapi.responses import PlainTextResponse
 
 from bot.api.context import CurrentService
 from bot.api.errors import Problem
+from bot.api.http.limits import address_of, is_allowed
 from bot.api.keys import given_key, matches
-from bot.api.limits import address_of, is_allowed
 from bot.api.metrics import CONTENT_TYPE
 from bot.api.routes.compositions import PROBLEMS
 from bot.api.schemas import Health, Readiness

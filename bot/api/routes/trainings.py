@@ -21,14 +21,14 @@ from pydantic import ValidationError
 
 from bot.api.context import CurrentService, JobId, Service
 from bot.api.errors import Problem
+from bot.api.http.limits import client_of
+from bot.api.http.uploads import TYPES, receive, receive_text
 from bot.api.idempotency import job_id_for
 from bot.api.keys import Credentials, matches
-from bot.api.limits import client_of
 from bot.api.routes.compositions import PROBLEMS, Key
 from bot.api.routes.events import OPEN_STREAMS, follow
 from bot.api.training_requests import payload_from_path, submit_payload, submit_upload
 from bot.api.training_schemas import CurvePoint, TrainingAccepted, TrainingFields, TrainingProgress, TrainingRequest
-from bot.api.uploads import TYPES, receive, receive_text
 from worker.client import (
     CHECKPOINT_FILE,
     TrainingState,

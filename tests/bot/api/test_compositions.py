@@ -5,7 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from fastapi.testclient import TestClient
 
-from bot.api.limits import client_hash
+from bot.api.http.limits import client_hash
 from bot.api.routes.events import OPEN_STREAMS
 from midi_data.io.midi_writer import midi_bytes
 from midi_data.song import Note, Song, Track

@@ -1,7 +1,7 @@
 import pytest
 from fastapi.testclient import TestClient
 
-from bot.api.limits import client_hash
+from bot.api.http.limits import client_hash
 from tests.bot.service import MakeClient, Service
 from worker.client import Moderation
 

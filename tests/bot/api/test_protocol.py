@@ -9,7 +9,7 @@ import pytest
 import uvicorn
 from fastapi.testclient import TestClient
 
-from bot.api.protocol import timed_protocol
+from bot.api.http.protocol import timed_protocol
 from bot.cli.service import _listening
 from tests.bot.service import MakeClient
 from tests.waiting import free_port, wait_for

@@ -6,7 +6,7 @@ import pytest
 from fastapi.testclient import TestClient
 from jsonschema import Draft202012Validator
 
-from bot.api.limits import _network, is_allowed
+from bot.api.http.limits import _network, is_allowed
 from bot.commands.grammar import WORDS
 from midi_data.genres import GENRES
 from tests.bot.service import MakeClient, Service

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
+from bot.cli.inspect.piano_roll import COLUMNS, piano_roll
 from bot.cli.main import main
-from bot.cli.piano_roll import COLUMNS, piano_roll
 from midi_data.io.midi_writer import write_midi
 from midi_data.song import Note, Song, Track
 from tests.composer.checkpoints import tiny_checkpoint

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from composer.audio.fonts import SOUNDFONT_VARIABLE, bundled_font
+from composer.audio.sampler.fonts import SOUNDFONT_VARIABLE, bundled_font
 from tests.bot.cli.test_command import riffbird, tiny
 
 __all__ = ["tiny"]

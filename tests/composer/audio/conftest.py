@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from composer.audio.fonts import SOUNDFONT_VARIABLE, bundled_font, installed_font
+from composer.audio.sampler.fonts import SOUNDFONT_VARIABLE, bundled_font, installed_font
 
 RATE, LENGTH = 44_100, 22_050
 RECORDING = (12_000 * np.sin(2 * np.pi * 441 * np.arange(LENGTH) / RATE)).astype("<i2")

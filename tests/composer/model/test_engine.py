@@ -5,12 +5,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from composer.model.arithmetic.quantized import ZERO_POINT
 from composer.model.attribute_projections import histogram_roots
 from composer.model.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from composer.model.config import CHORD_CONDITION_CLASSES, ModelConfig
 from composer.model.engine import Engine, EngineState, chord_logits
 from composer.model.heads import Heads
-from composer.model.quantized import ZERO_POINT
 from midi_data.analysis.attribute_histograms import HISTOGRAMS_WIDTH
 from midi_data.events.encoding import FIELDS, VOCABULARY
 from midi_data.events.features import lookback_by_field

@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from composer.model.fixed_point import EXACT_BITS, Floats
-from composer.model.onnx_model import product_model
+from composer.model.arithmetic.fixed_point import EXACT_BITS, Floats
+from composer.model.arithmetic.onnx_model import product_model
 
 Bytes = NDArray[np.uint8]
 

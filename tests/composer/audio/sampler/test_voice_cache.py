@@ -1,10 +1,10 @@
 import numpy as np
 import pytest
 
-from composer.audio.fonts import soundfont
-from composer.audio.soundfont import Region
-from composer.audio.voice import VOICE_CACHE, render_voices
-from composer.audio.voice_cache import VoiceCache
+from composer.audio.sampler.fonts import soundfont
+from composer.audio.sampler.soundfont import Region
+from composer.audio.sampler.voice import VOICE_CACHE, render_voices
+from composer.audio.sampler.voice_cache import VoiceCache
 
 
 def tone(samples: int) -> np.ndarray:

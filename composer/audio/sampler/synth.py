@@ -8,10 +8,10 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from composer.audio.fonts import soundfont
+from composer.audio.sampler.fonts import soundfont
+from composer.audio.sampler.soundfont import Region
+from composer.audio.sampler.voice import release_curve, render_voices
 from composer.audio.signal import SAMPLE_RATE, Audio, Mono
-from composer.audio.soundfont import Region
-from composer.audio.voice import release_curve, render_voices
 from midi_data.song import Note, Song, Track
 
 _PAN, _EXCLUSIVE_CLASS = 17, 57

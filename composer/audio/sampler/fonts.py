@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 
-from composer.audio.soundfont import SoundFont, load
+from composer.audio.sampler.soundfont import SoundFont, load
 from composer.errors import RefusedError, RenderError
 
 SOUNDFONT_VARIABLE = "RIFFBIRD_SOUNDFONT"

@@ -5,10 +5,10 @@ from typing import Any
 import numpy as np
 import pytest
 
+from composer.model.arithmetic.fixed_point import EXACT_BITS
+from composer.model.arithmetic.onnx_model import product_model
+from composer.model.arithmetic.quantized import BOUND_SHAPES, QMAX, ZERO_POINT, Int8Linear
 from composer.model.engine import Engine
-from composer.model.fixed_point import EXACT_BITS
-from composer.model.onnx_model import product_model
-from composer.model.quantized import BOUND_SHAPES, QMAX, ZERO_POINT, Int8Linear
 from tests.composer.checkpoints import tiny_checkpoint
 
 NONE = np.zeros(1, dtype=np.float32)
@@ -93,13 +93,13 @@ class Runtime:
 def test_a_runtime_that_overflows_or_copies_its_buffers_is_not_used(
     runtime: Runtime, used: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("composer.model.quantized.open_session", lambda _model: runtime)
+    monkeypatch.setattr("composer.model.arithmetic.quantized.open_session", lambda _model: runtime)
     pytest.importorskip("onnxruntime", reason="the fast extra")
     assert Int8Linear(np.ones((4, 16), dtype=np.float32)).uses_onnxruntime is used
 
 
 def test_without_the_runtime_numpy_computes_the_product(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("composer.model.quantized.find_spec", lambda _name: None)
+    monkeypatch.setattr("composer.model.arithmetic.quantized.find_spec", lambda _name: None)
     assert not Int8Linear(some_weights(8, 4)).uses_onnxruntime
 
 

@@ -3,8 +3,8 @@ from pathlib import Path
 
 import pytest
 
-from composer.audio import fonts
-from composer.audio.fonts import SOUNDFONT_VARIABLE, bundled_font, chosen_font, soundfont
+from composer.audio.sampler import fonts
+from composer.audio.sampler.fonts import SOUNDFONT_VARIABLE, bundled_font, chosen_font, soundfont
 from composer.errors import RefusedError
 
 

@@ -11,8 +11,8 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
-from composer.model.fixed_point import ACTIVATION_BITS, TABLE_STEPS, ActivationTable, Floats, gelu, sigmoid
-from composer.model.quantized import QMAX
+from composer.model.arithmetic.fixed_point import ACTIVATION_BITS, TABLE_STEPS, ActivationTable, Floats, gelu, sigmoid
+from composer.model.arithmetic.quantized import QMAX
 
 
 class FloatActivations:

@@ -1,6 +1,7 @@
 """Train the expression network: exact velocities and lengths of notes whose classes are given.
 
-``python -m training.expression CORPUS --out FILE`` reads archives of MIDI with their ``manifest.csv``, trains on the
+``python -m training.expression.train CORPUS --out FILE`` reads archives of MIDI with their ``manifest.csv``, trains
+on the
 train split for ``--minutes`` and reports nats a note on the valid split. The result is read by
 ``composer.model.expression``.
 """

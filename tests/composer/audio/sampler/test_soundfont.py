@@ -2,8 +2,8 @@ from pathlib import Path
 
 import pytest
 
-from composer.audio.fonts import soundfont
-from composer.audio.soundfont import SoundFont
+from composer.audio.sampler.fonts import soundfont
+from composer.audio.sampler.soundfont import SoundFont
 from composer.errors import RefusedError
 
 

@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from composer.audio.sample_cache import decoded_samples
+from composer.audio.sampler.sample_cache import decoded_samples
 from composer.errors import RefusedError
 
 DRUM_BANK = 128

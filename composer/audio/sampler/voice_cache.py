@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections import OrderedDict
 from threading import Lock
 
+from composer.audio.sampler.soundfont import Region
 from composer.audio.signal import Mono
-from composer.audio.soundfont import Region
 
 
 class VoiceCache:

@@ -5,9 +5,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from composer.audio import sample_cache
-from composer.audio.sample_cache import cache_folder, decoded_samples
-from composer.audio.soundfont import SoundFont
+from composer.audio.sampler import sample_cache
+from composer.audio.sampler.sample_cache import cache_folder, decoded_samples
+from composer.audio.sampler.soundfont import SoundFont
 from composer.errors import RefusedError
 
 

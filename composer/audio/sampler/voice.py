@@ -13,9 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from composer.audio import filters
+from composer.audio.sampler.soundfont import Region
+from composer.audio.sampler.voice_cache import VOICE_CACHE
 from composer.audio.signal import SAMPLE_RATE, Mono
-from composer.audio.soundfont import Region
-from composer.audio.voice_cache import VOICE_CACHE
 
 _DELAY, _ATTACK, _HOLD, _DECAY, _SUSTAIN, _RELEASE = range(6)
 _MODULATION = (25, 26, 27, 28, 29, 30)

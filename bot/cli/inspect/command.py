@@ -9,7 +9,7 @@ import typer
 
 from bot.cli.console import print_json, print_result, print_status, print_table
 from bot.cli.errors import REFUSED
-from bot.cli.piano_roll import piano_roll
+from bot.cli.inspect.piano_roll import piano_roll
 
 CHORDS_SHOWN = 16
 

@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
+from composer.audio.sampler.synth import play
 from composer.audio.signal import SAMPLE_RATE, Audio
-from composer.audio.synth import play
 from midi_data.song import Note, Song, Tempo, Track
 
 SQUARE_LEAD, GUITAR, ORGAN = 80, 30, 19
@@ -83,7 +83,7 @@ def test_it_sounds_like_an_independent_synthesiser(program: int, is_drum: bool, 
 
     import midirenderer
 
-    from composer.audio.fonts import bundled_font
+    from composer.audio.sampler.fonts import bundled_font
     from midi_data.io.midi_writer import midi_bytes
 
     notes = tuple(Note(48 * index, pitch, 40, 100) for index, pitch in enumerate(pitches))

@@ -16,7 +16,7 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from bot.api.errors import Problem
-from bot.api.headers import SAFE_HEADERS
+from bot.api.http.headers import SAFE_HEADERS
 from bot.api.metrics import HttpMetrics
 
 logger = logging.getLogger("bot.api.access")

@@ -1,0 +1,1 @@
+"""HTTP itself: headers, limits, middleware, multipart forms, uploads."""

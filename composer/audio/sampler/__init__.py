@@ -1,0 +1,1 @@
+"""The sampler: soundfonts, their samples, voices, and the synthesiser that plays them."""
