@@ -1,4 +1,4 @@
-"""Progress is shown to people on a terminal, drawn by whoever tells it: a process with threads is not forked."""
+"""The progress bar of a terminal, drawn without a thread: a process with threads is not forked."""
 
 import os
 import pty
@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from bot.cli.console import SECONDS_BETWEEN_DRAWINGS, progress_bar
+from bot.cli.console import REFRESH_SECONDS, progress_bar
 
 
 def test_progress_on_a_terminal_is_drawn_without_a_thread(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -39,7 +39,7 @@ def test_progress_is_drawn_now_and_then_only(monkeypatch: pytest.MonkeyPatch) ->
             for step in range(1000):
                 bar.update(task, completed=step / 1000)
             assert 1 <= len(drawn) - told < 1000
-        assert SECONDS_BETWEEN_DRAWINGS < 1
+        assert REFRESH_SECONDS < 1
     os.close(mine)
 
 
