@@ -1,7 +1,4 @@
-"""What music is: songs, MIDI in and out, the event representation, corpora, metrics.
-
-Knows no networks, neural or social.
-"""
+"""Songs, MIDI files in and out, the event representation, corpora and metrics. Imports no other package of ours."""
 
 from midi_data.compiled import use_sources_if_changed
 

@@ -1,7 +1,4 @@
-"""Where a song's ticks lie among its bars, as arrays: the clock that the network sees at every step.
-
-Knows meters and onsets; nothing of parts or pitches.
-"""
+"""Bars of a song as arrays: the first tick and meter of each, and the bar and position of any tick."""
 
 from __future__ import annotations
 
@@ -17,22 +14,22 @@ METERS = (
     (4, 4), (3, 4), (2, 4), (6, 8), (2, 2), (12, 8), (9, 8), (5, 4), (3, 8), (7, 8), (6, 4), (3, 2), (1, 4), (7, 4),
     (4, 8),
 )  # fmt: skip
-"""Meters that have a class of their own; all others share the class after the last."""
+"""Meters with a class of their own; all others share the class after the last."""
 METER_CLASSES = len(METERS) + 1
 POSITION_CLASSES = 8 * TICKS_PER_QUARTER
-"""Ticks into the bar; later ones (bars above 8 quarters) share the last class."""
+"""Classes of ticks into the bar; beyond 8 quarters all share the last."""
 
 _METER_CLASS = {meter: index for index, meter in enumerate(METERS)}
 
 
 def meter_class(meter: Meter) -> int:
-    """The class of a meter in ``METERS``, or the class of all others."""
+    """Return the class of a meter: its index in ``METERS``, or ``len(METERS)``."""
     return _METER_CLASS.get((meter.numerator, meter.denominator), len(METERS))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class BarGrid:
-    """The bars of a song: ``first_tick`` and ``meter`` (class) of each bar, ``end`` the tick after the last bar."""
+    """The bars of a song: ``first_tick`` (B,) and ``meter`` class (B,) of each, ``end`` the tick after the last bar."""
 
     first_tick: Ints
     meter: Ints
@@ -40,7 +37,7 @@ class BarGrid:
 
     @classmethod
     def of(cls, meters: Sequence[Meter], end: int) -> BarGrid:
-        """The grid of a song that ends at tick ``end``; at least one bar. The last bar may be cut by ``end``."""
+        """Return the grid of a song that ends at tick ``end``: at least one bar, the last may be cut by ``end``."""
         ticks: list[int] = []
         classes: list[int] = []
         for index, meter in enumerate(meters):
@@ -54,11 +51,11 @@ class BarGrid:
         return len(self.first_tick)
 
     def bar_of(self, ticks: Ints) -> Ints:
-        """Index of the bar each tick lies in; ticks past the end count to the last bar."""
+        """Return the bar (N,) of each tick (N,); ticks past the end belong to the last bar."""
         found: Ints = np.searchsorted(self.first_tick, ticks, side="right") - 1
         return found
 
     def position_of(self, ticks: Ints) -> Ints:
-        """Ticks into the bar, clipped to ``POSITION_CLASSES``."""
+        """Return the ticks into the bar (N,) of each tick (N,), clipped to ``POSITION_CLASSES`` − 1."""
         clipped: Ints = np.minimum(ticks - self.first_tick[self.bar_of(ticks)], POSITION_CLASSES - 1)
         return clipped

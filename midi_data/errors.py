@@ -1,14 +1,14 @@
-"""What can be wrong with music from outside. One line each: the rule and the offending value."""
+"""Errors about files and corpora. Each text is one line: the rule and the offending value."""
 
 from __future__ import annotations
 
 
 class MidiDataError(Exception):
-    """Base of the package's errors, for whoever gave the file."""
+    """Base of the package's errors."""
 
 
 class BadMidiError(MidiDataError):
-    """For whoever gave the file: it is no usable MIDI. ``reason`` is one of ``REASONS``, for counting."""
+    """A file is no usable MIDI. ``reason`` is one of ``REASONS``, for counting."""
 
     REASONS = (
         "unreadable",
@@ -35,7 +35,7 @@ class BadMidiError(MidiDataError):
 
 
 class CorpusError(MidiDataError):
-    """For whoever gave a corpus: the folder or archive cannot serve as one."""
+    """A folder or archive cannot be used as a corpus."""
 
 
 class MissingLibraryError(MidiDataError):

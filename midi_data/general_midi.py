@@ -1,6 +1,5 @@
-"""General MIDI: what its 128 programs, 16 families and drum keys are called, and what a player of each can do.
+"""General MIDI: names of programs, families and drum keys, aliases, pitch ranges and polyphony. Standard library only.
 
-Tables and lookups, standard library only. Knows instruments; deliberately knows neither files, bands nor requests.
 Names follow the General MIDI 1 Sound Set (MIDI Manufacturers Association, RP-003), drum keys 27-34 and 82-87 GM2/GS.
 """
 
@@ -80,7 +79,7 @@ _DRUM_KEYS = (
 )
 DRUM_KEY_NAMES: dict[int, str] = dict(enumerate(_DRUM_KEYS.split(", "), start=LOWEST_DRUM_KEY))
 
-# What people call a program. Singular and lower case: `find_instruments` strips plurals and joins the spellings.
+# Aliases by program, singular and lower case: `find_instruments` strips plurals and normalises spellings.
 _ALIASES: dict[int, str] = {
     0: "piano, grand, grand piano, acoustic piano, concert piano, klavier, pianno, paino, paino forte, pianoforte, "
     "keyboard, keys, key",
@@ -214,7 +213,7 @@ _DRUM_ALIASES: dict[int, str] = {
     56: "sfx kit",
 }
 
-# Words that name a group rather than one player.
+# Words that name several players.
 _GROUPS: dict[str, tuple[str, ...]] = {
     "rhythm section": ("bass", "drum"),
     "bass and drum": ("bass", "drum"),
@@ -233,7 +232,7 @@ _GROUPS: dict[str, tuple[str, ...]] = {
 _COUNTS = {"a": 1, "an": 1, "the": 1, "one": 1, "1": 1, "two": 2, "2": 2, "three": 3, "3": 3, "four": 4, "4": 4}
 _COUNTS |= {"twin": 2, "double": 2, "dual": 2}
 
-# The plain word means another sound in another style: a folk guitar is not distorted.
+# Programs of plain words by genre: a folk guitar is not distorted.
 _GENRE_SOUNDS: dict[str, dict[str, int]] = {
     "heavy-metal": {"bass": 34},
     "rock": {"guitar": 29, "rhythm guitar": 29},
@@ -245,8 +244,8 @@ _GENRE_SOUNDS: dict[str, dict[str, int]] = {
     "game": {"bass": 38, "synth": 80},
 }
 
-# Lowest and highest pitch, by the first program of a run that shares it. Generous but honest: drop tunings, five-string
-# basses, pedal tones and a good player's top notes are in; what no such instrument sounds is out.
+# Lowest and highest pitch, by the first program of a run that shares them. Drop tunings, five-string basses, pedal
+# tones and a good player's top notes are included.
 _RANGES: dict[int, tuple[int, int]] = {
     0: (21, 108), 6: (28, 91), 7: (28, 91), 8: (60, 108), 9: (72, 108), 10: (48, 108), 11: (48, 89), 12: (36, 96),
     13: (60, 108), 14: (53, 84), 15: (48, 96), 16: (24, 108), 20: (29, 96), 21: (33, 101), 22: (43, 103), 23: (33, 101),
@@ -259,8 +258,8 @@ _RANGES: dict[int, tuple[int, int]] = {
     111: (55, 91), 112: (60, 108), 113: (48, 96), 114: (40, 96), 115: (24, 108),
 }  # fmt: skip
 
-# Most notes a part sounds at once, same runs. One breath or voice gives one note (2 let a legato overlap pass); bow and
-# plucked bass manage double stops; six strings six notes; two hands ten; a section divides into about six.
+# Most simultaneous notes, by the same runs: winds and voices 2 (one and a legato overlap), bowed strings and basses
+# double stops, guitars six strings, keyboards ten fingers, sections about six.
 _POLYPHONY: dict[int, int] = {
     0: 10, 8: 4, 11: 4, 15: 4, 16: 10, 21: 8, 22: 3, 23: 8, 24: 6, 31: 4, 32: 2, 40: 2, 44: 6, 46: 8, 47: 2, 48: 6,
     56: 2, 61: 6, 64: 2, 86: 2, 88: 6, 104: 4, 109: 3, 110: 2, 111: 1, 112: 3, 115: 2, 120: 2,
@@ -273,7 +272,7 @@ _SCORE_ORDER = (
 _SCORE_VOICES = (52, 53, 54, 85)
 """Programs of singers, the first staves of a band's score."""
 DRUM_POLYPHONY = 5
-"""Two hands, two feet, and one sound that still rings."""
+"""Most simultaneous drum strokes: two hands, two feet, one sound that still rings."""
 
 
 def family_name(program: int) -> str:
@@ -282,7 +281,7 @@ def family_name(program: int) -> str:
 
 
 def instrument_name(program: int, is_drum: bool = False) -> str:
-    """What a part is called; `find_instruments` reads every such name back."""
+    """Return the name of a part; `find_instruments` finds every such name."""
     if is_drum:
         return DRUM_KITS.get(program, f"Drum Kit {program}")
     return PROGRAM_NAMES[program]
@@ -298,33 +297,33 @@ def score_position(program: int, is_drum: bool = False) -> tuple[int, int]:
 
 
 def drum_key_name(pitch: int) -> str:
-    """What a drum key (0-127) is called; keys outside the table by their number."""
+    """Return the name of a drum key (0-127), its number outside the table."""
     return DRUM_KEY_NAMES.get(pitch, f"Drum Key {pitch}")
 
 
 def playable_range(program: int, is_drum: bool = False) -> tuple[int, int]:
-    """Lowest and highest pitch that the instrument plays, both included."""
+    """Return the lowest and highest pitch of the instrument, both included."""
     if is_drum:
         return LOWEST_DRUM_KEY, HIGHEST_DRUM_KEY
     return _RANGES[max(first for first in _RANGES if first <= program)]
 
 
 def usual_polyphony(program: int, is_drum: bool = False) -> int:
-    """How many notes the instrument sounds at once, at most."""
+    """Return the most notes that the instrument sounds at once."""
     return DRUM_POLYPHONY if is_drum else _POLYPHONY[max(first for first in _POLYPHONY if first <= program)]
 
 
 def normalize_instrument(text: str) -> str:
-    """``text`` as instruments are compared: lower case, no accents or brackets, words joined by one space."""
+    """Return ``text`` as instruments are compared: lower case, no accents or brackets, words joined by one space."""
     bare = "".join(c for c in unicodedata.normalize("NFKD", text.lower()) if not unicodedata.combining(c))
     return " ".join(re.sub(r"[^\w]+|_", " ", bare).split())
 
 
 def find_instruments(text: str, genre: str = "") -> tuple[Instrument, ...] | None:
-    """The players that one entry of a band list names, or None where it names nobody we know.
+    """Return the instruments that one entry of a band list names, or ``None`` for an unknown one.
 
-    Mostly one; "two guitars" and "string quartet" are several. ``genre`` (canonical) decides what a plain word such
-    as "guitar" sounds like. An exact General MIDI name always means itself.
+    "two guitars" and "string quartet" are several. ``genre`` (canonical) chooses the program of a plain word such as
+    "guitar"; an exact General MIDI name always means itself.
     """
     plain = normalize_instrument(text)
     count, _, rest = plain.partition(" ")
@@ -336,12 +335,12 @@ def find_instruments(text: str, genre: str = "") -> tuple[Instrument, ...] | Non
 
 
 def similar_instruments(text: str, count: int = 3) -> list[str]:
-    """Up to ``count`` known words that look like ``text``, best first."""
+    """Return up to ``count`` known words similar to ``text``, best first."""
     return difflib.get_close_matches(normalize_instrument(text), [*_WORDS, *_GROUPS], n=count, cutoff=0.6)
 
 
 def instrument_words() -> dict[Instrument, list[str]]:
-    """Every accepted spelling by what it means: the official name first, then the aliases."""
+    """Return the accepted spellings of each instrument: the official name first, then the aliases."""
     words: dict[Instrument, list[str]] = {}
     programs = dict(enumerate(PROGRAM_NAMES))
     for is_drum, names, aliases in ((False, programs, _ALIASES), (True, DRUM_KITS, _DRUM_ALIASES)):
@@ -351,12 +350,12 @@ def instrument_words() -> dict[Instrument, list[str]]:
 
 
 def instrument_groups() -> tuple[str, ...]:
-    """The words that name several players at once."""
+    """Return the words that name several players at once."""
     return tuple(_GROUPS)
 
 
 def _singular(plain: str) -> str:
-    """``plain`` with each word's plural s taken off; bass, brass and chorus keep theirs."""
+    """Return ``plain`` without the plural s of each word; bass, brass and chorus keep theirs."""
     return re.sub(r"(?<=\w{2})(?<![su])s\b", "", plain)
 
 

@@ -1,6 +1,6 @@
-"""The genres the shipped band plays: names, aliases and what a listener expects of each. A table, not code.
+"""Genres of the shipped checkpoint: names, aliases, tempo ranges and required roles.
 
-``drum-grooves`` is a corpus of drummers, not a genre a song is asked for in.
+``drum-grooves`` is a corpus of drummers, not a genre that songs are composed in.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Genre:
-    """One genre. ``tempo_range_bpm``: where tempos lie that nobody asked for. ``core``: roles every band has."""
+    """One genre. ``tempo_range_bpm``: range of tempos drawn by seed. ``core``: roles that every band has."""
 
     name: str
     aliases: tuple[str, ...]
@@ -54,12 +54,12 @@ GENRES: tuple[Genre, ...] = (
 
 
 def plain_name(text: str) -> str:
-    """``text`` in the form genres are compared in: lower case, words joined by ``-``."""
+    """Return ``text`` as genres are compared: lower case, words joined by ``-``."""
     return "-".join(text.strip().lower().replace("_", " ").replace("-", " ").split())
 
 
 def genre_by_name(genres: tuple[Genre, ...] = GENRES) -> dict[str, Genre]:
-    """Every accepted spelling (canonical names, aliases; without separators too) to its genre."""
+    """Return every accepted spelling (names and aliases, with and without ``-``) → its genre."""
     table: dict[str, Genre] = {}
     for genre in genres:
         for word in (genre.name, *genre.aliases):

@@ -1,7 +1,4 @@
-"""The 24 keys: how people write them, how we print them, and which one a set of notes is most likely in.
-
-Standard library only. Knows pitch classes; deliberately knows neither songs nor how a key steers the network.
-"""
+"""The 24 keys: parsing, printing, and estimation from pitch-class weights. Standard library only."""
 
 from __future__ import annotations
 
@@ -46,7 +43,7 @@ ALL_KEYS: tuple[Key, ...] = tuple(Key(tonic, mode) for mode in _TONIC_NAMES for 
 
 
 def parse_key(text: str) -> Key | None:
-    """The key that ``text`` names, or None: ``Dm``, ``F# major``, ``b♭ min``, ``C sharp minor``, ``fis-moll``.
+    """Return the key that ``text`` names, or ``None``: ``Dm``, ``F# major``, ``b♭ min``, ``fis-moll``.
 
     Any case, except that a lone ``M`` is major, as in chord symbols. A tonic alone is major.
     """
@@ -56,7 +53,7 @@ def parse_key(text: str) -> Key | None:
     written = _WRITTEN.fullmatch(joined.lower().strip())
     if written is None or (mode := _MODES.get(written[3])) is None:
         return None
-    # German musicians call B flat "B": only their own mode words tell.
+    # In German B is B flat; only German mode words show that.
     german_b = written[1] == "b" and not written[2] and written[3] in ("dur", "moll")
     return Key((_LETTERS[written[1]] + _ACCIDENTALS[written[2]] - german_b) % 12, mode)
 
@@ -70,20 +67,20 @@ _PROFILES: dict[Mode, tuple[float, ...]] = {
 
 
 def estimate_key(weights: Sequence[float]) -> Key:
-    """The key whose profile correlates best with ``weights``: 12 sums of duration or count, C first.
+    """Return the key whose profile correlates best with ``weights`` (12,): durations by pitch class, C first.
 
-    The Krumhansl-Schmuckler rule (Krumhansl 1990, ch. 4). Weights that are all alike (silence, drums alone) fit every
-    key alike and give C major. Raises ValueError where there are not 12.
+    The Krumhansl-Schmuckler rule (Krumhansl 1990, ch. 4). Equal weights (silence, drums alone) give C major. Raises
+    ``ValueError`` unless there are 12.
     """
     if len(weights) != 12:
-        raise ValueError(f"a key is told from 12 pitch-class weights, not {len(weights)}")
+        raise ValueError(f"a key is estimated from 12 pitch-class weights, not {len(weights)}")
     if min(weights) == max(weights):
         return Key(0, "major")
     return max(ALL_KEYS, key=lambda key: _fit(weights, key))
 
 
 def _fit(weights: Sequence[float], key: Key) -> float:
-    """Pearson's correlation but for the spread of ``weights``, which is the same for every key (and may be tiny)."""
+    """Return Pearson's correlation times the spread of ``weights``, which is the same for every key."""
     turned = [*weights[key.tonic :], *weights[: key.tonic]]
     profile = _PROFILES[key.mode]
     mean = statistics.fmean(profile)

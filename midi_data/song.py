@@ -1,7 +1,4 @@
-"""The one vocabulary of music: ``Song > Track > Note``, with tempos and meters on a common tick grid.
-
-Standard library only. Says what music is; deliberately knows nothing of files, events or networks.
-"""
+"""``Song`` > ``Track`` > ``Note``, with tempos and meters on a common tick grid. Standard library only."""
 
 from __future__ import annotations
 
@@ -13,19 +10,19 @@ from midi_data.keys import Key
 from midi_data.notices import Notice
 
 TICKS_PER_QUARTER = 24
-"""Grid of every onset and duration: divides into 32nds (3 ticks) and eighth triplets (8 ticks)."""
+"""Ticks of onsets and durations a quarter: a 32nd has 3, an eighth triplet 8."""
 
 DEFAULT_TEMPO_BPM = 120.0
 DENOMINATORS = (1, 2, 4, 8, 16, 32, 64)
 LONGEST_METER = 64
-"""Most beats in a bar."""
+"""Most beats of a bar."""
 DRUM_PROGRAM = 0
-"""The program a drum track carries unless its file chose another kit."""
+"""Program of the standard drum kit; a drum track's program is the number of its kit."""
 
 
 @dataclass(frozen=True, slots=True, order=True)
 class Note:
-    """One sounding note. ``onset`` and ``duration`` in ticks, ``pitch`` 0–127 (for drums the General MIDI key)."""
+    """One note. ``onset`` and ``duration`` in ticks, ``pitch`` 0–127 (for drums the General MIDI key)."""
 
     onset: int
     pitch: int
@@ -50,7 +47,7 @@ class Note:
 
 @dataclass(frozen=True, slots=True)
 class Track:
-    """One part of the band. ``program`` is the General MIDI program, 0-based; notes are sorted by (onset, pitch)."""
+    """One part. ``program``: General MIDI, 0-based, for drums the kit; ``notes`` sorted by (onset, pitch)."""
 
     program: int
     is_drum: bool
@@ -176,7 +173,7 @@ class Song:
 
     @property
     def bar_count(self) -> int:
-        """Number of bars up to ``end``, a last partial bar included."""
+        """Number of bars up to ``end``; a partial last bar counts."""
         return sum(1 for _ in self.bars())
 
 

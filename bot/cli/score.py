@@ -54,7 +54,7 @@ def score(
 
 
 def canonical_genre(genre: str, known: tuple[str, ...]) -> str:
-    """The checkpoint's name of ``genre``. Raises ``CommandRefusedError`` for one it does not know."""
+    """Return the checkpoint's name of ``genre``. Raises ``CommandRefusedError`` for an unknown one."""
     from midi_data.genres import genre_by_name, plain_name
 
     found = genre_by_name().get(plain_name(genre))

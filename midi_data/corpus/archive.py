@@ -1,7 +1,7 @@
-"""MIDI files out of a folder, a tar or a zip, without trusting any of them.
+"""MIDI files from a folder, a tar or a zip, none of which is trusted.
 
-Nothing is unpacked to disk; links and devices are passed by; names are only labels; what is too large, damaged or a
-bomb comes as a member without data, with the reason. Meant to run where it may die (``midi_data.ingest``).
+Nothing is unpacked to disk, links and devices are skipped, names are labels only. A member that is too large, damaged
+or an archive bomb comes without data and with the reason. ``midi_data.ingest`` runs this in a process with limits.
 """
 
 from __future__ import annotations
@@ -26,12 +26,12 @@ MIDI_ENDINGS = (".mid", ".midi", ".kar", ".rmi")
 ARCHIVE_ENDINGS = (".tar", ".tar.gz", ".tgz", ".tar.xz", ".tar.bz2", ".zip")
 MEMBER_LIMIT = 1_000_000
 UNPACKED_LIMIT = 8 * 2**30
-"""Bytes unpacked from one archive, what is passed by included."""
+"""Bytes unpacked from one archive, skipped members included."""
 RATIO_LIMIT = 400
-"""Unpacked to packed bytes, beyond ``RATIO_FREE_BYTES``: music packs 5 to 50 fold, a bomb 1,000 fold."""
+"""Most unpacked bytes a packed byte, beyond ``RATIO_FREE_BYTES``: music packs 5 to 50 fold, a bomb 1,000 fold."""
 RATIO_FREE_BYTES = 4 * 2**20
 LONGEST_LABEL = 300
-_PULSE_BYTES = 16 * 2**20
+_REPORT_BYTES = 16 * 2**20
 _DAMAGE = (
     tarfile.TarError,
     zipfile.BadZipFile,
@@ -49,7 +49,7 @@ _DAMAGE = (
 class MidiMember:
     """One MIDI file: its ``name`` inside the source (posix, relative) and its bytes.
 
-    ``data`` is ``None`` when it cannot be had: ``reason`` is one to count, ``detail`` a line for people.
+    ``data`` is ``None`` when it cannot be read: ``reason`` is a word for counting, ``detail`` one line.
     """
 
     name: str
@@ -59,21 +59,21 @@ class MidiMember:
 
 
 class _BombError(Exception):
-    """The archive unpacks to more than any honest one."""
+    """The archive unpacks to more bytes than the limits allow."""
 
 
 def is_archive(path: Path) -> bool:
-    """Whether the name says that ``path`` is an archive that ``midi_members`` reads."""
+    """Whether ``path`` has the ending of an archive that ``midi_members`` reads."""
     return path.name.lower().endswith(ARCHIVE_ENDINGS)
 
 
 def is_midi(name: str) -> bool:
-    """Whether the name says that it is a MIDI file."""
+    """Whether ``name`` has the ending of a MIDI file."""
     return name.lower().endswith(MIDI_ENDINGS)
 
 
 def label(name: str) -> str:
-    """A member's name as a relative path that can be printed and stored; nothing is ever opened by it."""
+    """Return a member's name as a printable relative path. It is never used to open a file."""
     clean = name.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
     parts = [part for part in PurePosixPath(clean).parts if part not in ("/", "//", "..", ".")]
     return "".join(char if char.isprintable() else "\N{REPLACEMENT CHARACTER}" for char in "/".join(parts))[
@@ -82,10 +82,10 @@ def label(name: str) -> str:
 
 
 def midi_members(source: Path, on_unpacked: Callable[[], None] | None = None) -> Iterator[MidiMember]:
-    """Every MIDI file in a folder (recursively, sorted; archives in subfolders too) or archive.
+    """Yield every MIDI file of a folder (recursively, sorted, with archives in subfolders) or of an archive.
 
-    Archives directly in the folder are sources of their own and passed by. ``on_unpacked`` is called now and then
-    while an archive is unpacked. Raises ``CorpusError`` when ``source`` is neither folder, archive nor MIDI file.
+    Archives directly in the folder are separate sources and skipped. ``on_unpacked`` is called every 16 MB of
+    unpacked data. Raises ``CorpusError`` when ``source`` is neither folder, archive nor MIDI file.
     """
     if source.is_dir():
         yield from _from_folder(source, on_unpacked)
@@ -136,7 +136,7 @@ def _from_folder(folder: Path, on_unpacked: Callable[[], None] | None) -> Iterat
 
 
 def _from_archive(source: Path, on_unpacked: Callable[[], None] | None) -> Iterator[MidiMember]:
-    """Members up to where the archive breaks; the break is a member of the archive's own name."""
+    """Yield the members before the first damage; the damage is a member of the archive's own name."""
     name = label(source.name)
     try:
         if zipfile.is_zipfile(source):
@@ -149,13 +149,13 @@ def _from_archive(source: Path, on_unpacked: Callable[[], None] | None) -> Itera
         yield _damaged(name, error)
 
 
-class _Counted(io.RawIOBase):
-    """A decompressed stream that knows how much came out of it, and stops where a bomb shows."""
+class _CountingReader(io.RawIOBase):
+    """A decompressed stream that counts its bytes. Raises ``_BombError`` above the limits."""
 
     def __init__(self, stream: BinaryIO, packed: int, on_unpacked: Callable[[], None] | None) -> None:
         super().__init__()
         self._stream, self._packed, self._on_unpacked = stream, packed, on_unpacked
-        self._count = self._told = 0
+        self._count = self._reported = 0
 
     def readable(self) -> bool:
         return True
@@ -169,12 +169,12 @@ class _Counted(io.RawIOBase):
         return len(data)
 
     def add(self, count: int) -> None:
-        """``count`` bytes more were unpacked."""
+        """Count ``count`` more unpacked bytes."""
         self._count += count
         if self._count > min(UNPACKED_LIMIT, RATIO_FREE_BYTES + RATIO_LIMIT * self._packed):
             raise _BombError(f"unpacks to more than {self._count - count} bytes from {self._packed}")
-        if self._on_unpacked and self._count - self._told >= _PULSE_BYTES:
-            self._told = self._count
+        if self._on_unpacked and self._count - self._reported >= _REPORT_BYTES:
+            self._reported = self._count
             self._on_unpacked()
 
 
@@ -190,12 +190,12 @@ def _unpacked(source: Path) -> BinaryIO:
 
 def _from_tar(source: Path, on_unpacked: Callable[[], None] | None) -> Iterator[MidiMember]:
     with _unpacked(source) as stream:
-        counted = io.BufferedReader(_Counted(stream, source.stat().st_size, on_unpacked))
+        counted = io.BufferedReader(_CountingReader(stream, source.stat().st_size, on_unpacked))
         with tarfile.open(fileobj=counted, mode="r|") as archive:
             for count, member in enumerate(archive):
                 if count >= MEMBER_LIMIT:
                     raise tarfile.ReadError(f"at most {MEMBER_LIMIT} members")
-                archive.members = []  # type: ignore[attr-defined]  # a stream is not gone back to; a million headers would stay in memory
+                archive.members = []  # type: ignore[attr-defined]  # a stream is read once; a million headers would stay in memory
                 if member.isfile() and is_midi(member.name):
                     yield _tar_member(archive, member)
                 elif member.isfile() and is_archive(Path(member.name)):
@@ -218,7 +218,10 @@ def _tar_member(archive: tarfile.TarFile, member: tarfile.TarInfo) -> MidiMember
 
 
 def _from_zip(source: Path, on_unpacked: Callable[[], None] | None) -> Iterator[MidiMember]:
-    with zipfile.ZipFile(source) as archive, _Counted(io.BytesIO(), source.stat().st_size, on_unpacked) as counted:
+    with (
+        zipfile.ZipFile(source) as archive,
+        _CountingReader(io.BytesIO(), source.stat().st_size, on_unpacked) as counted,
+    ):
         for info in archive.infolist()[:MEMBER_LIMIT]:
             if not info.is_dir() and is_midi(info.filename) and not _is_link(info):
                 member = _zip_member(archive, info)
@@ -239,7 +242,7 @@ def _zip_member(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> MidiMember:
     if info.file_size > FILE_SIZE_LIMIT:
         return _too_large(name, info.file_size)
     try:
-        # A member may lie about its size: never read more than the limit and one byte.
+        # The stated size is not trusted: read the limit and one byte at most.
         with archive.open(info) as handle:
             data = handle.read(FILE_SIZE_LIMIT + 1)
     except _DAMAGE as error:

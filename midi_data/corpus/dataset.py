@@ -1,4 +1,4 @@
-"""A prepared corpus on disk: memory-mapped note arrays, one line of facts a piece. Opened here, made by ``prepare``.
+"""A prepared corpus on disk: memory-mapped note arrays and one line of facts a piece. Made by ``prepare``.
 
 A shard is a folder with ``notes.npy`` (N, 5) int32 columns onset, part, pitch, duration, velocity (classes of
 ``midi_data.events.encoding``), ``pieces.jsonl`` and ``card.json``. A prepared corpus is a folder of shards.
@@ -22,7 +22,7 @@ from midi_data.song import Meter, Tempo
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """Facts of one piece; ``first`` and ``count`` say where its notes lie in the shard."""
+    """Facts of one piece. Its notes are rows ``first`` … ``first + count`` of the shard."""
 
     name: str
     genre: str
@@ -50,7 +50,7 @@ class Shard:
     card: dict[str, Any]
 
     def events(self, piece: Piece) -> EventSequence:
-        """The events of ``piece``, read from the mapped notes."""
+        """Return the events of ``piece`` from the mapped notes."""
         rows = np.asarray(self.notes[piece.first : piece.first + piece.count], dtype=np.int64)
         onset, part, pitch, duration, velocity = rows.T
         return EventSequence(
@@ -80,7 +80,7 @@ def open_shard(folder: Path) -> Shard:
 
 
 def open_shards(folder: Path) -> list[Shard]:
-    """All shards of a prepared corpus, by name. Raises ``CorpusError`` when there is none."""
+    """Open all shards of a prepared corpus, sorted by name. Raises ``CorpusError`` when there is none."""
     folders = [folder] if (folder / "card.json").exists() else sorted(p.parent for p in folder.glob("*/card.json"))
     if not folders:
         raise CorpusError(f"{folder}: no prepared corpus here (make one with: riffbird corpus prepare)")
@@ -88,7 +88,7 @@ def open_shards(folder: Path) -> list[Shard]:
 
 
 def piece_line(piece: Piece) -> str:
-    """``piece`` as its line in ``pieces.jsonl``."""
+    """Return ``piece`` as a line of ``pieces.jsonl``."""
     return json.dumps(asdict(piece), ensure_ascii=False)
 
 
@@ -100,7 +100,7 @@ def _piece(line: str) -> Piece:
 
 
 def all_pieces(shards: list[Shard], split: str) -> Iterator[tuple[Shard, Piece]]:
-    """Every piece of a split, with the shard that holds it."""
+    """Yield every piece of ``split`` with its shard."""
     for shard in shards:
         for piece in shard.pieces:
             if piece.split == split:

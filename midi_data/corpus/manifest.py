@@ -1,4 +1,4 @@
-"""What is known of a corpus' files before they are opened: ``manifest.csv``, or what names and folders tell."""
+"""Facts of a corpus' files before they are opened: from ``manifest.csv``, or from names and folders."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 VALID_PER_MILLE = 100
-"""Share of a corpus without a manifest that is held out for validation."""
+"""Files per thousand that are held out for validation where no manifest decides."""
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One file's facts. ``style`` names the source within the genre: unlike sources get their own condition."""
+    """One file's facts. ``style``: the source within the genre, a condition of the network."""
 
     genre: str
     style: str
@@ -24,7 +24,7 @@ class Entry:
 
 
 def read_manifest(path: Path) -> dict[str, Entry]:
-    """Entries by file name inside the archives; empty when there is no manifest."""
+    """Return the entries by file name inside the archives; empty without a manifest."""
     if not path.is_file():
         return {}
     with path.open(newline="", encoding="utf-8") as handle:
@@ -37,12 +37,12 @@ def read_manifest(path: Path) -> dict[str, Entry]:
 
 
 def style_of(name: str) -> str:
-    """The folder that holds a file: ``blues/wjd/x.mid`` → ``wjd``; ``""`` at top level."""
+    """Return the folder of a file: ``blues/wjd/x.mid`` → ``wjd``, ``""`` at top level."""
     return PurePosixPath(name).parent.name
 
 
 def default_entry(name: str, genre: str, licence: str) -> Entry:
-    """An entry for a file that no manifest names; the split follows from the name alone, so it never moves."""
+    """Return the entry of a file that no manifest names. Its split is a hash of the name, so it never changes."""
     digest = int.from_bytes(hashlib.sha256(name.encode()).digest()[:4], "big") % 1000
     split = "valid" if digest < VALID_PER_MILLE else "train"
     return Entry(genre, "", split, name, PurePosixPath(name).stem, licence)

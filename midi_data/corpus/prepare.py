@@ -1,9 +1,8 @@
-"""From folders and archives of MIDI to a prepared corpus: read, check, clean, de-duplicate, encode, every loss counted.
+"""Folders and archives of MIDI → a prepared corpus: read, check, clean, de-duplicate, encode; losses are counted.
 
-One shard a source archive (or folder), several for a large one. A finished shard is kept as it is, so a preparation
-that was broken off goes on where it stood; in memory are facts and sketches of the pieces seen, not their notes. Bad
-files are left out with their reason, never fatal: outside files are only ever opened by processes that may die
-(``midi_data.ingest``); here is decided what becomes of what they send.
+One shard a source, several for a large one. Finished shards are kept, so an interrupted preparation goes on where it
+stopped. Memory holds facts and sketches of the pieces, not their notes. Bad files are left out with a reason; they are
+opened only in child processes (``midi_data.ingest``).
 """
 
 from __future__ import annotations
@@ -39,7 +38,7 @@ Progress = Callable[[str, int], None]
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """What was asked for; a shard that was made otherwise is made anew."""
+    """Options of a preparation; a shard made with others is made again."""
 
     genre: str
     licence: str
@@ -50,7 +49,7 @@ class Settings:
 
 @dataclass(frozen=True, slots=True)
 class _Preparing:
-    """What all sources of one preparation share."""
+    """State common to all sources of one preparation."""
 
     pool: Pool
     known: PieceRegistry
@@ -60,7 +59,7 @@ class _Preparing:
 
 
 def sources_in(folder: Path) -> list[Path]:
-    """The archives in ``folder``, then the folder itself (or the archive) where it holds files beside them."""
+    """Return the archives in ``folder``, then the folder itself if it holds other files; or the one archive."""
     if not folder.exists():
         raise CorpusError(f"{folder}: no such folder or archive")
     if not folder.is_dir():
@@ -80,7 +79,7 @@ def prepare(
     processes: int | None = None,
     max_shard_notes: int = MAX_SHARD_NOTES,
 ) -> list[Path]:
-    """Prepare every archive and the loose files of ``source`` into ``out``; returns the shard folders.
+    """Prepare every archive and the loose files of ``source`` into ``out``; return the shard folders.
 
     A source of more than ``max_shard_notes`` notes becomes several shards.
 
@@ -134,7 +133,7 @@ def shard_name(source: Path) -> str:
 
 
 def _files_of(folder: Path) -> list[Path]:
-    """The MIDI files and deeper archives of a folder: what is prepared when the folder itself is the source."""
+    """Return the MIDI files and nested archives of a folder that is itself a source."""
     paths = (Path(root, name) for root, _, names in os.walk(folder) for name in names)
     return sorted(path for path in paths if is_midi(path.name) or (is_archive(path) and path.parent != folder))
 

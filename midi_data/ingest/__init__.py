@@ -1,1 +1,1 @@
-"""Strange MIDI from outside: read in processes that may die, cleaned, compared, and every loss told with its reason."""
+"""Untrusted MIDI files: read in child processes, cleaned and compared; every loss has a reason."""

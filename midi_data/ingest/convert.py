@@ -1,7 +1,7 @@
-"""One outside file's bytes → a piece's notes and facts, or the reason why not. Runs where it may die.
+"""One untrusted file's bytes → a piece's notes and facts, or the reason why not. Runs in a child process.
 
-What comes out is a frame (JSON head, bytes), so that it can cross to the parent without being trusted: ``Converted``
-is its other end. Cleaning is for files that nobody has looked after; a curated corpus is converted as it stands.
+The result is a frame (JSON head, bytes) that the parent checks with ``Converted.from_frame``. Files of a curated corpus
+are not cleaned.
 """
 
 from __future__ import annotations
@@ -27,15 +27,15 @@ from midi_data.io.round_trip import RoundTripLosses
 from midi_data.song import Song, seconds_per_tick
 
 MIN_NOTES = 16
-"""Shorter pieces teach nothing but endings."""
+"""Shorter pieces are left out."""
 
 Notices = list[tuple[str, str]]
-"""(kind to count, what was done in words)."""
+"""(kind for counting, text)."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Converted:
-    """A piece from outside: ``rows`` (N, 5) int32 as shards hold them, its facts, and what was done to it."""
+    """A converted piece: ``rows`` (N, 5) int32 as in shards, its facts, and notices of what was changed."""
 
     rows: np.ndarray[Any, np.dtype[np.int32]]
     sketch: Sketch
@@ -52,7 +52,7 @@ class Converted:
 
     @classmethod
     def from_frame(cls, head: dict[str, Any], body: bytes) -> Converted:
-        """Raises ``ValueError``, ``KeyError`` or ``TypeError`` for a frame that is no piece."""
+        """Check and unpack a frame. Raises ``ValueError``, ``KeyError`` or ``TypeError`` for an invalid one."""
         count = int(head["notes"])
         if count < 1 or len(body) < count * 20 or (len(body) - count * 20) % 8:
             raise ValueError(f"a piece of {count} notes is not in {len(body)} bytes")
@@ -73,7 +73,7 @@ class Converted:
 
 
 def convert(data: bytes, *, name: str, clean: bool, keep_unaligned: bool) -> Frame:
-    """The frame of a piece, or of ``left_out`` (a reason to count) with ``detail`` (one line)."""
+    """Return the frame of a piece, or one with ``left_out`` (a reason for counting) and ``detail`` (one line)."""
     begun = time.process_time()
     try:
         head, body = _converted(data, name, clean=clean, keep_unaligned=keep_unaligned)
@@ -113,7 +113,7 @@ def _checked(alignment: Alignment, name: str, *, keep_unaligned: bool) -> Iterat
 
 
 def cleaned(song: Song, notices: Notices, *, has_programs: bool) -> Song:
-    """``song`` with its tracks and its first bar put right; what was done is added to ``notices``."""
+    """Return ``song`` with tracks and bar 1 repaired; adds to ``notices``."""
     song, drums = detect_drums(song)
     if drums:
         notices.append(("drums found", f"drums outside channel 10: {', '.join(drums)}"))

@@ -1,4 +1,4 @@
-"""What a preparation has taken in so far, so that no piece comes twice and no work stands on both sides of a split."""
+"""Pieces of a preparation so far: finds duplicates and keeps the versions of a work on one side of the split."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from midi_data.ingest.works import DUPLICATE_SIMILARITY, Match, WorkIndex
 
 
 class SkippedPieceError(Exception):
-    """For the report: the piece is not taken. ``reason`` is one to count."""
+    """The piece is left out. ``reason``: a word for counting."""
 
     def __init__(self, reason: str, detail: str) -> None:
         super().__init__(detail)
@@ -21,14 +21,14 @@ class SkippedPieceError(Exception):
 
 @dataclass(slots=True)
 class PieceRegistry:
-    """Digests for exact copies, sketches for near ones."""
+    """Digests find exact copies, sketches near ones."""
 
     _digests: dict[bytes, str] = field(default_factory=dict)
     _index: WorkIndex = field(default_factory=WorkIndex)
     _entries: list[tuple[str, str, str]] = field(default_factory=list)
 
     def take(self, name: str, entry: Entry, converted: Converted, *, curated: bool) -> Entry:
-        """``entry``, as a version of an earlier work on that work's side. Raises ``SkippedPieceError`` for a copy.
+        """Add a piece; a version of an earlier work gets that work's split. Raises ``SkippedPieceError`` for a copy.
 
         A curated piece keeps its manifest's work and split, and is left out as an exact copy only.
         """
@@ -42,7 +42,7 @@ class PieceRegistry:
         return entry
 
     def take_shard(self, shard: Shard) -> None:
-        """The pieces of a shard that was prepared before."""
+        """Add the pieces of a finished shard."""
         for piece in shard.pieces:
             events = shard.events(piece)
             self._digests[transposed_digest(events)] = piece.name

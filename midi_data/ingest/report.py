@@ -1,4 +1,4 @@
-"""What became of every file of a source: used or left out, why, what was done to it. ``report.json`` and one line."""
+"""Report of a preparation: which files were used, repaired or left out, and why. ``report.json`` and one line."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ REPORT_NAME = "report.json"
 
 @dataclass(slots=True)
 class Report:
-    """Grows a file at a time."""
+    """Collects the outcome of each file."""
 
     source: str
     used: int = 0
@@ -23,33 +23,33 @@ class Report:
     slowest: tuple[float, str] = (0.0, "")
 
     def leave_out(self, name: str, reason: str, detail: str) -> None:
-        """``name`` is no part of the corpus."""
+        """Count ``name`` as left out."""
         self.left_out.append({"name": name, "reason": reason, "detail": " ".join(detail.split())})
 
     def use(self, name: str, notices: tuple[tuple[str, str], ...]) -> None:
-        """``name`` is part of the corpus, after what ``notices`` tell."""
+        """Count ``name`` as used; ``notices`` are (kind, text) of its repairs."""
         self.used += 1
         if notices:
             kinds, texts = [kind for kind, _ in notices], [text for _, text in notices]
             self.done.append({"name": name, "kinds": kinds, "done": texts})
 
     def took(self, name: str, seconds: float) -> None:
-        """``name`` cost that many processor seconds."""
+        """Record the processor seconds that ``name`` took."""
         self.slowest = max(self.slowest, (round(seconds, 3), name))
 
     @property
     def reasons(self) -> dict[str, int]:
-        """How many files were left out for which reason, in the order met."""
+        """Files left out by reason, in order of appearance."""
         return dict(Counter(each["reason"] for each in self.left_out))
 
     @property
     def cleaned(self) -> dict[str, int]:
-        """How many files each kind of cleaning touched."""
+        """Files changed by each kind of cleaning."""
         return dict(Counter(kind for each in self.done for kind in each["kinds"]))
 
     def write(self, folder: Path) -> None:
-        """Beside the card in ``folder``."""
-        told = {
+        """Write ``report.json`` into ``folder``."""
+        facts = {
             "source": self.source,
             "used": self.used,
             "left_out": len(self.left_out),
@@ -59,11 +59,11 @@ class Report:
             "files_left_out": self.left_out,
             "files_cleaned": self.done,
         }
-        (folder / REPORT_NAME).write_text(json.dumps(told, indent=1, ensure_ascii=False), encoding="utf-8")
+        (folder / REPORT_NAME).write_text(json.dumps(facts, indent=1, ensure_ascii=False), encoding="utf-8")
 
 
 def outcome(card: Mapping[str, Any]) -> str:
-    """``12 files used, 3 left out: 2 duplicate, 1 not MIDI`` from a shard's card."""
+    """Return ``12 files used, 3 left out: 2 duplicate, 1 not MIDI`` from a shard's card."""
     skipped: dict[str, int] = card["skipped"]
     counts = sorted(skipped.items(), key=lambda item: (-item[1], item[0]))
     reasons = ", ".join(f"{count} {reason}" for reason, count in counts)
@@ -71,6 +71,6 @@ def outcome(card: Mapping[str, Any]) -> str:
 
 
 def cleaning(card: Mapping[str, Any]) -> str:
-    """``cleaned: 4 bar 1 found, 1 no meter`` from a shard's card, ``""`` where nothing was done."""
+    """``cleaned: 4 bar 1 found, 1 no meter`` from a shard's card, ``""`` if nothing was cleaned."""
     counts = sorted(card.get("cleaned", {}).items(), key=lambda item: (-item[1], item[0]))
     return "cleaned: " + ", ".join(f"{count} {kind}" for kind, count in counts) if counts else ""

@@ -1,4 +1,4 @@
-"""A shard in the making: notes go to disk as they come, pieces and card at the end; it is there whole or not at all."""
+"""Writes a shard: notes as they come, pieces and card at the end, then one rename of the folder."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _COLUMNS = 5
 
 
 class ShardWriter:
-    """Writes ``folder`` under a temporary name first. Left without ``finish``, it leaves nothing."""
+    """Writes ``folder`` under a temporary name, renamed by ``finish``; without ``finish`` nothing is left."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -42,7 +42,7 @@ class ShardWriter:
         shutil.rmtree(self._temporary, ignore_errors=True)
 
     def add(self, name: str, entry: Entry, converted: Converted) -> None:
-        """One more piece."""
+        """Append a piece."""
         self._notes.write(converted.rows.tobytes())
         count = len(converted.rows)
         self.pieces.append(_piece(name, entry, converted, self.note_count))
@@ -53,7 +53,7 @@ class ShardWriter:
         self._moved_ms += converted.moved_ms * count
 
     def finish(self, facts: dict[str, Any], report: Report) -> None:
-        """Pieces, card (``facts`` and what the shard knows itself) and report; then everything under its real name."""
+        """Write pieces, card (``facts`` and the shard's sums) and report, then rename the folder."""
         self._notes.seek(0)
         self._write_header(self.note_count)
         self._notes.close()

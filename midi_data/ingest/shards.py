@@ -1,7 +1,7 @@
-"""One source as one shard, or as several where it is large: ``blues``, ``blues.2``, ``blues.3``.
+"""The shards of one source: ``blues``, and for a large one ``blues.2``, ``blues.3`` and so on.
 
-A part is finished when the next piece would make it too large, and is then kept as it is: a preparation that was broken
-off goes on behind the last finished part. Knows shards on disk; not what is taken in, or why something is left out.
+A shard is finished when the next piece would make it too large, and is not changed afterwards: an interrupted
+preparation goes on after the last finished shard.
 """
 
 from __future__ import annotations
@@ -20,19 +20,19 @@ from midi_data.ingest.report import Report
 from midi_data.ingest.shard import ShardWriter
 
 MAX_SHARD_NOTES = 50_000_000
-"""Notes in a part: 1 GB."""
+"""Notes of a shard: 1 GB."""
 
 Facts = Callable[[ShardWriter, Report], dict[str, Any]]
-"""What a part's card says of its source."""
+"""Makes the facts of a shard's card about its source."""
 
 
 def shard_folder(folder: Path, number: int) -> Path:
-    """Where part ``number`` (from 1) of the source that is prepared into ``folder`` lies. No source has such a name."""
+    """Return the folder of shard ``number`` (from 1) of the source that is prepared into ``folder``."""
     return folder if number == 1 else folder.with_name(f"{folder.name}.{number}")
 
 
 def finished_shards(folder: Path, is_wanted: Callable[[dict[str, Any]], bool]) -> list[Shard]:
-    """The first shards that are there and whose cards are as wanted."""
+    """Return the leading finished shards whose cards satisfy ``is_wanted``."""
     shards: list[Shard] = []
     while not shards or not is_last(shards[-1]):
         try:
@@ -46,18 +46,18 @@ def finished_shards(folder: Path, is_wanted: Callable[[dict[str, Any]], bool]) -
 
 
 def is_last(part: Shard) -> bool:
-    """Whether the source ends with ``part``."""
+    """Whether ``part`` is the last shard of its source."""
     return bool(part.card.get("last", True))
 
 
 class ShardSequence:
-    """Writes the shards that follow those ``done``. A context manager; without ``finish`` the last one is not kept."""
+    """Writes the shards that follow those ``done``. A context manager; without ``finish`` the last one is removed."""
 
     def __init__(self, source: str, folder: Path, done: list[Shard], facts: Facts, max_shard_notes: int) -> None:
         self._source, self._folder, self._facts, self._largest = source, folder, facts, max_shard_notes
         self.count = len(done)
         self.seen = int(done[-1].card["files_seen"]) if done else 0
-        """Files of the source met so far, the one at hand included."""
+        """Files of the source seen so far, the current one included."""
         _remove_parts(folder, after=self.count)
         self._begin()
 
@@ -73,7 +73,7 @@ class ShardSequence:
         self._shard = ShardWriter(shard_folder(self._folder, self.count))
 
     def add(self, name: str, entry: Entry, converted: Converted) -> None:
-        """One more piece, of this part or the next."""
+        """Append a piece to this shard, or to a new one when this is full."""
         if self._shard.pieces and self._shard.note_count + len(converted.rows) > self._largest:
             self._close(last=False, seen=self.seen - 1)
             self._begin()
@@ -81,7 +81,7 @@ class ShardSequence:
         self.report.use(name, converted.notices)
 
     def finish(self) -> None:
-        """All of the source was seen. Raises ``CorpusError`` when nothing of it was used."""
+        """Finish the last shard. Raises ``CorpusError`` when no piece was used."""
         if not self._shard.pieces:
             if self.count == 1:
                 shutil.rmtree(self._folder, ignore_errors=True)
@@ -94,7 +94,7 @@ class ShardSequence:
 
 
 def _remove_parts(folder: Path, after: int) -> None:
-    """Remove shards of an earlier preparation beyond those that are kept; the first is replaced by its own writer."""
+    """Remove the shards of an earlier preparation after number ``after``; the first is replaced by its writer."""
     name = re.compile(re.escape(folder.name) + r"\.(\d+)")
     for each in folder.parent.iterdir() if folder.parent.is_dir() else ():
         numbered = name.fullmatch(each.name)

@@ -1,7 +1,4 @@
-"""Which pieces are one work: an index of sketches that finds the near ones among hundreds of thousands.
-
-Knows sketches and numbers of pieces; nothing of files or splits.
-"""
+"""An index of sketches that finds similar pieces among hundreds of thousands."""
 
 from __future__ import annotations
 
@@ -13,17 +10,17 @@ from numpy.typing import NDArray
 from midi_data.ingest.fingerprints import Sketch, levels
 
 DUPLICATE_SIMILARITY = 0.8
-"""Share of common grams (of the piece that has fewer) from which a piece is a near-duplicate."""
+"""Share of common grams (of the piece with fewer) from which a piece is a near-duplicate."""
 SAME_WORK_SIMILARITY = 0.4
 """Share from which two pieces are versions of one work, and belong on one side of a split."""
 MIN_COMMON_GRAMS = 12
-"""Fewer common places to compare prove nothing."""
+"""Grams that both pieces must have before they are compared."""
 _LEVELS = 40
 
 
 @dataclass(frozen=True, slots=True)
 class Match:
-    """An earlier piece and the share of grams in common with it."""
+    """An earlier piece and the share of grams that both have."""
 
     piece: int
     share: float
@@ -37,7 +34,7 @@ class WorkIndex:
     _sizes: list[NDArray[np.uint8]] = field(default_factory=list)
 
     def add(self, sketch: Sketch) -> int:
-        """Take a piece in; returns its number, counted from 0."""
+        """Add a piece; returns its number, from 0."""
         piece = len(self._sizes)
         counts = np.bincount(np.minimum(levels(sketch), _LEVELS - 1), minlength=_LEVELS)
         self._sizes.append(np.cumsum(counts[::-1])[::-1].astype(np.uint8))
@@ -48,7 +45,7 @@ class WorkIndex:
         return piece
 
     def find_similar(self, sketch: Sketch, share: float = SAME_WORK_SIMILARITY) -> list[Match]:
-        """Earlier pieces that share at least ``share`` of their grams, the likest first."""
+        """Return the earlier pieces with at least ``share`` common grams, the most similar first."""
         if len(sketch) < MIN_COMMON_GRAMS:
             return []
         found = np.concatenate([np.zeros(0, dtype=np.int32), *(_holders(run, sketch) for run in self._runs)])
@@ -61,7 +58,7 @@ class WorkIndex:
         return sorted((each for each in matches if each.share >= share), key=lambda each: (-each.share, each.piece))
 
     def _comparable(self, piece: int, sketch: Sketch) -> int:
-        """Grams of the one with fewer, at the coarser of the two samples."""
+        """Grams of the piece with fewer, at the coarser of the two samples."""
         level = max(int(levels(sketch).min()), int(np.flatnonzero(self._sizes[piece] == self._sizes[piece][0]).max()))
         return min(int(self._sizes[piece][level]), int((levels(sketch) >= level).sum()))
 

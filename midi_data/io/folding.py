@@ -97,7 +97,7 @@ def _next_onset(notes: NoteColumns) -> Ints:
 
 
 def fold_bends(notes: NoteColumns, controls: ChannelControls) -> tuple[NoteColumns, Counts]:
-    """Bends that stay the same during a note move its pitch by whole semitones; moving ones are told."""
+    """Bends that stay the same during a note move its pitch by semitones, rounded; other bends are counted."""
     bend = controls.changes(notes.track, notes.channel, PITCH_BEND)
     if not len(bend) or not bend.value.any():
         return notes, {}

@@ -14,7 +14,7 @@ from midi_data.notices import Notice, counted
 from midi_data.song import Song, Track
 
 _UNSET_KEY = Key(0, "major")
-"""What many programs write when nobody chose a key."""
+"""The key that many programs write when none was chosen."""
 
 
 def inspect_song(song: Song, path: Path) -> dict[str, Any]:

@@ -93,7 +93,7 @@ def reading_from_bytes(data: bytes, *, source: str = "MIDI data") -> MidiReading
     notices = [Notice(kind, _repair_text(kind, count)) for kind, count in raw.repairs.items()]
     columns, lost = read_notes(raw, events, source)
     timeline = read_timeline(raw)
-    parts, told = _parts(raw, events, columns)
+    parts, changes = _parts(raw, events, columns)
     return MidiReading(
         source=source,
         title=read_names(raw).title,
@@ -102,7 +102,7 @@ def reading_from_bytes(data: bytes, *, source: str = "MIDI data") -> MidiReading
         timeline=timeline,
         note_ons=int((events.kind == NOTE_ON).sum()),
         has_programs=bool((events.kind == PROGRAM).any()),
-        notices=tuple(notices + lost + timeline.notices + told),
+        notices=tuple(notices + lost + timeline.notices + changes),
     )
 
 
@@ -133,8 +133,8 @@ def _parts(raw: RawMidi, events: ChannelEvents, columns: list[NoteColumns]) -> t
             played, counts = (own, {}) if instrument.is_drum else fold_controls(own, controls, end)
             folded.update(counts)
             parts.append(MidiPart(instrument, names.of(notes.track, notes.channel), played))
-    told = [Notice(kind, FOLDED[kind].format(counted(count, "note"))) for kind, count in folded.items() if count]
-    return parts, named.notices + told
+    changes = [Notice(kind, FOLDED[kind].format(counted(count, "note"))) for kind, count in folded.items() if count]
+    return parts, named.notices + changes
 
 
 def _by_instrument(notes: NoteColumns, program: Ints, is_drum: Ints) -> Iterator[tuple[Instrument, NoteColumns]]:

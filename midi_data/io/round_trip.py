@@ -1,4 +1,4 @@
-"""What the event representation loses of a MIDI file, measured: timing, durations, velocities, parts."""
+"""Measures what the event representation loses of a song: notes, durations, velocities, parts."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from midi_data.song import Song
 
 @dataclass(slots=True)
 class RoundTripLosses:
-    """Sums over songs; ``summary`` turns them into shares. Durations and velocities of pitched notes only."""
+    """Sums over songs; ``summary`` gives fractions and means. Durations and velocities are of pitched notes only."""
 
     songs: int = 0
     notes: int = 0
@@ -25,7 +25,7 @@ class RoundTripLosses:
     not_inverse: int = 0
 
     def add(self, song: Song, events: EventSequence | None = None) -> None:
-        """Send ``song`` (on the tick grid; ``events`` if encoded already) there and back, add up changes."""
+        """Encode and decode ``song`` (``events``: already encoded) and add the differences."""
         events = encode(song) if events is None else events
         back = decode(events)
         self.songs += 1
@@ -48,12 +48,12 @@ class RoundTripLosses:
         self.velocity_error += float(sum(abs(a.velocity - b.velocity) for a, b in pairs))
 
     def join(self, other: RoundTripLosses) -> None:
-        """Add the sums of ``other``."""
+        """Add the sums of ``other`` to these."""
         for name, value in asdict(other).items():
             setattr(self, name, getattr(self, name) + value)
 
     def summary(self) -> dict[str, float]:
-        """Shares and means: notes kept, durations changed (and by how many octaves of length), velocity steps."""
+        """Return fractions and means; duration errors in octaves (powers of two)."""
         pitched = max(self.pitched_notes, 1)
         return {
             "songs": self.songs,

@@ -332,7 +332,7 @@ def _read_number(data: bytes, position: int, stop: int) -> tuple[int, int]:
 
 
 def _read_body(data: bytes, position: int, stop: int) -> tuple[bytes, int]:
-    """A length and so many bytes; returns them and the position after them."""
+    """Read a length and that many bytes; return them and the position after them."""
     length, position = _read_number(data, position, stop)
     if position + length > stop:
         raise _DamagedError("a meta event runs past the end of its track", position)

@@ -1,7 +1,7 @@
 """Words in MIDI files: names and titles in the encoding that the file most likely used.
 
 The standard names no encoding. Each text that is valid UTF-8 is UTF-8; for the others one legacy encoding is chosen for
-the whole file: the one that decodes all of them and gives the most plausible letters.
+the file: the one that decodes all of them and gives the most plausible letters.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ def _is_utf8(text: bytes) -> bool:
 
 
 def _plausibility(text: bytes, encoding: str) -> float:
-    """How much ``text`` looks like words in ``encoding``: mean score of its bytes above 127; below -9 is impossible."""
+    """Return the mean score of the bytes above 127 of ``text`` in ``encoding``; −10 where it cannot be decoded."""
     try:
         decoded = text.decode(encoding)
     except UnicodeDecodeError:

@@ -15,7 +15,7 @@ _ENCODING_SAMPLE = 2000
 
 @dataclass(slots=True)
 class Names:
-    """``title`` of the song; track names and instrument names by (track, channel), channel −1 for the whole track."""
+    """``title`` of the song; track names and instrument names by (track, channel), channel −1 for all channels."""
 
     title: str
     track: dict[tuple[int, int], str]

@@ -1,6 +1,6 @@
-"""Where bar 1 begins in a file that does not say it well: silence before it, beats beside the grid, bars begun on 2.
+"""Finds bar 1 of a file: trims leading silence, late beats and bars that begin on another beat.
 
-Only songs of one meter are moved, and only where the evidence is clear. Knows songs; nothing of files.
+Only songs of one meter are moved, and only where the evidence is clear.
 """
 
 from __future__ import annotations
@@ -13,23 +13,23 @@ from midi_data.song import TICKS_PER_QUARTER, Meter, Song
 
 MIN_BARS, MIN_NOTES = 8, 100
 CERTAIN = 0.98
-"""Probability from which a beat is taken for the first of the bar. On 462 pieces of known bars, half of the corpus that
-the weights were not fitted on, 3 (0.6 %) would have moved."""
+"""Probability from which a beat is taken as the first of the bar. Of 462 pieces with known bars that the weights were
+not fitted on, 3 (0.6 %) would have been moved."""
 CLEARER = 2.0
-"""So many times better must another place for the beat fit than the written one."""
+"""Factor by which another place of the beat must fit better than the written one."""
 _TOLERANCE = 2
 _KICKS, _CRASHES = (35, 36), (49, 52, 55, 57)
 _WEIGHTS = np.array([1.7, 1.1, 4.0, 1.0, 0.3, 0.7])
-"""Of long notes, low notes, change of harmony, kicks, crashes and many notes: log-linear, fitted on 462 pieces."""
+"""Log-linear weights of long notes, low notes, harmony changes, kicks, crashes, note counts; fitted on 462 pieces."""
 _SOFTENING = 0.1
 _BEAT_PLACES = {0: 1.0, 12: 0.6, 6: 0.3, 18: 0.3, 8: 0.3, 16: 0.3}
-"""How much music likes each place in a quarter."""
+"""Weight of onsets at each tick of a quarter."""
 
 Floats = NDArray[np.float64]
 
 
 def align_to_downbeat(song: Song) -> tuple[Song, str]:
-    """``song`` with its bars where its music has them, and what was done in words (``""``: nothing)."""
+    """Return ``song`` with its bars on the downbeats, and what was done (``""``: nothing)."""
     done = []
     silent = leading_silence(song)
     if silent:
@@ -43,7 +43,7 @@ def align_to_downbeat(song: Song) -> tuple[Song, str]:
 
 
 def downbeat_offset(song: Song) -> int:
-    """Ticks into the written bar at which the heard one begins; 0 where that is not clear."""
+    """Return the ticks from the written bar line to the estimated one; 0 where that is not clear."""
     meter = song.meters[0]
     notes = _columns(song, is_drum=False)
     drums = _columns(song, is_drum=True)
@@ -57,7 +57,10 @@ def downbeat_offset(song: Song) -> int:
 
 
 def beat_probabilities(notes: Floats, drums: Floats, beat: int, beats: int) -> Floats:
-    """(beats,) how likely each beat of the written bar is its first. Rows are (onset, pitch, duration)."""
+    """Return (beats,) the probability of each beat of the written bar to be its first.
+
+    ``notes``, ``drums``: (N, 3) rows of onset, pitch, duration in ticks.
+    """
     bar = beat * beats
     held = np.minimum(notes[:, 2], bar)
     low = notes[:, 1] <= (np.percentile(notes[:, 1], 25) if len(notes) else 0)
@@ -76,7 +79,7 @@ def beat_probabilities(notes: Floats, drums: Floats, beat: int, beats: int) -> F
 
 
 def _pulse(meter: Meter) -> tuple[int, int]:
-    """(ticks, number) of the beats that are felt: dotted quarters in 6/8, 9/8 and 12/8."""
+    """Return (ticks, number) of a bar's beats: dotted quarters in 6/8, 9/8 and 12/8."""
     if meter.denominator == 8 and meter.numerator % 3 == 0 and meter.numerator > 3:
         return meter.beat_ticks * 3, meter.numerator // 3
     return meter.beat_ticks, meter.numerator
@@ -88,9 +91,9 @@ def _columns(song: Song, *, is_drum: bool) -> Floats:
 
 
 def _beside_the_grid(onsets: Floats) -> int:
-    """Ticks by which every beat comes late, 0 where another place does not fit clearly better."""
+    """Return the ticks by which all beats are late; 0 where no other place fits clearly better."""
     counts = np.bincount(onsets.astype(np.int64) % TICKS_PER_QUARTER, minlength=TICKS_PER_QUARTER).astype(float)
-    # A tick of scatter to either side still means the same place.
+    # Onsets one tick early or late count half.
     counts += (np.roll(counts, 1) + np.roll(counts, -1)) / 2
     fits = [
         sum(like * counts[(late + place) % TICKS_PER_QUARTER] for place, like in _BEAT_PLACES.items())
@@ -112,7 +115,7 @@ def _strokes(drums: Floats, keys: tuple[int, ...]) -> tuple[Floats, Floats]:
 
 
 def _harmony_changes(notes: Floats, beat: int, beats: int) -> Floats:
-    """(beats,) mean distance (1 - cosine) of the pitch classes two beats before to those two beats after each beat."""
+    """Return (beats,) the mean cosine distance between pitch classes two beats before and two beats after each beat."""
     if not len(notes):
         return np.zeros(beats)
     where = np.maximum(notes[:, 0] // beat, 0).astype(np.int64)
@@ -122,10 +125,10 @@ def _harmony_changes(notes: Floats, beat: int, beats: int) -> Floats:
     at = np.arange(2, len(chroma) - 1)
     before, after = sums[at] - sums[at - 2], sums[at + 2] - sums[at]
     lengths = np.linalg.norm(before, axis=1) * np.linalg.norm(after, axis=1)
-    heard = lengths > 0
-    distance = 1 - (before * after).sum(axis=1)[heard] / lengths[heard]
-    counts = np.bincount(at[heard] % beats, minlength=beats)
-    changes: Floats = np.bincount(at[heard] % beats, weights=distance, minlength=beats) / np.maximum(counts, 1)
+    sounding = lengths > 0
+    distance = 1 - (before * after).sum(axis=1)[sounding] / lengths[sounding]
+    counts = np.bincount(at[sounding] % beats, minlength=beats)
+    changes: Floats = np.bincount(at[sounding] % beats, weights=distance, minlength=beats) / np.maximum(counts, 1)
     return changes
 
 
@@ -135,6 +138,6 @@ def _even_is_one(evidence: Floats) -> Floats:
 
 
 def _with_downbeat_at(song: Song, ticks: int) -> Song:
-    """The bar line comes to ``ticks``: notes move back where nothing sounds before it, else on to the next line."""
+    """Move the bar line to ``ticks``: notes move back if none lies before it, else on to the next bar line."""
     first = min(note.onset for track in song.tracks for note in track.notes)
     return shift_song(song, -ticks if first >= ticks else song.meters[0].bar_ticks - ticks)

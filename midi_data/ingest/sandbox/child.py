@@ -1,6 +1,6 @@
-"""The process that meets outside files: ``child convert SECONDS BYTES`` or ``child read SOURCE``, run as a module.
+"""The child process that reads untrusted files: ``child convert SECONDS BYTES`` or ``child read SOURCE``.
 
-Speaks frames on its standard output, takes files on its standard input, and is expected to die now and then.
+Reads frames from standard input and writes frames to standard output. A bad file may kill it.
 """
 
 from __future__ import annotations
@@ -15,11 +15,11 @@ from midi_data.ingest.sandbox.limits import READER_BYTES, Limits, limit_memory, 
 from midi_data.ingest.sandbox.network import deny_network
 
 OUT_OF_MEMORY = 77
-"""Exit status of a process that met its memory limit: its heap is not to be trusted any more."""
+"""Exit status after an allocation failed: the heap may be inconsistent."""
 
 
 def convert_files(limits: Limits, incoming: BinaryIO, outgoing: BinaryIO) -> None:
-    """Answer every file that comes with what it converts to, or with the reason why it does not."""
+    """Answer every incoming file with its converted piece, or with the reason why there is none."""
     from midi_data.ingest.convert import convert
 
     limit_memory(limits.more_bytes)
@@ -33,7 +33,7 @@ def convert_files(limits: Limits, incoming: BinaryIO, outgoing: BinaryIO) -> Non
 
 
 def read_source(source: Path, outgoing: BinaryIO) -> None:
-    """Send every MIDI file of a folder or archive; ``{"pulse": …}`` while unpacking goes on without any."""
+    """Send every MIDI file of a folder or archive; ``{"pulse": true}`` while unpacking finds none."""
     from midi_data.corpus.archive import midi_members
     from midi_data.errors import CorpusError
 
@@ -49,7 +49,7 @@ def read_source(source: Path, outgoing: BinaryIO) -> None:
 
 
 def main(arguments: list[str]) -> None:
-    """Keep the pipes for frames alone: whatever libraries print goes nowhere."""
+    """Run with the pipes reserved for frames: output of libraries is discarded."""
     incoming, outgoing = os.fdopen(os.dup(0), "rb"), os.fdopen(os.dup(1), "wb")
     nowhere = os.open(os.devnull, os.O_RDWR)
     for descriptor in (0, 1, 2):
@@ -62,7 +62,7 @@ def main(arguments: list[str]) -> None:
             convert_files(Limits(float(arguments[1]), int(arguments[2])), incoming, outgoing)
     except MemoryError:
         os._exit(OUT_OF_MEMORY)
-    except BrokenPipeError:  # the parent is gone, or has heard enough
+    except BrokenPipeError:  # the parent is gone or has closed the pipe
         os._exit(0)
 
 

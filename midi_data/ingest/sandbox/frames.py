@@ -1,4 +1,4 @@
-"""Messages over a pipe: a JSON head and a body of bytes. Nothing is unpickled, so a captured sender gains nothing."""
+"""Messages over a pipe: a JSON head and a body of bytes. No pickle, since the sender reads untrusted files."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ Frame = tuple[dict[str, Any], bytes]
 
 
 class FrameError(Exception):
-    """For whoever reads the pipe: what came is no whole message."""
+    """The pipe holds an incomplete or invalid message."""
 
 
 def write_frame(stream: BinaryIO, head: dict[str, Any], body: bytes = b"") -> None:
-    """Send one message."""
+    """Write one message."""
     text = json.dumps(head).encode("ascii")
     stream.write(_SIZES.pack(len(text), len(body)) + text)
     stream.write(body)
@@ -26,7 +26,7 @@ def write_frame(stream: BinaryIO, head: dict[str, Any], body: bytes = b"") -> No
 
 
 def read_frame(stream: BinaryIO) -> Frame | None:
-    """The next message, ``None`` at the end of the stream. Raises ``FrameError`` for a broken or oversized one."""
+    """Return the next message, ``None`` at the end. Raises ``FrameError`` for a broken or oversized one."""
     sizes = stream.read(_SIZES.size)
     if not sizes:
         return None

@@ -1,7 +1,7 @@
-"""What one outside file may cost. Figures, and how a process puts itself under them.
+"""Limits on reading one untrusted file, and how a process sets them for itself.
 
-Time is the process' own (processor) time, so that the same file has the same fate on a busy machine; the wall clock is
-only the backstop for a process that sleeps.
+Time is processor time, so that the result does not depend on the machine's load; the wall clock ends only processes
+that hang.
 """
 
 from __future__ import annotations
@@ -16,27 +16,27 @@ from pathlib import Path
 FILE_SECONDS = 5.0
 """Processor seconds for reading and converting one file."""
 SILENT_SECONDS = 120.0
-"""Wall seconds after which a process that says nothing is given up."""
+"""Wall-clock seconds without an answer after which a process is killed."""
 STARTING_SECONDS = 300.0
 CONVERTER_BYTES = 192 * 2**20
-"""What a converter may take on top of what Python and its libraries hold."""
+"""Memory of a converter beyond that of Python and its libraries."""
 READER_BYTES = 128 * 2**20
 MAX_PROCESSES = 3
-"""Converters: with the reader and the parent they stay below 1 GB in all."""
+"""Most converters at once: with the reader and the parent they stay below 1 GB."""
 TEMPO_LIMIT = 20_000
-"""Tempo changes a file may have: a live recording has some thousands."""
+"""Most tempo changes of a file; a live recording has some thousands."""
 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What one converting process holds itself to: processor ``seconds`` a file, ``more_bytes`` of memory."""
+    """Limits of a converter: processor ``seconds`` a file, ``more_bytes`` of memory."""
 
     seconds: float = FILE_SECONDS
     more_bytes: int = CONVERTER_BYTES
 
 
 def limit_memory(more_bytes: int) -> None:
-    """From here on this process may take ``more_bytes`` more, leave no core and write no file.
+    """Limit this process to ``more_bytes`` more memory, no core dump and no written file.
 
     Where the system cannot limit address space (macOS, Windows), the limits on file sizes and notes remain.
     """
@@ -53,13 +53,13 @@ def limit_memory(more_bytes: int) -> None:
 
 
 def start_clock(seconds: float) -> None:
-    """The kernel ends this process once it has worked for ``seconds`` more; native code cannot put that off."""
+    """Have the kernel kill this process after ``seconds`` more of processor time, native code included."""
     if sys.platform != "win32":
         signal.signal(signal.SIGPROF, signal.SIG_DFL)
         signal.setitimer(signal.ITIMER_PROF, seconds)
 
 
 def stop_clock() -> None:
-    """The file is done; the process may wait for the next one as long as it likes."""
+    """Cancel ``start_clock``."""
     if sys.platform != "win32":
         signal.setitimer(signal.ITIMER_PROF, 0)

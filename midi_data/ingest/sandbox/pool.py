@@ -1,7 +1,4 @@
-"""Files of a source through converting processes, in order: ``converted`` is all that ``prepare`` sees of outside MIDI.
-
-The order of what comes out is the order of the source, whatever process was faster; at most a few files wait in memory.
-"""
+"""A pool of converting processes. Results come in the order of the source; at most 32 files wait in memory."""
 
 from __future__ import annotations
 
@@ -26,12 +23,12 @@ WAITING_BYTES = 32 * 2**20
 WAITING_FILES = 32
 
 Options = Callable[[str], dict[str, Any]]
-"""How a file of that name is to be converted: arguments of ``midi_data.ingest.convert.convert``."""
+"""Returns the arguments of ``midi_data.ingest.convert.convert`` for a file name."""
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What became of the file ``name``: a frame of ``convert``, or the reason why there is none."""
+    """The outcome of the file ``name``: a frame of ``convert``, or the reason why there is none."""
 
     name: str
     head: dict[str, Any]
@@ -39,7 +36,7 @@ class Answer:
 
 
 class Pool:
-    """Converting processes, started when first needed, replaced when one dies. A context manager."""
+    """Converting processes, started on demand and replaced when one dies. A context manager."""
 
     def __init__(self, processes: int | None = None, limits: Limits | None = None) -> None:
         self._limits = limits or Limits()
@@ -65,16 +62,16 @@ class Pool:
             sandbox.close()
 
     def converted(self, source: Path, options: Options, skip: int = 0) -> Iterator[Answer]:
-        """Every file of ``source`` after the first ``skip``, in its order. Raises ``CorpusError`` for what is none."""
+        """Yield the outcome of every file of ``source`` after the first ``skip``. Raises ``CorpusError``."""
         waiting: deque[tuple[int, Future[Answer]]] = deque()
-        held = 0
+        waiting_bytes = 0
         for member in islice(read_members(source), skip, None):
             size = len(member.data or b"")
             waiting.append((size, self._threads.submit(self._convert, member, options)))
-            held += size
-            while waiting and (held > WAITING_BYTES or len(waiting) >= WAITING_FILES or waiting[0][1].done()):
+            waiting_bytes += size
+            while waiting and (waiting_bytes > WAITING_BYTES or len(waiting) >= WAITING_FILES or waiting[0][1].done()):
                 size, answer = waiting.popleft()
-                held -= size
+                waiting_bytes -= size
                 yield answer.result()
         while waiting:
             yield waiting.popleft()[1].result()
@@ -94,7 +91,7 @@ class Pool:
             return sandbox.ask(head, data)
         except SandboxDiedError as death:
             self._forget(sandbox)
-            # Memory that earlier files broke or used up is not this file's fault: once more, in a process of its own.
+            # An earlier file may have caused this: try once more in a new process.
             if was_fresh or self._closing or death.reason == "took too long":
                 raise
         sandbox = self._sandbox()
@@ -117,7 +114,7 @@ class Pool:
 
 
 def read_members(source: Path) -> Iterator[MidiMember]:
-    """As ``midi_data.corpus.archive.midi_members``, from a process of its own: unpacking may be a bomb too."""
+    """As ``midi_data.corpus.archive.midi_members``, in a process of its own, since unpacking may exhaust memory."""
     reader = Sandbox.reader(source)
     try:
         while not (frame := reader.listen())[0].get("end"):

@@ -1,7 +1,4 @@
-"""The parent's end of a process that meets outside files: start it, ask it, know how it died.
-
-Knows processes and pipes; nothing of what is sent.
-"""
+"""The parent's side of a sandboxed child process: start it, send requests, report how it died."""
 
 from __future__ import annotations
 
@@ -23,7 +20,7 @@ _ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM
 
 
 class SandboxDiedError(Exception):
-    """For whoever asked: the process ended instead of answering. ``reason`` is one to count."""
+    """The process ended instead of answering. ``reason``: a word for counting."""
 
     def __init__(self, reason: str, detail: str) -> None:
         super().__init__(detail)
@@ -31,22 +28,22 @@ class SandboxDiedError(Exception):
 
 
 class Sandbox:
-    """One such process. ``fresh`` until it has answered once: what kills a fresh one is the file's own doing."""
+    """A child process. ``fresh``: it has not answered yet, so its death is caused by the current file."""
 
     @classmethod
     def converter(cls, limits: Limits) -> Self:
-        """One that answers files with what ``midi_data.ingest.convert`` makes of them."""
+        """Start one that converts files with ``midi_data.ingest.convert``."""
         return cls("convert", str(limits.seconds), str(limits.more_bytes))
 
     @classmethod
     def reader(cls, source: Path) -> Self:
-        """One that tells the files of ``source``."""
+        """Start one that sends the files of ``source``."""
         return cls("read", str(source.absolute()))
 
     def __init__(self, *arguments: str) -> None:
         path = os.pathsep.join(filter(None, (_PACKAGES, os.environ.get("PYTHONPATH", ""))))
         self._process = subprocess.Popen(  # noqa: S603  our own interpreter and module
-            # -P: a folder of strangers' files may be where we stand, and its numpy.py is not ours.
+            # -P: the working folder may hold untrusted files, such as a numpy.py.
             [sys.executable, "-P", "-m", "midi_data.ingest.sandbox.child", *arguments],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
@@ -59,21 +56,21 @@ class Sandbox:
 
     @property
     def pid(self) -> int:
-        """The process' number."""
+        """The process ID."""
         return self._process.pid
 
     def ask(self, head: dict[str, Any], body: bytes) -> Frame:
-        """Its answer. Raises ``SandboxDiedError``."""
+        """Send a request and return the answer. Raises ``SandboxDiedError``."""
         try:
             write_frame(cast("BinaryIO", self._process.stdin), head, body)
         except OSError:
-            raise self._obituary() from None
+            raise self._cause_of_death() from None
         answer = self.listen()
         self.fresh = False
         return answer
 
     def listen(self, seconds: float = SILENT_SECONDS) -> Frame:
-        """What it says next. Raises ``SandboxDiedError``, also when it stays silent for ``seconds``."""
+        """Return its next frame. Raises ``SandboxDiedError``, also after ``seconds`` without one."""
         timer = Timer(seconds, self._give_up)
         timer.daemon = True
         timer.start()
@@ -84,31 +81,31 @@ class Sandbox:
         finally:
             timer.cancel()
         if frame is None:
-            raise self._obituary()
+            raise self._cause_of_death()
         return frame
 
     def close(self) -> None:
-        """End it, whatever it is doing."""
+        """Kill it and close its pipes."""
         self._process.kill()
         self._process.wait()
         for stream in (self._process.stdin, self._process.stdout):
             try:
                 cast("BinaryIO", stream).close()
-            except OSError:  # what was to be flushed has no reader any more
+            except OSError:  # unflushed data has no reader
                 continue
 
     def _give_up(self) -> None:
         self._silent = True
         self._process.kill()
 
-    def _obituary(self) -> SandboxDiedError:
+    def _cause_of_death(self) -> SandboxDiedError:
         try:
             status = self._process.wait(timeout=1)
         except subprocess.TimeoutExpired:
             status = 0
         self.close()
         if self._silent:
-            return SandboxDiedError("took too long", "the reading process said nothing any more")
+            return SandboxDiedError("took too long", "the reading process stopped answering")
         if status == OUT_OF_MEMORY:
             return SandboxDiedError("too much memory", "needs more memory than a file may take")
         if sys.platform != "win32" and status == -signal.SIGPROF:

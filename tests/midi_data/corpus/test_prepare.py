@@ -16,7 +16,7 @@ from midi_data.corpus.prepare import prepare
 from midi_data.errors import CorpusError
 from midi_data.events.encoding import encode
 from midi_data.ingest.report import outcome
-from midi_data.io.midi_writer import midi_bytes
+from midi_data.io.midi_writer import midi_bytes, write_midi
 from midi_data.song import Note, Song, Track
 from tests.midi_data.tunes import later, tune
 from tests.songs import midi_folder, riff
@@ -243,3 +243,17 @@ def test_parts_of_an_earlier_preparation_do_not_stay(tmp_path: Path) -> None:
     assert len(prepare(folder, tmp_path / "out", max_shard_notes=1)) == 5
     assert len(list(all_pieces(open_shards(tmp_path / "out"), "train"))) == 5
     assert not (tmp_path / "out" / "ska.6").exists()
+
+
+def test_a_later_preparation_keeps_works_on_their_side(tmp_path: Path) -> None:
+    (tmp_path / "first").mkdir()
+    write_midi(tune(3, bars=60), tmp_path / "first" / "a.mid")
+    (tmp_path / "second").mkdir()
+    for number in range(8):
+        write_midi(tune(40 + number), tmp_path / "second" / f"other-{number}.mid")
+    write_midi(tune(3, bars=60), tmp_path / "second" / "copy.mid")
+    prepare(tmp_path / "first", tmp_path / "out")
+    [second] = prepare(tmp_path / "second", tmp_path / "out")
+    assert open_shard(second).card["skipped"] == {"duplicate": 1}
+    [again] = prepare(tmp_path / "second", tmp_path / "out")
+    assert open_shard(again).card == open_shard(second).card
