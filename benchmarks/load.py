@@ -268,7 +268,9 @@ def _body(number: int, options: argparse.Namespace) -> dict[str, Any]:
 
 def _warm_up(client: httpx.Client, workers: int, options: argparse.Namespace) -> None:
     with ThreadPoolExecutor(workers) as pool:
-        list(pool.map(lambda number: ask(client, number, options), range(workers)))
+        songs = list(pool.map(lambda number: ask(client, number, options), range(workers)))
+    if any(song.outcome != "done" for song in songs):
+        raise SystemExit(f"the first songs are not made: {[song.outcome for song in songs]}")
 
 
 def _result(workers: int, songs: list[Song], seconds: float, counted: int, memory: dict[str, int]) -> Result:

@@ -113,7 +113,7 @@ def simple_tune(
     song = _tune(request, random.Random(request.seed))
     progress("composing", 1.0)
     files = render(
-        song, formats, folder, "song", title=song.title, subtitle="simple_tune",
+        song, formats, folder, "song", subtitle="simple_tune",
         progress=lambda share: progress("rendering", share),
     )  # fmt: skip
     parts = [PartFacts(name=t.name, program=t.program, is_drum=t.is_drum, notes=len(t.notes)) for t in song.tracks]
