@@ -5,6 +5,7 @@ Times are rounded to sixteenths, or to eighth triplets in the beats that fit the
 
 from __future__ import annotations
 
+import re
 from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -59,7 +60,8 @@ def musicxml_bytes(song: Song) -> bytes:
         from music21.musicxml.m21ToXml import GeneralObjectExporter
     except ImportError as error:
         raise MissingLibraryError("MusicXML is written by music21: pip install 'riffbird[musicxml]'") from error
-    return bytes(GeneralObjectExporter(_score(song)).parse())
+    document = bytes(GeneralObjectExporter(_score(song)).parse())
+    return re.sub(rb"\s*<encoding-date>[^<]*</encoding-date>", b"", document)  # the same song, the same bytes
 
 
 def _score(song: Song) -> Any:
@@ -68,16 +70,17 @@ def _score(song: Song) -> Any:
     score = stream.Score()
     score.metadata = metadata.Metadata(title=song.title or "Untitled", composer="Riffbird")
     for number, track in enumerate(song.tracks):
-        score.insert(0, _part(song, track, is_first=number == 0))
+        score.insert(0, _part(song, track, number))
     return score
 
 
-def _part(song: Song, track: Track, *, is_first: bool) -> Any:
+def _part(song: Song, track: Track, index: int) -> Any:
     """A staff with all its bars. The first one carries tempos, sections and chord symbols."""
     from music21 import clef, instrument, stream
 
     part = stream.Part(id=track.name)
     player = instrument.UnpitchedPercussion() if track.is_drum else _instrument(track.program)
+    player.partId, player.instrumentId = f"P{index + 1}", f"I{index + 1}"  # music21 would draw random ones
     player.transposition = None  # a score in C: written pitches are the sounding ones
     player.partName = player.instrumentName = track.name or instrument_name(track.program, track.is_drum)
     part.insert(0, player)
@@ -90,7 +93,7 @@ def _part(song: Song, track: Track, *, is_first: bool) -> Any:
             _open_meter(measure, song, meter, is_first=number == 0, has_key=not track.is_drum)
         if number == 0 and track.is_drum:
             measure.insert(0, clef.PercussionClef())
-        if is_first:
+        if index == 0:
             _add_marks(measure, song, start, start + meter.bar_ticks)
         part.append(measure)
         before = meter
