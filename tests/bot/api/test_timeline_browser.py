@@ -218,7 +218,7 @@ def test_a_lost_server_is_told_and_found_again(open_page: Callable[..., object],
         expect(post.locator(".doing")).to_contain_text("Waiting")
         server.__exit__(None, None, None)
         expect(post.locator(".doing")).to_contain_text("Still trying", timeout=15_000)
-        expect(tweet(page, "too late /compose").locator(".problem")).to_contain_text("cannot be reached")
+        expect(tweet(page, "too late /compose").locator(".problem")).to_contain_text("cannot be used now")
         with EmbeddedServer(folder), Service(connect(settings)).worker():
             expect(page.locator(".post").nth(1)).to_have_attribute("data-status", "done", timeout=SONG_MILLISECONDS)
             page.close()
