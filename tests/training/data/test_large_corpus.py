@@ -20,7 +20,7 @@ from tests.songs import midi_folder
 from training.export import of_every_genre
 
 ROOT = Path(__file__).parents[3]
-MEGABYTES = 224
+MEGABYTES = 256
 SHARDS, PIECES, REPEATS = 3, 300, 60
 
 

@@ -252,8 +252,8 @@ def test_a_training_killed_9_twice_ends_with_the_weights_of_an_undisturbed_one(
             wait_for(lambda program=program: not program.is_running())
     log = settings.trainings_dir / "disturbed" / "log"
     with worker_process(settings, tmp_path, *TRAINER):
-        wait_for(lambda: log.read_text().count("going on") == 2, 120)
-        resumed = [int(update) for update in re.findall(r"going on from update (\d+)", log.read_text())]
+        wait_for(lambda: log.read_text().count("resuming at update") == 2, 120)
+        resumed = [int(update) for update in re.findall(r"resuming at update (\d+)", log.read_text())]
         # What was done since the last snapshot (here 20 a second) is done again, and no more than that.
         assert all(again > reached_before - 20 for again, reached_before in zip(resumed, reached[1:], strict=True))
         assert settled(queues, "disturbed").status == "done"
