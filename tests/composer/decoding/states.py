@@ -14,6 +14,7 @@ def state_at(
     """A state at ``tick`` in ``bar`` (default: the tick's), with ``part`` chosen unless it is −1."""
     state = SongState(band, Meter(0, 4, 4), 16)
     state.tick, state.bar_after = tick, tick // BAR if bar is None else bar
+    state.slot_after = state._slot_of(tick)
     state.lookback = list(lookback)
     state._event = [0] if part < 0 else [0, part]
     return state

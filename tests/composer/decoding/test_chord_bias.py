@@ -2,28 +2,25 @@
 
 from __future__ import annotations
 
-from typing import cast
-
 from composer.decoding.chord_bias import ChordBias, ChordPlan
 from composer.decoding.song_state import SongState
 from midi_data.chords import NO_CHORD, parse_chords
 from midi_data.events.encoding import part_code
+from tests.composer.decoding.states import BAR, state_at
 
 PIANO, BASS, DRUMS = part_code(0, is_drum=False), part_code(33, is_drum=False), part_code(0, is_drum=True)
 C, G = (bar[0] for bar in parse_chords("C G").bars)
 PITCHES = list(range(60, 72))
 
 
-class Place:
-    """The part of a song's state that the bias reads."""
-
-    def __init__(self, part: int, slot: int = 0, strength: int = 2) -> None:
-        self.part, self.slot_after, self.strength = part, slot, strength
+def place(part: int, slot: int = 0) -> SongState:
+    """A song whose present event is a note of ``part`` where chord slot ``slot`` begins."""
+    return state_at((PIANO, BASS, DRUMS), slot * BAR // 2, part)
 
 
-def biased(bias: ChordBias, place: Place, field: str = "pitch") -> list[float]:
+def biased(bias: ChordBias, state: SongState, field: str = "pitch") -> list[float]:
     logits = [0.0] * len(PITCHES)
-    bias.apply(field, PITCHES, logits, cast("SongState", place))
+    bias.apply(field, PITCHES, logits, state)
     return logits
 
 
@@ -32,33 +29,33 @@ def bias_of(*chords: int, strength: float = 1.0) -> ChordBias:
 
 
 def test_tones_of_the_chord_rise_and_others_fall() -> None:
-    logits = biased(bias_of(C, C), Place(PIANO))
+    logits = biased(bias_of(C, C), place(PIANO))
     assert {pitch % 12 for pitch, logit in zip(PITCHES, logits, strict=True) if logit > 0} == {0, 4, 7}
     assert min(logits) < 0
 
 
 def test_the_bass_prefers_the_root() -> None:
-    logits = biased(bias_of(C, C), Place(BASS))
+    logits = biased(bias_of(C, C), place(BASS))
     assert logits.index(max(logits)) == 0
     assert logits[0] > logits[7]
 
 
 def test_drums_other_fields_and_songs_without_chart_are_left_alone() -> None:
-    assert not any(biased(bias_of(C, C), Place(DRUMS)))
-    assert not any(biased(bias_of(C, C), Place(PIANO), "duration"))
-    assert not any(biased(bias_of(), Place(PIANO)))
-    assert not any(biased(bias_of(NO_CHORD, NO_CHORD), Place(PIANO)))
+    assert not any(biased(bias_of(C, C), place(DRUMS)))
+    assert not any(biased(bias_of(C, C), place(PIANO), "duration"))
+    assert not any(biased(bias_of(), place(PIANO)))
+    assert not any(biased(bias_of(NO_CHORD, NO_CHORD), place(PIANO)))
 
 
 def test_tones_not_yet_played_in_the_slot_rise_where_chords_are_asked_for() -> None:
     bias = bias_of(C, G, strength=3.0)
-    before = biased(bias, Place(PIANO))
+    before = biased(bias, place(PIANO))
     bias.update((0, PIANO, 64, 5, 8))
     bias.update((0, BASS, 67, 5, 8))
-    after = biased(bias, Place(PIANO))
+    after = biased(bias, place(PIANO))
     assert after[4] < before[4]
     assert after[7] == before[7]
-    assert biased(bias, Place(PIANO, slot=1))[7] > 0
+    assert biased(bias, place(PIANO, slot=1))[7] > 0
 
 
 def test_sources_with_another_chord_are_known() -> None:
