@@ -19,7 +19,8 @@ import numpy as np
 
 from composer.decoding.generate import Composer
 from composer.model.checkpoint import load_checkpoint
-from composer.planning.plan import band_of, plan_song
+from composer.planning.plan import plan_song
+from composer.planning.requested import band_of
 from composer.request import ComposeRequest, KeyRequest, PartRequest
 from midi_data.analysis.excerpts import excerpt, spread_excerpts
 from midi_data.analysis.key_estimation import estimate_song_key

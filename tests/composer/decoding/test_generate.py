@@ -8,7 +8,8 @@ import pytest
 from composer.decoding.generate import Composer
 from composer.decoding.masks import pitch_range
 from composer.errors import RefusedError
-from composer.planning.plan import Plan, bars_for, plan_song
+from composer.planning.plan import Plan, plan_song
+from composer.planning.requested import bars_for
 from composer.request import ComposeRequest, KeyRequest, PartRequest
 from midi_data.events.encoding import encode, part_code
 from midi_data.general_midi import usual_polyphony

@@ -9,7 +9,8 @@ from composer.decoding.generate import Composer
 from composer.decoding.masks import instrument_masks, template_masks
 from composer.model.checkpoint import Checkpoint
 from composer.model.checkpoint_tables import TEMPLATE_COLUMNS
-from composer.planning.plan import leading_genre, plan_song
+from composer.planning.plan import plan_song
+from composer.planning.requested import leading_genre
 from composer.planning.template import Template, activity_for, draw_excerpt, draw_template, part_repetition_for
 from composer.request import ComposeRequest, KeyRequest, PartRequest
 from midi_data.analysis.activity import MASKS_WIDTH, RESTS, UNCONDITIONED, activity_of
