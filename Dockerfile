@@ -1,11 +1,9 @@
-# Two stages: the compiler stays in the first. EXTRAS=…,train adds torch, for a machine with an accelerator.
+# Two stages: pip and the sources stay in the first. EXTRAS=…,train adds torch, for a machine with an accelerator.
 FROM python:3.12-slim AS build
 ARG EXTRAS=serve,bot,matrix,bluesky,s3,fast
 WORKDIR /src
-# The inner loop of composing is compiled.
-RUN apt-get update && apt-get install --yes --no-install-recommends gcc libc6-dev && rm -rf /var/lib/apt/lists/*
 RUN python -m venv /opt/riffbird
-COPY pyproject.toml setup.py README.md ./
+COPY pyproject.toml README.md ./
 COPY bot bot
 COPY composer composer
 COPY midi_data midi_data

@@ -8,21 +8,17 @@ TWEET := Dancing robots /compose /g heavy-metal /t 160 /r 0.2
 
 .PHONY: song serve test test-slow check clean
 
-# Compiled if a C compiler is found (setup.py).
-COMPILED := $(shell sed -n 's/^    "\(.*\.py\)",$$/\1/p' setup.py)
-
-$(VENV)/core: pyproject.toml setup.py $(COMPILED)
+$(VENV)/core: pyproject.toml
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --editable '.[fast]'
 	touch $@
 
-# Keeps what core has compiled.
 $(VENV)/serve: pyproject.toml | $(VENV)/core
-	RIFFBIRD_COMPILED=0 $(BIN)/python -m pip install --quiet --editable '.[serve,bot,matrix,bluesky,fast]'
+	$(BIN)/python -m pip install --quiet --editable '.[serve,bot,matrix,bluesky,fast]'
 	touch $@
 
 $(VENV)/dev: pyproject.toml | $(VENV)/core
-	RIFFBIRD_COMPILED=0 $(BIN)/python -m pip install --quiet --editable '.[dev]'
+	$(BIN)/python -m pip install --quiet --editable '.[dev]'
 	touch $@
 
 song: $(VENV)/core

@@ -31,10 +31,7 @@ python benchmarks/speed_page.py --measure    # all of it, and this page written 
 Every figure is the median of five runs after a warm-up, with the lowest and the highest beside it. Beside the clock's
 figure stands the same *by processor time*: on a machine that others use too, the clock tells how many they are.
 
-`pip install 'riffbird[fast]'` (onnxruntime) halves a note's time; the songs are the same without it. Where a C compiler
-and Python's headers are at hand, installing compiles the inner loop too (mypyc, `setup.py`: rules, choices, lookback
-and writing, plain typed Python all of it). A source that was changed since is imported as it is, and all others with it
-(`midi_data/compiled.py`); `RIFFBIRD_COMPILED=0` does the same. Torch
+`pip install 'riffbird[fast]'` (onnxruntime) halves a note's time; the songs are the same without it. Torch
 (`pip install 'riffbird[train]'`) is needed for the network's own module beside ours, `transformers`
 (`pip install 'riffbird[benchmark]'`) for the transformer; without them those rows say so.
 """
@@ -53,56 +50,6 @@ engine that composes against the same network in float32:
 
 The loss of before was not the recurrent weights' but that of the heads' last product: to stay exact in 24 bits its
 weights had been rounded to sixteenths.
-"""
-
-WENT = """\
-## Where a note's time went
-
-One song, one thread, microseconds a note:
-
-| part | arrays in float32 | lists for what is few | and eight bits by onnxruntime |
-|---|---|---|---|
-| a note, processor time, on a busy machine | 1,331 | 679 | 390 |
-| on a quiet one | 1,000 | | 380 |
-| sampling | 204 | | 26 |
-| rules, lookback and writing | 118 | | 45 |
-| 16 songs side by side, a note of each, processor time | 770 | 532 | 225 |
-
-The middle column's songs are those of the first, byte for byte; eight bits made others. Python a song is what keeps 16
-songs from four times the notes of one: of a note's 190 µs in a batch of 16 (quiet) the large products are 19.
-
-Forms of single parts and amounts came after that table and cost some 60 µs a note (403 µs before, 462 µs with them,
-each on a quiet machine). What 50 MB less at the peak of a command came from: the network is let go before the last
-songs are rendered.
-
-Telling each part's tendencies to the network came after that: a row more to add a step and a product a note, by
-estimate 20 µs. A batch is shared out among as many processes as there are cores since then
-(`composer/decoding/parallel.py`).
-
-Then the inner loop was compiled, with no byte of a song changed: rules, choices, lookback and writing take 78 µs of a
-note where they took some 170. Gates are given in the steps of their curves' tables, and the pitch head's last product
-is of the pitches that a part may play (19 of 256, on the mean). A note 488 → 408 µs, a song of 45 s 71 → 84 × real
-time, 16 songs in one process 378 → 266 µs a note (medians of one run each, on about as quiet a machine).
-
-Products are made into places that were bound ahead and come out in float32 (onnxruntime's MatMulIntegerToFloat), and
-what a note's three fields look back to is added up at once: again the same bytes. In turns, ten times each, processor
-time, the fastest of ten: a note 384 → 368 µs, eight songs in one process 236 → 214 µs a note.
-
-A step costs about 260 µs and 130 more for each song in it (lowest tenth, two cores with nobody beside us); from twelve
-songs on it is 170 more. Songs have unlike lengths: of 16 the longest had nine times the notes of the shortest and
-played alone in the end, which left 1.8 to 2.9 of the 4 times that were wanted. So whenever a song ends, the next that
-waits takes its place, in whichever process (`composer/decoding/parallel.py`); in rows of as many songs as go at once
-none waits.
-
-Machines are shared. The figures above are of the middle one of three runs of this code within sixteen minutes, which
-met 5, 6 and 5 of 12 marks: a note 573, 526 and 576 µs (4.03, 3.77 and 3.89 × reading its weights), a song of 45 s 62,
-75 and 61 × real time, against nn.LSTM 13.5, 12.5 and 14.4 × (which itself ran 129, 152 and 121 notes a second), 16
-songs 3.21, 3.60 and 3.39 × one at a time in two processes (2.80, 2.60 and 3.00 with none waiting), synthesis 66, 73
-and 69 ×, video 13.1, 14.7 and 11.6 ×, a warm request 5.6, 4.8 and 7.0 s, cold 1.8, 1.4 and 1.9 s. It was a busy hour:
-in turns with it the code of before took 528, 574 and 563 µs a note where this one took 413, 528 and 540. Two hours
-earlier on the same machine a note of the code before took 465 µs, and 64 songs, 16 at a time, 4.13 and 4.25 × one at
-a time. On other days the code before met 10, 7 and 5 marks: a note 408, 432 and 515 µs, 2.91, 2.53 and 3.62 ×
-reading, a song 84, 79 and 73 ×, nn.LSTM 15.9, 15.4 and 16.7 ×.
 """
 
 LOST = """\
@@ -222,7 +169,7 @@ def _beside(count: str, figure: dict[str, Any]) -> tuple[str, ...]:
 def page(report: dict[str, Any]) -> str:
     """The page that a report makes."""
     sections: list[Callable[[dict[str, Any]], str]] = [machine_section, figures_section, growth_section]
-    return "\n".join([INTRODUCTION, *(section(report) for section in sections), EIGHT_BITS, WENT, LOST])
+    return "\n".join([INTRODUCTION, *(section(report) for section in sections), EIGHT_BITS, LOST])
 
 
 def measured() -> dict[str, Any]:

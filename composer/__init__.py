@@ -16,8 +16,6 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-import midi_data  # noqa: F401  decides whether compiled modules of this package may be used
-
 if TYPE_CHECKING:
     from composer.errors import ComposerError, RefusedError
     from composer.pipeline import compose, compose_songs

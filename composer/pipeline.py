@@ -31,7 +31,6 @@ from midi_data.analysis.key_estimation import estimate_song_key
 from midi_data.chords import bar_name
 from midi_data.events.encoding import encode
 from midi_data.io.midi_writer import midi_bytes
-from midi_data.process import usable_cores
 from midi_data.song import Song
 
 Stage = Literal["composing", "rendering"]
@@ -156,7 +155,7 @@ def _composed(composers: Sequence[Composer], plans: Sequence[Plan], progress: On
             if progress:
                 progress("composing", (done + share * count) / len(plans))
 
-        played = composer.compose([plans[number] for number in mine], tell, processes=usable_cores())
+        played = composer.compose([plans[number] for number in mine], tell)
         songs |= zip(mine, played, strict=True)
     return [songs[number] for number in range(len(plans))]
 

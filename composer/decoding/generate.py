@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
-from functools import partial
 from itertools import count
 
 import numpy as np
@@ -15,7 +14,6 @@ from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
 from composer.decoding.expression import add_expression
-from composer.decoding.parallel import NoteRows, WorkItem, compose_parallel
 from composer.decoding.sampling import EmbeddingSpace, SamplingParameters, parameters_for
 from composer.decoding.song_sampler import SongSampler
 from composer.decoding.sounding import song_of
@@ -30,6 +28,8 @@ from composer.planning.plan import Plan
 from midi_data.events.encoding import FIELDS
 from midi_data.song import Song
 
+NoteRows = NDArray[np.int32]
+"""(N, 5) notes of one song: ``SongState.notes``."""
 OnProgress = Callable[[float], None]
 ParameterRule = Callable[[float, float], SamplingParameters]
 """(randomness, the genre's temperature) → sampling parameters."""
@@ -56,19 +56,16 @@ class Composer:
         plans: Sequence[Plan],
         on_progress: OnProgress | None = None,
         *,
-        processes: int = 1,
         batch_size: int = BATCH_SIZE,
     ) -> list[Song]:
         """The songs of ``plans``, in order. ``on_progress`` receives 0 … 1 of the whole batch, never falling.
 
-        ``batch_size`` songs are generated side by side; when one ends, the next begins. ``processes`` share them if
-        there are enough (``composer.decoding.parallel``).
+        ``batch_size`` songs are generated side by side; when one ends, the next begins, the longest first.
         """
-        in_child, here = partial(self._generate, plans), partial(self._generate, plans, on_progress=on_progress)
         # The products of a step are too small to gain from threads, which wait for one another on a busy machine.
         with threadpool_limits(1, user_api="blas"):
-            notes = compose_parallel(plans, processes, batch_size, in_child, here)
-            return [self._song(rows, plan) for rows, plan in zip(notes, plans, strict=True)]
+            notes = dict(self._generate(plans, batch_size, on_progress))
+            return [self._song(notes[number], plan) for number, plan in enumerate(plans)]
 
     def _song(self, notes: NoteRows, plan: Plan) -> Song:
         """The song of its generated notes, with exact velocities and lengths."""
@@ -78,11 +75,15 @@ class Composer:
         return add_expression(song, genres, plan.seed, shipped_expression())
 
     def _generate(
-        self, plans: Sequence[Plan], item: WorkItem, on_progress: OnProgress | None = None
+        self, plans: Sequence[Plan], batch_size: int, on_progress: OnProgress | None
     ) -> Iterator[tuple[int, NoteRows]]:
-        """(number, notes) of each song of a work item as it ends."""
+        """(number, notes) of each of ``plans`` as it ends."""
         heads = Heads(self.engine)
-        going = {number: self._sampler(plans[number], heads) for number in item.first}
+        waiting = sorted(range(len(plans)), key=lambda number: plans[number].bars)
+        going = {
+            number: self._sampler(plans[number], heads) for number in reversed(waiting[-min(batch_size, len(plans)) :])
+        }
+        del waiting[-len(going) :]
         state = self.engine.start(len(going))
         shown = 0.0
         for step in count(1):
@@ -94,12 +95,13 @@ class Composer:
                 state = state.without(ended)
             for number in ended.values():
                 yield number, going.pop(number).state.notes
-                waiting = item.queue.take()
-                if waiting is not None:
-                    going[waiting] = self._sampler(plans[waiting], heads)
+                if waiting:
+                    begins = waiting.pop()
+                    going[begins] = self._sampler(plans[begins], heads)
                     state = state.beside(self.engine.start(1))
             if on_progress and (ended or step % STEPS_BETWEEN_REPORTS == 0):
-                shown = max(shown, item.done(sum(1 - song.state.progress for song in going.values())))
+                left = len(waiting) + sum(1 - song.state.progress for song in going.values())
+                shown = max(shown, 1 - left / len(plans))
                 on_progress(shown)
 
     def _sampler(self, plan: Plan, heads: Heads) -> SongSampler:

@@ -1,7 +1,4 @@
-"""Samples the events of one song of a batch: its plan, state, logits processors and random generator.
-
-Compiled if a C compiler was found at installation (``midi_data.compiled``), since it runs five times a note.
-"""
+"""Samples the events of one song of a batch: its plan, state, logits processors and random generator."""
 
 from __future__ import annotations
 

@@ -14,7 +14,6 @@ from typer.testing import CliRunner
 torch = pytest.importorskip("torch")
 
 from bot.cli.benchmark.command import app  # noqa: E402
-from composer.decoding import parallel  # noqa: E402
 from composer.decoding.generate import Composer  # noqa: E402
 from composer.model.checkpoint import save_checkpoint  # noqa: E402
 from composer.model.engine import Engine  # noqa: E402
@@ -116,15 +115,10 @@ def test_a_function_within_another_counts_once() -> None:
     assert watch.seconds["outer"] > 0.0
 
 
-def test_a_batch_is_measured_as_a_worker_composes_it_and_in_one_process(
-    composer: Composer, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("training.speed.composing.usable_cores", lambda: 2)
-    monkeypatch.setattr(parallel, "_may_fork", lambda: True)
+def test_a_batch_is_measured_with_songs_that_wait_and_without(composer: Composer) -> None:
     figures = {figure.name: figure.note for figure in batch_figures(composer, replace(QUICK, batches=(1, 4, 5)))}
-    assert figures["batch_1"] == figures["batch_4_one_process"] == "in one process, 5 songs"
-    assert figures["batch_4"] == figures["batch_5"] == "in 2 processes, 5 songs"
-    assert figures["batch_4_none_waiting"] == "in 2 processes, 4 songs"
+    assert figures["batch_1"] == figures["batch_4"] == figures["batch_5"] == "5 songs"
+    assert figures["batch_4_none_waiting"] == "4 songs"
     assert not {"batch_1_none_waiting", "batch_5_none_waiting"} & set(figures)
 
 

@@ -14,13 +14,11 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 from composer.decoding.generate import Composer
-from composer.decoding.parallel import split_work
 from composer.model.checkpoint import Checkpoint
 from composer.model.config import LOOKBACK_FIELDS, ModelConfig
 from composer.planning.plan import Plan
 from midi_data.analysis.activity import ACTIVITY_CLASSES
 from midi_data.events.encoding import FIELDS, PART_LIMIT, VOCABULARY
-from midi_data.process import usable_cores
 from midi_data.song import Song
 from training.speed.figures import Figure, Runs, cost, rate, ratio, spread, times
 from training.speed.parts import GROUPS, Stopwatch, timed_parts
@@ -97,8 +95,8 @@ def part_figures(composer: Composer, plan: Plan, notes: int, runs: int) -> list[
 def batch_figures(composer: Composer, scope: Scope) -> list[Figure]:
     """Notes a second of the same songs in batches of several sizes, and ratios to one song at a time.
 
-    Each size is measured as on the command line, in one process, and without waiting songs. Every run takes all setups
-    in turn, so that other load affects all of them.
+    Each size is measured with songs that wait and without. Every run takes all setups in turn, so that other load
+    affects all of them.
     """
     largest = max(scope.batches)
     wanted = plans(composer.checkpoint, scope.short_seconds, largest)
@@ -107,7 +105,7 @@ def batch_figures(composer: Composer, scope: Scope) -> list[Figure]:
     taken: list[Runs] = [[] for _ in setups]
     for _ in range(scope.batch_runs):
         for setup, runs in zip(setups, taken, strict=True):
-            work = partial(composer.compose, wanted[: setup.songs], processes=setup.processes, batch_size=setup.at_once)
+            work = partial(composer.compose, wanted[: setup.songs], batch_size=setup.at_once)
             runs.extend(times(work, 1, warm_up=0))
     figures = [
         rate(setup.name, setup.label, "notes/s", sum(lengths[: setup.songs]), runs, setup.note_text)
@@ -122,12 +120,11 @@ def batch_figures(composer: Composer, scope: Scope) -> list[Figure]:
 
 @dataclass(frozen=True, slots=True)
 class _BatchSetup:
-    """``songs``, ``at_once`` in a batch, in ``processes`` processes."""
+    """``songs``, ``at_once`` in a batch."""
 
     name: str
     songs: int
     at_once: int
-    processes: int
 
     @property
     def label(self) -> str:
@@ -135,18 +132,14 @@ class _BatchSetup:
 
     @property
     def note_text(self) -> str:
-        processes = f"in {self.processes} processes" if self.processes > 1 else "in one process"
-        return f"{processes}, {self.songs} songs"
+        return f"{self.songs} songs"
 
 
 def _batch_setups(wanted: list[Plan], batch: int) -> list[_BatchSetup]:
     """How ``batch`` of the songs ``wanted`` are composed in batches."""
-    processes = len(split_work(wanted, usable_cores(), batch)[0])
-    setups = [_BatchSetup(f"batch_{batch}", len(wanted), batch, processes)]
-    if processes > 1:
-        setups.append(_BatchSetup(f"batch_{batch}_one_process", len(wanted), batch, 1))
+    setups = [_BatchSetup(f"batch_{batch}", len(wanted), batch)]
     if 1 < batch < len(wanted):
-        setups.append(_BatchSetup(f"batch_{batch}_none_waiting", batch, batch, processes))
+        setups.append(_BatchSetup(f"batch_{batch}_none_waiting", batch, batch))
     return setups
 
 

@@ -11,7 +11,6 @@ from typing import Any
 import numpy as np
 from threadpoolctl import threadpool_limits
 
-from midi_data.compiled import is_compiled
 from midi_data.process import usable_cores
 from training.speed.figures import Figure, rate, times
 
@@ -21,14 +20,13 @@ LIBRARIES = ("numpy", "scipy", "onnxruntime", "av", "torch", "transformers")
 
 
 def describe() -> dict[str, Any]:
-    """Processor, cores, load average, versions, whether composing is compiled; JSON-ready."""
+    """Processor, cores, load average, versions; JSON-ready."""
     return {
         "cpu": _processor(),
         "cores": usable_cores(),
         "load_before": round(os.getloadavg()[0], 2) if hasattr(os, "getloadavg") else None,
         "system": f"{platform.system()} {platform.machine()}",
         "python": platform.python_version(),
-        "compiled": is_compiled(),
         "libraries": {name: found for name in LIBRARIES if (found := _version(name))},
     }
 

@@ -7,7 +7,10 @@ import pytest
 
 from composer.decoding.generate import Composer
 from composer.decoding.masks import pitch_range
+from composer.decoding.song_sampler import SongSampler
 from composer.errors import RefusedError
+from composer.model.engine import EngineState
+from composer.model.heads import Heads
 from composer.planning.plan import Plan, plan_song
 from composer.planning.requested import bars_for
 from composer.request import ComposeRequest, KeyRequest, PartRequest
@@ -146,3 +149,41 @@ def test_progress_rises_to_the_end(composer: Composer) -> None:
     assert reported == sorted(reported)
     assert reported
     assert 0 < reported[-1] <= 1
+
+
+def test_songs_are_the_same_with_any_batch_size(composer: Composer) -> None:
+    wanted = plans(composer, *(asked(seed=s, length_seconds=10 + 3 * (s % 4)) for s in range(9)))
+    alone = [composer.compose([plan])[0] for plan in wanted]
+    for batch_size in (1, 4, 100):
+        assert composer.compose(wanted, batch_size=batch_size) == alone
+
+
+def test_no_songs_are_asked_and_none_composed(composer: Composer) -> None:
+    assert composer.compose([]) == []
+
+
+def test_at_most_batch_size_songs_run_and_the_next_begins_when_one_ends(
+    composer: Composer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    going: list[int] = []
+    step = Composer._step
+
+    def watched(self: Composer, songs: list[SongSampler], heads: Heads, state: EngineState) -> EngineState:
+        going.append(len(songs))
+        return step(self, songs, heads, state)
+
+    monkeypatch.setattr(Composer, "_step", watched)
+    songs = composer.compose(plans(composer, *(asked(seed=s) for s in range(9))), batch_size=3)
+    assert len(songs) == 9
+    assert going == sorted(going, reverse=True)  # three until none waits, then fewer and fewer
+    assert going[0] == 3
+    assert going.count(3) > len(going) / 2
+
+
+def test_progress_of_a_batch_never_falls_and_ends_at_one(composer: Composer) -> None:
+    reported: list[float] = []
+    composer.compose(plans(composer, *(asked(seed=s) for s in range(5))), reported.append, batch_size=2)
+    assert reported == sorted(reported)
+    assert all(0 <= share <= 1 for share in reported)
+    assert len(set(reported)) > 1
+    assert reported[-1] == 1
