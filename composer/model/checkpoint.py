@@ -6,7 +6,7 @@ values of the tensors. No pickle, no torch.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Annotated, Any
@@ -19,6 +19,7 @@ from composer.errors import CheckpointError
 from composer.model.checkpoint_tables import pack_tables, unpack_tables
 from composer.model.config import ModelConfig, expected_shapes
 from composer.model.planner_config import expected_planner_shapes
+from composer.model.style.config import STYLE_PREFIX, expected_style_shapes
 from composer.model.tensor_file import check_shapes, finite_weight, read_tensor_file, write_tensor_file
 from midi_data.analysis.activity import Activity
 from midi_data.analysis.attribute_histograms import AttributeHistograms
@@ -110,6 +111,7 @@ class Checkpoint:
     attribute_histograms: tuple[AttributeHistograms, ...] = field(repr=False)
     time_shift_histograms: AttributeHistograms = field(repr=False)
     planner: dict[str, NDArray[np.float32]] = field(default_factory=dict, repr=False)
+    style: dict[str, NDArray[np.float32]] = field(default_factory=dict, repr=False)
     path: Path | None = None
 
     @property
@@ -134,10 +136,11 @@ def load_checkpoint(path: Path | None = None) -> Checkpoint:
     header, tensors = read_tensor_file(path, Header, FILE_SIZE_LIMIT)
     header = _checked_header(path, header)
     tables = unpack_tables(path, tensors)  # takes the tables out of tensors
-    planner = _planner_weights(path, tensors)  # takes the planner's out of tensors
+    planner = _part_weights(path, tensors, PLANNER_PREFIX, expected_planner_shapes)  # takes them out of tensors
+    style = _part_weights(path, tensors, STYLE_PREFIX, expected_style_shapes)
     weights = {_renamed(name, _CODE_NAMES): finite_weight(path, name, tensor) for name, tensor in tensors.items()}
     weights |= _missing_chords(weights, ModelConfig(**header.config.model_dump()))
-    checkpoint = Checkpoint(header, weights, *tables, planner=planner, path=path)
+    checkpoint = Checkpoint(header, weights, *tables, planner=planner, style=style, path=path)
     _check(checkpoint, path)
     return checkpoint
 
@@ -146,6 +149,7 @@ def save_checkpoint(checkpoint: Checkpoint, path: Path) -> None:
     """Write weights in half precision and replace ``path`` atomically. Raises ``CheckpointError`` on failure."""
     tensors = {_renamed(name, FILE_NAMES): weight.astype(np.float16) for name, weight in checkpoint.weights.items()}
     tensors |= {PLANNER_PREFIX + name: weight.astype(np.float16) for name, weight in checkpoint.planner.items()}
+    tensors |= {STYLE_PREFIX + name: weight.astype(np.float16) for name, weight in checkpoint.style.items()}
     header = checkpoint.header.model_copy(update={"valid": _with_fields(checkpoint.header.valid, FILE_NAMES)})
     write_tensor_file(path, header, tensors | pack_tables(checkpoint))
 
@@ -155,12 +159,20 @@ def header_for(config: ModelConfig, **facts: Any) -> Header:
     return Header(format=FORMAT, fingerprint=FINGERPRINT, shape=_Config(**asdict(config)), **facts)
 
 
-def _planner_weights(path: Path, tensors: dict[str, NDArray[Any]]) -> dict[str, NDArray[np.float32]]:
-    """The planner's weights, taken out of ``tensors``; empty without a planner. Raises ``CheckpointError``."""
-    names = [name for name in tensors if name.startswith(PLANNER_PREFIX)]
-    found = {name.removeprefix(PLANNER_PREFIX): finite_weight(path, name, tensors.pop(name)) for name in names}
+def _part_weights(
+    path: Path,
+    tensors: dict[str, NDArray[Any]],
+    prefix: str,
+    expected: Callable[[int], dict[str, tuple[int, ...]]],
+) -> dict[str, NDArray[np.float32]]:
+    """Weights named with ``prefix``, taken out of ``tensors``; empty without any. Raises ``CheckpointError``.
+
+    ``expected`` gives their shapes by the rows of the genre table.
+    """
+    names = [name for name in tensors if name.startswith(prefix)]
+    found = {name.removeprefix(prefix): finite_weight(path, name, tensors.pop(name)) for name in names}
     if found:
-        check_shapes(path, expected_planner_shapes(len(found.get("genre.weight", ()))), found)
+        check_shapes(path, expected(len(found.get("genre.weight", ()))), found)
     return found
 
 

@@ -35,7 +35,7 @@ def merged(base: Checkpoint, made: Checkpoint, *, like: str = "", changed: float
             | ({} if changed is None else {"old_genres_change": changed}),
         }
     )
-    return replace(made, header=header, planner=base.planner, **tables)
+    return replace(made, header=header, planner=base.planner, style=base.style, **tables)
 
 
 def _as_of(of_genres: dict[str, float], like: str, new: Header) -> dict[str, float]:

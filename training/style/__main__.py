@@ -1,0 +1,5 @@
+"""``python -m training.style``."""
+
+from training.style.train import main
+
+main()
