@@ -183,7 +183,7 @@ def test_a_training_from_an_upload_to_its_checkpoint(client: TestClient, tmp_pat
 def test_a_training_is_followed_live_and_cancelled(client: TestClient) -> None:
     accepted = client.post("/trainings", json={"genre": "ska", "midi": "ska", "updates": 50_000}).json()
     url = accepted["status_url"]
-    wait_for(lambda: client.get(url).json()["update"] > 20, 120)
+    wait_for(lambda: client.get(url).json()["update"] > 20, SETTLED_SECONDS)
     state = client.get(url).json()
     assert state["status"] == "training"
     assert 0 < state["progress"] < 0.5
