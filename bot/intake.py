@@ -12,16 +12,19 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from bot.commands.fields import as_command
-from bot.commands.parser import ParsedText, again, parse
+from bot.commands.grammar import RevisionVerb
+from bot.commands.parser import ParsedText, parse
 from bot.commands.responses import Responses
+from bot.commands.revising.revise import revise, revision_verb
 from bot.log_context import ignored_id, log_id
 from bot.networks.protocol import Mention, Network, NetworkError, job_id
 from bot.rate_limits import Person, RateLimits, Verdict, check_song, check_text, wait_seconds
 from bot.reply_store import ReplyStore
 from bot.state.owed_reply import OwedReply
+from bot.threads import is_public, revision_of
 from composer.genre_store import spellings
 from composer.request import ComposeRequest
-from worker.client import QueueFullError, Queues, Submission, submit
+from worker.client import QueueFullError, Queues, Revision, Submission, submit
 
 logger = logging.getLogger(__name__)
 
@@ -91,11 +94,13 @@ class Intake:
         if owed.request is None:
             return
         request = ComposeRequest.model_validate(owed.request)
+        revision = Revision.model_validate(owed.revision) if owed.revision else None
         mention = owed.mention
         try:
             submission = submit(
                 self.queues, request, job_id=owed.job, formats=self.network.media.formats,
-                text=as_command(request), listed=mention.is_public,
+                text=as_command(request),
+                listed=mention.is_public and is_public(self.queues, revision), revision=revision,
             )  # fmt: skip
         except QueueFullError as full:
             self.reply_store.say_instead(owed, self.responses.queue_full(mention, full.retry_after_seconds))
@@ -116,8 +121,9 @@ class Intake:
         """What is owed for ``parsed`` to ``person``; pure, since the store may call it twice."""
         if parsed.kind in ("stop", "start"):
             return self._opt_change(mention, parsed, person)
-        if parsed.kind == "again":
-            parsed = self._repeated(mention, parsed)
+        verb, revision = revision_verb(parsed), None
+        if verb is not None:
+            parsed, revision = self._revised(mention, parsed, verb)
         if parsed.kind != "compose" or parsed.request is None:
             is_ignored = check_text(person, self.limits) is Verdict.IGNORED
             return None if is_ignored else OwedReply(mention, text=self.responses.answer(mention, parsed))
@@ -129,7 +135,10 @@ class Intake:
             return OwedReply(mention, text=text, is_limit_notice=True)
         # The store keeps the first id, so one that cannot be guessed is safe to draw.
         job = job_id(mention.network, mention.interaction if mention.is_public else secrets.token_hex(16))
-        return OwedReply(mention, request=parsed.request.model_dump(mode="json"), job=job, notices=parsed.notices)
+        return OwedReply(
+            mention, request=parsed.request.model_dump(mode="json"), job=job, notices=parsed.notices,
+            revision=revision.model_dump(mode="json") if revision else None,
+        )  # fmt: skip
 
     def _opt_change(self, mention: Mention, parsed: ParsedText, person: Person) -> OwedReply | None:
         """The confirmation of an opt-out or of its end; ``None`` if nothing changes."""
@@ -141,9 +150,16 @@ class Intake:
             return None
         return OwedReply(mention, text=self.responses.answer(mention, parsed), opt_change="in")
 
-    def _repeated(self, mention: Mention, parsed: ParsedText) -> ParsedText:
-        """``/again``: the request of the song replied to, with a new seed."""
+    def _revised(self, mention: Mention, parsed: ParsedText, verb: RevisionVerb) -> tuple[ParsedText, Revision | None]:
+        """The request that the words make of the song replied to; unchanged words where there is no such song."""
         previous = self.reply_store.song_for(mention)
         if previous is None:
-            return parsed
-        return again(ComposeRequest.model_validate(previous), parsed, genres=spellings())
+            return parsed, None
+        record = self.queues.songs.find(previous.job) if previous.job else None
+        request = ComposeRequest.model_validate(previous.request)
+        facts = record.rendition if record else None
+        made = revise(verb, request, parsed, facts, genres=spellings())
+        if made.parsed.request is None or record is None:
+            return made.parsed, None
+        told = (f"{made.difference[0].upper()}{made.difference[1:]}.", *made.parsed.notices)
+        return replace(made.parsed, notices=told), revision_of(verb, record, made)

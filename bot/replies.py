@@ -33,6 +33,7 @@ from bot.networks.protocol import (
 )
 from bot.networks.retry import Clock, backoff_seconds
 from bot.reply_store import ReplyStore
+from bot.state.network_records import AnsweredSong
 from bot.state.owed_reply import Claim, OwedReply, UnreadableReplyError
 from bot.state.store_errors import is_unavailable
 from worker.client import DeadLetters, JobState, Queues, SongRecord, fetch_state
@@ -193,13 +194,14 @@ class ReplyWorker:
             raise TryLaterError(f"{extension} is refused: {error}") from None
         self._record(owed, song, reply_id)
 
-    def _record(self, owed: OwedReply, song: JobState | None, reply_id: str) -> None:
+    def _record(self, owed: OwedReply, state: JobState | None, reply_id: str) -> None:
         """Record the posted reply, now or as soon as Redis is back."""
-        record = song.song if song is not None else None
+        record = state.song if state is not None else None
 
         def write() -> None:
             if record is not None:
-                self.reply_store.remember_song(owed.mention, reply_id, record.request.model_dump(mode="json"))
+                song = AnsweredSong(record.request.model_dump(mode="json"), record.id)
+                self.reply_store.remember_song(owed.mention, reply_id, song)
             self.reply_store.complete(owed, "posted", reply_id)
             self.reply_store.count("replies_posted")
 
@@ -269,8 +271,7 @@ class ReplyWorker:
         attachment = self._attachment(owed, song.song, folder)
         if attachment is None:
             return Answer(self.responses.unplayable(mention), key)
-        text = self.responses.song(mention, song.song, owed.notices)
-        return Answer(text, key, attachment, may_repeat=(owed.request or {}).get("seed") is not None)
+        return Answer(self.responses.song(mention, song.song, owed.notices), key, attachment)
 
     def _attachment(self, owed: OwedReply, song: SongRecord, folder: Path) -> Attachment | None:
         """The file in the first format that fits and is not refused; ``None`` if there is none.

@@ -20,6 +20,7 @@ from composer.decoding.generate import Composer
 from composer.errors import RefusedError
 from composer.genre_store import custom_checkpoint, mix_genres
 from composer.model.checkpoint import load_checkpoint, shipped_checkpoint
+from composer.planning.given import GivenSong, plan_with, with_given_notes
 from composer.planning.plan import Plan, plan_song
 from composer.planning.primer import fit_primer
 from composer.render import RenderedFiles, render
@@ -48,18 +49,20 @@ def compose(
     *,
     checkpoint: Path | None = None,
     primer: Song | None = None,
+    given: GivenSong | None = None,
     progress: OnStage | None = None,
     song: Song | None = None,
 ) -> Rendition:
     """Compose and render one song into ``folder``.
 
+    ``given``: a finished song to go on from, or of which some parts are composed anew; its other notes are kept.
     ``progress`` is called with the stage and the fraction of it that is done (0–1). ``song``, if given, is the result
     of ``compose_songs`` for the same request: it is rendered only. Raises ``RefusedError`` for a request that cannot
     be met and ``RenderError`` where rendering fails.
     """
     songs = None if song is None else [song]
     return compose_all(
-        [request], folder, formats, checkpoint=checkpoint, primer=primer, progress=progress, songs=songs
+        [request], folder, formats, checkpoint=checkpoint, primer=primer, given=given, progress=progress, songs=songs
     )[0]
 
 
@@ -82,6 +85,7 @@ def compose_all(
     *,
     checkpoint: Path | None = None,
     primer: Song | None = None,
+    given: GivenSong | None = None,
     progress: OnStage | None = None,
     last: bool = False,
     songs: Sequence[Song] | None = None,
@@ -97,10 +101,14 @@ def compose_all(
     loaded = time.perf_counter()
     primers = [fit_primer(primer, request) if primer else None for request in requests]
     plans = [
-        plan_song(request, composer.checkpoint, begins.song if begins else None)
+        plan_with(request, composer.checkpoint, given)
+        if given
+        else plan_song(request, composer.checkpoint, begins.song if begins else None)
         for request, composer, begins in zip(requests, composers, primers, strict=True)
     ]
     songs = songs or _composed(composers, plans, progress)
+    if given:
+        songs = [with_given_notes(song, plan, given) for song, plan in zip(songs, plans, strict=True)]
     songs = [
         as_score(song, request, plan.key or estimate_song_key(encode(song)), chord_names(plan, song))
         for request, plan, song in zip(requests, plans, songs, strict=True)
@@ -224,8 +232,15 @@ def file_stem(plan: Plan, request: ComposeRequest, primer: Song | None = None) -
     plain = unicodedata.normalize("NFKD", plan.title).encode("ascii", "ignore").decode().lower()
     words = re.sub(r"[^a-z0-9]+", "-", plain)[:LONGEST_STEM].strip("-") or "song"
     genre = re.sub(r"[^a-z0-9]+", "-", plan.genre)
-    asked = request.model_dump_json(exclude={"seed"}).encode() + (midi_bytes(primer) if primer else b"")
+    asked = request.model_dump_json(exclude={"seed", *_unset(request)}).encode() + (
+        midi_bytes(primer) if primer else b""
+    )
     return f"{words}-{genre}-{plan.seed}-{hashlib.sha256(asked).hexdigest()[:6]}"
+
+
+def _unset(request: ComposeRequest) -> set[str]:
+    """Fields that earlier versions did not have, where they are left out: the names of songs stay."""
+    return {name for name in ("variation", "chart_seconds") if not getattr(request, name)}
 
 
 def subtitle(plan: Plan, song: Song) -> str:

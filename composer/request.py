@@ -13,6 +13,7 @@ LENGTH_RANGE_SECONDS = (10.0, 140.0)
 DEFAULT_LENGTH_SECONDS = 45.0
 DEFAULT_RANDOMNESS = 0.5
 HIGHEST_SEED = 2**63 - 1
+HIGHEST_VARIATION = 999_999
 TITLE_LENGTH = 200
 
 Sampling = Literal["probability", "embedding"]
@@ -53,7 +54,9 @@ class ComposeRequest(BaseModel):
 
     A field that is ``None`` is drawn by the seed, and the result states the drawn value. ``genres`` maps canonical
     genre names to positive weights that sum to 1: one name, or a blend. Tempo is in beats (quarters) a minute, length
-    in seconds.
+    in seconds. ``seed`` fixes the plan; ``seed`` and ``variation`` fix the notes, so that songs of one seed share their
+    band, chart and tempo. ``chart_seconds``: length of the chart of a song that is longer, and plays it again from the
+    top; by default the song's own length.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -70,3 +73,5 @@ class ComposeRequest(BaseModel):
     chords: tuple[BarChords, ...] | None = Field(default=None, min_length=1, max_length=CHORD_BARS_LIMIT)
     seed: int | None = Field(default=None, ge=0, le=HIGHEST_SEED)
     sampling: Sampling = "probability"
+    variation: int = Field(default=0, ge=0, le=HIGHEST_VARIATION)
+    chart_seconds: float | None = Field(default=None, ge=LENGTH_RANGE_SECONDS[0], le=LENGTH_RANGE_SECONDS[1])

@@ -13,8 +13,8 @@ from worker.queue.dead_letters import DeadLetter, DeadLetters, dead_letter_lists
 from worker.queue.deletion import delete_song
 from worker.queue.known_job import KnownJob
 from worker.queue.names import COMPOSE_QUEUE, SERIALIZER, TRAIN_QUEUE
-from worker.queue.payloads import TrainPayload
-from worker.queue.state import JobState, Status, fetch_state
+from worker.queue.payloads import Action, Revision, TrainPayload
+from worker.queue.state import JobState, Status, fetch_state, state_of_song
 from worker.queue.submission import Submission, submit
 from worker.server_time import server_time
 from worker.storage.moderation import HTTP, Moderation, bans_key
@@ -39,6 +39,7 @@ __all__ = [
     "SERIALIZER",
     "TRAIN_QUEUE",
     "TRAIN_WORKERS",
+    "Action",
     "DeadLetter",
     "DeadLetters",
     "JobIdError",
@@ -47,6 +48,7 @@ __all__ = [
     "Moderation",
     "QueueFullError",
     "Queues",
+    "Revision",
     "ServiceError",
     "SongRecord",
     "Status",
@@ -68,6 +70,7 @@ __all__ = [
     "read_notes",
     "report_bot",
     "server_time",
+    "state_of_song",
     "submit",
     "submit_training",
 ]

@@ -14,7 +14,7 @@ from collections.abc import Callable
 from functools import partial
 from importlib import import_module
 from pathlib import Path
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from pydantic import ValidationError
 from rq import get_current_job
@@ -29,12 +29,15 @@ from worker.errors import QUEUE_UNAVAILABLE, UnreadablePayloadError
 from worker.queue.batching import compose_in_batch
 from worker.queue.context import CURRENT_QUEUES
 from worker.queue.dead_jobs import add_dead_job
-from worker.queue.payloads import ComposePayload
+from worker.queue.payloads import ComposePayload, Revision
 from worker.queue.progress import Progress
 from worker.server_time import server_time
 from worker.settings import SCRATCH_PREFIX, Settings
 from worker.storage.notes import write_notes
 from worker.storage.songs import PRIMER_FILE
+
+if TYPE_CHECKING:
+    from composer.planning.given import GivenSong
 
 logger = logging.getLogger(__name__)
 
@@ -108,6 +111,8 @@ def _perform(queues: Queues, job: Job, payload: ComposePayload) -> None:
             perform = partial(perform, song=song)
         if payload.primer:
             perform = partial(perform, primer=_read_primer(queues, job.id))
+        if payload.revision is not None and payload.revision.needs_notes:
+            perform = partial(perform, given=_given_song(queues, payload.revision))
         composed = time.monotonic() - begun if song else 0.0
         rendition = perform(
             payload.request, folder, payload.formats_with_midi(), checkpoint=settings.checkpoint, progress=progress
@@ -131,6 +136,18 @@ def _read_primer(queues: Queues, job_id: str) -> Song:
         raise RefusedError(f"primer: {error}") from None
     except FileNotFoundError:
         raise RefusedError("primer: the uploaded file was deleted") from None
+
+
+def _given_song(queues: Queues, revision: Revision) -> GivenSong:
+    """The parent's notes. Raises ``RefusedError`` where the parent was deleted meanwhile."""
+    from composer.planning.given import GivenSong
+    from midi_data.io.midi_file import song_from_bytes
+
+    try:
+        midi = b"".join(queues.media.read(revision.parent, "song.mid"))
+    except FileNotFoundError:
+        raise RefusedError(f"/{revision.action} needs the song's notes, and they were deleted.") from None
+    return GivenSong(song_from_bytes(midi, source="the song replied to"), revision.replaced)
 
 
 def _with_compose_seconds(rendition: Rendition, seconds: float) -> Rendition:

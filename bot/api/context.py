@@ -9,6 +9,7 @@ from fastapi import Depends, HTTPException, Path, Request
 
 from bot.api.http.limits import RateLimit
 from bot.api.metrics import HttpMetrics
+from bot.api.schemas import JOB_ID_PATTERN
 from bot.api.settings import ApiSettings
 from worker.client import JobState, Queues, fetch_state
 
@@ -33,7 +34,7 @@ def service_of(request: Request) -> Service:
 
 
 CurrentService = Annotated[Service, Depends(service_of)]
-JobId = Annotated[str, Path(pattern=r"^[A-Za-z0-9_-]{1,128}$", description="the id of an accepted request")]
+JobId = Annotated[str, Path(pattern=JOB_ID_PATTERN, description="the id of an accepted request")]
 
 
 def find_state(job_id: JobId, service: CurrentService) -> JobState:

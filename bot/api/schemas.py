@@ -13,12 +13,13 @@ from pydantic import AliasChoices, BaseModel, ConfigDict, Field
 from bot.commands.grammar import field_description
 from composer.request import Format, Sampling
 from composer.result import PartFacts, Timings
-from worker.client import Status
+from worker.client import Action, Status
 
 TEXT_LENGTH = 2000
 EXAMPLE_ID = "5f0c9c1e7d3b4c0e9f2a6b1d8e4c7a90"
 EXAMPLE_TEXT = "Dancing robots /compose /g heavy-metal /t 160 /r 0.2"
 Value = str | float | int | None
+JOB_ID_PATTERN = r"^[A-Za-z0-9_-]{1,128}$"
 
 
 def _field(name: str, *other_names: str) -> Any:
@@ -50,12 +51,17 @@ class CompositionRequest(BaseModel):
     chords: Value | list[str] = _field("chords")
     seed: Value = _field("seed")
     sampling: Value = _field("sampling")
+    variation: Value = _field("variation")
+    reply_to: str | None = Field(
+        default=None, pattern=JOB_ID_PATTERN,
+        description="the id of a finished song that /again, /vary, /extend, /replace or other words work on",
+    )  # fmt: skip
     formats: tuple[Format, ...] | None = Field(default=None, min_length=1, description="files wanted; all if left out")
 
     def fields(self) -> dict[str, Any]:
-        """Every given field except ``text`` and ``formats``, as it was given."""
+        """Every given field of the song, as it was given."""
         # Not model_dump: it raises on deeply nested lists.
-        names = set(type(self).model_fields) - {"text", "formats"}
+        names = set(type(self).model_fields) - {"text", "formats", "reply_to"}
         return {name: value for name in names if (value := getattr(self, name)) is not None}
 
 
@@ -117,9 +123,16 @@ class Composition(BaseModel):
     randomness: float | None = None
     sampling: Sampling | None = None
     seed: int | None = None
+    variation: int = Field(default=0, description="0 is the seed's own song; others have other notes over its plan")
+    action: Action | None = Field(default=None, description="what it does with its parent")
+    parent: str | None = Field(default=None, description="the song it was made from")
+    root: str = Field(default="", description="the first song of its thread; its own id if it is that")
+    change: str = Field(default="", description="one line: how it differs from its parent")
+    house: bool = Field(default=False, description="asked for by the service itself")
     key: str | None = None
     duration_seconds: float | None = None
     bars: int | None = None
+    chords: list[str] | None = Field(default=None, description="one entry a bar")
     notes: int | None = None
     parts: list[PartFacts] | None = None
     files: dict[str, str] | None = Field(default=None, description="a format and where its file is")
@@ -193,7 +206,7 @@ class Report(BaseModel):
     reason: str = Field(default="", max_length=500)
 
 
-Action = Literal["hide", "delete", "dismiss", "ban", "unban", "pause", "resume"]
+ModeratorAction = Literal["hide", "delete", "dismiss", "ban", "unban", "pause", "resume"]
 
 
 class ModerationAction(BaseModel):
@@ -205,7 +218,7 @@ class ModerationAction(BaseModel):
 
     model_config = ConfigDict(extra="forbid", json_schema_extra={"example": {"action": "hide", "target": EXAMPLE_ID}})
 
-    action: Action
+    action: ModeratorAction
     target: str = Field(min_length=1, max_length=300)
     note: str = Field(default="", max_length=500, description="for the audit log")
 

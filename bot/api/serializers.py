@@ -5,13 +5,13 @@ from __future__ import annotations
 from bot.api.schemas import Composition
 from bot.commands.fields import as_command
 from bot.commands.genre_names import GenreNames
-from bot.commands.grammar import usage
+from bot.commands.grammar import REVISION_VERBS, usage
 from bot.commands.parser import Kind
 from composer.genre_store import spellings
-from worker.client import JobState, SongRecord
+from worker.client import JobState, SongRecord, state_of_song
 
-ANSWERS = {
-    "again": "to hear a song again with a new seed, use the button under it",
+ANSWERS: dict[str, str] = {
+    **{str(verb): "reply_to: name the song that this works on" for verb in REVISION_VERBS},
     "stop": "this API sends no messages, so there is nothing to stop",
 }
 
@@ -35,17 +35,26 @@ def composition_of(state: JobState) -> Composition:
         text=state.text,
         command=as_command(state.request) if state.request else "",
         notices=list(state.notices),
+        variation=state.request.variation if state.request else 0,
+        house=state.house,
+        **_thread_fields(state),  # type: ignore[arg-type]
         problem=state.problem,
         **song,  # type: ignore[arg-type]
     )
 
 
+def _thread_fields(state: JobState) -> dict[str, object]:
+    revision = state.revision
+    if revision is None:
+        return {"root": state.job_id}
+    return {
+        "action": revision.action, "parent": revision.parent, "root": revision.root, "change": revision.difference,
+    }  # fmt: skip
+
+
 def song_of(song: SongRecord) -> Composition:
     """The JSON model of a finished song."""
-    notices = tuple(song.rendition.notices)
-    return composition_of(
-        JobState(song.id, "done", progress=1.0, text=song.text, request=song.request, notices=notices, song=song)
-    )
+    return composition_of(state_of_song(song))
 
 
 def _song_fields(song: SongRecord) -> dict[str, object]:

@@ -34,6 +34,7 @@ def compose(
     chords: Annotated[str | None, typer.Option(help=field_description("chords"))] = None,
     seed: Annotated[str | None, typer.Option(help=field_description("seed"))] = None,
     sampling: Annotated[str | None, typer.Option(help=field_description("sampling"))] = None,
+    variation: Annotated[str | None, typer.Option(help=field_description("variation"))] = None,
     primer: Annotated[Path | None, typer.Option(help="A MIDI file to continue.")] = None,
     like: Annotated[Path | None, typer.Option(help="A MIDI file to imitate (not available yet).")] = None,
     checkpoint: Annotated[
@@ -60,6 +61,7 @@ def compose(
         "chords": chords,
         "seed": seed,
         "sampling": sampling,
+        "variation": variation,
     }
     check_available(like, device, backend)
     request, notices = read_request(text, fields, available_genres(checkpoint))

@@ -31,7 +31,7 @@ def read_band(text: str, genre: str = "") -> tuple[PartRequest, ...]:
 
     ``genre`` (canonical) decides which program a plain word such as "guitar" means.
     """
-    band = [part for item in _items(text) for part in _instruments(item, genre)]
+    band = [part for item in list_items(text) for part in _instruments(item, genre)]
     if not 1 <= len(band) <= MAX_PARTS:
         raise RefusedError(f"A band has 1 to {MAX_PARTS} players, like drums,bass,lead guitar, not {len(band)}.")
     return tuple(PartRequest(program=part.program, is_drum=part.is_drum) for part in band)
@@ -39,7 +39,7 @@ def read_band(text: str, genre: str = "") -> tuple[PartRequest, ...]:
 
 def is_band(text: str) -> bool:
     """Whether ``text`` lists at least one instrument and all of them are known."""
-    items = _items(text)
+    items = list_items(text)
     return bool(items) and all(_longest_names(item, "") is not None for item in items)
 
 
@@ -48,7 +48,8 @@ def band_text(band: Iterable[PartRequest]) -> str:
     return ",".join(normalize_instrument(instrument_name(part.program, part.is_drum)) for part in band)
 
 
-def _items(text: str) -> list[str]:
+def list_items(text: str) -> list[str]:
+    """The entries of a band list, instruments not yet looked up."""
     commas = [item.strip() for item in _COMMAS.split(plain_value(text))]
     # "drum and bass" is one entry of the table; "bass and piano" is not, and is split.
     split = [[item] if find_instruments(item) else _ANDS.split(item) for item in commas if item]

@@ -92,6 +92,7 @@ def as_fields(request: ComposeRequest) -> dict[str, str]:
         "chords": " ".join(request.chords or ()),
         "seed": "" if request.seed is None else str(request.seed),
         "sampling": "" if request.sampling == "probability" else request.sampling,
+        "variation": "" if not request.variation else str(request.variation),
     }
     return {name: text for name, text in fields.items() if text}
 

@@ -8,7 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-Verb = Literal["compose", "help", "genres", "again", "stop"]
+Verb = Literal["compose", "replace", "extend", "vary", "again", "help", "genres", "stop"]
+RevisionVerb = Literal["replace", "extend", "vary", "again"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,14 +72,25 @@ WORDS: tuple[CommandWord, ...] = (
         "sampling", ("e", "embedding"), "sample in embedding space", "embedding",
         (), "sampling by probability", flag_value="embedding",
     ),
+    CommandWord(
+        "variation", ("v", "variation"), "number: other notes over the plan of the seed, 0 to 999999", "variation",
+        ("7",), "0",
+    ),
 )  # fmt: skip
 # In order of precedence: stop first, then the verbs that make a song.
-VERBS: tuple[Verb, ...] = ("stop", "compose", "again", "help", "genres")
+VERBS: tuple[Verb, ...] = ("stop", "compose", "replace", "extend", "vary", "again", "help", "genres")
+REVISION_VERBS: tuple[RevisionVerb, ...] = ("replace", "extend", "vary", "again")
+"""Verbs that make a new song from the one replied to."""
+PARTS_FIELD = "replace"
+"""The field of the parts named behind ``/replace``."""
 VERB_MEANINGS: dict[Verb, str] = {
     "compose": "a song",
     "help": "these words, in short",
     "genres": "the genres on offer",
     "again": "the song you reply to, with a new seed; other words change it",
+    "vary": "the song you reply to, with the same plan and new notes",
+    "extend": "the song you reply to, 30 seconds longer, or as long as /l says; it begins with the same notes",
+    "replace": "the song you reply to, with the named parts composed anew; the others keep every note",
     "stop": "the bot never answers you again",
 }
 

@@ -35,12 +35,14 @@ def _brief_line(word: CommandWord) -> str:
 _FULL_HELP = "\n".join([
     "I am a band, and an LSTM. Tweet at me like this: Dancing robots /compose /g heavy-metal /t 160 /r 0.2",
     *map(_full_line, WORDS),
-    "/genres lists what I play. /again, as a reply to a song, plays it anew. stop, and you get no more replies.",
+    "In reply to a song: /again plays it anew, /vary keeps its plan, /extend goes on, /replace bass changes one part.",
+    "/genres lists what I play. stop, and you get no more replies.",
 ])  # fmt: skip
 _TWEET_HELP = "\n".join([
     "Tweet at me: Dancing robots /compose /g heavy-metal /t 160",
     *map(_brief_line, WORDS),
-    "/genres · /again (reply to a song) · stop",
+    "/again /vary /extend /replace bass: reply to a song",
+    "/genres · stop",
 ])  # fmt: skip
 _SHORT_HELP = "Try: Dancing robots /compose /g metal /t 160 /r 0.2. More: /genres, /again, stop."
 _HELP = (_FULL_HELP, _TWEET_HELP, _SHORT_HELP, "Try: Robots /compose /g metal")
@@ -49,7 +51,7 @@ _STOP = "Understood: you get no more replies from me. Write start if you change 
 _START = "Welcome back: I answer you again. /help shows how."
 _UNPLAYABLE = "Your song is finished, but this network does not accept its file. Sorry! A shorter one may work: /l 30"
 _APOLOGY = "Sorry, the band dropped its sticks: this song did not come out, and that is our fault. Please try again."
-_NOTHING_TO_REPEAT = "Reply with /again to one of my songs, and I play it anew. I don't know which one you mean."
+_NOTHING_TO_REPEAT = "Reply with that to one of my songs, and I work on it. I don't know which one you mean."
 _ONE_WAITING = "Your other song is still on its way. One at a time, please!"
 
 
@@ -159,7 +161,7 @@ def one_waiting_reply(*, limit: int = X_LENGTH, measure: Measure = longest_lengt
 
 
 def nothing_to_repeat_reply(*, limit: int = X_LENGTH, measure: Measure = longest_length) -> str:
-    """``/again`` that replies to no song of the bot."""
+    """``/again``, ``/vary``, ``/extend`` or ``/replace`` that replies to no song of the bot."""
     return fit(_NOTHING_TO_REPEAT, limit, measure)
 
 

@@ -11,7 +11,7 @@ from typing import Literal
 
 from bot.commands.fields import RawFields, as_fields, as_text, read_fields
 from bot.commands.genre_names import GenreNames
-from bot.commands.grammar import FIELD_NAMES, OTHER_FIELD_NAMES, VERBS, Verb
+from bot.commands.grammar import FIELD_NAMES, OTHER_FIELD_NAMES, PARTS_FIELD, VERBS, Verb
 from bot.commands.opt_out import is_opt_in, is_opt_out
 from bot.commands.text import quoted
 from bot.commands.titles import mask_blocked
@@ -19,15 +19,15 @@ from bot.commands.tokenizer import Tokens, bounded, near_word, tokenize
 from composer.errors import RefusedError
 from composer.request import ComposeRequest
 
-Kind = Literal["compose", "help", "genres", "again", "stop", "start", "none", "refused"]
+Kind = Literal["compose", "replace", "extend", "vary", "again", "help", "genres", "stop", "start", "none", "refused"]
 
 
 @dataclass(frozen=True, slots=True)
 class ParsedText:
     """What a text asks for. ``request`` is set for ``compose``, ``refusal`` (one line) for ``refused``.
 
-    ``notices``: sentences about what was clamped or left out. ``fields``: the raw values given, by field name; `again`
-    applies them to an earlier request.
+    ``notices``: sentences about what was clamped or left out. ``fields``: the raw values given, by field name;
+    `bot.commands.revising.revise` applies them to an earlier request.
     """
 
     kind: Kind
@@ -78,10 +78,17 @@ def request_from(text: str, fields: RawFields, *, genres: Mapping[str, str] | No
     return _parsed(verb or "compose", tokens.fields | known, notices, names)
 
 
-def again(previous: ComposeRequest, changes: ParsedText, *, genres: Mapping[str, str] | None = None) -> ParsedText:
-    """``previous`` without its seed, overridden by the fields of ``changes``."""
-    kept = {name: text for name, text in as_fields(previous).items() if name != "seed"}
-    return _parsed("compose", kept | dict(changes.fields), list(changes.notices), GenreNames(genres))
+def changed(
+    previous: ComposeRequest,
+    changes: ParsedText,
+    *,
+    without: Sequence[str] = (),
+    genres: Mapping[str, str] | None = None,
+) -> ParsedText:
+    """``previous`` without the fields ``without``, overridden by the fields of ``changes``."""
+    kept = {name: text for name, text in as_fields(previous).items() if name not in without}
+    given = {name: text for name, text in changes.fields.items() if name != PARTS_FIELD}
+    return _parsed("compose", kept | given, list(changes.notices), GenreNames(genres))
 
 
 def _verb(tokens: Tokens) -> Verb | None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TypedDict
 
 from bot.commands.genre_names import GenreNames
+from bot.commands.grammar import REVISION_VERBS
 from bot.commands.messages import (
     alt_text,
     apology_reply,
@@ -56,7 +57,7 @@ class Responses:
         table: dict[str, Callable[[], str]] = {
             "help": lambda: help_reply(**room),
             "genres": lambda: genres_reply(GenreNames(spellings()).names, **room),
-            "again": lambda: nothing_to_repeat_reply(**room),
+            **dict.fromkeys(REVISION_VERBS, lambda: nothing_to_repeat_reply(**room)),
             "stop": lambda: stop_reply(**room),
             "start": lambda: start_reply(**room),
         }

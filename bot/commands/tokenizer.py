@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 
 from bot.commands.band_names import is_band
 from bot.commands.genre_names import GenreNames
-from bot.commands.grammar import ALL_NAMES, VERBS, WORD_BY_NAME, Verb
+from bot.commands.grammar import ALL_NAMES, PARTS_FIELD, VERBS, WORD_BY_NAME, Verb
 from bot.commands.text import (
     SLASH_WORD,
     clean,
@@ -30,6 +30,8 @@ from midi_data.keys import parse_key
 
 _MISSING_SPACE = re.compile(r"(?i)(?<!\S)(/compose)(?=/)")
 """``/compose/g metal``: the one command word that people write without a space behind it."""
+PART_NUMBER = re.compile(r"(?<=[^\W\d]) +[1-9](?=\s*(?:[,;&+|]|and\b|$))")
+"""The number behind a part's name, where the band has several of the instrument."""
 MAX_NOTICES = 8
 MAX_GENRE_WORDS, MAX_BAND_WORDS, MAX_CHORD_WORDS = 12, 64, 80
 
@@ -126,6 +128,10 @@ def _place(name: str, segment: str, tokens: Tokens, free: _FreeText, genres: Gen
     elif word and word.flag_value:
         tokens.fields[word.field] = word.flag_value
         free.after_words.append(segment)
+    elif plain == PARTS_FIELD:
+        tokens.verbs.append("replace")
+        tokens.fields[PARTS_FIELD], rest = _value_and_rest(PARTS_FIELD, segment.lstrip(":= "), genres)
+        free.after_values.append(rest)
     elif plain in VERBS:
         tokens.verbs += [verb for verb in VERBS if verb == plain]
         free.after_words.append(segment)
@@ -151,9 +157,9 @@ def _value_and_rest(name: str, segment: str, genres: GenreNames) -> tuple[str, s
     words = segment.split()
     sizes = range(min(max_words, len(words)), 0, -1)
     size = next((size for size in sizes if accepts(" ".join(words[:size]))), 0)
-    if not size or (name in ("band", "chords") and _continues(words, size)):
+    if not size or (name in ("band", "chords", PARTS_FIELD) and _continues(words, size)):
         # Nothing reads as a value: an unknown genre or instrument may have many words, other values have one.
-        size = len(words) if size or name in ("genre", "band") else 1
+        size = len(words) if size or name in ("genre", "band", PARTS_FIELD) else 1
     return " ".join(words[:size]), " ".join(words[size:])
 
 
@@ -185,6 +191,11 @@ def _is_chord_word(word: str) -> bool:
     return True
 
 
+def _is_parts(text: str) -> bool:
+    """Whether ``text`` lists instruments, each with or without the number of the part: ``bass, guitar 2``."""
+    return is_band(PART_NUMBER.sub("", text))
+
+
 def _matches(pattern: re.Pattern[str]) -> Callable[[str], bool]:
     return lambda text: pattern.fullmatch(plain_value(text)) is not None
 
@@ -197,5 +208,6 @@ _ENDINGS: dict[str, tuple[Callable[[str], bool], int]] = {
     "key": (lambda text: parse_key(plain_case(text)) is not None, 3),
     "band": (is_band, MAX_BAND_WORDS),
     "chords": (_is_chords, MAX_CHORD_WORDS),
+    PARTS_FIELD: (_is_parts, MAX_BAND_WORDS),
 }
 """Field → whether a text reads as its value, and the most words such a value has."""

@@ -16,6 +16,7 @@ from bot.commands.titles import moderated_title
 from composer.errors import RefusedError
 from composer.request import (
     HIGHEST_SEED,
+    HIGHEST_VARIATION,
     LENGTH_RANGE_SECONDS,
     TEMPO_RANGE_BPM,
     TITLE_LENGTH,
@@ -121,6 +122,14 @@ def _read_seed(text: str, _context: ReadContext) -> int:
     return int(match[1])
 
 
+def _read_variation(text: str, _context: ReadContext) -> int:
+    match = SEED.fullmatch(plain_value(text))
+    if match is None or int(match[1]) > HIGHEST_VARIATION:
+        rule = f"A variation is a whole number from 0 to {HIGHEST_VARIATION}, like /v 7"
+        raise RefusedError(f"{rule}, not {quoted(text)}.")
+    return int(match[1])
+
+
 def _read_sampling(text: str, _context: ReadContext) -> str:
     if (space := plain_value(text)) not in ("probability", "embedding"):
         raise RefusedError(f"Sampling is probability or embedding, not {quoted(text)}.")
@@ -136,5 +145,6 @@ READERS: dict[str, tuple[str, Callable[[str, ReadContext], object]]] = {
     "chords": ("chords", _read_chords),
     "seed": ("seed", _read_seed),
     "sampling": ("sampling", _read_sampling),
+    "variation": ("variation", _read_variation),
 }
 """Field → its name in ``ComposeRequest``, and its reader. Genre and title are read before these."""

@@ -1,9 +1,9 @@
-"""A network's records in Redis beside the owed replies: cursors, songs for ``/again``, counters, money spent."""
+"""A network's records in Redis beside the owed replies: cursors, posted songs, counters, money spent."""
 
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import Any
 
@@ -14,6 +14,14 @@ from worker.client import report_bot
 
 MEMORY_SECONDS = 90 * 24 * 3600  # longer than any network returns a mention
 MICRODOLLARS = 1_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class AnsweredSong:
+    """A song that the bot posted: its request and the id of its job, empty where version 0.2.0 did not store it."""
+
+    request: dict[str, Any]
+    job: str = ""
 
 
 @dataclass
@@ -38,23 +46,23 @@ class NetworkRecords:
         """Store the position. Called only after everything before it is stored and queued."""
         self.server.hset(self._key("cursors"), channel, cursor)
 
-    # ------------------------------------------------------------------ songs for /again
+    # ------------------------------------------------------------------ songs that replies work on
 
-    def remember_song(self, mention: Mention, reply_id: str, request: dict[str, Any]) -> None:
-        """Let ``/again`` find the request, by the reply's id and as the latest of the conversation."""
+    def remember_song(self, mention: Mention, reply_id: str, song: AnsweredSong) -> None:
+        """Let ``/again`` and its like find the song, by the reply's id and as the latest of the conversation."""
         for name in {f"reply:{reply_id}", f"latest:{mention.conversation or mention.author_id}"}:
-            self.server.set(self._key("song", name), json.dumps(request), ex=MEMORY_SECONDS)
+            self.server.set(self._key("song", name), json.dumps(asdict(song)), ex=MEMORY_SECONDS)
 
-    def song_for(self, mention: Mention) -> dict[str, Any] | None:
-        """The request of the song that ``mention`` replies to, else of the latest one in the conversation."""
+    def song_for(self, mention: Mention) -> AnsweredSong | None:
+        """The song that ``mention`` replies to, else of the latest one in the conversation."""
         names = [f"latest:{mention.conversation or mention.author_id}"]
         if mention.in_reply_to:
             names.insert(0, f"reply:{mention.in_reply_to}")
         for name in names:
             found = self.server.get(self._key("song", name))
             if found is not None:
-                request: dict[str, Any] = json.loads(str(found))
-                return request
+                song: dict[str, Any] = json.loads(str(found))
+                return AnsweredSong(song["request"], song["job"]) if "request" in song else AnsweredSong(song)
         return None
 
     # ------------------------------------------------------------------ counters

@@ -38,6 +38,7 @@ class Claim(StrEnum):
 class OwedReply:
     """One interaction that is owed a reply: a song (``request`` and ``job``), or only ``text``.
 
+    ``revision``: how the song is made from another one (``worker.queue.payloads.Revision``).
     ``is_limit_notice`` marks a text about a rate limit. ``opt_change`` says that accepting it opts the person out or
     in. ``refused_uploads`` has one format per upload that the network refused.
     """
@@ -45,6 +46,7 @@ class OwedReply:
     mention: Mention
     request: dict[str, Any] | None = None
     job: str = ""
+    revision: dict[str, Any] | None = None
     text: str = ""
     is_limit_notice: bool = False
     opt_change: OptChange = ""
@@ -75,6 +77,7 @@ class OwedReply:
             "mention": json.dumps(self.mention.as_json()),
             "request": json.dumps(self.request) if self.request is not None else "",
             "job": self.job,
+            "revision": json.dumps(self.revision) if self.revision is not None else "",
             "text": self.text,
             "is_limit_notice": str(int(self.is_limit_notice)),
             "opt_change": self.opt_change,
@@ -102,6 +105,7 @@ class OwedReply:
             mention=Mention.from_json(json.loads(values["mention"])),
             request=json.loads(values["request"]) if values["request"] else None,
             job=values["job"],
+            revision=json.loads(values["revision"]) if values.get("revision") else None,
             text=values["text"],
             is_limit_notice=values["is_limit_notice"] == "1",
             opt_change="out" if change == "out" else "in" if change == "in" else "",

@@ -7,7 +7,7 @@ expression network, note by note, all parts side by side. Onsets, pitches and cl
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -29,7 +29,7 @@ _STREAM = 2
 """Separates these random numbers from those of the plan (1) and of the notes."""
 
 
-def add_expression(song: Song, genres: Mapping[str, float], seed: int, network: Expression) -> Song:
+def add_expression(song: Song, genres: Mapping[str, float], seed: Sequence[int], network: Expression) -> Song:
     """``song`` with exact velocities and lengths.
 
     ``genres`` maps names to weights. A note keeps its duration class, never grows past the part's next onset after its
@@ -37,7 +37,7 @@ def add_expression(song: Song, genres: Mapping[str, float], seed: int, network: 
     """
     if not song.tracks:
         return song
-    generator = np.random.Generator(np.random.PCG64([seed, _STREAM]))
+    generator = np.random.Generator(np.random.PCG64([*seed, _STREAM]))
     parts = [_Part(track, BarGrid.of(song.meters, song.end), song.end) for track in song.tracks]
     parts.sort(key=lambda part: -len(part.notes))  # parts with the most notes stay at the front of the batch
     genre, state = network.genre_rows(genres), network.start(len(parts))

@@ -69,10 +69,10 @@ class Composer:
 
     def _song(self, notes: NoteRows, plan: Plan) -> Song:
         """The song of its generated notes, with exact velocities and lengths."""
-        song = song_of(notes, plan.band, plan.meter, plan.bars, plan.tempo_bpm, plan.title)
+        song = song_of(new_notes(notes, plan), plan.band, plan.meter, plan.bars, plan.tempo_bpm, plan.title)
         names = self.checkpoint.header.genres
         genres = {names[row]: weight for row, weight in plan.labels[CONDITIONS.index("genre")]}
-        return add_expression(song, genres, plan.seed, shipped_expression())
+        return add_expression(song, genres, plan.note_seed, shipped_expression())
 
     def _generate(
         self, plans: Sequence[Plan], batch_size: int, on_progress: OnProgress | None
@@ -116,7 +116,12 @@ class Composer:
         """One event of each of ``songs``: a note, a wait or the end."""
         rows = np.array(step_inputs_of(songs)) + self.engine.row_starts  # (B, R)
         state = self.engine.step(rows, gates_of(songs), state)
-        inner = heads.project_hidden(state.hidden[-1])  # (B, 5 W)
+        self._sample_fields(songs, heads, heads.project_hidden(state.hidden[-1]))
+        return state
+
+    def _sample_fields(self, songs: list[SongSampler], heads: Heads, inner: NDArray[np.float32]) -> None:
+        """The fields of one event of each of ``songs``; ``inner`` (B, 5 W) is overwritten."""
+        before = inner.copy() if any(song.has_given_notes for song in songs) else inner
         for field in FIELDS:
             lookback = heads.lookback_sum(field, lookback_of(songs, field))  # (B, W)
             if field in BY_SONG:
@@ -130,13 +135,28 @@ class Composer:
                 if not going:
                     break
                 if len(going) < len(songs):  # waits and ends have no further fields
-                    songs, chosen, inner = [songs[row] for row in going], [chosen[row] for row in going], inner[going]
+                    songs, chosen = [songs[row] for row in going], [chosen[row] for row in going]
+                    inner, before = inner[going], before[going]
                 heads.add_position(inner, [song.state.position for song in songs])
             if field == "part":
+                rejected = [row for row, song in enumerate(songs) if song.is_rejected]
+                if rejected:  # at another tick, then they have all their fields
+                    self._sample_fields([songs[row] for row in rejected], heads, before[rejected])
+                    kept = [row for row in range(len(songs)) if row not in rejected]
+                    if not kept:
+                        break
+                    songs, chosen, inner = [songs[row] for row in kept], [chosen[row] for row in kept], inner[kept]
                 heads.add_part_context(inner, [song.part_context for song in songs])
             if field != FIELDS[-1]:
                 heads.add_choice(inner, field, chosen)
-        return state
+
+
+def new_notes(notes: NoteRows, plan: Plan) -> NoteRows:
+    """(N, 5) the rows of ``notes`` that were composed: not those that ``plan`` keeps exactly."""
+    composed = notes[:, 0] >= plan.kept_ticks
+    if plan.given is not None:
+        composed &= np.isin(notes[:, 1], list(plan.given.sampled))
+    return notes[composed]
 
 
 def step_inputs_of(songs: Sequence[SongSampler]) -> list[list[int]]:

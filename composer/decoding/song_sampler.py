@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from composer.decoding.chord_bias import ChordBias, ChordPlan
-from composer.decoding.chord_constraint import ChordConstraint
 from composer.decoding.constraints import Classes
+from composer.decoding.given_notes import GivenNotes
 from composer.decoding.histogram_bias import HistogramBias
 from composer.decoding.logits_processor import LogitsProcessor
 from composer.decoding.note_count_bias import NoteCountBias
@@ -60,11 +60,11 @@ class SongSampler:
             RepetitionBias(self._repetition, plan.repetition_strength, chord_plan),
             ChordBias(plan.band, chord_plan, plan.chord_strength),
         ]
-        if plan.chord_strength > 1:
-            self._processors.append(ChordConstraint(plan.band, chord_plan, self.state.slot_ticks))
         self._parameters = [parameters.scaled(factor) for factor in REPETITION_TEMPERATURES]
         self._sampling, self._spaces = plan.sampling, spaces
-        self._generator = np.random.Generator(np.random.PCG64(plan.seed))
+        self._generator = np.random.Generator(np.random.PCG64(plan.note_seed))
+        self._given = GivenNotes(plan.given) if plan.given else None
+        self.is_rejected = False
         self._gates, self._projections = gates[:, None], projections
         self._gates_cache: dict[tuple[int, int], NDArray[np.float32]] = {}
         self._context_cache: dict[tuple[int, int], NDArray[np.float32]] = {}
@@ -81,6 +81,11 @@ class SongSampler:
         }
         first = len(plan.band) + len(LAGS)  # the activity bonuses follow the lookback's
         self._activity = [{p: first + n for p, n in zip(plan.band, row, strict=True)} for row in plan.activity.tolist()]
+
+    @property
+    def has_given_notes(self) -> bool:
+        """Whether some parts are given, so that an event may be rejected."""
+        return self._given is not None
 
     @property
     def gates(self) -> NDArray[np.float32]:
@@ -105,25 +110,50 @@ class SongSampler:
         return self._part_layer if field == "part" else self._pitch_layers[self.state.part]
 
     def sample(self, field: str, outputs: list[float]) -> int:
-        """Sample ``field``, or take it from the primer, and append it to the state.
+        """Sample ``field``, or take it from the primer or the given notes, and append it to the state.
 
-        ``outputs``: those of ``Heads.logits`` or ``Heads.logits_by_song`` for this song; they are overwritten.
+        ``outputs``: those of ``Heads.logits`` or ``Heads.logits_by_song`` for this song; they are overwritten. Where
+        the given notes reject the event, the state is as before it and ``is_rejected`` is set.
         """
         state = self.state
         chosen = state.forced(field)
         if chosen is None:
-            classes = state.allowed(field)
-            logits = self._logits(field, outputs, classes)
-            for process in self._processors:
-                process.apply(field, classes, logits, state)
-            parameters = self._parameters[self._repetition.level(state.bar_after, state.part)]
-            chosen = sample(logits, classes, parameters, self._sampling, self._generator, self._spaces[field])
+            given = self._given
+            chosen = self._choose(field, outputs) if given is None else self._among_given(given, field, outputs)
+        if chosen is None:
+            state.retract()
+            self.is_rejected = True
+            return 0
+        self.is_rejected = False
         state.append(chosen)
+        if self._given is not None and state.event_complete:
+            self._given.complete_event()
         note = state.completed_note if field == FIELDS[-1] else None
         if note is not None:
             for process in self._processors:
                 process.update(note)
         return chosen
+
+    def _choose(self, field: str, outputs: list[float], classes: Classes | None = None) -> int:
+        """Sample one of the allowed ``classes`` of ``field``; by default those that the state allows."""
+        state = self.state
+        if classes is None:
+            classes = state.allowed(field)
+        logits = self._logits(field, outputs, classes)
+        for process in self._processors:
+            process.apply(field, classes, logits, state)
+        parameters = self._parameters[self._repetition.level(state.bar_after, state.part)]
+        return sample(logits, classes, parameters, self._sampling, self._generator, self._spaces[field])
+
+    def _among_given(self, given: GivenNotes, field: str, outputs: list[float]) -> int | None:
+        """The class of ``field`` where some parts are given; ``None`` if the event is rejected."""
+        state = self.state
+        chosen = given.forced(field)
+        if chosen is not None:
+            return chosen
+        classes = given.allowed(field, state.allowed(field))
+        sampled = self._choose(field, outputs, classes) if classes else None
+        return given.decide(field, state.tick, sampled)
 
     def _logits(self, field: str, outputs: list[float], classes: Classes) -> list[float]:
         """Logits of the allowed ``classes``, with lookback bonuses and for parts activity bonuses."""

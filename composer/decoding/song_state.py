@@ -165,6 +165,11 @@ class SongState:
             elif chosen:
                 self._move(self._tick, self._tick + chosen)
 
+    def retract(self) -> None:
+        """Take back the time shift of the present event."""
+        self._event = []
+        self._move(self._tick, self._tick)
+
     @property
     def previous_part(self) -> int:
         """Part of the previous event; ``NONE`` after a wait and at the beginning."""
@@ -174,17 +179,6 @@ class SongState:
     def part(self) -> int:
         """Part of the present event; −1 before it is chosen."""
         return self._event[1] if len(self._event) > 1 else -1
-
-    @property
-    def pitch(self) -> int:
-        """Pitch of the present event; −1 before it is chosen."""
-        return self._event[2] if len(self._event) > 2 else -1
-
-    @property
-    def slot_ticks(self) -> list[int]:
-        """(2 bars + 1,) first tick of each half bar, then the end; second halves of one-slot bars are empty."""
-        halves = [start + half for start in self.bar_ticks[:-1] for half in (0, self._split)]
-        return [*halves, self.end]
 
     @property
     def completed_note(self) -> NoteEvent | None:

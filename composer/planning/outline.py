@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -86,6 +86,22 @@ def outline_of_template(
         masks_with_chords(masks, chords),
         without_tones(histograms, chords),
         np.asarray(template.time_shift_histogram / FULL * (band == template.band)),
+    )
+
+
+def played_again(outline: Outline, bars: int) -> Outline:
+    """``outline`` over ``bars`` bars: from its last bar on it begins again; the last bar stays the last."""
+    own = outline.facts.bars
+    rows = np.arange(max(bars, own)) % own
+    rows[-1] = own - 1
+    return replace(
+        outline,
+        facts=replace(outline.facts, bars=len(rows)),
+        repetition=outline.repetition[rows],
+        source_lag=outline.source_lag[rows],
+        part_repetition=outline.part_repetition[rows],
+        activity=outline.activity[rows],
+        chords=None if outline.chords is None else outline.chords[rows],
     )
 
 

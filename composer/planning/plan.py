@@ -16,13 +16,13 @@ from composer.model.config import CONDITIONS
 from composer.planning.chords import ASKED_CHORD_STRENGTH
 from composer.planning.conditioning import tempo_class
 from composer.planning.draw import draw_outline
-from composer.planning.outline import Facts, Outline
-from composer.planning.requested import asked_key, genre_label, genre_rows
+from composer.planning.outline import Facts, Outline, played_again
+from composer.planning.requested import asked_key, bars_for, genre_label, genre_rows
 from composer.planning.template import Shares
 from composer.request import HIGHEST_SEED, ComposeRequest, Sampling
 from midi_data.analysis.activity import UNCONDITIONED, Activity
 from midi_data.analysis.repetition import draw_pitch_dropout
-from midi_data.events.encoding import Ints, encode
+from midi_data.events.encoding import EventSequence, Ints, encode
 from midi_data.events.features import step_features
 from midi_data.keys import Key
 from midi_data.song import Meter, Song
@@ -32,6 +32,19 @@ COMPOSING_PITCH_DROPOUT = (0.7, 0.1, 0.0, 0.0)
 songs repeat more than real pieces do."""
 _PLAN_STREAM = 1
 """Second seed of the plan's random numbers; notes use the seed alone."""
+_VARIATION_STREAM = 3
+"""Second seed of the notes of a variation. Expression (``composer.decoding.expression``) has 2."""
+
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    """Notes of a song in which only the parts ``sampled`` are composed.
+
+    ``events``: (onset in ticks, part, pitch, duration, velocity), the last four as classes, sorted.
+    """
+
+    events: tuple[tuple[int, ...], ...]
+    sampled: frozenset[int]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -43,8 +56,10 @@ class Plan:
     ``activity`` (bars, parts): bins of ``midi_data.analysis.activity``. ``attribute_histograms``: part class → (255,)
     shares; ``time_shift_histogram`` (21,). ``labels``: for each of ``CONDITIONS`` its (row, weight) pairs.
     ``temperature``, ``repetition_strength``: the genre's own (``composer.model.checkpoint.Header``). ``primer``: events
-    that the song begins with. ``chords`` (bars, 2): classes of ``midi_data.chords``, ``None`` unconditioned;
-    ``chord_strength``: factor on the bias of ``composer.decoding.chord_bias``.
+    that the song begins with; ``kept_ticks``: how long they last where their exact notes are kept. ``given``: notes of
+    parts that are not composed. ``variation``: other notes over the same plan. ``chords`` (bars, 2): classes of
+    ``midi_data.chords``, ``None`` unconditioned; ``chord_strength``: factor on the bias of
+    ``composer.decoding.chord_bias``.
     """
 
     title: str
@@ -71,6 +86,14 @@ class Plan:
     repetition_strength: float
     sampling: Sampling
     primer: tuple[tuple[int, ...], ...] = ()
+    kept_ticks: int = 0
+    given: Given | None = None
+    variation: int = 0
+
+    @property
+    def note_seed(self) -> list[int]:
+        """The seed of the notes' random numbers."""
+        return [self.seed, _VARIATION_STREAM, self.variation] if self.variation else [self.seed]
 
 
 def plan_song(
@@ -83,7 +106,7 @@ def plan_song(
     rows = genre_rows(request, checkpoint)
     seed = request.seed if request.seed is not None else secrets.randbelow(HIGHEST_SEED + 1)
     generator = np.random.Generator(np.random.PCG64([seed, _PLAN_STREAM]))
-    outline = outline or draw_outline(request, checkpoint, generator, seed, primer)
+    outline = outline or _drawn(request, checkpoint, generator, seed, primer)
     facts, band = outline.facts, outline.band
     return Plan(
         title=request.title,
@@ -109,8 +132,20 @@ def plan_song(
         temperature=_blended(checkpoint.header.temperatures, request),
         repetition_strength=_blended(checkpoint.header.repetition_strength, request),
         sampling=request.sampling,
-        primer=primer_events(primer, facts.meter, facts.bars) if primer else (),
+        primer=primer_events(encode(primer), facts.bars * facts.meter.bar_ticks // 2) if primer else (),
+        variation=request.variation,
     )
+
+
+def _drawn(
+    request: ComposeRequest, checkpoint: Checkpoint, generator: np.random.Generator, seed: int, primer: Song | None
+) -> Outline:
+    """The outline of ``request``; a song that is longer than its chart plays the chart again from the top."""
+    if request.chart_seconds is None:
+        return draw_outline(request, checkpoint, generator, seed, primer)
+    chart = request.model_copy(update={"length_seconds": request.chart_seconds})
+    outline = draw_outline(chart, checkpoint, generator, seed, primer)
+    return played_again(outline, bars_for(request.length_seconds, outline.facts.tempo_bpm, outline.facts.meter))
 
 
 def _labels(
@@ -140,9 +175,8 @@ def pitch_dropout_for(
     return tuple(frozenset(np.array(band)[row].tolist()) for row in dropped)
 
 
-def primer_events(primer: Song, meter: Meter, bars: int) -> tuple[tuple[int, ...], ...]:
-    """The primer's events in the first half of the song; the rest is generated."""
-    steps = step_features(encode(primer))
-    stop = bars * meter.bar_ticks // 2
+def primer_events(primer: EventSequence, stop: int) -> tuple[tuple[int, ...], ...]:
+    """The primer's events before the tick ``stop``; the rest of the song is generated."""
+    steps = step_features(primer)
     count = int((steps.tick[1:-1] < stop).sum())
     return tuple(tuple(row) for row in steps.target[:count].tolist())

@@ -7,7 +7,7 @@ from bot.networks.protocol import Mention, job_id
 from bot.rate_limits import Person
 from bot.reply_store import ReplyStore
 from bot.run import open_reply_store
-from bot.state.network_records import utc_day
+from bot.state.network_records import AnsweredSong, utc_day
 from bot.state.owed_reply import Claim, OwedReply
 from tests.bot.fakes.fixtures import clock, harness, server_url
 from tests.bot.fakes.harness import Harness
@@ -203,11 +203,12 @@ def test_money_is_counted_exactly_by_utc_day(reply_store: ReplyStore) -> None:
 
 
 def test_a_song_is_found_by_the_reply_that_holds_it_then_by_the_conversation(reply_store: ReplyStore) -> None:
-    reply_store.remember_song(mention(1), "70", {"title": "first"})
-    reply_store.remember_song(mention(2), "71", {"title": "second"})
+    first, second = AnsweredSong({"title": "first"}, "a"), AnsweredSong({"title": "second"}, "b")
+    reply_store.remember_song(mention(1), "70", first)
+    reply_store.remember_song(mention(2), "71", second)
     under = Mention("x", "3", "3", "5", "bo", "/again", NOW, in_reply_to="70")
-    assert reply_store.song_for(under) == {"title": "first"}
-    assert reply_store.song_for(mention(4)) == {"title": "second"}
+    assert reply_store.song_for(under) == first
+    assert reply_store.song_for(mention(4)) == second
     assert reply_store.song_for(mention(4, author="5")) is None
 
 

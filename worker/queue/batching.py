@@ -43,7 +43,7 @@ def compose_in_batch(queues: Queues, job: Job, payload: ComposePayload, progress
     settings = queues.settings
     if settings.compose_batch_size < 2 or settings.performer != DEFAULT_PERFORMER:
         return None
-    prefix = "" if payload.primer else _key_prefix(payload, settings.checkpoint)
+    prefix = "" if payload.is_composed_alone else _key_prefix(payload, settings.checkpoint)
     if not prefix:
         return None
     kept = _take_kept(queues.connection, prefix + job.id)
@@ -83,7 +83,7 @@ def _reserve(queues: Queues, prefix: str) -> dict[str, ComposePayload]:
         key: payload
         for key, payload in payloads.items()
         if payload is not None
-        and not payload.primer
+        and not payload.is_composed_alone
         and _key_prefix(payload, queues.settings.checkpoint) == prefix
         and queues.connection.set(key, IN_PROGRESS, nx=True, ex=IN_PROGRESS_SECONDS)
     }

@@ -6,11 +6,34 @@ Fields that this version does not know are ignored, so that a queue survives an 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Self
+from typing import Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from composer.request import ComposeRequest, Format
+
+Action = Literal["again", "vary", "extend", "replace", "remix"]
+"""What a reply does with the song it answers; ``remix``: a request of its own words."""
+
+
+class Revision(BaseModel):
+    """How a song was made from another one: ``parent`` is that song's id, ``root`` the first of the thread.
+
+    ``difference``: one line for people. ``replaced``: numbers of the parent's parts that are composed anew.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    action: Action
+    parent: str
+    root: str
+    difference: str = ""
+    replaced: tuple[int, ...] = ()
+
+    @property
+    def needs_notes(self) -> bool:
+        """Whether the new song has notes of its parent."""
+        return self.action in ("extend", "replace")
 
 
 class ComposePayload(BaseModel):
@@ -24,6 +47,13 @@ class ComposePayload(BaseModel):
     notices: tuple[str, ...] = Field(default=(), description="notices that the asker got when it was submitted")
     primer: bool = Field(default=False, description="whether the song continues an uploaded MIDI file")
     listed: bool = Field(default=False, description="whether the song appears on the public timeline")
+    revision: Revision | None = Field(default=None, description="how it is made from another song")
+    house: bool = Field(default=False, description="whether the service asked for it itself")
+
+    @property
+    def is_composed_alone(self) -> bool:
+        """Whether it begins with notes of a file or of another song, which other songs of a batch do not have."""
+        return self.primer or (self.revision is not None and self.revision.needs_notes)
 
     def formats_with_midi(self) -> list[Format]:
         """The formats and MIDI, from which the player's notes are read."""

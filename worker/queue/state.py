@@ -13,6 +13,7 @@ from composer.request import ComposeRequest
 from worker.connection import Queues
 from worker.queue.batching import payload_of
 from worker.queue.names import COMPOSE_QUEUE, SERIALIZER
+from worker.queue.payloads import Revision
 from worker.storage.media import JOB_ID
 from worker.storage.songs import SongRecord
 
@@ -36,6 +37,8 @@ class JobState:
     request: ComposeRequest | None = None
     notices: tuple[str, ...] = ()
     song: SongRecord | None = None
+    revision: Revision | None = None
+    house: bool = False
     problem: str | None = None
     """One sentence: why it was refused, or an apology."""
 
@@ -48,7 +51,7 @@ def fetch_state(queues: Queues, job_id: str) -> JobState | None:
         job = Job.fetch(job_id, connection=queues.connection, serializer=SERIALIZER)
     except NoSuchJobError:
         song = queues.songs.find(job_id)
-        return None if song is None else _done(song)
+        return None if song is None else state_of_song(song)
     return _state(queues, job) if job.origin == COMPOSE_QUEUE else None
 
 
@@ -68,7 +71,7 @@ def _finished(queues: Queues, job: Job) -> JobState:
     outcome = cast("dict[str, Any]", job.return_value() or {})
     song = queues.songs.find(job.id) if outcome.get("status") == "done" else None
     if song is not None:
-        return _done(song)
+        return state_of_song(song)
     if outcome.get("status") == "refused":
         return _unfinished(job, "refused", progress=1.0, problem=str(outcome["problem"]))
     return _unfinished(job, "failed", progress=1.0, problem=APOLOGY)
@@ -85,9 +88,15 @@ def _unfinished(job: Job, status: Status, **fields: Any) -> JobState:
     payload = payload_of(job)
     if payload is None:  # of another version: the state is known, the request is not
         return JobState(job.id, status, **fields)
-    return JobState(job.id, status, text=payload.text, request=payload.request, notices=payload.notices, **fields)
+    return JobState(
+        job.id, status, text=payload.text, request=payload.request, notices=payload.notices,
+        revision=payload.revision, house=payload.house, **fields,
+    )  # fmt: skip
 
 
-def _done(song: SongRecord) -> JobState:
-    notices = tuple(song.rendition.notices)
-    return JobState(song.id, "done", progress=1.0, text=song.text, request=song.request, notices=notices, song=song)
+def state_of_song(song: SongRecord) -> JobState:
+    """The state of a finished song."""
+    return JobState(
+        song.id, "done", progress=1.0, text=song.text, request=song.request, notices=tuple(song.rendition.notices),
+        song=song, revision=song.revision, house=song.house,
+    )  # fmt: skip

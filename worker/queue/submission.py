@@ -19,7 +19,7 @@ from composer.request import ComposeRequest, Format
 from worker.connection import Queues
 from worker.errors import JobIdError, QueueFullError
 from worker.queue.names import COMPOSE_JOB
-from worker.queue.payloads import ComposePayload
+from worker.queue.payloads import ComposePayload, Revision
 from worker.server_time import server_time
 from worker.settings import Settings
 from worker.storage.media import JOB_ID
@@ -46,11 +46,14 @@ def submit(
     notices: Sequence[str] = (),
     listed: bool = False,
     primer: bytes = b"",
+    revision: Revision | None = None,
+    house: bool = False,
 ) -> Submission:
     """Submit ``request`` once: the same ``job_id`` again returns the first submission with ``created=False``.
 
     ``text`` is the request as it was written; ``notices`` were given to its asker; ``listed`` songs appear on the
-    public timeline; ``primer`` holds the bytes of a MIDI file to continue. Raises ``QueueFullError``, ``JobIdError``,
+    public timeline; ``primer`` holds the bytes of a MIDI file to continue; ``revision``: the song it is made from;
+    ``house`` songs are asked for by the service itself. Raises ``QueueFullError``, ``JobIdError``,
     or one of ``QUEUE_UNAVAILABLE``.
     """
     payload = ComposePayload(
@@ -60,6 +63,8 @@ def submit(
         notices=tuple(notices),
         listed=listed,
         primer=bool(primer),
+        revision=revision,
+        house=house,
     )
     submitted_at = server_time(queues.connection)
 

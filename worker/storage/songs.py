@@ -19,7 +19,7 @@ from redis import Redis
 
 from composer.request import ComposeRequest
 from composer.result import Rendition
-from worker.queue.payloads import ComposePayload
+from worker.queue.payloads import ComposePayload, Revision
 from worker.server_time import server_datetime, server_time
 from worker.storage.media import Media
 
@@ -49,6 +49,8 @@ class SongRecord(BaseModel):
     request: ComposeRequest
     rendition: Rendition
     listed: bool = Field(default=False, description="whether it appears on the public timeline")
+    revision: Revision | None = Field(default=None, description="how it was made from another song")
+    house: bool = Field(default=False, description="whether the service asked for it itself")
 
 
 class SongStore:
@@ -73,6 +75,8 @@ class SongStore:
             request=payload.request,
             rendition=rendition.model_copy(update={"files": files, "notices": notices}),
             listed=payload.listed,
+            revision=payload.revision,
+            house=payload.house,
         )
         facts = notes.with_name(FACTS_FILE)
         facts.write_text(record.model_dump_json(), encoding="utf-8")

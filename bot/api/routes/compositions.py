@@ -11,15 +11,17 @@ from bot.api.context import CurrentService, FoundState, JobId, Service
 from bot.api.errors import Problem
 from bot.api.http.limits import RateLimit, client_of
 from bot.api.http.multipart import ComposeForm, read_request
-from bot.api.idempotency import job_id_for, store_answer, stored_answer
+from bot.api.idempotency import job_id_for, request_hash, store_answer, stored_answer
 from bot.api.keys import Credentials, asker_token, matches
 from bot.api.schemas import Accepted, Composition, CompositionRequest, Report
 from bot.api.serializers import answer_to, composition_of
 from bot.commands.parser import ParsedText, request_from
+from bot.commands.revising.revise import remix, revise, revision_verb
 from bot.commands.text import clean, one_line
 from bot.commands.titles import mask_blocked
+from bot.threads import is_public, revision_of
 from composer.genre_store import spellings
-from worker.client import HTTP, delete_song, submit
+from worker.client import HTTP, Queues, Revision, SongRecord, delete_song, fetch_state, submit
 
 router = APIRouter(tags=["compositions"])
 
@@ -72,8 +74,9 @@ async def create_composition(
     request: Request, response: Response, service: CurrentService, key: Key = None
 ) -> Accepted:
     """Request a song by a tweet or by fields; it is made in the background."""
+    body_hash = request_hash(await request.body())
     form = await read_request(request)
-    accepted = await run_in_threadpool(_accept, service, form, client_of(request), key)
+    accepted = await run_in_threadpool(_accept, service, form, client_of(request), key, body_hash)
     response.headers["Location"] = accepted.status_url
     return accepted
 
@@ -103,15 +106,15 @@ def report_composition(report: Report, request: Request, service: CurrentService
     service.queues.moderation.report(state.job_id, one_line(clean(report.reason)))
 
 
-def _accept(service: Service, form: ComposeForm, client: str, key: str | None) -> Accepted:
+def _accept(service: Service, form: ComposeForm, client: str, key: str | None, body_hash: str) -> Accepted:
     _check_moderation(service, client)
-    job_id, body_hash = job_id_for(service.queues, key, client), form.hash()
-    accepted = stored_answer(service.queues, job_id, body_hash, Accepted) if key is not None else None
+    job_id = job_id_for(service.queues, key, client)
+    accepted = stored_answer(service.queues, job_id, body_hash) if key is not None else None
     if accepted is None:
         service.rate_limit.check(service.queues, client)
         accepted = _submit(service, form, job_id)
         if key is not None:
-            accepted = store_answer(service.queues, job_id, body_hash, accepted)
+            accepted = store_answer(service.queues, accepted, body_hash)
         service.queues.moderation.remember_asker(accepted.id, client)
     return accepted
 
@@ -127,7 +130,7 @@ def _check_moderation(service: Service, client: str) -> None:
 
 def _submit(service: Service, form: ComposeForm, job_id: str) -> Accepted:
     wanted = form.wanted
-    parsed = request_from(wanted.text, wanted.fields(), genres=spellings())
+    parsed, revision = _wish(service.queues, form)
     if parsed.request is None:
         raise HTTPException(422, _refusal(parsed))
     submission = submit(
@@ -137,14 +140,42 @@ def _submit(service: Service, form: ComposeForm, job_id: str) -> Accepted:
         formats=wanted.formats or service.queues.settings.formats,
         text=mask_blocked(one_line(clean(wanted.text))),
         notices=parsed.notices,
-        listed=True,
+        listed=is_public(service.queues, revision),
         primer=form.primer,
+        revision=revision,
     )
     base = f"{PATH}/{job_id}"
     return Accepted(
         id=job_id, status_url=base, events_url=f"{base}/events", position=submission.position,
         eta_seconds=submission.eta_seconds, notices=list(parsed.notices), token=asker_token(service.queues, job_id),
     )  # fmt: skip
+
+
+def _wish(queues: Queues, form: ComposeForm) -> tuple[ParsedText, Revision | None]:
+    """What the text and fields ask for, by themselves or of the song in ``reply_to``. Raises 404 or 422."""
+    wanted, genres = form.wanted, spellings()
+    parsed = request_from(wanted.text, wanted.fields(), genres=genres)
+    if wanted.reply_to is None:
+        return parsed, None
+    parent = _finished_song(queues, wanted.reply_to)
+    verb = revision_verb(parsed)
+    if verb is not None and form.primer:
+        raise HTTPException(422, f"primer: /{verb} takes no file, it works on the song in reply_to")
+    if verb is not None:
+        made = revise(verb, parent.request, parsed, parent.rendition, genres=genres)
+    else:
+        made = remix(parent.request, parent.rendition, parsed)
+    return made.parsed, revision_of(verb or "remix", parent, made)
+
+
+def _finished_song(queues: Queues, job_id: str) -> SongRecord:
+    """The song that a reply works on. Raises 404, or 422 while it is not finished."""
+    state = None if queues.moderation.is_deleted(job_id) else fetch_state(queues, job_id)
+    if state is None:
+        raise HTTPException(404, "reply_to: there is no such song, or it was deleted")
+    if state.song is None:
+        raise HTTPException(422, f"reply_to: this song is {state.status}; a reply works on a finished one")
+    return state.song
 
 
 def _refusal(parsed: ParsedText) -> str:

@@ -11,6 +11,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -19,8 +20,6 @@ from typing import Any
 
 import httpx
 import pytest
-
-from tests.waiting import wait_for
 
 REQUIREMENT = "matrix-synapse>=1.120,<2"
 START_SECONDS = 60.0
@@ -148,11 +147,12 @@ def running_synapse(folder: Path, rate: int = 1000) -> Iterator[Synapse]:
 
 
 def _wait(url: str, process: subprocess.Popen[bytes]) -> None:
-    def is_ready() -> bool:
+    deadline = time.monotonic() + START_SECONDS
+    while time.monotonic() < deadline:
         assert process.poll() is None, "Synapse ended before it was ready"
         try:
-            return httpx.get(f"{url}/health", timeout=1).status_code == 200
+            if httpx.get(f"{url}/health", timeout=1).status_code == 200:
+                return
         except httpx.TransportError:
-            return False  # it is not listening yet
-
-    wait_for(is_ready, START_SECONDS)
+            time.sleep(0.05)  # it is not listening yet
+    raise AssertionError("Synapse was not ready in time")

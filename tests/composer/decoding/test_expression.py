@@ -27,7 +27,7 @@ def song() -> Song:
 
 
 def test_classes_onsets_and_pitches_stay(song: Song) -> None:
-    before, after = (encode(each) for each in (song, add_expression(song, {"pop": 1.0}, 3, shipped_expression())))
+    before, after = (encode(each) for each in (song, add_expression(song, {"pop": 1.0}, [3], shipped_expression())))
     for field in ("onset", "part", "pitch", "velocity"):
         assert np.array_equal(getattr(before, field), getattr(after, field))
     changed = (before.duration != after.duration).mean()
@@ -35,7 +35,7 @@ def test_classes_onsets_and_pitches_stay(song: Song) -> None:
 
 
 def test_velocities_and_lengths_become_finer(song: Song) -> None:
-    after = add_expression(song, {"classical": 1.0}, 5, shipped_expression())
+    after = add_expression(song, {"classical": 1.0}, [5], shipped_expression())
     notes = [note for track in after.tracks for note in track.notes]
     assert len({note.velocity for note in notes}) > 3
     assert all(1 <= note.velocity <= 127 for note in notes)
@@ -43,7 +43,7 @@ def test_velocities_and_lengths_become_finer(song: Song) -> None:
 
 def test_no_voice_is_added_and_nothing_outlasts_the_song(song: Song) -> None:
     for seed in range(5):
-        after = add_expression(song, {"jazz": 1.0}, seed, shipped_expression())
+        after = add_expression(song, {"jazz": 1.0}, [seed], shipped_expression())
         bass = after.tracks[1]
         for note in bass.notes:
             at_once = sum(other.onset <= note.onset < other.end for other in bass.notes)
@@ -52,28 +52,28 @@ def test_no_voice_is_added_and_nothing_outlasts_the_song(song: Song) -> None:
 
 
 def test_the_same_seed_gives_the_same_notes_and_another_seed_others(song: Song) -> None:
-    one, again, other = (add_expression(song, {"pop": 1.0}, seed, shipped_expression()) for seed in (1, 1, 2))
+    one, again, other = (add_expression(song, {"pop": 1.0}, [seed], shipped_expression()) for seed in (1, 1, 2))
     assert one == again
     assert one != other
 
 
 def test_integer_products_and_the_runtime_agree(song: Song, monkeypatch: pytest.MonkeyPatch) -> None:
     path = Path(load_expression.__code__.co_filename).parents[1] / "checkpoints" / "expression.safetensors"
-    with_runtime = add_expression(song, {"pop": 1.0}, 1, load_expression(path))
+    with_runtime = add_expression(song, {"pop": 1.0}, [1], load_expression(path))
     monkeypatch.setattr("composer.model.arithmetic.quantized.find_spec", lambda _name: None)
     plain = load_expression(path)
     assert isinstance(plain.recurrent, Int8Linear)
     assert not plain.recurrent.uses_onnxruntime
-    assert add_expression(song, {"pop": 1.0}, 1, plain) == with_runtime
+    assert add_expression(song, {"pop": 1.0}, [1], plain) == with_runtime
 
 
 def test_an_unknown_genre_counts_as_any(song: Song) -> None:
     network = shipped_expression()
-    assert add_expression(song, {"ska": 1.0}, 1, network) == add_expression(song, {"dub": 1.0}, 1, network)
+    assert add_expression(song, {"ska": 1.0}, [1], network) == add_expression(song, {"dub": 1.0}, [1], network)
 
 
 def test_an_empty_song_stays_empty() -> None:
-    assert add_expression(Song((), end=BAR), {"pop": 1.0}, 1, shipped_expression()) == Song((), end=BAR)
+    assert add_expression(Song((), end=BAR), {"pop": 1.0}, [1], shipped_expression()) == Song((), end=BAR)
 
 
 def test_foreign_and_damaged_files_are_refused(tmp_path: Path) -> None:
