@@ -9,7 +9,7 @@ from bot.log_context import log_id
 from bot.networks.protocol import Network, NetworkError
 from bot.reply_store import ReplyStore
 from bot.state.owed_reply import OwedReply
-from worker.client import Queues
+from worker.client import Queues, delete_song
 
 logger = logging.getLogger(__name__)
 
@@ -34,7 +34,7 @@ class Deletions:
         elif not owed.is_over:
             self.reply_store.complete(owed, "dropped")
         if owed.job:
-            self.queues.songs.delete(owed.job)
+            delete_song(self.queues, owed.job)
 
     def _delete_reply(self, owed: OwedReply) -> None:
         try:

@@ -271,7 +271,8 @@ class ReplyWorker:
         attachment = self._attachment(owed, song.song, folder)
         if attachment is None:
             return Answer(self.responses.unplayable(mention), key)
-        return Answer(self.responses.song(mention, song.song, owed.notices), key, attachment)
+        text = self.responses.song(mention, song.song, owed.notices)
+        return Answer(text, key, attachment, may_repeat=(owed.request or {}).get("seed") is not None)
 
     def _attachment(self, owed: OwedReply, song: SongRecord, folder: Path) -> Attachment | None:
         """The file in the first format that fits and is not refused; ``None`` if there is none.

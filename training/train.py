@@ -97,7 +97,7 @@ def _train_all_weights(
         raise TrainingError(f"--from-scratch has no --base, not {request.base}")
     train, valid = load_pieces(request, config, callback)
     base = load_checkpoint(request.base) if request.base else None
-    names = names_of(train, base.header if base else None)
+    names = names_of(train, base)
     _note_amounts(train, valid, callback)
     folder = DATA_FOLDER / "trainings" / config.name
     trainer = NoteTrainer(config, train, valid, names, folder, ranks, minutes=request.minutes)

@@ -7,23 +7,23 @@ from __future__ import annotations
 
 import hashlib
 import uuid
-from typing import cast
+from typing import Any, TypeVar, cast
 
 from fastapi import HTTPException
 from pydantic import BaseModel
 
 from bot.api.keys import keyed_hash
-from bot.api.schemas import Accepted
 from worker.client import Queues
 
 KEPT_SECONDS = 24 * 3600
+AnswerT = TypeVar("AnswerT", bound=BaseModel)
 
 
 class StoredAnswer(BaseModel):
     """An answer and the hash of the request that it answered."""
 
     request_hash: str
-    answer: Accepted
+    answer: dict[str, Any]
 
 
 def job_id_for(queues: Queues, key: str | None, client: str) -> str:
@@ -31,27 +31,28 @@ def job_id_for(queues: Queues, key: str | None, client: str) -> str:
     return uuid.uuid4().hex if key is None else keyed_hash(queues, f"job {client}\n{key}")
 
 
-def request_hash(body: bytes) -> str:
-    """A hash that tells requests apart."""
-    return hashlib.sha256(body).hexdigest()
+def request_hash(*parts: bytes) -> str:
+    """A hash that tells requests apart, from the parts of their bodies."""
+    digests = [hashlib.sha256(part).digest() for part in parts]
+    return hashlib.sha256(b"".join(digests)).hexdigest()
 
 
-def stored_answer(queues: Queues, job_id: str, body_hash: str) -> Accepted | None:
-    """The answer given before. Raises 422 if it answered another request."""
+def stored_answer(queues: Queues, job_id: str, body_hash: str, kind: type[AnswerT]) -> AnswerT | None:
+    """The answer of this ``kind`` given before. Raises 422 if it answered another request."""
     kept = cast("bytes | None", queues.connection.get(_key(job_id)))
     if kept is None:
         return None
     stored = StoredAnswer.model_validate_json(kept)
     if stored.request_hash != body_hash:
         raise HTTPException(422, "Idempotency-Key: this key was used for another request")
-    return stored.answer
+    return kind.model_validate(stored.answer)
 
 
-def store_answer(queues: Queues, accepted: Accepted, body_hash: str) -> Accepted:
-    """Store ``accepted`` unless a simultaneous request was faster; the stored answer."""
-    stored = StoredAnswer(request_hash=body_hash, answer=accepted)
-    queues.connection.set(_key(accepted.id), stored.model_dump_json(), nx=True, ex=KEPT_SECONDS)
-    return stored_answer(queues, accepted.id, body_hash) or accepted
+def store_answer(queues: Queues, job_id: str, body_hash: str, answer: AnswerT) -> AnswerT:
+    """Store ``answer`` unless a simultaneous request was faster; the stored answer. Raises 422 as `stored_answer`."""
+    stored = StoredAnswer(request_hash=body_hash, answer=answer.model_dump(mode="json"))
+    queues.connection.set(_key(job_id), stored.model_dump_json(), nx=True, ex=KEPT_SECONDS)
+    return stored_answer(queues, job_id, body_hash, type(answer)) or answer
 
 
 def _key(job_id: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -9,8 +10,19 @@ from fastapi import HTTPException
 
 from bot.api.context import Service
 from bot.api.http.uploads import name_of
+from bot.api.idempotency import store_answer, stored_answer
 from bot.api.training_schemas import TrainingAccepted, TrainingRequest
 from worker.client import QueueFullError, TrainPayload, fetch_training_state, submit_training
+
+
+def answer_once(
+    service: Service, key: str | None, job_id: str, body_hash: str, submit: Callable[[], TrainingAccepted]
+) -> TrainingAccepted:
+    """What ``submit`` answers; the first answer for a repeated ``key``. Raises 422 for a key of another request."""
+    if key is None:
+        return submit()
+    stored = stored_answer(service.queues, job_id, body_hash, TrainingAccepted)
+    return stored or store_answer(service.queues, job_id, body_hash, submit())
 
 
 def payload_from_path(service: Service, wanted: TrainingRequest) -> TrainPayload:

@@ -103,11 +103,15 @@ class Attachment:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """One reply, ready to post. ``key`` is an idempotency key: the same at every attempt."""
+    """One reply, ready to post. ``key`` is an idempotency key: the same at every attempt.
+
+    ``may_repeat``: whether another reply may have the same text.
+    """
 
     text: str
     key: str
     attachment: Attachment | None = None
+    may_repeat: bool = True
 
 
 @dataclass(frozen=True, slots=True)

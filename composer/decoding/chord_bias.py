@@ -12,6 +12,7 @@ from composer.decoding.logits_processor import LogitsProcessor
 from composer.decoding.song_state import NoteEvent, SongState
 from composer.model.config import CHORD_ROLES, chord_role
 from midi_data.chords import NO_CHORD, chord_root, chord_tones
+from midi_data.events.encoding import DURATIONS
 from midi_data.events.features import LAGS
 
 CHORD_BIAS = (
@@ -22,6 +23,11 @@ CHORD_BIAS = (
 
 MISSING_TONE_BIAS = 0.6
 """Added, times the strength above 1, to tones of the chord that only a bass or no part has played in its slot."""
+SEVENTH_TICKS = 36
+"""A seventh counts as played once it sounds this long: a shorter one is heard as passing."""
+_TRIAD = 3
+_FIFTH, _FIFTH_FACTOR = 7, 0.5
+"""A missing fifth of a triad matters less than its third."""
 
 
 class ChordPlan:
@@ -50,7 +56,7 @@ class ChordBias(LogitsProcessor):
         self._plan = plan
         self._roles = {part: chord_role(part) for part in band}
         self._missing = MISSING_TONE_BIAS * (strength - 1)
-        self._slot, self._sounded = -1, set[int]()
+        self._slot, self._sounded = -1, dict[int, int]()
         self._bias = [[[strength * value for value in row] for row in rows] for rows in CHORD_BIAS]
 
     def apply(self, field: str, classes: list[int], logits: list[float], state: SongState) -> None:
@@ -61,18 +67,25 @@ class ChordBias(LogitsProcessor):
         if role >= CHORD_ROLES or chord == NO_CHORD:
             return
         if state.slot_after != self._slot:
-            self._slot, self._sounded = state.slot_after, set()
+            self._slot, self._sounded = state.slot_after, {}
         root, tones = chord_root(chord), chord_tones(chord)
-        missing = [] if role == 0 or self._missing <= 0 else [tone for tone in tones if tone not in self._sounded]
+        missing = self._missing_tones(tones) if role and self._missing > 0 else {}
         on_root, on_tone, other = self._bias[role][state.strength]
         for index, pitch in enumerate(classes):
             tone = pitch % 12
             logits[index] += on_root if tone == root else on_tone if tone in tones else other
             if tone in missing:
-                logits[index] += self._missing
+                logits[index] += missing[tone]
 
     def update(self, note: NoteEvent) -> None:
-        """Count the pitch class of a note that is not a bass's."""
-        _, part, pitch, _, _ = note
+        """Count the ticks of a note that is not a bass's."""
+        _, part, pitch, duration, _ = note
         if self._roles[part] == 1:
-            self._sounded.add(pitch % 12)
+            self._sounded[pitch % 12] = self._sounded.get(pitch % 12, 0) + DURATIONS[duration]
+
+    def _missing_tones(self, tones: Sequence[int]) -> dict[int, float]:
+        """Bonus of those of a chord's ``tones`` that have not sounded in the slot; of a seventh not long enough."""
+        least = [1] * _TRIAD + [SEVENTH_TICKS]
+        missing = [tone for tone, ticks in zip(tones, least, strict=False) if self._sounded.get(tone, 0) < ticks]
+        fifth = tones[2] if len(tones) >= _TRIAD and (tones[2] - tones[0]) % 12 == _FIFTH else -1
+        return {tone: self._missing * (_FIFTH_FACTOR if tone == fifth else 1.0) for tone in missing}

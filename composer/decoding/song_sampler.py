@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from composer.decoding.chord_bias import ChordBias, ChordPlan
+from composer.decoding.chord_constraint import ChordConstraint
 from composer.decoding.constraints import Classes
 from composer.decoding.given_notes import GivenNotes
 from composer.decoding.histogram_bias import HistogramBias
@@ -60,6 +61,8 @@ class SongSampler:
             RepetitionBias(self._repetition, plan.repetition_strength, chord_plan),
             ChordBias(plan.band, chord_plan, plan.chord_strength),
         ]
+        if plan.chord_strength > 1:
+            self._processors.append(ChordConstraint(plan.band, chord_plan, self.state.slot_ticks))
         self._parameters = [parameters.scaled(factor) for factor in REPETITION_TEMPERATURES]
         self._sampling, self._spaces = plan.sampling, spaces
         self._generator = np.random.Generator(np.random.PCG64(plan.note_seed))

@@ -181,6 +181,17 @@ class SongState:
         return self._event[1] if len(self._event) > 1 else -1
 
     @property
+    def pitch(self) -> int:
+        """Pitch of the present event; −1 before it is chosen."""
+        return self._event[2] if len(self._event) > 2 else -1
+
+    @property
+    def slot_ticks(self) -> list[int]:
+        """(2 bars + 1,) first tick of each half bar, then the end; second halves of one-slot bars are empty."""
+        halves = [start + half for start in self.bar_ticks[:-1] for half in (0, self._split)]
+        return [*halves, self.end]
+
+    @property
     def completed_note(self) -> NoteEvent | None:
         """The note that the last field completed, if it did."""
         if len(self._event) < len(FIELDS):

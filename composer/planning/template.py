@@ -130,7 +130,7 @@ def draw_excerpt(
     rows = _looped(len(activity) - first, bars) + first
     activity = activity[rows]
     columns = _playing_parts(activity)
-    part_repetition = _parts_within(checkpoint.part_repetition[index][within][rows], source_lag[rows])
+    part_repetition = parts_within(checkpoint.part_repetition[index][within][rows], source_lag[rows])
     repetition, source_lag = within_excerpt(repetition[rows], source_lag[rows])
     return Template(
         facts_of(checkpoint.templates[index]),
@@ -139,7 +139,7 @@ def draw_excerpt(
         repetition,
         source_lag,
         part_repetition[:, columns],
-        _filled(activity[:, columns]),
+        filled(activity[:, columns]),
         checkpoint.masks[index],
         checkpoint.attribute_histograms[index],
         checkpoint.time_shift_histograms[index],
@@ -166,7 +166,7 @@ def template_histograms(
 
 def activity_for(template: Template, band: tuple[int, ...]) -> Activity:
     """(bars, parts of ``band``) the template's activity, ``UNCONDITIONED`` for parts that it does not have."""
-    return _filled(_columns_for(template.activity, template.band, band))
+    return filled(_columns_for(template.activity, template.band, band))
 
 
 def part_repetition_for(template: Template, band: tuple[int, ...]) -> Activity:
@@ -225,7 +225,7 @@ def within_excerpt(repetition: Ints, source_lag: Ints) -> tuple[Ints, Ints]:
     return np.where(outside, NEW, repetition), np.where(outside, LAGS[-1], source_lag)
 
 
-def _parts_within(part_repetition: Activity, source_lag: Ints) -> Activity:
+def parts_within(part_repetition: Activity, source_lag: Ints) -> Activity:
     """(bars, parts) with parts ``NEW`` whose source would lie before the first bar."""
     lags = np.column_stack([np.tile(LAGS[:-1], (len(source_lag), 1)), source_lag])
     source = np.take_along_axis(lags, lag_index(part_repetition.astype(np.int64)), axis=1)
@@ -233,7 +233,7 @@ def _parts_within(part_repetition: Activity, source_lag: Ints) -> Activity:
     return np.where(outside, NEW, part_repetition).astype(np.uint8)
 
 
-def _filled(activity: Activity) -> Activity:
+def filled(activity: Activity) -> Activity:
     """(bars, parts) where no bar rests in all parts: such a bar copies the one before, the first ones the next."""
     activity = activity.copy()
     silent = (activity == RESTS).all(axis=1)

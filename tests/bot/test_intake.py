@@ -165,13 +165,16 @@ def test_deleting_the_question_deletes_the_answer_and_its_song(
     assert harness.queues.media.size("scripted-m1", "song.mp4") is None
 
 
-def test_a_question_deleted_before_its_song_is_finished_gets_no_answer(
+def test_a_question_deleted_before_its_song_is_begun_gets_neither_answer_nor_song(
     harness: Harness, bot: Bot, network: ScriptedNetwork
 ) -> None:
-    network.write(mention(1, SONG, harness.clock.now()))
+    network.write(mention(1, SONG, harness.clock.now(), is_public=True))
     network.write(deleted=("m1",))
     harness.run_until_idle(bot)
     assert network.posted == {}
+    harness.work()
+    assert harness.queues.songs.find("scripted-m1") is None
+    assert harness.queues.songs.newest(10) == []
 
 
 def test_the_log_joins_a_mention_and_its_reply_by_one_id(

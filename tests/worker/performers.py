@@ -4,7 +4,6 @@ import ctypes
 import errno
 import os
 import random
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -17,6 +16,7 @@ from composer.render import render
 from composer.request import ComposeRequest, Format
 from composer.result import PartFacts, Rendition, Timings
 from midi_data.song import TICKS_PER_QUARTER, Note, Song, Tempo, Track
+from tests.waiting import wait_for
 
 
 def quick(
@@ -94,8 +94,7 @@ def gated(
     tests = Path(os.environ["TEST_FOLDER"])
     progress("composing", 0.5)
     (tests / f"pid-{request.title}-{os.getpid()}").touch()
-    while not (tests / "open").exists():
-        time.sleep(0.02)
+    wait_for((tests / "open").exists, 600)
     return quick(request, folder, None, progress=progress)
 
 

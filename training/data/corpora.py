@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from composer.model.checkpoint import Header
+from composer.model.checkpoint import Checkpoint
+from composer.model.style import StyleModel
 from midi_data.corpus.dataset import all_pieces, open_shard, open_shards
 from midi_data.corpus.prepare import prepare
 from training.config import TrainingConfig
@@ -42,13 +43,14 @@ def load_pieces(
     return train, valid
 
 
-def names_of(train: CorpusPieces, base: Header | None = None) -> Names:
+def names_of(train: CorpusPieces, base: Checkpoint | None = None) -> Names:
     """Genres and styles of a ``base`` checkpoint, then the new ones of the training pieces, by name."""
-    known_genres = base.genres if base else ()
-    known_styles = base.styles if base else ("any",)
+    known_genres = base.header.genres if base else ()
+    known_styles = base.header.styles if base else ("any",)
     genres = sorted({piece.genre for _, piece in train} - set(known_genres))
     styles = sorted({f"{piece.genre}/{piece.style}" for _, piece in train} - set(known_styles))
-    return Names((*known_genres, *genres), (*known_styles, *styles))
+    style_model = StyleModel(base.style) if base and base.style else None
+    return Names((*known_genres, *genres), (*known_styles, *styles), style_model)
 
 
 def notes_in(pieces: CorpusPieces) -> int:

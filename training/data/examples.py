@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from composer.model.config import CONDITIONS, KEY_UNCONDITIONED
+from composer.model.style import StyleModel, draw_style
 from composer.planning.conditioning import chord_columns, clock, density_class, strengths, tempo_class
 from midi_data.analysis.activity import UNCONDITIONED, Activity, activity_of
 from midi_data.analysis.attribute_histograms import (
@@ -15,25 +16,32 @@ from midi_data.analysis.attribute_histograms import (
     FULL,
     HISTOGRAMS_WIDTH,
     attribute_histograms_of,
+    time_shift_histogram_of,
     transposed_histograms,
 )
 from midi_data.analysis.chords import chord_slots, transposed_chords
 from midi_data.analysis.excerpts import excerpt
 from midi_data.analysis.repetition import (
+    NEW,
     TRAINING_PITCH_DROPOUT,
     by_part_class,
     draw_pitch_dropout,
+    lag_index,
     part_repetition_of,
     repetition_of,
 )
 from midi_data.bars import BarGrid
 from midi_data.corpus.dataset import Piece
-from midi_data.events.encoding import DRUM_PITCH, PART_LIMIT, VOCABULARY, EventSequence, Ints
-from midi_data.events.features import NONE, StepFeatures, matched_lags, previous_events, step_features
+from midi_data.events.encoding import DRUM_PITCH, PART_LIMIT, VOCABULARY, EventSequence, Ints, part_instrument
+from midi_data.events.features import LAGS, NONE, StepFeatures, matched_lags, previous_events, step_features
 from training.config import AugmentationConfig
+
+Shares = NDArray[np.float64]
 
 _PART_DROPOUT = 0.4
 """Probability that a part's conditions are dropped, if parts are dropped at all."""
+CHORD_PITCH_DROPOUT = 0.5
+"""Probability that lookback pitches are dropped in a bar with other chords than its source."""
 _NO_PART = VOCABULARY["part"]
 _HISTOGRAMS_STREAM = 1
 """Second seed of the random numbers of histograms; pitch dropout uses the seed alone."""
@@ -42,15 +50,39 @@ _FEWEST_BARS, _ATTRIBUTE_DROPOUT = 0.4, 0.1
 
 
 @dataclass(frozen=True, slots=True)
+class StyleCodec:
+    """A style model and the genre of a piece, as weighted rows of its genre table."""
+
+    model: StyleModel
+    genres: dict[int, float]
+
+    def decoded(self, shares: Shares, events: EventSequence, rng: np.random.Generator | None) -> Shares:
+        """(P, 255) what the style of ``shares`` decodes to: one drawn from the posterior, its mean without ``rng``."""
+        time_shift = time_shift_histogram_of(events) / FULL
+        mean, std = self.model.encode(shares, time_shift, events.band, self.genres)
+        style = mean if rng is None else draw_style(mean, std, rng)
+        return self.model.decode(style, events.band, self.genres).shares
+
+
+@dataclass(frozen=True, slots=True)
 class Names:
     """Rows of the genre and style tables. Style 0 is "any"; others are ``genre/style``."""
 
     genres: tuple[str, ...]
     styles: tuple[str, ...]
+    style_model: StyleModel | None = None
+    """If given, histograms are those that a piece's style decodes to, as in composing."""
 
     def genre_row(self, piece: Piece) -> int:
         """The piece's row in the genre table."""
         return self.genres.index(piece.genre)
+
+    def style_of(self, piece: Piece) -> StyleCodec | None:
+        """Encodes and decodes the style of ``piece``; None without a style model."""
+        if self.style_model is None:
+            return None
+        row = self.genre_row(piece)
+        return StyleCodec(self.style_model, {row: 1.0} if self.style_model.knows(row) else {})
 
     def style_row(self, piece: Piece) -> int:
         """The piece's row in the style table; 0 for one that has no row."""
@@ -141,19 +173,20 @@ def make_example(piece: Piece, events: EventSequence, names: Names, variation: V
     repetition, source_lag = repetition_of(events, grid)
     steps = step_features(events, None if "repetition" in variation.dropped else source_lag)
     target, next_lookback, note = _varied(steps, variation)
+    slots = None if "chords" in variation.dropped else chord_slots(events, grid)
     if variation.dropout_seed is not None:
         rng = np.random.default_rng(variation.dropout_seed)
         labels = part_repetition_of(events, grid, repetition, source_lag)
         dropped = draw_pitch_dropout(rng, labels, events.band, TRAINING_PITCH_DROPOUT)
+        if slots is not None:
+            dropped |= chord_pitch_dropout(rng, slots, repetition, source_lag, events.band)
         by_class = by_part_class(dropped, events.band)
         next_lookback, note = drop_pitches(by_class, grid, steps.tick, target, next_lookback, note)
     previous = previous_events(target)
     band = np.zeros(VOCABULARY["part"], dtype=np.bool_)
     band[list(events.band)] = True
     activity = conditioned_activity(events, grid, variation)
-    chords = (
-        None if "chords" in variation.dropped else transposed_chords(chord_slots(events, grid), variation.semitones)
-    )
+    chords = None if slots is None else transposed_chords(slots, variation.semitones)
     return Example(
         previous,
         clock(
@@ -177,9 +210,25 @@ def make_example(piece: Piece, events: EventSequence, names: Names, variation: V
         _spread(activity, events.band),
         _labels(piece, events, names, variation),
         band,
-        conditioned_histograms(events, grid, variation),
+        conditioned_histograms(events, grid, variation, names.style_of(piece)),
         np.array([_NO_PART, *events.band, *[_NO_PART] * (PART_LIMIT - len(events.band))]),
     )
+
+
+def chord_pitch_dropout(
+    rng: np.random.Generator, chords: Ints, repetition: Ints, source_lag: Ints, band: tuple[int, ...]
+) -> NDArray[np.bool_]:
+    """(bars, parts) where a pitched part's lookback pitches are dropped, since the bar and its source differ in chords.
+
+    ``chords`` (bars, 2). The source of a new bar is the bar before. Teaches that chords overrule what was played.
+    """
+    lags = np.column_stack([np.tile(LAGS[:-1], (len(chords), 1)), source_lag])  # (bars, K)
+    lag = np.take_along_axis(lags, lag_index(repetition)[:, None], axis=1)[:, 0]
+    source = np.maximum(np.arange(len(chords)) - np.where(repetition > NEW, lag, 1), 0)
+    differs = (chords != chords[source]).any(axis=1) & (rng.random(len(chords)) < CHORD_PITCH_DROPOUT)
+    pitched = np.array([not part_instrument(part)[1] for part in band], dtype=np.bool_)
+    dropped: NDArray[np.bool_] = differs[:, None] & pitched
+    return dropped
 
 
 def slots_of(parts: Ints, band: tuple[int, ...]) -> Ints:
@@ -189,7 +238,9 @@ def slots_of(parts: Ints, band: tuple[int, ...]) -> Ints:
     return slots[parts]
 
 
-def conditioned_histograms(events: EventSequence, grid: BarGrid, variation: Variation) -> NDArray[np.float32]:
+def conditioned_histograms(
+    events: EventSequence, grid: BarGrid, variation: Variation, codec: StyleCodec | None = None
+) -> NDArray[np.float32]:
     """(1 + ``PART_LIMIT``, A) square roots of each part's shares, row 0 for no part; 0 where dropped.
 
     In training they describe some of the bars and attributes only: full histograms let the network memorise the piece.
@@ -197,14 +248,20 @@ def conditioned_histograms(events: EventSequence, grid: BarGrid, variation: Vari
     roots = np.zeros((1 + PART_LIMIT, HISTOGRAMS_WIDTH), dtype=np.float32)
     if "attribute_histograms" in variation.dropped or not len(events):
         return roots
-    source, missing = events, list[str]()
+    source, missing, rng = events, list[str](), None
     if variation.dropout_seed is not None:
         rng = np.random.default_rng([variation.dropout_seed, _HISTOGRAMS_STREAM])
         source = some_bars(rng, events, grid)
         missing = [attribute for attribute in COLUMNS if rng.random() < _ATTRIBUTE_DROPOUT]
-    rows = transposed_histograms(attribute_histograms_of(source) / np.float32(FULL), source.band, variation.semitones)
+    shares = attribute_histograms_of(source) / FULL
+    rows = np.asarray(transposed_histograms(shares, source.band, variation.semitones), dtype=np.float64)
+    if codec:
+        rows = codec.decoded(rows, source, rng)
     for attribute in missing:
         rows[:, COLUMNS[attribute]] = 0
+    if "chords" not in variation.dropped:
+        pitched = [row for row, part in enumerate(source.band) if not part_instrument(part)[1]]
+        rows[pitched, COLUMNS["tone"]] = 0
     for part, row in zip(source.band, rows, strict=True):
         index = events.band.index(part)
         roots[1 + index] = np.sqrt(row) * (not variation.dropped_parts >> index & 1)

@@ -86,7 +86,7 @@ def make_job(
     if small:
         callback.note(f"{notes_in(train)} notes are few: only the rows of {genre} are trained, other genres stay as is")
     replay = None if small else compose_replay(base, finetuning, callback)
-    return FineTuningJob(genre, train, valid, base, next(iter(nearest)), names_of(train, base.header), replay)
+    return FineTuningJob(genre, train, valid, base, next(iter(nearest)), names_of(train, base), replay)
 
 
 def compose_replay(base: Checkpoint, finetuning: FineTuningConfig, callback: TrainingCallback) -> Replay:

@@ -6,6 +6,7 @@ Plain ASGI, since a wrapper that buffers would break event streams.
 from __future__ import annotations
 
 import asyncio
+import ipaddress
 import logging
 import re
 import time
@@ -32,6 +33,7 @@ class RequestMiddleware:
     def __init__(self, app: ASGIApp, metrics: HttpMetrics) -> None:
         self.app = app
         self.metrics = metrics
+        self._has_warned = False
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Give an HTTP request an id and call the app; other scopes pass unchanged."""
@@ -39,6 +41,7 @@ class RequestMiddleware:
             await self.app(scope, receive, send)
             return
         given = Headers(scope=scope).get("x-request-id", "")
+        self._warn_of_unknown_proxy(scope)
         request_id = given if REQUEST_ID.fullmatch(given) else uuid.uuid4().hex
         scope.setdefault("state", {})["request_id"] = request_id
         started, status, method = time.perf_counter(), 500, scope["method"]
@@ -64,6 +67,20 @@ class RequestMiddleware:
         finally:
             self._record(method, inner, request_id, status, time.perf_counter() - started)
 
+    def _warn_of_unknown_proxy(self, scope: Scope) -> None:
+        """Log once that requests come through a proxy whose ``X-Forwarded-For`` is not trusted.
+
+        uvicorn sets the client's port to 0 where it trusts the header.
+        """
+        address, port = scope.get("client") or ("", 0)
+        if self._has_warned or not port or "x-forwarded-for" not in Headers(scope=scope) or not _is_private(address):
+            return
+        self._has_warned = True
+        logger.warning(
+            "X-Forwarded-For from %s is ignored: all visitors behind this proxy share one rate limit. "
+            "Add it to RIFFBIRD_FORWARDED_ALLOW_IPS", address,
+        )  # fmt: skip
+
     def _record(self, method: str, scope: Scope, request_id: str, status: int, seconds: float) -> None:
         route = getattr(scope.get("route"), "path", "unknown")
         self.metrics.count(method if method in METHODS else "other", route, status, seconds)
@@ -73,6 +90,14 @@ class RequestMiddleware:
         }  # fmt: skip
         # The query is not logged: people type there.
         logger.info("%s %s %d", method[:20], scope["path"], status, extra=extra)
+
+
+def _is_private(address: str) -> bool:
+    """Whether ``address`` is of this machine or a private network, as a proxy's is; a visitor's is not logged."""
+    try:
+        return ipaddress.ip_address(address).is_private
+    except ValueError:
+        return False
 
 
 class _HeadAnsweredError(Exception):

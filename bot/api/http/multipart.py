@@ -10,6 +10,7 @@ from fastapi.exceptions import RequestValidationError
 from pydantic import ValidationError
 from starlette.datastructures import UploadFile
 
+from bot.api.idempotency import request_hash
 from bot.api.schemas import CompositionRequest
 
 # It logs each malformed form, and clients decide how many there are.
@@ -30,6 +31,10 @@ class ComposeForm:
 
     wanted: CompositionRequest
     primer: bytes = b""
+
+    def hash(self) -> str:
+        """A hash of the fields and the file. The body differs each time: a form's boundary is random."""
+        return request_hash(self.wanted.model_dump_json().encode(), self.primer)
 
 
 async def read_request(request: Request) -> ComposeForm:

@@ -5,6 +5,7 @@ Nothing is unpacked here; the training process reads the archive in its sandbox.
 
 from __future__ import annotations
 
+import hashlib
 from pathlib import Path
 
 import anyio
@@ -17,18 +18,20 @@ MAGIC = ((b"PK\x03\x04", "corpus.zip"), (b"\x1f\x8b", TAR), (b"\xfd7zXZ\x00", TA
 USTAR_AT, USTAR = 257, b"ustar"
 
 
-async def receive(request: Request, path: Path, limit_bytes: int) -> None:
-    """Write the request's body to ``path``. Raises 413 as soon as it is too long."""
+async def receive(request: Request, path: Path, limit_bytes: int) -> bytes:
+    """Write the request's body to ``path``; its SHA-256. Raises 413 as soon as it is too long."""
     length = request.headers.get("content-length", "")
     if length.isdigit() and int(length) > limit_bytes:
         raise _too_long(limit_bytes)
-    size = 0
+    size, digest = 0, hashlib.sha256()
     async with await anyio.open_file(path, "wb") as file:
         async for chunk in request.stream():
             size += len(chunk)
             if size > limit_bytes:
                 raise _too_long(limit_bytes)
+            digest.update(chunk)
             await file.write(chunk)
+    return digest.digest()
 
 
 async def receive_text(request: Request, limit_bytes: int) -> bytes:

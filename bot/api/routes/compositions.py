@@ -11,7 +11,7 @@ from bot.api.context import CurrentService, FoundState, JobId, Service
 from bot.api.errors import Problem
 from bot.api.http.limits import RateLimit, client_of
 from bot.api.http.multipart import ComposeForm, read_request
-from bot.api.idempotency import job_id_for, request_hash, store_answer, stored_answer
+from bot.api.idempotency import job_id_for, store_answer, stored_answer
 from bot.api.keys import Credentials, asker_token, matches
 from bot.api.schemas import Accepted, Composition, CompositionRequest, Report
 from bot.api.serializers import answer_to, composition_of
@@ -74,9 +74,8 @@ async def create_composition(
     request: Request, response: Response, service: CurrentService, key: Key = None
 ) -> Accepted:
     """Request a song by a tweet or by fields; it is made in the background."""
-    body_hash = request_hash(await request.body())
     form = await read_request(request)
-    accepted = await run_in_threadpool(_accept, service, form, client_of(request), key, body_hash)
+    accepted = await run_in_threadpool(_accept, service, form, client_of(request), key)
     response.headers["Location"] = accepted.status_url
     return accepted
 
@@ -106,15 +105,15 @@ def report_composition(report: Report, request: Request, service: CurrentService
     service.queues.moderation.report(state.job_id, one_line(clean(report.reason)))
 
 
-def _accept(service: Service, form: ComposeForm, client: str, key: str | None, body_hash: str) -> Accepted:
+def _accept(service: Service, form: ComposeForm, client: str, key: str | None) -> Accepted:
     _check_moderation(service, client)
-    job_id = job_id_for(service.queues, key, client)
-    accepted = stored_answer(service.queues, job_id, body_hash) if key is not None else None
+    job_id, body_hash = job_id_for(service.queues, key, client), form.hash()
+    accepted = stored_answer(service.queues, job_id, body_hash, Accepted) if key is not None else None
     if accepted is None:
         service.rate_limit.check(service.queues, client)
         accepted = _submit(service, form, job_id)
         if key is not None:
-            accepted = store_answer(service.queues, accepted, body_hash)
+            accepted = store_answer(service.queues, job_id, body_hash, accepted)
         service.queues.moderation.remember_asker(accepted.id, client)
     return accepted
 

@@ -23,11 +23,11 @@ from bot.api.context import CurrentService, JobId, Service
 from bot.api.errors import Problem
 from bot.api.http.limits import client_of
 from bot.api.http.uploads import TYPES, receive, receive_text
-from bot.api.idempotency import job_id_for
+from bot.api.idempotency import job_id_for, request_hash
 from bot.api.keys import Credentials, matches
 from bot.api.routes.compositions import PROBLEMS, Key
 from bot.api.routes.events import OPEN_STREAMS, follow
-from bot.api.training_requests import payload_from_path, submit_payload, submit_upload
+from bot.api.training_requests import answer_once, payload_from_path, submit_payload, submit_upload
 from bot.api.training_schemas import CurvePoint, TrainingAccepted, TrainingFields, TrainingProgress, TrainingRequest
 from worker.client import (
     CHECKPOINT_FILE,
@@ -91,12 +91,15 @@ async def create_training(
     if request.headers.get("content-type", "").startswith("application/json"):
         body = await receive_text(request, service.settings.body_limit_bytes)
         payload = await run_in_threadpool(payload_from_path, service, _read(TrainingRequest, body))
-        accepted = await run_in_threadpool(submit_payload, service, payload, job_id)
+        submit = partial(submit_payload, service, payload, job_id)
+        accepted = await run_in_threadpool(answer_once, service, key, job_id, request_hash(body), submit)
     else:
         wanted = _read(TrainingRequest, query.model_dump(exclude_none=True))
         async with _scratch(service) as folder:
-            await receive(request, folder / "upload", service.settings.train_upload_limit_bytes)
-            accepted = await run_in_threadpool(submit_upload, service, wanted, job_id, folder / "upload")
+            digest = await receive(request, folder / "upload", service.settings.train_upload_limit_bytes)
+            body_hash = request_hash(wanted.model_dump_json().encode(), digest)
+            submit = partial(submit_upload, service, wanted, job_id, folder / "upload")
+            accepted = await run_in_threadpool(answer_once, service, key, job_id, body_hash, submit)
     response.headers["Location"] = accepted.status_url
     return accepted
 

@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable
+from datetime import UTC, datetime
 from typing import Any
 
-from bot.commands.text_length import longest_length
+from bot.commands.text_length import X_LENGTH, longest_length
 from bot.networks.protocol import (
     Answer,
     Batch,
@@ -46,6 +47,10 @@ PAGE = 100
 LEAST_PAGE = 5  # the least that X accepts
 MAX_PAGES = 8  # the mentions timeline goes back 800 posts
 OVERLAP_SECONDS = 30.0  # a mention may show up after a younger one
+LONGEST_NAME = 15
+TIME_FORMAT = "\n%H:%M:%S UTC"
+RESERVED_LENGTH = len("@ ") + LONGEST_NAME + len("\n00:00:00 UTC")
+"""Room for what makes a text differ from others: X refuses a text that was posted within the last hour or so."""
 
 
 class XNetwork:
@@ -60,7 +65,7 @@ class XNetwork:
         if need_signing and need_tokens:
             raise CredentialsError(f"X needs {', '.join(need_signing)} (or {', '.join(need_tokens)}), see docs/bots.md")
         self.limits = NetworkLimits(
-            text_length=280, message_length=10_000, alt_text_length=1000, measure=longest_length,
+            text_length=X_LENGTH - RESERVED_LENGTH, message_length=10_000, alt_text_length=1000, measure=longest_length,
             mentions_pause_seconds=settings.x_mentions_pause_seconds,
             messages_pause_seconds=settings.x_messages_pause_seconds if settings.x_messages else None,
         )  # fmt: skip
@@ -181,7 +186,7 @@ class XNetwork:
                 media_id = self.uploader.upload(answer.attachment, "dm_video" if mention.is_private else "tweet_video")
             before_posting()
             with x_errors(self.clock, visible=True):
-                posted = self._send(mention, answer.text, media_id)
+                posted = self._send(mention, answer, media_id)
         except InDoubtError:
             raise
         except Exception:
@@ -192,23 +197,17 @@ class XNetwork:
     def _route(self, mention: Mention) -> str:
         return f"/2/dm_conversations/{mention.conversation}/messages" if mention.is_private else "/2/tweets"
 
-    def _send(self, mention: Mention, text: str, media_id: str | None) -> dict[str, Any]:
+    def _send(self, mention: Mention, answer: Answer, media_id: str | None) -> dict[str, Any]:
         if mention.is_private:
             sent = self.client.create_direct_message(
-                dm_conversation_id=mention.conversation, text=text, media_id=media_id
+                dm_conversation_id=mention.conversation, text=answer.text, media_id=media_id
             )
         else:
             media_ids = [media_id] if media_id else None
-            text = text if media_ids else self._to_person(mention, text)
+            text = _distinct(mention, answer) if answer.may_repeat else answer.text
             sent = self.client.create_tweet(text=text, in_reply_to_tweet_id=mention.id, media_ids=media_ids)
         posted: dict[str, Any] = sent["data"]
         return posted
-
-    def _to_person(self, mention: Mention, text: str) -> str:
-        """A text begins with the asker's name: X refuses the same text to a second person as a duplicate."""
-        named = f"@{mention.author_name} {text}"
-        fits = mention.author_name and self.limits.measure(named) <= self.limits.text_length
-        return named if fits else text
 
     def tell(self, mention: Mention, text: str) -> None:
         """Does nothing: an interaction gets one reply here, the song."""
@@ -262,6 +261,15 @@ class XNetwork:
     def close(self) -> None:
         """As ``Network.close``."""
         self.client.session.close()
+
+
+def _distinct(mention: Mention, answer: Answer) -> str:
+    """The text with the asker's name and the question's time: X refuses the same text twice as a duplicate.
+
+    The same at every attempt, so that a reply that is posted again by mistake is refused.
+    """
+    name = f"@{mention.author_name} " if 0 < len(mention.author_name) <= LONGEST_NAME and not answer.attachment else ""
+    return name + answer.text + datetime.fromtimestamp(mention.written_at, UTC).strftime(TIME_FORMAT)
 
 
 def _same(sent: str, meant: str) -> bool:

@@ -97,6 +97,10 @@ class StyleModel:
         """The model of tensors with or without ``STYLE_PREFIX`` before their names."""
         return cls({name.removeprefix(STYLE_PREFIX): tensor for name, tensor in tensors.items()})
 
+    def knows(self, genre: int) -> bool:
+        """Whether row ``genre`` of the checkpoint's genres has an embedding."""
+        return 1 + genre < len(self._w["genre.weight"])
+
     def sample(
         self, genres: Mapping[int, float], band: tuple[int, ...], generator: np.random.Generator, spread: float = 1.0
     ) -> Style:

@@ -174,6 +174,18 @@ def test_a_key_with_another_body_is_refused(service_client: TestClient) -> None:
     assert "used for another request" in other.json()["detail"]
 
 
+def test_a_form_is_told_apart_by_its_fields_and_file_not_by_its_boundary(service_client: TestClient) -> None:
+    def post(boundary: str, notes: int) -> int:
+        body = (
+            f'--{boundary}\r\nContent-Disposition: form-data; name="text"\r\n\r\nx /compose\r\n--{boundary}\r\n'
+            f'Content-Disposition: form-data; name="primer"; filename="a.mid"\r\n\r\nMThd{notes}\r\n--{boundary}--\r\n'
+        )
+        headers = {"Idempotency-Key": "k", "Content-Type": f"multipart/form-data; boundary={boundary}"}
+        return service_client.post("/compositions", content=body, headers=headers).status_code
+
+    assert [post("one", 1), post("two", 1), post("three", 2)] == [202, 202, 422]
+
+
 def test_ids_and_tokens_cannot_be_computed_from_the_key(service_client: TestClient) -> None:
     body = ask(service_client, idempotency_key="k").json()
     assert body["id"] != job_id_without_secret("k")

@@ -207,6 +207,19 @@ def test_an_address_is_allowed_by_itself_or_its_network() -> None:
     assert [is_allowed(address, allowed) for address in ("11.1.2.3", "unknown", "")] == [False] * 3
 
 
+@pytest.mark.parametrize(
+    ("address", "port", "warnings"), [("10.0.0.9", 4100, 1), ("8.8.8.8", 4100, 0), ("10.0.0.9", 0, 0)]
+)
+def test_a_proxy_that_is_not_trusted_is_named_once(
+    service_client: TestClient, caplog: pytest.LogCaptureFixture, address: str, port: int, warnings: int
+) -> None:
+    proxied = TestClient(service_client.app, client=(address, port), headers={"X-Forwarded-For": "198.51.100.7"})
+    for _ in range(2):
+        proxied.get("/health")
+    found = [record.getMessage() for record in caplog.records if record.levelno == logging.WARNING]
+    assert [address in text and "RIFFBIRD_FORWARDED_ALLOW_IPS" in text for text in found] == [True] * warnings
+
+
 def test_foreign_pages_may_delete_and_send_keys_where_they_are_named(service_client_with: MakeClient) -> None:
     client = service_client_with(cors_origins=("https://band.example",))
     asked = {"Origin": "https://band.example", "Access-Control-Request-Method": "DELETE",

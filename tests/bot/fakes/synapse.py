@@ -11,7 +11,6 @@ import socket
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -20,6 +19,8 @@ from typing import Any
 
 import httpx
 import pytest
+
+from tests.waiting import wait_for
 
 REQUIREMENT = "matrix-synapse>=1.120,<2"
 START_SECONDS = 60.0
@@ -147,12 +148,11 @@ def running_synapse(folder: Path, rate: int = 1000) -> Iterator[Synapse]:
 
 
 def _wait(url: str, process: subprocess.Popen[bytes]) -> None:
-    deadline = time.monotonic() + START_SECONDS
-    while time.monotonic() < deadline:
+    def is_ready() -> bool:
         assert process.poll() is None, "Synapse ended before it was ready"
         try:
-            if httpx.get(f"{url}/health", timeout=1).status_code == 200:
-                return
+            return httpx.get(f"{url}/health", timeout=1).status_code == 200
         except httpx.TransportError:
-            time.sleep(0.05)  # it is not listening yet
-    raise AssertionError("Synapse was not ready in time")
+            return False  # it is not listening yet
+
+    wait_for(is_ready, START_SECONDS)

@@ -360,9 +360,20 @@ def test_the_same_words_to_two_people_are_no_duplicate_to_x(harness: Harness, fa
     assert fake_x.duplicates == 0
 
 
+@pytest.mark.parametrize("text", ["@riffbird /help", "@riffbird Robots /compose /g jazz /s 7"])
+def test_one_person_gets_the_same_reply_twice(harness: Harness, fake_x: FakeX, text: str) -> None:
+    ada, bot, asked = fake_x.person("ada"), harness.x_bot(fake_x, bot_cooldown_seconds=0), []
+    for _ in range(2):
+        asked.append(fake_x.write(ada, text))
+        harness.run_until_idle(bot)
+        harness.clock.sleep(60)
+    assert [len(fake_x.replies_to(post.id)) for post in asked] == [1, 1]
+    assert (fake_x.duplicates, fake_x.violations, bot.reply_store.owed()) == (0, [], 0)
+
+
 def test_what_x_calls_a_duplicate_is_left_at_that(harness: Harness, fake_x: FakeX) -> None:
     ada, bot = fake_x.person("ada"), harness.x_bot(fake_x)
-    asked = [fake_x.write(ada, "@riffbird /help") for _ in range(2)]
+    asked = [fake_x.write(ada, "@riffbird /help") for _ in range(2)]  # in the same second
     harness.run_until_idle(bot)
     assert [len(fake_x.replies_to(post.id)) for post in asked] == [1, 0]
     assert (fake_x.duplicates, bot.reply_store.owed()) == (1, 0)

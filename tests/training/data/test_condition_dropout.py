@@ -6,12 +6,15 @@ import numpy as np
 import pytest
 
 from composer.model.attribute_projections import histogram_roots
+from composer.model.style import StyleModel
+from composer.planning.chords import without_tones
 from composer.planning.template import template_histograms
-from midi_data.analysis.attribute_histograms import COLUMNS, HISTOGRAMS_WIDTH, attribute_histograms_of
+from midi_data.analysis.attribute_histograms import COLUMNS, FULL, HISTOGRAMS_WIDTH, attribute_histograms_of
 from midi_data.bars import BarGrid
-from midi_data.events.encoding import PART_LIMIT, VOCABULARY, EventSequence, encode, part_code
+from midi_data.events.encoding import PART_LIMIT, VOCABULARY, EventSequence, encode, part_code, part_instrument
+from tests.composer.model.test_style import random_weights
 from tests.songs import riff
-from training.data.examples import Variation, conditioned_histograms, slots_of, some_bars
+from training.data.examples import StyleCodec, Variation, conditioned_histograms, slots_of, some_bars
 
 ALL_CONDITIONS = Variation(dropped=())
 
@@ -29,6 +32,7 @@ def grid_of(events: EventSequence) -> BarGrid:
 def test_training_and_composing_have_the_same_roots(events: EventSequence, semitones: int) -> None:
     roots = conditioned_histograms(events, grid_of(events), Variation(semitones=semitones, dropped=()))
     shares = template_histograms(events.band, events.band, attribute_histograms_of(events), semitones, same_mode=True)
+    shares = without_tones(shares, np.zeros((1, 2)))
     assert roots.shape == (1 + PART_LIMIT, HISTOGRAMS_WIDTH)
     np.testing.assert_allclose(roots[: 1 + len(events.band)], histogram_roots(shares, events.band), atol=1e-6)
     assert roots[1 : 1 + len(events.band)].any(axis=1).all()
@@ -38,6 +42,23 @@ def test_training_and_composing_have_the_same_roots(events: EventSequence, semit
 
 def test_scoring_conditions_have_no_histograms(events: EventSequence) -> None:
     assert not conditioned_histograms(events, grid_of(events), Variation()).any()
+
+
+def test_tones_of_pitched_parts_are_a_condition_only_without_chords(events: EventSequence) -> None:
+    grid, pitched = grid_of(events), [1 + row for row, part in enumerate(events.band) if not part_instrument(part)[1]]
+    with_chords = conditioned_histograms(events, grid, ALL_CONDITIONS)
+    without = conditioned_histograms(events, grid, Variation(dropped=("chords",)))
+    assert not with_chords[pitched, COLUMNS["tone"]].any()
+    assert without[pitched, COLUMNS["tone"]].any(axis=1).all()
+
+
+def test_with_a_style_model_training_sees_what_the_piece_s_style_decodes_to(events: EventSequence) -> None:
+    codec, grid = StyleCodec(StyleModel(random_weights(2)), {0: 1.0}), grid_of(events)
+    scored = conditioned_histograms(events, grid, ALL_CONDITIONS, codec)
+    drawn = [conditioned_histograms(events, grid, Variation(dropped=(), dropout_seed=n), codec) for n in range(2)]
+    shares = codec.decoded(attribute_histograms_of(events) / FULL, events, None)
+    np.testing.assert_allclose(scored[1 : 1 + len(events.band)] ** 2, shares, atol=1e-6)
+    assert not np.array_equal(drawn[0], drawn[1])
 
 
 def test_parts_are_dropped_one_by_one(events: EventSequence) -> None:

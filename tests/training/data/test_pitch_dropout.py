@@ -10,7 +10,7 @@ from midi_data.bars import BarGrid
 from midi_data.events.encoding import MAX_SHIFT, encode, part_code
 from midi_data.events.features import LAGS, NONE, step_features
 from midi_data.song import Meter, Note, Song, Track
-from training.data.examples import drop_pitches
+from training.data.examples import chord_pitch_dropout, drop_pitches
 
 DRUMS, ORGAN, BASS = part_code(0, is_drum=True), part_code(16, is_drum=False), part_code(33, is_drum=False)
 BAND = tuple(sorted((DRUMS, ORGAN, BASS)))
@@ -88,3 +88,18 @@ def test_parts_are_hidden_by_their_own_form_and_drums_never() -> None:
     assert 0.65 < shares[ORGAN] < 0.75
     assert shares[BASS] < 0.05
     assert not pitch_dropout[:, NONE["part"]].any()
+
+
+def test_pitches_are_dropped_where_the_chords_differ_from_those_of_the_source() -> None:
+    chords = np.array([[5, 5], [6, 6], [5, 5], [6, 9]])
+    repeats_two_bars_back = 2 + 3 * LAGS.index(2)
+    repetition = np.array([NEW, NEW, repeats_two_bars_back, repeats_two_bars_back])
+    rows = [
+        chord_pitch_dropout(np.random.default_rng(seed), chords, repetition, np.full(4, LAGS[-1]), BAND)
+        for seed in range(30)
+    ]
+    shares = np.mean(rows, axis=0)  # (bars, parts)
+    pitched = [part != DRUMS for part in BAND]
+    assert not shares[:, [not each for each in pitched]].any()
+    assert (shares[:, pitched] > 0).all(axis=1).tolist() == [False, True, False, True]
+    assert (shares[[1, 3]][:, pitched] < 1).all()

@@ -91,6 +91,14 @@ def test_a_batch_is_no_larger_than_the_setting(queues: Queues, house: Path, batc
     assert batches == [3, 3]
 
 
+def test_the_first_song_after_a_start_is_composed_alone(queues: Queues, house: Path, batches: list[int]) -> None:
+    band = playing(queues, house)
+    ask(band, *"abcd")
+    WarmWorker(band, first_alone=True).work(burst=True, logging_level=None)
+    songs(band, *"abcd")
+    assert batches == [1, 3]
+
+
 def test_what_other_workers_take_next_and_their_share_is_left_to_them(
     queues: Queues, house: Path, batches: list[int]
 ) -> None:

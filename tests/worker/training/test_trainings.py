@@ -75,7 +75,7 @@ def training(queues: Queues, job_id: str, updates: int = 1) -> TrainingState:
         found = fetch_training_state(queues, job_id)
         return found if found is not None and found.status == "training" and found.update >= updates else None
 
-    return wait_for(state, 120)
+    return wait_for(state, 400)
 
 
 def work(queues: Queues) -> None:
@@ -252,7 +252,7 @@ def test_a_training_killed_9_twice_ends_with_the_weights_of_an_undisturbed_one(
             wait_for(lambda program=program: not program.is_running())
     log = settings.trainings_dir / "disturbed" / "log"
     with worker_process(settings, tmp_path, *TRAINER):
-        wait_for(lambda: log.read_text().count("resuming at update") == 2, 120)
+        wait_for(lambda: log.read_text().count("resuming at update") == 2, 400)
         resumed = [int(update) for update in re.findall(r"resuming at update (\d+)", log.read_text())]
         # What was done since the last snapshot (here 20 a second) is done again, and no more than that.
         assert all(again > reached_before - 20 for again, reached_before in zip(resumed, reached[1:], strict=True))

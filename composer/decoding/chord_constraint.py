@@ -1,0 +1,97 @@
+"""Hard rules for the chords that a person asked for: which pitches may begin where, and how long they may sound.
+
+The bias of ``composer.decoding.chord_bias`` alone gave the asked chord in 82 % of the slots.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Sequence
+
+from composer.decoding.chord_bias import ChordPlan
+from composer.decoding.logits_processor import LogitsProcessor
+from composer.decoding.song_state import SongState
+from composer.model.config import CHORD_ROLES, chord_role
+from midi_data.chords import CHORD_CLASSES, NO_CHORD, chord_root, chord_tones
+from midi_data.events.encoding import DURATIONS
+
+FORBIDDEN = -1000.0
+"""Added to the logits of forbidden classes: their probability becomes 0."""
+PASSING_TICKS = 12
+"""Longest note outside the chord: an eighth."""
+EARLY_TICKS = 3
+"""A note that begins at most this long before a slot belongs to it: hands are a little early."""
+_TONES = [frozenset(chord_tones(chord)) for chord in range(CHORD_CLASSES)]
+_COLOURS = (3, 4, 10, 11)
+"""Thirds and sevenths: one that is not the chord's makes it another chord, on any beat."""
+_BARE_COLOURS = (2, 3, 4, 5, 10, 11)
+"""The same beside a chord without a third: a second or a fourth makes it a suspended one."""
+
+
+class ChordConstraint(LogitsProcessor):
+    """The rules of one song.
+
+    On a beat pitched parts begin tones of the chord only, where a slot begins a bass begins its root. Off the beat
+    other tones may pass, except thirds and sevenths. A note ends where a chord begins that it is not in.
+    """
+
+    def __init__(self, band: Sequence[int], plan: ChordPlan, slot_ticks: Sequence[int]) -> None:
+        """``slot_ticks`` (2 bars + 1,): first tick of each half of each bar, then the end."""
+        self._plan, self._slot_ticks = plan, list(slot_ticks)
+        self._roles = {part: chord_role(part) for part in band}
+
+    def apply(self, field: str, classes: list[int], logits: list[float], state: SongState) -> None:
+        """Forbid parts, pitches and durations that break the rules, unless that would leave none."""
+        slot = self._slot(state)
+        if self._plan.chord(slot) == NO_CHORD:
+            return
+        for index, kept in enumerate(self._allowed(field, classes, slot, state)):
+            if not kept:
+                logits[index] += FORBIDDEN
+
+    def _allowed(self, field: str, classes: list[int], slot: int, state: SongState) -> list[bool]:
+        """Whether each of ``classes`` keeps the rules; empty where all may come."""
+        chord, allowed = self._plan.chord(slot), list[bool]()
+        if field == "part" and state.same_tick:
+            allowed = self._parts(classes, chord, state)
+        elif field == "pitch" and self._roles[state.part] < CHORD_ROLES:
+            allowed = self._pitches(classes, chord, state, state.part)
+        elif field == "duration" and self._roles[state.part] < CHORD_ROLES:
+            allowed = self._durations(classes, slot, state)
+        return allowed if any(allowed) else []
+
+    def _slot(self, state: SongState) -> int:
+        """The slot that a note at the present tick belongs to."""
+        return min(bisect_right(self._slot_ticks, state.tick + EARLY_TICKS), len(self._slot_ticks) - 1) - 1
+
+    def _parts(self, parts: list[int], chord: int, state: SongState) -> list[bool]:
+        """Whether each part has an allowed pitch: the one that played last goes upwards only."""
+        last = state.context.last[0] if state.context.last else -1
+        if last not in parts or self._roles[last] >= CHORD_ROLES:
+            return [True] * len(parts)
+        pitches = state.constraints.pitches(state.context, last, same_tick=True)
+        goes_on = any(self._pitches(pitches, chord, state, last))
+        return [part != last or goes_on for part in parts]
+
+    def _pitches(self, pitches: list[int], chord: int, state: SongState, part: int) -> list[bool]:
+        root, tones, strength = chord_root(chord) or 0, _TONES[chord], state.strength
+        if self._roles[part] == 0 and strength == 2:
+            on_root = [pitch % 12 == root for pitch in pitches]
+            if any(on_root):
+                return on_root
+        if strength:
+            return [pitch % 12 in tones for pitch in pitches]
+        colours = _COLOURS if len(tones) > 2 else _BARE_COLOURS
+        foreign = {(root + colour) % 12 for colour in colours} - tones
+        return [pitch % 12 not in foreign for pitch in pitches]
+
+    def _durations(self, classes: list[int], slot: int, state: SongState) -> list[bool]:
+        """Durations that end before the pitch leaves the chord; the shortest is always allowed."""
+        tone = state.pitch % 12
+        longest = self._slot_ticks[-1] - state.tick if tone in _TONES[self._plan.chord(slot)] else PASSING_TICKS
+        for following in range(slot + 1, len(self._slot_ticks) - 1):
+            chord = self._plan.chord(following)
+            if chord != NO_CHORD and tone not in _TONES[chord]:
+                longest = min(longest, self._slot_ticks[following] - state.tick)
+                break
+        return [DURATIONS[each] <= longest or index == 0 for index, each in enumerate(classes)]
