@@ -1,9 +1,8 @@
 // The operator's page: shows reports, bans, pauses and the log, and sends decisions. The key stays in this tab.
 
-import { moderation } from "./api.js";
-import { element } from "./dom.js";
+import { moderation } from "./lib/api.js";
+import { at, element } from "./lib/dom.js";
 
-const at = (id) => document.getElementById(id);
 const KEY = "riffbird-operator";
 
 async function run(action) {

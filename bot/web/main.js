@@ -1,103 +1,94 @@
-// The page: timeline, new posts, a song's page, keyboard.
+// The page: puts its modules together, loads the timeline or one song's thread, and looks for news.
 
-import { ask, follow, getComposition, getGenres, getReady, getTimeline } from "./api.js";
-import { Composer } from "./composer.js";
-import { randomId } from "./dom.js";
-import { Post } from "./post.js";
+import { Composer } from "./compose/composer.js";
+import { difference } from "./compose/difference.js";
+import { getComposition, getGenres, getReady, getThread, getTimeline } from "./lib/api.js";
+import { at, bringIntoView } from "./lib/dom.js";
+import "./lib/menu.js";
+import { startShortcuts } from "./lib/shortcuts.js";
+import { SETTLED } from "./lib/follow.js";
+import { mine } from "./lib/storage.js";
+import { startBar } from "./player/bar.js";
+import { currentDeck, setOrder, toggle } from "./player/playing.js";
+import { Finder } from "./timeline/find.js";
+import { TimelineList } from "./timeline/list.js";
+import { marked, Sender } from "./timeline/sending.js";
+import { welcome } from "./timeline/welcome.js";
 
-const at = (id) => document.getElementById(id);
-const KEPT = "riffbird-pending"; // unfinished songs, so that a reload finds them
-const MINE = "riffbird-mine";
 const REFRESH_MILLISECONDS = 15000;
+const RECONNECT_MILLISECONDS = 3000;
+const MOST_EMPTY_PAGES = 5; // a search may return pages without a song
 
-const timeline = at("timeline");
 const songId = location.pathname.match(/^\/songs\/([\w-]+)$/)?.[1] ?? null;
-const composer = new Composer((words) => send(words));
-const actions = { again: (words) => send(words), remix: (words) => composer.remix(words), retry: (post) => deliver(post) };
+const list = new TimelineList(at("timeline"), {
+  post: (wish) => send(wish),
+  remix: (post) => composer.remix(post.song, post.node),
+  sendNow: (post) => sender.deliver(post),
+  discard: (post) => sender.discard(post),
+  removed: (post) => removed(post),
+});
+const sender = new Sender(list);
+const composer = new Composer((wish) => send({ ...wish, change: wish.parent ? difference(wish.parent, wish.text).join(", ") : "" }));
+const finder = new Finder(() => reload());
 let older = null;
 let newest = [];
+let house = [];
+let round = 0; // counts reloads: an answer to an earlier one is dropped
+const aside = []; // posts under way, while a search hides them
 
-function ids(name, change) {
-  let known = [];
-  try {
-    known = JSON.parse(localStorage.getItem(name) ?? "[]");
-  } catch {
-    known = []; // not JSON
-  }
-  if (change) localStorage.setItem(name, JSON.stringify(change(known).slice(-200)));
-  return known;
-}
-
-const pending = (change) => ids(KEPT, change);
-
-// Marks what this browser sent; the server has no accounts.
-function mine(song) {
-  return { ...song, mine: ids(MINE).includes(song.id) };
-}
-
-function send(words) {
-  const post = new Post({ text: words, mine: true }, actions);
-  post.key = randomId();
-  timeline.prepend(post.node);
+async function send(wish) {
   at("nothing").hidden = true;
-  post.node.scrollIntoView({ block: "nearest" });
-  return deliver(post);
+  at("welcome").hidden = true;
+  const post = await sender.send(wish);
+  bringIntoView(post.node);
+  post.node.focus({ preventScroll: true });
 }
 
-async function deliver(post) {
-  post.update({ text: post.text, notices: [], mine: true });
-  try {
-    const accepted = await ask(post.text, post.key);
-    for (const list of [KEPT, MINE]) ids(list, (known) => [...known.filter((id) => id !== accepted.id), accepted.id]);
-    post.update({ ...post.state, ...accepted, status: "queued", progress: 0 });
-    watch(post, accepted.id);
-  } catch (problem) {
-    post.refuse(problem);
-  }
+function removed(post) {
+  if (songId === post.song?.id) return location.assign("/");
+  list.drop(post);
+  showNothing();
 }
 
-function watch(post, id) {
-  follow(id, (state) => {
-    post.update(mine({ ...state, text: post.text || state.text }));
-    if (["done", "refused", "failed"].includes(state.status)) pending((known) => known.filter((kept) => kept !== id));
-  }, (detail) => post.trouble(detail));
-}
-
-function shown(id) {
-  return timeline.querySelector(`[data-id="${CSS.escape(id)}"]`);
-}
-
-async function resume() {
-  for (const id of pending()) {
-    if (shown(id)) continue;
-    try {
-      const state = await getComposition(id);
-      const post = new Post(mine(state), actions);
-      timeline.prepend(post.node);
-      if (["done", "refused", "failed"].includes(state.status)) pending((known) => known.filter((kept) => kept !== id));
-      else watch(post, id);
-    } catch (problem) {
-      if (problem.status === 404) pending((known) => known.filter((kept) => kept !== id));
-    }
-  }
+function showNothing() {
+  at("nothing").hidden = !list.empty;
+  at("nothing").textContent = finder.active ? "No song is like that." : "No song yet. Write the first post to the band.";
 }
 
 async function showOlder() {
-  const page = await getTimeline(older);
-  timeline.append(...page.songs.filter((song) => !shown(song.id)).map((song) => new Post(mine(song), actions).node));
-  older = page.next_before;
+  const { query } = finder;
+  const asked = round;
+  for (let tries = 0, found = 0; !found && tries < MOST_EMPTY_PAGES; tries++) {
+    const page = await getTimeline({ ...query, before: older });
+    if (asked !== round) return;
+    found = page.songs.length;
+    for (const song of page.songs) list.add(marked(song), "bottom");
+    older = page.next_before;
+    if (!older) break;
+  }
   at("more").hidden = !older;
-  at("nothing").hidden = timeline.children.length > 0;
+  showNothing();
+}
+
+async function reload() {
+  composer.release();
+  aside.push(...list.posts.filter((post) => !SETTLED.includes(post.node.dataset.status)));
+  list.clear();
+  older = null;
+  round += 1;
+  at("news").hidden = true;
+  await showOlder().catch(trouble);
+  if (!finder.active) for (const post of aside.splice(0)) list.find(post.state.id) ?? list.place(post, "top");
 }
 
 async function refresh() {
-  const [ready, page] = await Promise.all([getReady(), songId ? null : getTimeline()]);
+  const [ready, page] = await Promise.all([getReady(), songId ? null : getTimeline(finder.query)]);
+  if (!at("banner").hidden) sender.sendKept();
   trouble(null);
-  at("backstage").textContent = ready.workers
-    ? `${ready.workers} ${ready.workers === 1 ? "band plays" : "bands play"}, ${ready.waiting} ${ready.waiting === 1 ? "song waits" : "songs wait"}.`
-    : `Nobody is on stage just now; ${ready.waiting} songs wait.`;
+  const songs = `${ready.waiting} ${ready.waiting === 1 ? "song waits" : "songs wait"}`;
+  at("backstage").textContent = ready.workers ? `${ready.workers} ${ready.workers === 1 ? "band plays" : "bands play"}, ${songs}.` : `Nobody is on stage just now; ${songs}.`;
   at("pulse").textContent = ready.waiting ? `${ready.waiting} waiting` : "";
-  newest = page?.songs.filter((song) => !shown(song.id)) ?? [];
+  newest = page?.songs.filter((song) => !list.find(song.id)) ?? [];
   at("news").hidden = !newest.length;
   at("news").textContent = newest.length === 1 ? "Show 1 new song" : `Show ${newest.length} new songs`;
 }
@@ -109,16 +100,23 @@ function trouble(problem) {
 
 async function refreshLoop() {
   if (!document.hidden) await refresh().catch(trouble);
-  setTimeout(refreshLoop, at("banner").hidden ? REFRESH_MILLISECONDS : 3000);
+  setTimeout(refreshLoop, at("banner").hidden ? REFRESH_MILLISECONDS : RECONNECT_MILLISECONDS);
 }
 
 async function start() {
-  getGenres().then((genres) => composer.offer(genres), trouble);
+  getGenres().then((genres) => [composer, finder].forEach((each) => each.offer(genres)), trouble);
   if (songId) return startSong();
   await showOlder().catch(trouble);
-  await resume();
+  await sender.resume();
+  if (!mine.all().length || list.empty) house = await welcome((text) => tryExample(text)).catch(() => []);
 }
 
+function tryExample(text) {
+  composer.fill(text);
+  composer.focus();
+}
+
+// A permalink: the song within its thread.
 async function startSong() {
   document.body.classList.add("single");
   at("back").hidden = false;
@@ -126,58 +124,58 @@ async function startSong() {
   try {
     const state = await getComposition(songId);
     document.title = `${state.title || "Song"} · Riffbird`;
-    const post = new Post(mine(state), actions);
-    timeline.append(post.node);
-    if (state.status !== "done") watch(post, songId);
+    const { songs } = await getThread(songId).catch(() => ({ songs: [] })); // a song that is not finished has none
+    for (const song of songs) list.add(marked(song), "bottom");
+    const post = list.add(marked(state), "bottom");
+    post.node.setAttribute("aria-current", "true");
+    if (!SETTLED.includes(state.status)) sender.watch(post, songId);
+    if (list.posts[0] !== post) post.node.scrollIntoView({ block: "start" });
   } catch (problem) {
     at("nothing").textContent = problem.message;
     at("nothing").hidden = false;
   }
 }
 
-function focusedPost() {
-  return document.activeElement?.closest?.(".post") ?? null;
-}
+const focused = () => document.activeElement?.closest?.(".post")?.post ?? null;
 
 function move(step) {
-  const posts = [...timeline.querySelectorAll(".post")];
-  const here = posts.indexOf(focusedPost());
+  const { posts } = list;
+  const here = posts.indexOf(focused());
   const next = posts[Math.min(posts.length - 1, Math.max(0, here + step))];
-  next?.focus();
-  next?.scrollIntoView({ block: "center", behavior: matchMedia("(prefers-reduced-motion: reduce)").matches ? "auto" : "smooth" });
+  next?.node.focus({ preventScroll: true });
+  if (next) bringIntoView(next.node, "start");
 }
 
-function write() {
-  composer.form.scrollIntoView({ block: "center" });
-  composer.text.focus({ preventScroll: true });
+function playKey() {
+  const song = focused()?.song ?? currentDeck()?.song ?? list.songs[0];
+  if (song) toggle(song);
 }
 
-const KEYS = {
-  n: write,
+// A letter takes the focus to an action; Enter then orders it.
+const toAction = (kind) => (focused() ?? list.posts[0])?.node.querySelector(`[data-kind=${kind}]`)?.focus();
+
+startShortcuts({
+  n: () => composer.focus(),
   j: () => move(1),
   k: () => move(-1),
-  p: () => (focusedPost() ?? timeline.querySelector(".post"))?.post.player?.toggle(),
-  a: () => focusedPost()?.dataset.status === "done" && focusedPost().post.again(),
-  x: () => focusedPost()?.dataset.status === "done" && composer.remix(focusedPost().post.state.command),
-  "?": () => at("keys").showModal(),
-};
-
-document.addEventListener("keydown", (event) => {
-  const writing = event.target.closest("input, textarea, select, dialog");
-  if (writing || event.ctrlKey || event.metaKey || event.altKey || !KEYS[event.key]) return;
-  event.preventDefault();
-  KEYS[event.key]();
+  p: playKey,
+  a: () => toAction("Again"),
+  x: () => toAction("Remix"),
+  "/": () => at("find-text").focus(),
+  "?": () => at("help").showModal(),
 });
-document.addEventListener("click", (event) => {
-  for (const menu of document.querySelectorAll(".downloads[open]")) if (!menu.contains(event.target)) menu.open = false;
-});
-at("nav-compose").addEventListener("click", write);
-at("nav-keys").addEventListener("click", () => at("keys").showModal());
+startBar();
+setOrder(() => [...(at("welcome").hidden ? [] : house), ...list.songs]);
+at("help-words").append(...[...at("words").children].map((entry) => entry.cloneNode(true)));
+at("nav-compose").addEventListener("click", () => composer.focus());
+at("nav-help").addEventListener("click", () => at("help").showModal());
 at("more").addEventListener("click", () => showOlder().catch(trouble));
 at("news").addEventListener("click", () => {
-  timeline.prepend(...newest.filter((song) => !shown(song.id)).map((song) => new Post(mine(song), actions).node));
+  for (const song of newest) list.add(marked(song), "top");
   at("news").hidden = true;
   scrollTo({ top: 0 });
 });
+addEventListener("online", () => sender.sendKept());
 
+performance.mark("interactive"); // the composer, the keys and the search answer from here on
 start().finally(refreshLoop);

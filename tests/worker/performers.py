@@ -1,9 +1,12 @@
 """Quick performers for tests about queues rather than music: each writes a real, tiny MIDI file."""
 
+import atexit
 import ctypes
 import errno
 import os
 import random
+import shutil
+import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -12,7 +15,7 @@ import mido
 
 from composer.errors import RefusedError
 from composer.planning.given import GivenSong
-from composer.render import render
+from composer.render import RenderedFiles, render
 from composer.request import ComposeRequest, Format
 from composer.result import PartFacts, Rendition, Timings
 from midi_data.song import TICKS_PER_QUARTER, Note, Song, Tempo, Track
@@ -122,10 +125,7 @@ def simple_tune(
         tracks = (song.tracks[n] if n in given.replaced else track for n, track in enumerate(given.song.tracks))
         song = replace(given.song, tracks=tuple(tracks))
     progress("composing", 1.0)
-    files = render(
-        song, formats, folder, "song", subtitle="simple_tune",
-        progress=lambda share: progress("rendering", share),
-    )  # fmt: skip
+    files = _rendered(song, tuple(formats), folder, progress)
     parts = [PartFacts(name=t.name, program=t.program, is_drum=t.is_drum, notes=len(t.notes)) for t in song.tracks]
     return Rendition(
         title=request.title, genre="+".join(request.genres), tempo_bpm=song.tempo_bpm, randomness=request.randomness,
@@ -133,6 +133,26 @@ def simple_tune(
         bars=song.bar_count, notes=song.note_count, parts=parts, files=files.files, checkpoint="simple_tune",
         timings_seconds=Timings(audio=files.audio_seconds, video=files.video_seconds),
     )  # fmt: skip
+
+
+_KEPT: dict[tuple[Song, tuple[Format, ...]], tuple[Path, RenderedFiles]] = {}
+"""Songs that this process has rendered, by notes and formats: many tests want the same one."""
+
+
+def _rendered(song: Song, formats: tuple[Format, ...], folder: Path, progress: Callable[..., None]) -> RenderedFiles:
+    wanted = replace(song, title=""), formats
+    if wanted not in _KEPT:
+        kept = Path(tempfile.mkdtemp(prefix="riffbird-tune-"))
+        atexit.register(shutil.rmtree, kept, ignore_errors=True)
+        done = render(
+            song, formats, kept, "song", subtitle="simple_tune",
+            progress=lambda share: progress("rendering", share),
+        )  # fmt: skip
+        _KEPT[wanted] = kept, done
+    kept, done = _KEPT[wanted]
+    files = {name: Path(shutil.copy(path, folder)) for name, path in done.files.items()}
+    progress("rendering", 1.0)
+    return replace(done, files=files)
 
 
 def _tune(request: ComposeRequest, chance: random.Random) -> Song:

@@ -1,5 +1,9 @@
-// Builds elements and formats times.
+// Builds elements, formats times.
 
+export const at = (id) => document.getElementById(id);
+export const reducedMotion = () => matchMedia("(prefers-reduced-motion: reduce)").matches;
+
+// `element("a", {href, class, onclick}, ...children)`. Properties that are null, undefined or false are left out.
 export function element(tag, properties = {}, ...children) {
   const made = document.createElement(tag);
   for (const [name, value] of Object.entries(properties)) {
@@ -12,31 +16,8 @@ export function element(tag, properties = {}, ...children) {
   return made;
 }
 
-// Line icons on a 24 × 24 grid.
-const ICONS = {
-  play: "M8 5v14l11-7z",
-  pause: "M8 5v14M16 5v14",
-  again: "M5 12a7 7 0 0 1 12-5l2 2M19 4v5h-5M19 12a7 7 0 0 1-12 5l-2-2M5 20v-5h5",
-  remix: "M4 7h9M17 7h3M15 5v4M4 12h3M11 12h9M9 10v4M4 17h10M18 17h2M16 15v4",
-  download: "M12 4v11M7 11l5 5 5-5M5 20h14",
-  link: "M10 14a4 4 0 0 0 6 .4l3-3a4 4 0 0 0-5.700-5.700l-1.200 1.200M14 10a4 4 0 0 0-6-.4l-3 3a4 4 0 0 0 5.700 5.700l1.200-1.200",
-  flag: "M6 21V4M6 5h11l-2.500 4 2.500 4H6",
-  film: "M4 6h16v12H4zM10 9.500v5l4.500-2.500z",
-};
-
-export function icon(name) {
-  const svg = document.createElementNS("http://www.w3.org/2000/svg", "svg");
-  svg.setAttribute("viewBox", "0 0 24 24");
-  svg.setAttribute("aria-hidden", "true");
-  svg.classList.add("icon", `icon-${name}`);
-  const path = document.createElementNS("http://www.w3.org/2000/svg", "path");
-  path.setAttribute("d", ICONS[name]);
-  svg.append(path);
-  return svg;
-}
-
 export function clock(seconds) {
-  const whole = Math.max(0, Math.floor(seconds));
+  const whole = Math.max(0, Math.floor(seconds || 0));
   return `${Math.floor(whole / 60)}:${String(whole % 60).padStart(2, "0")}`;
 }
 
@@ -48,12 +29,19 @@ export function ago(date) {
   return date.toLocaleDateString(undefined, { month: "short", day: "numeric" });
 }
 
+export const genreLabel = (name) => (name ?? "").replaceAll("-", " ").replaceAll("+", " + ");
+
+export function bringIntoView(node, block = "nearest") {
+  node.scrollIntoView({ block, behavior: reducedMotion() ? "auto" : "smooth" });
+}
+
+// Shows one line for three seconds; screen readers speak it.
 export function toast(text) {
-  const place = document.getElementById("toast");
+  const place = at("toast");
   place.textContent = text;
   place.classList.add("shown");
   clearTimeout(toast.timer);
-  toast.timer = setTimeout(() => place.classList.remove("shown"), 2500);
+  toast.timer = setTimeout(() => place.classList.remove("shown"), 3000);
 }
 
 export function randomId() {
