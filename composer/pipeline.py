@@ -21,8 +21,9 @@ from composer.errors import RefusedError
 from composer.genre_store import custom_checkpoint, mix_genres
 from composer.model.checkpoint import load_checkpoint, shipped_checkpoint
 from composer.planning.given import GivenSong, plan_with, with_given_notes
+from composer.planning.like import Reference, fit_reference, nearest_genre, outline_of_song
 from composer.planning.plan import Plan, plan_song
-from composer.planning.primer import fit_primer
+from composer.planning.primer import Primer, fit_primer
 from composer.render import RenderedFiles, render
 from composer.request import ComposeRequest, Format
 from composer.result import PartFacts, Rendition, Timings
@@ -50,10 +51,11 @@ def compose(
     checkpoint: Path | None = None,
     primer: Song | None = None,
     given: GivenSong | None = None,
+    like: Song | None = None,
     progress: OnStage | None = None,
     song: Song | None = None,
 ) -> Rendition:
-    """Compose and render one song into ``folder``.
+    """Compose and render one song into ``folder``: one that continues ``primer``, or one like ``like``.
 
     ``given``: a finished song to go on from, or of which some parts are composed anew; its other notes are kept.
     ``progress`` is called with the stage and the fraction of it that is done (0–1). ``song``, if given, is the result
@@ -62,7 +64,15 @@ def compose(
     """
     songs = None if song is None else [song]
     return compose_all(
-        [request], folder, formats, checkpoint=checkpoint, primer=primer, given=given, progress=progress, songs=songs
+        [request],
+        folder,
+        formats,
+        checkpoint=checkpoint,
+        primer=primer,
+        given=given,
+        like=like,
+        progress=progress,
+        songs=songs,
     )[0]
 
 
@@ -86,6 +96,7 @@ def compose_all(
     checkpoint: Path | None = None,
     primer: Song | None = None,
     given: GivenSong | None = None,
+    like: Song | None = None,
     progress: OnStage | None = None,
     last: bool = False,
     songs: Sequence[Song] | None = None,
@@ -99,12 +110,9 @@ def compose_all(
     check_folder(folder)
     composers = [composer_for(checkpoint_for(request, checkpoint)) for request in requests]
     loaded = time.perf_counter()
-    primers = [fit_primer(primer, request) if primer else None for request in requests]
+    own = [_fitted(request, primer, like) for request in requests]
     plans = [
-        plan_with(request, composer.checkpoint, given)
-        if given
-        else plan_song(request, composer.checkpoint, begins.song if begins else None)
-        for request, composer, begins in zip(requests, composers, primers, strict=True)
+        _plan(request, composer, file, given) for request, composer, file in zip(requests, composers, own, strict=True)
     ]
     songs = songs or _composed(composers, plans, progress)
     if given:
@@ -123,8 +131,8 @@ def compose_all(
     for number, (request, plan, song, label) in enumerate(zip(requests, plans, songs, labels, strict=True)):
         tell = (lambda share, done=number: progress("rendering", (done + share) / len(songs))) if progress else None
         since = time.perf_counter()
-        begins = primers[number]
-        stem = file_stem(plan, request, begins.song if begins else None)
+        file = own[number]
+        stem = file_stem(plan, request, file.song if file else None)
         key = estimate_song_key(encode(song))
         files = render(
             song,
@@ -139,10 +147,33 @@ def compose_all(
         total = composed - begun + time.perf_counter() - since
         spent = timings.model_copy(update={"audio": files.audio_seconds, "video": files.video_seconds, "total": total})
         rendition = _rendition(request, plan, song, str(key or ""), files, label, spent)
-        if begins:
-            rendition.notices.extend(begins.notices)
+        if file:
+            rendition.notices.extend(file.notices)
         renditions.append(rendition)
     return renditions
+
+
+def _fitted(request: ComposeRequest, primer: Song | None, like: Song | None) -> Primer | Reference | None:
+    """The person's file under the request's rules; ``None`` without one."""
+    if primer:
+        return fit_primer(primer, request)
+    return fit_reference(like, request) if like else None
+
+
+def _plan(
+    request: ComposeRequest, composer: Composer, file: Primer | Reference | None, given: GivenSong | None
+) -> Plan:
+    if given:
+        return plan_with(request, composer.checkpoint, given)
+    if isinstance(file, Reference) and file.song:
+        return plan_song(request, composer.checkpoint, outline=outline_of_song(file.song, request))
+    return plan_song(request, composer.checkpoint, file.song if isinstance(file, Primer) else None)
+
+
+def in_genre_of(song: Song, request: ComposeRequest, checkpoint: Path | None = None) -> ComposeRequest:
+    """``request`` in the genre that ``song`` fits best: for ``like`` where no genre is asked for."""
+    path = checkpoint or shipped_checkpoint()
+    return request.model_copy(update={"genres": {nearest_genre(song, load_checkpoint(path)): 1.0}})
 
 
 def chord_names(plan: Plan, song: Song) -> list[str]:
@@ -224,17 +255,15 @@ def check_folder(folder: Path) -> None:
         raise RefusedError(f"{folder}: the output folder must be writable ({error.strerror or error})") from error
 
 
-def file_stem(plan: Plan, request: ComposeRequest, primer: Song | None = None) -> str:
+def file_stem(plan: Plan, request: ComposeRequest, file: Song | None = None) -> str:
     """A portable file name that no other request has: ``dancing-robots-heavy-metal-7-5d4c1f``.
 
-    Title, genre and seed, then six hexadecimal digits of the whole request and the primer.
+    Title, genre and seed, then six hexadecimal digits of the whole request and the person's ``file``.
     """
     plain = unicodedata.normalize("NFKD", plan.title).encode("ascii", "ignore").decode().lower()
     words = re.sub(r"[^a-z0-9]+", "-", plain)[:LONGEST_STEM].strip("-") or "song"
     genre = re.sub(r"[^a-z0-9]+", "-", plan.genre)
-    asked = request.model_dump_json(exclude={"seed", *_unset(request)}).encode() + (
-        midi_bytes(primer) if primer else b""
-    )
+    asked = request.model_dump_json(exclude={"seed", *_unset(request)}).encode() + (midi_bytes(file) if file else b"")
     return f"{words}-{genre}-{plan.seed}-{hashlib.sha256(asked).hexdigest()[:6]}"
 
 

@@ -21,6 +21,7 @@ from rq import get_current_job
 from rq.job import Job
 
 from composer.errors import CheckpointError, RefusedError
+from composer.request import ComposeRequest
 from composer.result import Rendition
 from midi_data.errors import MidiDataError
 from midi_data.song import Song
@@ -34,7 +35,7 @@ from worker.queue.progress import Progress
 from worker.server_time import server_time
 from worker.settings import SCRATCH_PREFIX, Settings
 from worker.storage.notes import write_notes
-from worker.storage.songs import PRIMER_FILE
+from worker.storage.songs import LIKE_FILE, PRIMER_FILE
 
 if TYPE_CHECKING:
     from composer.planning.given import GivenSong
@@ -110,32 +111,45 @@ def _perform(queues: Queues, job: Job, payload: ComposePayload) -> None:
         if song is not None:
             perform = partial(perform, song=song)
         if payload.primer:
-            perform = partial(perform, primer=_read_primer(queues, job.id))
+            perform = partial(perform, primer=_read_upload(queues, job.id, PRIMER_FILE))
         if payload.revision is not None and payload.revision.needs_notes:
             perform = partial(perform, given=_given_song(queues, payload.revision))
+        request = payload.request
+        if payload.like:
+            like = _read_upload(queues, job.id, LIKE_FILE)
+            perform = partial(perform, like=like)
+            request = _in_genre_of(like, request, settings) if payload.own_genre else request
         composed = time.monotonic() - begun if song else 0.0
         rendition = perform(
-            payload.request, folder, payload.formats_with_midi(), checkpoint=settings.checkpoint, progress=progress
+            request, folder, payload.formats_with_midi(), checkpoint=settings.checkpoint, progress=progress
         )
         rendition = _with_compose_seconds(rendition, composed)
         write_notes(rendition.files["mid"], folder / "notes.json")
         queues.songs.write(job.id, payload, rendition, folder / "notes.json")
-    queues.media.remove_file(job.id, PRIMER_FILE)
+    for name in (PRIMER_FILE, LIKE_FILE):
+        queues.media.remove_file(job.id, name)
     if queues.moderation.is_deleted(job.id):
         queues.songs.delete(job.id)
     _measure(queues, job, rendition, time.monotonic() - begun)
 
 
-def _read_primer(queues: Queues, job_id: str) -> Song:
-    """The uploaded song to continue. Raises ``RefusedError`` with the reason where it cannot be read."""
+def _read_upload(queues: Queues, job_id: str, name: str) -> Song:
+    """The uploaded song ``name``. Raises ``RefusedError`` with the reason where it cannot be read."""
     from midi_data.io.midi_file import song_from_bytes
 
+    field = name.removesuffix(".mid")
     try:
-        return song_from_bytes(b"".join(queues.media.read(job_id, PRIMER_FILE)), source="primer")
+        return song_from_bytes(b"".join(queues.media.read(job_id, name)), source=field)
     except MidiDataError as error:
-        raise RefusedError(f"primer: {error}") from None
+        raise RefusedError(f"{field}: {error}") from None
     except FileNotFoundError:
-        raise RefusedError("primer: the uploaded file was deleted") from None
+        raise RefusedError(f"{field}: the uploaded file was deleted") from None
+
+
+def _in_genre_of(song: Song, request: ComposeRequest, settings: Settings) -> ComposeRequest:
+    from composer.pipeline import in_genre_of
+
+    return in_genre_of(song, request, settings.checkpoint)
 
 
 def _given_song(queues: Queues, revision: Revision) -> GivenSong:

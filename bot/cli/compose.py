@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from composer.pipeline import OnStage
     from composer.request import ComposeRequest, Format
     from composer.result import Rendition
+    from midi_data.song import Song
 
 FORMATS = ("mid", "wav", "mp3", "ogg", "png", "mp4", "stems", "musicxml")
 DEFAULT_FORMATS = ("mid", "mp3", "png")
@@ -36,7 +37,10 @@ def compose(
     sampling: Annotated[str | None, typer.Option(help=field_description("sampling"))] = None,
     variation: Annotated[str | None, typer.Option(help=field_description("variation"))] = None,
     primer: Annotated[Path | None, typer.Option(help="A MIDI file to continue.")] = None,
-    like: Annotated[Path | None, typer.Option(help="A MIDI file to imitate (not available yet).")] = None,
+    like: Annotated[
+        Path | None,
+        typer.Option(help="A MIDI file whose band, chords, form and style are taken over, without its notes."),
+    ] = None,
     checkpoint: Annotated[
         Path | None, typer.Option(help="The network to compose with (default: the shipped one, or the genre's own).")
     ] = None,
@@ -63,18 +67,22 @@ def compose(
         "sampling": sampling,
         "variation": variation,
     }
-    check_available(like, device, backend)
-    request, notices = read_request(text, fields, available_genres(checkpoint))
+    check_available(device, backend)
+    if primer and like:
+        raise CommandRefusedError("a song has one of --primer and --like, not both")
+    request, notices, named = read_request(text, fields, available_genres(checkpoint))
     formats = read_formats(format_, stems=stems)
-    for number, rendition in enumerate(_compose(with_seeds(request, count), out, formats, checkpoint, primer)):
+    primer_song, like_song = (_read_file(path) for path in (primer, like))
+    if like_song and "genre" not in named:
+        request = _in_genre_of(like_song, request, checkpoint)
+    requests = with_seeds(request, count)
+    for number, rendition in enumerate(_compose(requests, out, formats, checkpoint, primer_song, like_song)):
         shown = [*(notices if number == 0 else []), *rendition.notices]
         _show(rendition.model_copy(update={"notices": shown}), as_json=as_json)
 
 
-def check_available(like: Path | None, device: str, backend: str) -> None:
+def check_available(device: str, backend: str) -> None:
     """Raise ``CommandRefusedError`` for options that this version cannot obey."""
-    if like is not None:
-        raise CommandRefusedError("--like is not available yet; --primer continues a MIDI file")
     for option, value, known, available in (
         ("--device", device, ("auto", "cpu", "cuda"), "songs are composed on the CPU"),
         ("--backend", backend, ("auto", "numpy", "torch"), "songs are composed with numpy"),
@@ -99,8 +107,13 @@ def available_genres(checkpoint: Path | None) -> dict[str, str]:
     return {each: name for each, name in known.items() if name not in custom} | {name: name for name in trained}
 
 
-def read_request(text: str, fields: dict[str, str | None], genres: dict[str, str]) -> tuple[ComposeRequest, list[str]]:
-    """The request in ``text``, overridden by flags. Raises ``CommandRefusedError`` with the rule and the value."""
+def read_request(
+    text: str, fields: dict[str, str | None], genres: dict[str, str]
+) -> tuple[ComposeRequest, list[str], frozenset[str]]:
+    """The request in ``text``, overridden by flags, its notices and the names of the fields that were given.
+
+    Raises ``CommandRefusedError`` with the rule and the value.
+    """
     from bot.commands.parser import request_from
 
     parsed = request_from(text, fields, genres=genres)
@@ -110,7 +123,7 @@ def read_request(text: str, fields: dict[str, str | None], genres: dict[str, str
         raise CommandRefusedError(
             f"{text!r} is /{parsed.kind}, not a request for a song (see: riffbird --help, riffbird genres)"
         )
-    return parsed.request, list(parsed.notices)
+    return parsed.request, list(parsed.notices), frozenset(parsed.fields)
 
 
 def read_formats(given: list[str] | None, *, stems: bool = False) -> list[Format]:
@@ -132,13 +145,28 @@ def with_seeds(request: ComposeRequest, count: int) -> list[ComposeRequest]:
     return [request.model_copy(update={"seed": (request.seed + n) % (HIGHEST_SEED + 1)}) for n in range(count)]
 
 
-def _compose(
-    requests: list[ComposeRequest], out: Path, formats: list[Format], checkpoint: Path | None, primer: Path | None
-) -> list[Rendition]:
-    from composer.pipeline import compose_all
+def _read_file(path: Path | None) -> Song | None:
     from midi_data.io.midi_file import read_midi
 
-    primer_song = read_midi(primer) if primer else None
+    return read_midi(path) if path else None
+
+
+def _in_genre_of(song: Song, request: ComposeRequest, checkpoint: Path | None) -> ComposeRequest:
+    from composer.pipeline import in_genre_of
+
+    return in_genre_of(song, request, checkpoint)
+
+
+def _compose(
+    requests: list[ComposeRequest],
+    out: Path,
+    formats: list[Format],
+    checkpoint: Path | None,
+    primer: Song | None,
+    like: Song | None,
+) -> list[Rendition]:
+    from composer.pipeline import compose_all
+
     done: list[Rendition] = []
     with progress_bar() as bar:
         task = bar.add_task("composing", total=1.0, note="") if bar else None
@@ -153,7 +181,7 @@ def _compose(
             callback: OnStage = on_stage
             last = first + BATCH >= len(requests)
             done += compose_all(
-                group, out, formats, checkpoint=checkpoint, primer=primer_song, progress=callback, last=last
+                group, out, formats, checkpoint=checkpoint, primer=primer, like=like, progress=callback, last=last
             )
     return done
 

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from composer.decoding.chord_bias import ChordBias, ChordPlan
 from composer.decoding.chord_constraint import ChordConstraint
 from composer.decoding.constraints import Classes
+from composer.decoding.entrances import EntranceRule
 from composer.decoding.given_notes import GivenNotes
 from composer.decoding.histogram_bias import HistogramBias
 from composer.decoding.logits_processor import LogitsProcessor
@@ -60,6 +61,7 @@ class SongSampler:
             NoteCountBias(plan.band, plan.activity, plan.meter.bar_ticks),
             RepetitionBias(self._repetition, plan.repetition_strength, chord_plan),
             ChordBias(plan.band, chord_plan, plan.chord_strength),
+            EntranceRule(plan.band, plan.activity),
         ]
         if plan.chord_strength > 1:
             self._processors.append(ChordConstraint(plan.band, chord_plan, self.state.slot_ticks))

@@ -99,13 +99,14 @@ class Plan:
 def plan_song(
     request: ComposeRequest, checkpoint: Checkpoint, primer: Song | None = None, outline: Outline | None = None
 ) -> Plan:
-    """The plan of a request; ``outline`` is drawn unless given.
+    """The plan of a request; ``outline`` is drawn unless given, and the chords of a given one are obeyed as asked ones.
 
     Raises ``RefusedError`` for a genre that the checkpoint does not have.
     """
     rows = genre_rows(request, checkpoint)
     seed = request.seed if request.seed is not None else secrets.randbelow(HIGHEST_SEED + 1)
     generator = np.random.Generator(np.random.PCG64([seed, _PLAN_STREAM]))
+    obeyed = bool(request.chords) or outline is not None
     outline = outline or _drawn(request, checkpoint, generator, seed, primer)
     facts, band = outline.facts, outline.band
     return Plan(
@@ -122,7 +123,7 @@ def plan_song(
         pitch_dropout=pitch_dropout_for(generator, outline.part_repetition, band),
         activity=np.full_like(outline.activity, UNCONDITIONED) if primer else outline.activity,
         chords=outline.chords,
-        chord_strength=ASKED_CHORD_STRENGTH if request.chords else 1.0,
+        chord_strength=ASKED_CHORD_STRENGTH if obeyed else 1.0,
         masks=instrument_masks(band) if primer else outline.masks,
         attribute_histograms={} if primer else outline.attribute_histograms,
         time_shift_histogram=outline.time_shift_histogram * (not primer),

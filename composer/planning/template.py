@@ -166,16 +166,16 @@ def template_histograms(
 
 def activity_for(template: Template, band: tuple[int, ...]) -> Activity:
     """(bars, parts of ``band``) the template's activity, ``UNCONDITIONED`` for parts that it does not have."""
-    return filled(_columns_for(template.activity, template.band, band))
+    return filled(columns_for(template.activity, template.band, band))
 
 
 def part_repetition_for(template: Template, band: tuple[int, ...]) -> Activity:
     """(bars, parts of ``band``) labels of each part; the bar's own for parts that the template does not have."""
-    own = _columns_for(template.part_repetition, template.band, band)
+    own = columns_for(template.part_repetition, template.band, band)
     return np.where(own == UNCONDITIONED, template.repetition[:, None], own).astype(np.uint8)
 
 
-def _columns_for(table: Activity, own: tuple[int, ...], band: tuple[int, ...]) -> Activity:
+def columns_for(table: Activity, own: tuple[int, ...], band: tuple[int, ...]) -> Activity:
     """Columns of ``table`` (bars, parts ``own``) as those of ``band``; 0 for parts it does not have."""
     found = np.zeros((len(table), len(band)), dtype=np.uint8)
     for column, part in enumerate(band):

@@ -53,6 +53,15 @@ def continuing(
     return done.model_copy(update={"title": f"continues {notes} notes"})
 
 
+def imitating(
+    request: ComposeRequest, folder: Path, _formats: object, *, like: Song, progress: Callable[..., None], **_: object
+) -> Rendition:
+    """Names its song after the notes of the file it is like."""
+    notes = sum(len(track.notes) for track in like.tracks)
+    done = quick(request, folder, None, progress=progress)
+    return done.model_copy(update={"title": f"like {notes} notes"})
+
+
 def refusing(*_request: object, **_rest: object) -> Rendition:
     raise RefusedError("a kazoo is not in this band")
 

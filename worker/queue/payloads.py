@@ -46,14 +46,16 @@ class ComposePayload(BaseModel):
     text: str = Field(default="", description="the request as it was written")
     notices: tuple[str, ...] = Field(default=(), description="notices that the asker got when it was submitted")
     primer: bool = Field(default=False, description="whether the song continues an uploaded MIDI file")
+    like: bool = Field(default=False, description="whether the song imitates an uploaded MIDI file")
+    own_genre: bool = Field(default=False, description="whether it is played in the genre that this file fits best")
     listed: bool = Field(default=False, description="whether the song appears on the public timeline")
     revision: Revision | None = Field(default=None, description="how it is made from another song")
     house: bool = Field(default=False, description="whether the service asked for it itself")
 
     @property
     def is_composed_alone(self) -> bool:
-        """Whether it begins with notes of a file or of another song, which other songs of a batch do not have."""
-        return self.primer or (self.revision is not None and self.revision.needs_notes)
+        """Whether it needs a file or another song, which other songs of a batch do not have."""
+        return self.primer or self.like or (self.revision is not None and self.revision.needs_notes)
 
     def formats_with_midi(self) -> list[Format]:
         """The formats and MIDI, from which the player's notes are read."""

@@ -23,7 +23,7 @@ from worker.queue.payloads import ComposePayload, Revision
 from worker.server_time import server_time
 from worker.settings import Settings
 from worker.storage.media import JOB_ID
-from worker.storage.songs import PRIMER_FILE
+from worker.storage.songs import LIKE_FILE, PRIMER_FILE
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,13 +48,15 @@ def submit(
     primer: bytes = b"",
     revision: Revision | None = None,
     house: bool = False,
+    like: bytes = b"",
+    own_genre: bool = False,
 ) -> Submission:
     """Submit ``request`` once: the same ``job_id`` again returns the first submission with ``created=False``.
 
     ``text`` is the request as it was written; ``notices`` were given to its asker; ``listed`` songs appear on the
-    public timeline; ``primer`` holds the bytes of a MIDI file to continue; ``revision``: the song it is made from;
-    ``house`` songs are asked for by the service itself. Raises ``QueueFullError``, ``JobIdError``,
-    or one of ``QUEUE_UNAVAILABLE``.
+    public timeline; ``primer`` holds the bytes of a MIDI file to continue, ``like`` of one to imitate, with
+    ``own_genre`` in the genre that it fits best; ``revision``: the song it is made from; ``house`` songs are asked for
+    by the service itself. Raises ``QueueFullError``, ``JobIdError``, or one of ``QUEUE_UNAVAILABLE``.
     """
     payload = ComposePayload(
         request=_with_seed(request, job_id),
@@ -65,6 +67,8 @@ def submit(
         primer=bool(primer),
         revision=revision,
         house=house,
+        like=bool(like),
+        own_genre=own_genre,
     )
     submitted_at = server_time(queues.connection)
 
@@ -76,8 +80,9 @@ def submit(
 
     if queues.songs.knows(job_id):
         return Submission(job_id, 0, 0, created=False)
-    if primer:
-        queues.media.write(job_id, PRIMER_FILE, primer)
+    for name, content in ((PRIMER_FILE, primer), (LIKE_FILE, like)):
+        if content:
+            queues.media.write(job_id, name, content)
     waiting = enqueue_once(queues.compose_queue, job_id, enqueue, limit=queues.settings.queue_limit, full=full)
     if waiting is None:
         return _known_submission(queues, job_id)

@@ -21,16 +21,16 @@ MULTIPART_LIMIT_BYTES = MIDI_LIMIT_BYTES + 64 * 1024
 """A MIDI file and the form's other fields."""
 MAX_FIELDS = 20
 FILE_FIELDS = ("primer", "like")
-UNAVAILABLE = {"like": "like: the service cannot imitate a file yet; primer continues one"}
 MIDI_HEADER = b"MThd"
 
 
 @dataclass(frozen=True, slots=True)
 class ComposeForm:
-    """A parsed request; ``primer`` holds the bytes of a MIDI file, or nothing."""
+    """A parsed request; ``primer`` and ``like`` hold the bytes of a MIDI file, or nothing."""
 
     wanted: CompositionRequest
     primer: bytes = b""
+    like: bytes = b""
 
     def hash(self) -> str:
         """A hash of the fields and the file. The body differs each time: a form's boundary is random."""
@@ -72,7 +72,7 @@ async def _read_form(request: Request) -> ComposeForm:
     wanted = _validated(fields)
     for name, content in files.items():
         _check_file(name, content)
-    return ComposeForm(wanted, files.get("primer", b""))
+    return ComposeForm(wanted, **files)
 
 
 def _check_file(name: str, content: bytes) -> None:
@@ -82,5 +82,3 @@ def _check_file(name: str, content: bytes) -> None:
         raise HTTPException(413, f"{name}: a MIDI file has at most {MIDI_LIMIT_BYTES} bytes")
     if not content.startswith(MIDI_HEADER):
         raise HTTPException(422, f"{name}: a MIDI file begins with MThd, and this one does not")
-    if name in UNAVAILABLE:
-        raise HTTPException(422, UNAVAILABLE[name])

@@ -10,7 +10,7 @@ from fastapi.concurrency import run_in_threadpool
 from bot.api.context import CurrentService, FoundState, JobId, Service
 from bot.api.errors import Problem
 from bot.api.http.limits import RateLimit, client_of
-from bot.api.http.multipart import ComposeForm, read_request
+from bot.api.http.multipart import FILE_FIELDS, ComposeForm, read_request
 from bot.api.idempotency import job_id_for, store_answer, stored_answer
 from bot.api.keys import Credentials, asker_token, matches
 from bot.api.schemas import Accepted, Composition, CompositionRequest, Report
@@ -48,7 +48,7 @@ UNKNOWN: dict[int | str, dict[str, Any]] = {
     503: PROBLEMS[503],
 }
 _FORM_SCHEMA = CompositionRequest.model_json_schema()
-_FORM_SCHEMA["properties"] |= {"primer": {"type": "string", "format": "binary"}}
+_FORM_SCHEMA["properties"] |= {name: {"type": "string", "format": "binary"} for name in FILE_FIELDS}
 BODY = {
     "requestBody": {
         "required": True,
@@ -142,6 +142,8 @@ def _submit(service: Service, form: ComposeForm, job_id: str) -> Accepted:
         listed=is_public(service.queues, revision),
         primer=form.primer,
         revision=revision,
+        like=form.like,
+        own_genre=bool(form.like) and "genre" not in parsed.fields,
     )
     base = f"{PATH}/{job_id}"
     return Accepted(

@@ -230,7 +230,7 @@ def test_a_form_is_read_as_json_is(service_client: TestClient) -> None:
 
 @pytest.mark.parametrize(
     ("name", "content", "status", "rule"),
-    [("like", b"MThd", 422, "cannot imitate"), ("photo", b"MThd", 422, "named primer or like"),
+    [("like", b"RIFF", 422, "begins with MThd"), ("photo", b"MThd", 422, "named primer or like"),
      ("primer", b"x" * (2**20 + 1), 413, "at most 1048576 bytes"), ("primer", b"RIFF", 422, "begins with MThd")],
 )  # fmt: skip
 def test_a_wrong_upload_is_refused_with_the_rule(
@@ -254,11 +254,31 @@ def test_an_uploaded_file_is_continued_and_then_deleted(service_client: TestClie
     assert service_band.queues.media.size(job_id, "primer.mid") is None
 
 
-def test_an_upload_that_is_no_music_is_refused(service_client: TestClient, service_band: Service) -> None:
-    asked = service_client.post("/compositions", files={"primer": ("a.mid", b"MThd....")}, data={"text": "x /compose"})
+def test_an_uploaded_file_is_imitated_and_then_deleted(service_client: TestClient, service_band: Service) -> None:
+    midi = midi_bytes(four_notes())
+    asked = service_client.post(
+        "/compositions", files={"like": ("mine.mid", midi)}, data={"text": "Mine /compose /g jazz", "formats": "mid"}
+    )
+    assert asked.status_code == 202, asked.text
+    job_id = asked.json()["id"]
+    assert service_band.queues.media.size(job_id, "like.mid") == len(midi)
+    service_band.work("imitating")
+    assert service_client.get(f"/compositions/{job_id}").json()["title"] == "like 4 notes"
+    assert service_band.queues.media.size(job_id, "like.mid") is None
+
+
+@pytest.mark.parametrize("field", ["primer", "like"])
+def test_an_upload_that_is_no_music_is_refused(service_client: TestClient, service_band: Service, field: str) -> None:
+    asked = service_client.post("/compositions", files={field: ("a.mid", b"MThd....")}, data={"text": "x /compose"})
     service_band.work("continuing")
     state = service_client.get(asked.json()["status_url"]).json()
-    assert (state["status"], state["problem"].startswith("primer: ")) == ("refused", True)
+    assert (state["status"], state["problem"].startswith(f"{field}: ")) == ("refused", True)
+
+
+def test_one_song_has_one_file(service_client: TestClient) -> None:
+    midi = midi_bytes(four_notes())
+    both = dict.fromkeys(("primer", "like"), ("mine.mid", midi))
+    assert service_client.post("/compositions", files=both, data={"text": "x /compose"}).status_code == 400
 
 
 def test_a_blocked_word_stands_nowhere(service_client: TestClient, service_band: Service) -> None:
