@@ -20,6 +20,7 @@ from worker.server_time import server_time
 from worker.storage.moderation import HTTP, Moderation, bans_key
 from worker.storage.songs import SongRecord, read_notes
 from worker.storage.stats import BOTS, TRAIN_WORKERS
+from worker.storage.timeline import Query, plain_title
 from worker.training.client import (
     CHECKPOINT_FILE,
     TrainingState,
@@ -46,6 +47,7 @@ __all__ = [
     "JobState",
     "KnownJob",
     "Moderation",
+    "Query",
     "QueueFullError",
     "Queues",
     "Revision",
@@ -67,6 +69,7 @@ __all__ = [
     "fetch_training_state",
     "logged_job",
     "open_connection",
+    "plain_title",
     "read_notes",
     "report_bot",
     "server_time",

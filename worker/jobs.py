@@ -124,7 +124,7 @@ def _perform(queues: Queues, job: Job, payload: ComposePayload) -> None:
             request, folder, payload.formats_with_midi(), checkpoint=settings.checkpoint, progress=progress
         )
         rendition = _with_compose_seconds(rendition, composed)
-        write_notes(rendition.files["mid"], folder / "notes.json")
+        write_notes(rendition.files["mid"], folder / "notes.json", rendition.chords)
         queues.songs.write(job.id, payload, rendition, folder / "notes.json")
     for name in (PRIMER_FILE, LIKE_FILE):
         queues.media.remove_file(job.id, name)

@@ -4,18 +4,23 @@ from __future__ import annotations
 
 from fastapi import FastAPI
 from starlette.middleware.cors import CORSMiddleware
+from starlette.middleware.gzip import DEFAULT_EXCLUDED_CONTENT_TYPES, GZipMiddleware
 
 from bot.api.context import Service
 from bot.api.errors import Problem, add_error_handlers
 from bot.api.http.middleware import BodyLimit, RequestMiddleware
 from bot.api.http.multipart import MULTIPART_LIMIT_BYTES
 from bot.api.metrics import HttpMetrics
-from bot.api.routes import compositions, events, files, moderation, pages, status, timeline, trainings
+from bot.api.routes import compositions, events, files, moderation, pages, status, timeline, trainings, vocabulary
 from bot.api.settings import ApiSettings
+from bot.mime_types import MIME_TYPES
 from worker.client import Queues
 
 DESCRIPTION = "Request a song; a worker composes and renders it; follow it by its status or its events."
-ROUTES = (compositions, events, files, timeline, trainings, moderation, status, pages)
+ROUTES = (compositions, events, files, timeline, vocabulary, trainings, moderation, status, pages)
+NOT_COMPRESSED = (*DEFAULT_EXCLUDED_CONTENT_TYPES, *MIME_TYPES.values())
+"""Event streams, pictures, and a song's files, which are read in byte ranges."""
+GZIP_LEVEL = 6
 CORS_METHODS = ("GET", "POST", "DELETE")
 CORS_HEADERS = ("Content-Type", "Idempotency-Key", "Authorization")
 CORS_EXPOSED = ("Location", "Retry-After", "X-Request-ID")
@@ -41,6 +46,7 @@ def create_app(queues: Queues, settings: ApiSettings) -> FastAPI:
         BodyLimit, limit_bytes=settings.body_limit_bytes, timeout_seconds=settings.request_timeout_seconds,
         limits=limits,
     )  # fmt: skip
+    app.add_middleware(GZipMiddleware, compresslevel=GZIP_LEVEL, exclude_content_types=NOT_COMPRESSED)
     if settings.cors_origins:
         app.add_middleware(
             CORSMiddleware, allow_origins=list(settings.cors_origins), allow_methods=CORS_METHODS,

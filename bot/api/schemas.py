@@ -129,6 +129,7 @@ class Composition(BaseModel):
     root: str = Field(default="", description="the first song of its thread; its own id if it is that")
     change: str = Field(default="", description="one line: how it differs from its parent")
     house: bool = Field(default=False, description="asked for by the service itself")
+    replies: int = Field(default=0, description="public songs below it in the thread that it begins")
     key: str | None = None
     duration_seconds: float | None = None
     bars: int | None = None
@@ -145,6 +146,12 @@ class Timeline(BaseModel):
 
     songs: list[Composition]
     next_before: int | None
+
+
+class Thread(BaseModel):
+    """Public songs of one thread, first to last."""
+
+    songs: list[Composition]
 
 
 class GenreFacts(BaseModel):
@@ -164,6 +171,27 @@ class GenreFacts(BaseModel):
     tempo_range_bpm: tuple[int, int]
     description: str
     house: bool = Field(description="played when nobody asks for a genre")
+    band: tuple[str, ...] = Field(default=(), description="a usual band, as /i takes it")
+
+
+class InstrumentFacts(BaseModel):
+    """An instrument or drum kit of General MIDI; ``name`` is what ``/i`` takes."""
+
+    name: str
+    program: int
+    is_drum: bool
+    family: str
+
+
+class Vocabulary(BaseModel):
+    """Keys and chord qualities as ``/k`` and ``/c`` take them, and ranges, both ends included."""
+
+    keys: list[str]
+    chord_qualities: list[str] = Field(description='behind a root: "" is major')
+    tempo_bpm: tuple[float, float]
+    length_seconds: tuple[float, float]
+    chord_bars: int = Field(description="most bars of chords in a request")
+    band_parts: int = Field(description="most parts of a band")
 
 
 class Health(BaseModel):
@@ -196,6 +224,8 @@ class PlayerNotes(BaseModel):
     duration: float
     bars: list[float]
     parts: list[PlayerPart]
+    chords: list[tuple[float, str]] = Field(default=[], description="seconds and name, at each change")
+    sections: list[tuple[float, str]] = Field(default=[], description="seconds and name of each section")
 
 
 class Report(BaseModel):

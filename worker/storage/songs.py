@@ -22,6 +22,7 @@ from composer.result import Rendition
 from worker.queue.payloads import ComposePayload, Revision
 from worker.server_time import server_datetime, server_time
 from worker.storage.media import Media
+from worker.storage.timeline import TIMELINE_KEY, Timeline
 
 FACTS_FILE = "facts.json"
 NOTES_FILE = "notes.json"
@@ -29,7 +30,6 @@ PRIMER_FILE = "primer.mid"
 """The MIDI file that a waiting song continues; deleted when the song is done."""
 LIKE_FILE = "like.mid"
 """The MIDI file that a waiting song imitates; deleted when the song is done."""
-TIMELINE_KEY = "riffbird:timeline"
 EXPIRY_KEY = "riffbird:expiry"
 NUMBER_KEY = "riffbird:number"
 CACHE_SECONDS = 24 * 3600
@@ -63,6 +63,7 @@ class SongStore:
         self.media = media
         self.ttl_seconds = ttl_seconds
         self.limit = limit
+        self.timeline = Timeline(connection, self.find)
 
     def write(self, job_id: str, payload: ComposePayload, rendition: Rendition, notes: Path) -> SongRecord:
         """Store a song's files and the ``notes`` JSON file, then its facts: a song with facts has all its files."""
@@ -100,9 +101,10 @@ class SongStore:
 
     def newest(self, limit: int, before: int | None = None) -> list[SongRecord]:
         """Up to ``limit`` listed songs, newest first, numbered below ``before``."""
-        top = "+inf" if before is None else f"({before}"
-        raw = cast("list[bytes]", self.connection.zrevrangebyscore(TIMELINE_KEY, top, "-inf", start=0, num=limit))
-        ids = [song.decode() for song in raw]
+        return self.read(self.timeline.newest(limit, before))
+
+    def read(self, ids: Sequence[str]) -> list[SongRecord]:
+        """The songs ``ids`` in their order, without those that are gone."""
         cached = cast("Sequence[bytes | None]", self.connection.mget(map(_song_key, ids))) if ids else ()
         found = [_parse(facts) if facts else self._read(job_id) for job_id, facts in zip(ids, cached, strict=True)]
         return [record for record in found if record is not None]
@@ -114,16 +116,16 @@ class SongStore:
             return False
         hidden = record.model_copy(update={"listed": False})
         self.media.write(job_id, FACTS_FILE, hidden.model_dump_json().encode())
-        self.connection.zrem(TIMELINE_KEY, job_id)
+        self.timeline.remove(job_id)
         self._cache(hidden)
         return True
 
     def delete(self, job_id: str) -> bool:
         """Delete a song's files and all that is known of it. False if there was none."""
         known = self.knows(job_id) or self.find(job_id) is not None
+        self.timeline.remove(job_id)
         self.media.remove(job_id)
         with self.connection.pipeline() as pipe:
-            pipe.zrem(TIMELINE_KEY, job_id)
             pipe.zrem(EXPIRY_KEY, job_id)
             pipe.delete(_song_key(job_id))
             pipe.execute()
@@ -188,9 +190,9 @@ class SongStore:
             return
         with self.connection.pipeline() as pipe:
             pipe.zadd(EXPIRY_KEY, {each.id: each.finished_at.timestamp() + self.ttl_seconds for each in records})
-            listed = {each.id: each.number for each in records if each.listed}
-            if listed:
-                pipe.zadd(TIMELINE_KEY, listed)
+            for each in records:
+                if each.listed:
+                    self.timeline.add(pipe, each)
             pipe.execute()
         newest = max(each.number for each in records)
         # After a loss of data, new songs are numbered after the old ones.

@@ -116,7 +116,8 @@ def test_the_openapi_document_is_valid_and_has_examples(service_client: TestClie
         "/compositions", "/compositions/{job_id}", "/compositions/{job_id}/events", "/compositions/{job_id}/report",
         "/moderation",
         "/compositions/{job_id}/song.{kind}",
-        "/compositions/{job_id}/notes", "/timeline", "/genres", "/health", "/ready", "/metrics",
+        "/compositions/{job_id}/notes", "/timeline", "/genres", "/instruments",
+        "/vocabulary", "/compositions/{job_id}/thread", "/health", "/ready", "/metrics",
         "/trainings", "/trainings/{job_id}", "/trainings/{job_id}/events", "/trainings/{job_id}/checkpoint",
     }  # fmt: skip
     schemas = document["components"]["schemas"]
