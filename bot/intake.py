@@ -158,7 +158,9 @@ class Intake:
         record = self.queues.songs.find(previous.job) if previous.job else None
         request = ComposeRequest.model_validate(previous.request)
         facts = record.rendition if record else None
-        made = revise(verb, request, parsed, facts, genres=spellings())
+        made = revise(
+            verb, request, parsed, facts, from_file=record is not None and record.from_file, genres=spellings()
+        )
         if made.parsed.request is None or record is None:
             return made.parsed, None
         told = (f"{made.difference[0].upper()}{made.difference[1:]}.", *made.parsed.notices)

@@ -10,7 +10,8 @@ def revision_of(action: Action, parent: SongRecord, made: RevisedRequest) -> Rev
     """What the queue stores of ``made``: the ``parent``, and the first song of the thread as ``root``."""
     root = parent.revision.root if parent.revision else parent.id
     return Revision(
-        action=action, parent=parent.id, root=root, difference=made.difference, replaced=made.replaced
+        action=action, parent=parent.id, root=root, difference=made.difference, replaced=made.replaced,
+        from_file=parent.from_file,
     )  # fmt: skip
 
 

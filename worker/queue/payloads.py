@@ -20,6 +20,7 @@ class Revision(BaseModel):
     """How a song was made from another one: ``parent`` is that song's id, ``root`` the first of the thread.
 
     ``difference``: one line for people. ``replaced``: numbers of the parent's parts that are composed anew.
+    ``from_file``: whether the parent's plan came from an uploaded file, which is not kept.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -29,6 +30,7 @@ class Revision(BaseModel):
     root: str
     difference: str = ""
     replaced: tuple[int, ...] = ()
+    from_file: bool = False
 
     @property
     def needs_notes(self) -> bool:
@@ -51,6 +53,12 @@ class ComposePayload(BaseModel):
     listed: bool = Field(default=False, description="whether the song appears on the public timeline")
     revision: Revision | None = Field(default=None, description="how it is made from another song")
     house: bool = Field(default=False, description="whether the service asked for it itself")
+
+    @property
+    def from_file(self) -> bool:
+        """Whether the song's plan comes from an uploaded file, its own or that of the song it is made from."""
+        inherited = self.revision is not None and self.revision.needs_notes and self.revision.from_file
+        return self.primer or self.like or inherited
 
     @property
     def is_composed_alone(self) -> bool:

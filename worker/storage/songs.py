@@ -52,6 +52,7 @@ class SongRecord(BaseModel):
     rendition: Rendition
     listed: bool = Field(default=False, description="whether it appears on the public timeline")
     revision: Revision | None = Field(default=None, description="how it was made from another song")
+    from_file: bool = Field(default=False, description="whether its plan came from an uploaded file")
     house: bool = Field(default=False, description="whether the service asked for it itself")
 
 
@@ -79,6 +80,7 @@ class SongStore:
             rendition=rendition.model_copy(update={"files": files, "notices": notices}),
             listed=payload.listed,
             revision=payload.revision,
+            from_file=payload.from_file,
             house=payload.house,
         )
         facts = notes.with_name(FACTS_FILE)

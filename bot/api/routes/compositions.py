@@ -160,10 +160,10 @@ def _wish(queues: Queues, form: ComposeForm) -> tuple[ParsedText, Revision | Non
         return parsed, None
     parent = _finished_song(queues, wanted.reply_to)
     verb = revision_verb(parsed)
-    if verb is not None and form.primer:
-        raise HTTPException(422, f"primer: /{verb} takes no file, it works on the song in reply_to")
+    if verb is not None and (form.primer or form.like):
+        raise HTTPException(422, f"/{verb} takes no file: it works on the song in reply_to")
     if verb is not None:
-        made = revise(verb, parent.request, parsed, parent.rendition, genres=genres)
+        made = revise(verb, parent.request, parsed, parent.rendition, from_file=parent.from_file, genres=genres)
     else:
         made = remix(parent.request, parent.rendition, parsed)
     return made.parsed, revision_of(verb or "remix", parent, made)

@@ -22,6 +22,7 @@ from composer.result import Rendition
 
 EXTENSION_SECONDS = 30.0
 DRAWN_VARIATIONS = 9999
+_NO_PLAN = "/vary needs the song's plan, and this one was planned from a file, which is not kept."
 KEPT_BY_ALL = ("genre", "tempo", "band", "key", "chords", "seed")
 """Fields that only ``/again`` changes: a song with another plan shares no notes or chart with the first."""
 KEPT: Mapping[str, tuple[str, ...]] = {
@@ -53,9 +54,15 @@ def revise(
     changes: ParsedText,
     facts: Rendition | None = None,
     *,
+    from_file: bool = False,
     genres: Mapping[str, str] | None = None,
 ) -> RevisedRequest:
-    """The revision of a ``song`` with its seed. ``facts``: of the finished song, which ``/replace`` needs."""
+    """The revision of a ``song`` with its seed. ``facts``: of the finished song, which ``/replace`` needs.
+
+    ``from_file``: the song's plan came from an uploaded file.
+    """
+    if from_file and verb == "vary":
+        return RevisedRequest(replace(changes, kind="refused", refusal=_NO_PLAN))
     try:
         return _REVISIONS[verb](song, changes, facts, genres)
     except RefusedError as refused:

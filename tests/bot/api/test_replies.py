@@ -6,7 +6,8 @@ import pytest
 from fastapi.testclient import TestClient
 
 from midi_data.io.midi_file import song_from_bytes
-from midi_data.song import Song
+from midi_data.io.midi_writer import midi_bytes
+from midi_data.song import Note, Song, Track
 from tests.bot.service import MakeClient, Service
 
 FIRST = "Robots /compose /g jazz /k Dm /l 10 /s 42"
@@ -175,3 +176,18 @@ def test_a_chart_is_kept_by_what_follows_an_extension(
     requests = [song.request for song in found if song]
     assert [each.chart_seconds for each in requests] == [10, 10, 10, None]
     assert [each.length_seconds for each in requests] == [40, 40, 60, 40]
+
+
+def test_a_song_from_a_file_has_no_plan_to_vary(service_client: TestClient, service_band: Service) -> None:
+    midi = midi_bytes(Song((Track(0, is_drum=False, notes=(Note(0, 60, 24, 90),)),), end=96))
+    answer = service_client.post("/compositions", data={"text": "x"}, files={"primer": ("a.mid", midi)})
+    service_band.work("continuing")
+    parent = answer.json()["id"]
+    refused = service_client.post("/compositions", json={"text": "/vary", "reply_to": parent})
+    assert (refused.status_code, "planned from a file" in refused.json()["detail"]) == (422, True)
+    extended = post(service_client, text="/extend", reply_to=parent)["id"]
+    assert state(service_client, extended)["status"] == "queued"
+    with_file = service_client.post(
+        "/compositions", data={"text": "/again", "reply_to": parent}, files={"primer": ("a.mid", midi)}
+    )
+    assert (with_file.status_code, "takes no file" in with_file.json()["detail"]) == (422, True)
