@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from bot.cli.console import print_json, print_status, print_table
+from bot.cli.console import print_json, print_result, print_status, print_table
 from bot.cli.errors import REFUSED, CommandRefusedError
 
 
@@ -21,11 +21,14 @@ def score(
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object a file, one a line.")] = False,
 ) -> None:
-    """Exact negative log-likelihood of each file: nats a note in all and per field, and the band's own."""
+    """Exact negative log-likelihood of each file: nats a note in all and per field, and nats of its stages.
+
+    The stages are the band, the chart given the band, and the notes given both.
+    """
     from composer.errors import RefusedError
     from composer.genre_store import custom_checkpoint
     from composer.model.checkpoint import load_checkpoint
-    from composer.model.likelihood import Scorer
+    from composer.model.likelihood import STAGES, Scorer
     from midi_data.errors import BadMidiError
     from midi_data.events.encoding import FIELDS
     from midi_data.io.inspection import refused_file
@@ -33,7 +36,7 @@ def score(
 
     scorer = Scorer(load_checkpoint(checkpoint or (custom_checkpoint(genre) if genre else None)))
     known = canonical_genre(genre, scorer.genres) if genre else None
-    rows, failed = [], False
+    rows, stages, failed = [], [], False
     for path in files:
         try:
             result = scorer.score(read_midi(path), known)
@@ -45,10 +48,15 @@ def score(
                 print_status(f"riffbird: {error}")
             continue
         rows.append((path.name, result["genre"], result["notes"], result["nll"], *result["fields"].values()))
+        if "nats" in result:
+            stages.append((path.name, *result["nats"].values(), *result["nats_per_note"].values()))
         if as_json:
             print_json({"file": str(path), "ok": True, **result})
     if rows and not as_json:
         print_table(("file", "genre", "notes", "nll", "band", *FIELDS), rows)
+    if stages and not as_json:
+        print_result("")
+        print_table(("nats of", *STAGES, *(f"{stage}/note" for stage in STAGES)), stages)
     if failed:
         raise typer.Exit(REFUSED)
 

@@ -32,6 +32,9 @@ CHUNK = 256
 SCORED = ("band", *FIELDS)
 """Terms of the likelihood, in the order of ``field_sums``."""
 
+STAGES = ("band", "chart", "notes_given_chart", "total")
+"""Factors of the joint probability of band, chart and notes, and their product."""
+
 
 class Scorer:
     """A checkpoint packed for scoring."""
@@ -45,8 +48,8 @@ class Scorer:
         """Likelihood of ``song`` under ``genre``, or under the genre of the highest likelihood.
 
         JSON-ready: genre, notes, ``nll`` in nats a note, ``fields`` (``SCORED``, which sum to it), and without a
-        ``genre`` also ``by_genre``; with a planner ``nats`` (``nats_by_stage``). Raises ``RefusedError`` for a song
-        without notes.
+        ``genre`` also ``by_genre``. With a planner ``nats`` (``nats_by_stage``) and the same as ``nats_per_note``.
+        Raises ``RefusedError`` for a song without notes.
         """
         events = encode(song)
         if not len(events):
@@ -57,23 +60,26 @@ class Scorer:
         fields = dict(zip(SCORED, nats[best].tolist(), strict=True))
         result = {"genre": names[best], "notes": len(events), "nll": sum(fields.values()), "fields": fields}
         if self.checkpoint.planner:
-            result["nats"] = self.nats_by_stage(events, names[best], song.tempo_bpm)
+            nats_by_stage = self.nats_by_stage(events, names[best], song.tempo_bpm)
+            result["nats"] = nats_by_stage
+            result["nats_per_note"] = {stage: value / len(events) for stage, value in nats_by_stage.items()}
         if genre is None:
             result["by_genre"] = {name: sum(row) for name, row in zip(names, nats.tolist(), strict=True)}
         return result
 
     def nats_by_stage(self, events: EventSequence, genre: str, tempo_bpm: float) -> dict[str, float]:
-        """Nats of the whole song in its stages: ``band``, ``chart`` (the song's own, extracted), ``notes_given_chart``.
+        """Nats of the whole song by ``STAGES``; the chart is the song's own, extracted.
 
-        p(band | genre) · p(chart | band, genre) · p(notes | chords of the chart, band, genre) is the exact joint
-        probability of chart and notes.
+        ``total`` is −log of p(band | genre) · p(chart | band, genre) · p(notes | chords of the chart, band, genre), the
+        exact joint probability of band, chart and notes.
         """
         row = self.genres.index(genre)
         conditions, chart = chart_of(events, {1 + row: 1.0}, tempo_bpm)
         with threadpool_limits(1, user_api="blas"):
             notes = self.field_sums(events, [row], tempo_bpm, chart.chords)[0]
         chart_nats = sum(Planner(self.checkpoint.planner).nll(conditions, chart).values())
-        return {"band": float(notes[0]), "chart": chart_nats, "notes_given_chart": float(notes[1:].sum())}
+        stages = (float(notes[0]), chart_nats, float(notes[1:].sum()))
+        return dict(zip(STAGES, (*stages, sum(stages)), strict=True))
 
     def nats_per_note(self, events: EventSequence, genres: Sequence[str], tempo_bpm: float) -> NDArray[np.float64]:
         """(D, 6) nats a note of each term of ``SCORED`` under each genre; ``events`` has at least one note."""

@@ -127,5 +127,7 @@ def test_the_stages_are_band_chart_and_notes_given_the_chart() -> None:
     nats = scored["nats"]
     assert nats["band"] == pytest.approx(scored["fields"]["band"] * scored["notes"])
     assert nats["chart"] > 0
+    assert nats["total"] == pytest.approx(nats["band"] + nats["chart"] + nats["notes_given_chart"])
+    assert scored["nats_per_note"]["total"] == pytest.approx(nats["total"] / scored["notes"])
     assert nats["notes_given_chart"] != pytest.approx(scored["nll"] * scored["notes"] - nats["band"])
     assert "nats" not in Scorer(tiny_checkpoint()).score(song, "jazz")
