@@ -13,7 +13,7 @@ from pydantic import AliasChoices, BaseModel, ConfigDict, Field
 from bot.commands.grammar import field_description
 from composer.request import Format, Sampling
 from composer.result import PartFacts, Timings
-from worker.client import Action, Status
+from worker.client import Action, FileStatus, Status
 
 TEXT_LENGTH = 2000
 EXAMPLE_ID = "5f0c9c1e7d3b4c0e9f2a6b1d8e4c7a90"
@@ -87,6 +87,15 @@ class Accepted(BaseModel):
     token: str = Field(default="", description="lets the asker delete the song: DELETE with it as bearer token")
 
 
+class StemFacts(BaseModel):
+    """One part's sound, not mastered: 32-bit WAV, and MP3 at the level of the loudest stem."""
+
+    part: int = Field(description="its number in parts")
+    name: str
+    wav: str
+    mp3: str
+
+
 class Composition(BaseModel):
     """Status of a request; the song's own fields are set once ``status`` is ``done``."""
 
@@ -137,8 +146,18 @@ class Composition(BaseModel):
     notes: int | None = None
     parts: list[PartFacts] | None = None
     files: dict[str, str] | None = Field(default=None, description="a format and where its file is")
+    makes: list[Format] | None = Field(default=None, description="formats that a POST to song.FORMAT renders")
+    stems: list[StemFacts] | None = Field(default=None, description="the parts' sounds, once they are rendered")
     checkpoint: str | None = None
     timings_seconds: Timings | None = None
+
+
+class FileState(BaseModel):
+    """How far a file is that was asked for; ask again after ``retry_after`` seconds, 0 once it is done or failed."""
+
+    status: FileStatus
+    url: str
+    retry_after: int
 
 
 class Timeline(BaseModel):

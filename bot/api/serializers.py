@@ -8,7 +8,7 @@ from bot.commands.genre_names import GenreNames
 from bot.commands.grammar import REVISION_VERBS, usage
 from bot.commands.parser import Kind
 from composer.genre_store import spellings
-from worker.client import JobState, SongRecord, state_of_song
+from worker.client import JobState, SongRecord, missing_formats, state_of_song
 
 ANSWERS: dict[str, str] = {
     **{str(verb): "reply_to: name the song that this works on" for verb in REVISION_VERBS},
@@ -61,7 +61,12 @@ def _song_fields(song: SongRecord) -> dict[str, object]:
     base = f"/compositions/{song.id}"
     facts = song.rendition.model_dump(exclude={"files", "notices"})
     files = {kind: f"{base}/{name}" for kind, name in song.rendition.files.items()}
+    stems = [
+        {"part": n, "name": part.name, "wav": f"{base}/stems/{n}.wav", "mp3": f"{base}/stems/{n}.mp3"}
+        for n, part in enumerate(song.rendition.parts)
+    ]
     return facts | {
+        "makes": missing_formats(song), "stems": stems if "stems" in files else None,
         "number": song.number, "finished_at": song.finished_at, "files": files,
         "url": f"/songs/{song.id}", "notes_url": f"{base}/notes",
     }  # fmt: skip

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import io
 import re
+import tempfile
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
 
+from composer.audio.encode import write_mp3
 from composer.audio.genre_mix import genre_mix
 from composer.audio.mix import sounding_tracks, stems
 from composer.audio.signal import SAMPLE_RATE, Audio, Progress, report
@@ -30,6 +32,29 @@ def write_stems(
             member = zipfile.ZipInfo(_file_name(number, track), _DATE)
             archive.writestr(member, _wav(sound), zipfile.ZIP_DEFLATED)
             report(progress, number / count)
+
+
+def compress_stems(path: Path, compressed: Path) -> Path:
+    """Write the stems in the archive ``path`` as MP3 files, one a part, to the archive ``compressed``.
+
+    All are turned down alike where one of them has peaks above full scale.
+    """
+    from scipy.io import wavfile
+
+    with zipfile.ZipFile(path) as archive, zipfile.ZipFile(compressed, "w", zipfile.ZIP_STORED) as target:
+        names = archive.namelist()
+        peak = max((_peak(wavfile.read(io.BytesIO(archive.read(name)))[1]) for name in names), default=0.0)
+        for name in names:
+            _, sound = wavfile.read(io.BytesIO(archive.read(name)))
+            with tempfile.NamedTemporaryFile(suffix=".mp3", dir=compressed.parent) as file:
+                write_mp3(sound / np.float32(max(peak, 1.0)), Path(file.name))
+                member = zipfile.ZipInfo(f"{Path(name).stem}.mp3", _DATE)
+                target.writestr(member, Path(file.name).read_bytes())
+    return compressed
+
+
+def _peak(sound: Audio) -> float:
+    return float(np.abs(sound).max(initial=0.0))
 
 
 def _file_name(number: int, track: Track) -> str:

@@ -12,7 +12,7 @@ from rq.job import Job, JobStatus
 from composer.request import ComposeRequest
 from worker.connection import Queues
 from worker.queue.batching import payload_of
-from worker.queue.names import COMPOSE_QUEUE, SERIALIZER
+from worker.queue.names import COMPOSE_QUEUE, FILE_JOB_PREFIX, SERIALIZER
 from worker.queue.payloads import Revision
 from worker.storage.media import JOB_ID
 from worker.storage.songs import SongRecord
@@ -45,7 +45,7 @@ class JobState:
 
 def fetch_state(queues: Queues, job_id: str) -> JobState | None:
     """The state of ``job_id``; ``None`` if nothing is known of it, or no longer."""
-    if not JOB_ID.fullmatch(job_id):
+    if not JOB_ID.fullmatch(job_id) or job_id.startswith(FILE_JOB_PREFIX):
         return None
     try:
         job = Job.fetch(job_id, connection=queues.connection, serializer=SERIALIZER)

@@ -72,6 +72,10 @@ class Media:
                 left = None if left is None else left - len(chunk)
                 yield cast("bytes", chunk)
 
+    def open(self, job_id: str, name: str) -> Any:
+        """A file, opened for reading in binary, with seeking. Raises ``FileNotFoundError``."""
+        return self.filesystem.open(self._path(job_id, name), "rb")
+
     def fetch(self, job_id: str, name: str, folder: Path) -> Path:
         """Copy a file to the local ``folder``, for what needs a path (an upload). Raises ``FileNotFoundError``."""
         local = folder / name

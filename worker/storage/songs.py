@@ -17,7 +17,7 @@ from typing import cast
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from redis import Redis
 
-from composer.request import ComposeRequest
+from composer.request import ComposeRequest, Format
 from composer.result import Rendition
 from worker.queue.payloads import ComposePayload, Revision
 from worker.server_time import server_datetime, server_time
@@ -30,6 +30,8 @@ PRIMER_FILE = "primer.mid"
 """The MIDI file that a waiting song continues; deleted when the song is done."""
 LIKE_FILE = "like.mid"
 """The MIDI file that a waiting song imitates; deleted when the song is done."""
+PARTS_FILE = "parts.zip"
+"""The stems as MP3, beside ``song.stems``."""
 EXPIRY_KEY = "riffbird:expiry"
 NUMBER_KEY = "riffbird:number"
 CACHE_SECONDS = 24 * 3600
@@ -37,6 +39,7 @@ CACHE_SECONDS = 24 * 3600
 UNFINISHED_SECONDS = 24 * 3600
 """Files without facts, of a worker that was killed while it stored them, are deleted after this."""
 BATCH = 500
+LOCK_SECONDS = 20.0
 
 
 class SongRecord(BaseModel):
@@ -111,15 +114,28 @@ class SongStore:
         found = [_parse(facts) if facts else self._read(job_id) for job_id, facts in zip(ids, cached, strict=True)]
         return [record for record in found if record is not None]
 
+    def add_file(self, job_id: str, kind: Format) -> None:
+        """Enter a file that was rendered after the song; it is deleted if the song is gone meanwhile."""
+        with self.connection.lock(f"riffbird:lock:facts:{job_id}", timeout=LOCK_SECONDS):
+            record = self.find(job_id)
+            if record is None:
+                self.media.remove(job_id)
+                return
+            files = record.rendition.files | {kind: Path(f"song.{kind}")}
+            self._rewrite(record.model_copy(update={"rendition": record.rendition.model_copy(update={"files": files})}))
+
+    def _rewrite(self, record: SongRecord) -> None:
+        """Store changed facts of a song."""
+        self.media.write(record.id, FACTS_FILE, record.model_dump_json().encode())
+        self._cache(record)
+
     def hide(self, job_id: str) -> bool:
         """Take a song off the timeline for good; its link still works. False if there is none."""
         record = self.find(job_id)
         if record is None:
             return False
-        hidden = record.model_copy(update={"listed": False})
-        self.media.write(job_id, FACTS_FILE, hidden.model_dump_json().encode())
+        self._rewrite(record.model_copy(update={"listed": False}))
         self.timeline.remove(job_id)
-        self._cache(hidden)
         return True
 
     def delete(self, job_id: str) -> bool:

@@ -117,6 +117,7 @@ def test_the_openapi_document_is_valid_and_has_examples(service_client: TestClie
         "/moderation",
         "/compositions/{job_id}/song.{kind}",
         "/compositions/{job_id}/notes", "/timeline", "/genres", "/instruments",
+        "/compositions/{job_id}/stems/{part}.{sound}",
         "/vocabulary", "/compositions/{job_id}/thread", "/health", "/ready", "/metrics",
         "/trainings", "/trainings/{job_id}", "/trainings/{job_id}/events", "/trainings/{job_id}/checkpoint",
     }  # fmt: skip
