@@ -28,9 +28,10 @@ class Service:
         worker.work(burst=True, logging_level=None)
 
     @contextmanager
-    def worker(self, performer: str = "quick") -> Iterator[subprocess.Popen]:
-        """A worker as a process of its own."""
-        settings = self.queues.settings.model_copy(update={"performer": f"tests.worker.performers.{performer}"})
+    def worker(self, performer: str | None = "quick") -> Iterator[subprocess.Popen]:
+        """A worker as a process of its own; ``None``: one that composes."""
+        performers = {"performer": f"tests.worker.performers.{performer}"} if performer else {}
+        settings = self.queues.settings.model_copy(update=performers)
         environment = os.environ | settings.environment() | {"TEST_FOLDER": str(settings.data_dir)}
         with subprocess.Popen((sys.executable, "-m", "worker"), env=environment, cwd=ROOT) as process:
             try:

@@ -112,8 +112,8 @@ export class Composer {
     this.fill(song.command);
     at("reply").hidden = false;
     at("reply-title").textContent = song.title || "Untitled";
-    await this.openWishes(true);
     this.text.focus({ preventScroll: true });
+    await this.openWishes(true);
     bringIntoView(this.form, "nearest");
   }
 
