@@ -34,9 +34,7 @@ def test_a_button_posts_a_reply_below_its_song(
     assert made["change"]
 
 
-def test_a_part_is_chosen_and_replaced(
-    open_page: OpenPage, service_band: Service, site: str, song_id: str
-) -> None:
+def test_a_part_is_chosen_and_replaced(open_page: OpenPage, service_band: Service, site: str, song_id: str) -> None:
     page = open_page()
     page.get_by_label("Replace a part of Dancing robots").click()
     page.get_by_role("button", name="bass", exact=True).click()

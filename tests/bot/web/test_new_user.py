@@ -1,4 +1,4 @@
-"""A new user, without a manual: jazz in D minor over four chords without drums, heard, slower, another bass, stems saved.
+"""A new user, without a manual: jazz in D minor over four chords, no drums, heard, slower, another bass, stems saved.
 
 Once with the mouse alone, once with the keyboard alone; the songs are composed by the shipped checkpoint.
 """
@@ -15,7 +15,8 @@ import pytest
 
 from composer.model.checkpoint import shipped_checkpoint
 from tests.bot.service import Service
-from tests.bot.web.pages import SONG_MILLISECONDS, OpenPage, expect
+from tests.bot.web.pages import SONG_MILLISECONDS, OpenPage, expect, listening
+from worker.client import connect
 
 CHORDS = (("D", "m7"), ("G", "7"), ("C", "maj7"), ("A", "7"))
 MOST_TABS = 150
@@ -23,9 +24,11 @@ pytestmark = pytest.mark.skipif(not shipped_checkpoint().exists(), reason="no ch
 
 
 @pytest.fixture
-def band(service_band: Service) -> Iterator[Service]:
-    with service_band.worker(None):
-        yield service_band
+def site(service_band: Service) -> Iterator[str]:
+    """The service with a worker that composes; it makes no films, which take the longest."""
+    settings = service_band.queues.settings.model_copy(update={"formats": ("mid", "mp3")})
+    with listening(connect(settings)) as url, service_band.worker(None):
+        yield url
 
 
 def newest(site: str) -> dict[str, object]:
@@ -69,7 +72,7 @@ def wait_for_sound(page: object, one: object) -> None:
     assert page.evaluate("() => [...document.querySelectorAll('.post')].some((each) => each.post.deck?.playing)")
 
 
-def test_by_mouse_alone(open_page: OpenPage, band: Service, site: str, tmp_path: Path) -> None:
+def test_by_mouse_alone(open_page: OpenPage, site: str, tmp_path: Path) -> None:
     page = open_page()
     page.get_by_role("button", name="More wishes").click()
     page.get_by_role("button", name="jazz", exact=True).click()
@@ -131,7 +134,7 @@ class Keyboard:
         self.page.keyboard.press(key)
 
 
-def test_by_keyboard_alone(open_page: OpenPage, band: Service, site: str, tmp_path: Path) -> None:
+def test_by_keyboard_alone(open_page: OpenPage, site: str, tmp_path: Path) -> None:
     page = open_page()
     keys = Keyboard(page)
     keys.tab_to("^Your post to the band$")
