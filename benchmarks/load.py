@@ -125,7 +125,7 @@ def measure_goodput(workers: int, options: argparse.Namespace) -> Goodput:
         httpx.Client(base_url=url, timeout=60) as client,
     ):
         _warm_up(client, workers, options)
-        capacity = _capacity(client, workers, options)
+        capacity = _capacity(client, options)
         memory_before, answers = _memory(pid), _Answers()
         with ThreadPoolExecutor(64) as pool:
             before, begun = _done(client), time.monotonic()
@@ -141,8 +141,8 @@ def measure_goodput(workers: int, options: argparse.Namespace) -> Goodput:
     )  # fmt: skip
 
 
-def _capacity(client: httpx.Client, workers: int, options: argparse.Namespace) -> float:
-    """Songs a minute with three songs a worker always waiting or in hand, over ``--capacity-seconds``."""
+def _capacity(client: httpx.Client, options: argparse.Namespace) -> float:
+    """Songs a minute while the queue is always full and refuses nothing, over ``--capacity-seconds``."""
     ending = time.monotonic() + options.capacity_seconds
     before, begun = _done(client), time.monotonic()
 
@@ -150,8 +150,8 @@ def _capacity(client: httpx.Client, workers: int, options: argparse.Namespace) -
         while time.monotonic() < ending:
             ask(client, number, options)
 
-    with ThreadPoolExecutor(3 * workers) as pool:
-        futures = [pool.submit(keep_asking, number) for number in range(3 * workers)]
+    with ThreadPoolExecutor(options.limit) as pool:
+        futures = [pool.submit(keep_asking, number) for number in range(options.limit)]
         time.sleep(options.capacity_seconds)
         made, seconds = _done(client) - before, time.monotonic() - begun
         for future in futures:

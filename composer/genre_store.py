@@ -160,11 +160,11 @@ def add(file: Path, name: str = "", *, replace: bool = False) -> GenreCard:
 def card_of(checkpoint: Checkpoint, name: str) -> GenreCard:
     """The card of genre ``name`` of ``checkpoint``, with the present time as ``added``."""
     header = checkpoint.header
-    amounts = header.data.get(name, {})
+    totals = header.data.get(name, {})
     return GenreCard(
         name=name,
-        pieces=int(amounts.get("pieces", 0)),
-        hours=round(amounts.get("hours", 0.0), 2),
+        pieces=int(totals.get("pieces", 0)),
+        hours=round(totals.get("hours", 0.0), 2),
         nll=header.valid.get(name, {}).get("nll"),
         licences=tuple(_line(text) for text in sorted(header.licences.get(name, {}))[:MOST_LICENCES]),
         base=_line(str(header.recipe.get("base", ""))),

@@ -112,12 +112,12 @@ def template_tables(train: CorpusPieces) -> TemplateTables:
 
 
 def _amounts(train: CorpusPieces) -> dict[str, dict[str, float]]:
-    amounts: dict[str, dict[str, float]] = defaultdict(lambda: {"pieces": 0, "hours": 0.0, "notes": 0})
+    totals: dict[str, dict[str, float]] = defaultdict(lambda: {"pieces": 0, "hours": 0.0, "notes": 0})
     for _, piece in train:
-        amounts[piece.genre]["pieces"] += 1
-        amounts[piece.genre]["notes"] += piece.count
-        amounts[piece.genre]["hours"] += piece.seconds / 3600
-    return {genre: {k: round(v, 2) for k, v in amount.items()} for genre, amount in amounts.items()}
+        totals[piece.genre]["pieces"] += 1
+        totals[piece.genre]["notes"] += piece.count
+        totals[piece.genre]["hours"] += piece.seconds / 3600
+    return {genre: {k: round(v, 2) for k, v in total.items()} for genre, total in totals.items()}
 
 
 def _licences(train: CorpusPieces) -> dict[str, dict[str, int]]:

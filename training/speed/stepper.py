@@ -106,8 +106,8 @@ def accelerator_figure(checkpoint: Checkpoint, runs: int) -> Figure:
         return not_measured(name, label, "notes/s", "no accelerator")
     device = torch.device("cuda")
     seconds = batch_runs(checkpoint, device, ACCELERATOR_BATCH, ACCELERATOR_STEPS, runs)
-    told = f"{torch.cuda.get_device_name(device)}, sampling included, writing songs not"
-    return rate(name, label, "notes/s", ACCELERATOR_BATCH * ACCELERATOR_STEPS, seconds, told)
+    setting = f"{torch.cuda.get_device_name(device)}, sampling included, writing songs not"
+    return rate(name, label, "notes/s", ACCELERATOR_BATCH * ACCELERATOR_STEPS, seconds, setting)
 
 
 def batch_runs(checkpoint: Checkpoint, device: torch.device, batch: int, steps: int, runs: int) -> Runs:

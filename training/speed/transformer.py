@@ -40,15 +40,15 @@ class EventTransformer(nn.Module):
     @torch.inference_mode()
     def begin(self, events: int) -> None:
         """Forget everything, then hear ``events`` random ones."""
-        heard = torch.randn(1, events, self.width)
-        self._cache = self.blocks(inputs_embeds=heard, use_cache=True).past_key_values
+        context = torch.randn(1, events, self.width)
+        self._cache = self.blocks(inputs_embeds=context, use_cache=True).past_key_values
 
     @torch.inference_mode()
     def step(self) -> Tensor:
         """The six classes drawn for the next event, (1, 6)."""
         embedded = torch.stack([table(self._event[:, i]) for i, table in enumerate(self.tables)]).sum(0)
-        told = self.blocks(inputs_embeds=embedded[:, None], past_key_values=self._cache, use_cache=True)
-        self._cache, hidden = told.past_key_values, told.last_hidden_state[:, -1]
+        output = self.blocks(inputs_embeds=embedded[:, None], past_key_values=self._cache, use_cache=True)
+        self._cache, hidden = output.past_key_values, output.last_hidden_state[:, -1]
         drawn = [torch.multinomial(torch.softmax(output(hidden), dim=-1), 1) for output in self.outputs]
         self._event = torch.cat(drawn, dim=-1)
         return self._event
@@ -65,5 +65,7 @@ def transformer_figure(runs: int, steps: int = STEPS) -> Figure:
 
     network.begin(CONTEXT // 2)
     seconds = times(work, runs)
-    told = f"{size / 1e6:.1f} M random weights, one step an event of six fields, from event {CONTEXT // 2} on, KV cache"
-    return rate("transformer", "a transformer of MMT's shape", "notes/s", steps, seconds, told)
+    setting = (
+        f"{size / 1e6:.1f} M random weights, one step an event of six fields, from event {CONTEXT // 2} on, KV cache"
+    )
+    return rate("transformer", "a transformer of MMT's shape", "notes/s", steps, seconds, setting)
