@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, cast, get_args
 
 import typer
 
@@ -51,8 +51,12 @@ def compose(
     stems: Annotated[bool, typer.Option("--stems", help="Also write one WAV a part, in a ZIP archive.")] = False,
     count: Annotated[int, typer.Option(help="Number of songs, each with its own seed.")] = 1,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object a song, one a line.")] = False,
-    device: Annotated[str, typer.Option(help="auto or cpu; cuda is not available yet.")] = "auto",
-    backend: Annotated[str, typer.Option(help="auto or numpy; torch is not available yet.")] = "auto",
+    device: Annotated[
+        str, typer.Option(envvar="RIFFBIRD_DEVICE", help="auto, cpu or cuda: where the network runs.")
+    ] = "auto",
+    backend: Annotated[
+        str, typer.Option(help="auto, numpy, onnxruntime or torch: what computes it; the same songs.")
+    ] = "auto",
 ) -> None:
     """Compose a song (or several) and write its files."""
     fields = {
@@ -67,7 +71,7 @@ def compose(
         "sampling": sampling,
         "variation": variation,
     }
-    check_available(device, backend)
+    select_device(backend, device)
     if primer and like:
         raise CommandRefusedError("a song has one of --primer and --like, not both")
     request, notices, named = read_request(text, fields, available_genres(checkpoint))
@@ -81,16 +85,14 @@ def compose(
         _show(rendition.model_copy(update={"notices": shown}), as_json=as_json)
 
 
-def check_available(device: str, backend: str) -> None:
-    """Raise ``CommandRefusedError`` for options that this version cannot obey."""
-    for option, value, known, available in (
-        ("--device", device, ("auto", "cpu", "cuda"), "songs are composed on the CPU"),
-        ("--backend", backend, ("auto", "numpy", "torch"), "songs are composed with numpy"),
-    ):
-        if value not in known:
-            raise CommandRefusedError(f"{option} is one of {', '.join(known)}, not {value!r}")
-        if value == known[-1]:
-            raise CommandRefusedError(f"{option} {value} is not available: {available} in this version")
+def select_device(backend: str, device: str) -> None:
+    """Compose by ``backend`` on ``device``. Raises ``RefusedError`` where it is not to be had."""
+    from composer.model.arithmetic.backends import BackendName, DeviceName, select_backend
+
+    for option, value, kind in (("--device", device, DeviceName), ("--backend", backend, BackendName)):
+        if value not in get_args(kind):
+            raise CommandRefusedError(f"{option} is one of {', '.join(get_args(kind))}, not {value!r}")
+    select_backend(cast("BackendName", backend), cast("DeviceName", device))
 
 
 def available_genres(checkpoint: Path | None) -> dict[str, str]:

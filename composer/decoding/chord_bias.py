@@ -9,20 +9,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from composer.decoding.logits_processor import LogitsProcessor
+from composer.decoding.parameters import CHORD_BIAS, MISSING_TONE_BIAS
 from composer.decoding.song_state import NoteEvent, SongState
 from composer.model.config import CHORD_ROLES, chord_role
 from midi_data.chords import NO_CHORD, chord_root, chord_tones
 from midi_data.events.encoding import DURATIONS
 from midi_data.events.features import LAGS
 
-CHORD_BIAS = (
-    ((0.1, 0.05, -0.1), (0.2, 0.1, -0.15), (0.5, 0.1, -0.3)),
-    ((0.1, 0.1, -0.1), (0.2, 0.2, -0.3), (0.35, 0.35, -0.45)),
-)
-"""Added to the logits of the chord's root, its other tones and all other pitches, by role and metrical strength."""
-
-MISSING_TONE_BIAS = 0.6
-"""Added, times the strength above 1, to tones of the chord that only a bass or no part has played in its slot."""
 SEVENTH_TICKS = 36
 """A seventh counts as played once it sounds this long: a shorter one is heard as passing."""
 _TRIAD = 3

@@ -6,7 +6,6 @@ because five fields a note are constrained.
 
 from __future__ import annotations
 
-import math
 from bisect import bisect_right
 from collections.abc import Collection, Mapping, Sequence
 from types import MappingProxyType
@@ -14,6 +13,7 @@ from types import MappingProxyType
 import numpy as np
 
 from composer.decoding.masks import PartMasks
+from composer.exact import log_sum
 from midi_data.events.encoding import DURATIONS, EOS, MAX_SHIFT
 
 Classes = list[int]
@@ -163,7 +163,4 @@ class Constraints:
         first = max(self.end - context.tick, 0)
         if first > MAX_SHIFT or not self.may_end(context):
             return
-        beyond = logits[first : EOS + 1]
-        top: float = max(beyond)
-        total: float = sum([math.exp(each - top) for each in beyond], 0.0)
-        logits[EOS] = top + math.log(total)
+        logits[EOS] = log_sum(logits[first : EOS + 1])

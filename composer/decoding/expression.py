@@ -13,6 +13,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
+from composer.exact import RandomStream, softmax_weights_array
 from composer.model.expression import Expression
 from midi_data.bars import BarGrid
 from midi_data.events.encoding import DRUM_DURATION, DURATIONS, VELOCITY_STEP, Ints, duration_class
@@ -25,6 +26,8 @@ from midi_data.events.expression_features import (
 )
 from midi_data.song import Note, Song, Track
 
+DRAW_BITS = 24
+"""Bits of a random number; a sum of weights has at most 37, so that products fit into 64."""
 _STREAM = 2
 """Separates these random numbers from those of the plan (1) and of the notes."""
 
@@ -37,7 +40,7 @@ def add_expression(song: Song, genres: Mapping[str, float], seed: Sequence[int],
     """
     if not song.tracks:
         return song
-    generator = np.random.Generator(np.random.PCG64([*seed, _STREAM]))
+    stream = RandomStream(*seed, _STREAM)
     parts = [_Part(track, BarGrid.of(song.meters, song.end), song.end) for track in song.tracks]
     parts.sort(key=lambda part: -len(part.notes))  # parts with the most notes stay at the front of the batch
     genre, state = network.genre_rows(genres), network.start(len(parts))
@@ -46,7 +49,7 @@ def add_expression(song: Song, genres: Mapping[str, float], seed: Sequence[int],
         state = (state[0][: len(playing)], state[1][: len(playing)])
         features: Ints = np.array([part.features(step) for part in playing])  # (B, F)
         logits, state = network.step(features, genre, state)
-        uniform = generator.random((2, len(playing)))
+        uniform = stream.integers(2 * len(playing), DRAW_BITS).reshape(2, -1)
         audible = np.array([part.lowest_residual(step) for part in playing])[:, None] <= np.arange(RESIDUALS)
         residuals = draw(logits[:, :RESIDUALS], audible, uniform[0])
         allowed = _ALLOWED[[part.length_row(step) for part in playing]]  # (B, 32)
@@ -57,11 +60,13 @@ def add_expression(song: Song, genres: Mapping[str, float], seed: Sequence[int],
     return replace(song, tracks=tuple(done[id(track)] for track in song.tracks))
 
 
-def draw(logits: NDArray[np.float32], allowed: NDArray[np.bool_], uniform: NDArray[np.float64]) -> Ints:
-    """(B,) classes drawn from the softmax of ``logits`` (B, V) where ``allowed`` (B, V); ``uniform`` (B,) in [0, 1)."""
-    values = np.where(allowed, logits.astype(np.float64), -np.inf)  # (B, V)
-    weights = np.exp(values - values.max(axis=1, keepdims=True)).cumsum(axis=1)
-    chosen: Ints = (weights <= (uniform * weights[:, -1])[:, None]).sum(axis=1)
+def draw(logits: NDArray[np.float32], allowed: NDArray[np.bool_], uniform: Ints) -> Ints:
+    """(B,) classes drawn from the softmax of ``logits`` (B, V) where ``allowed`` (B, V).
+
+    ``uniform`` (B,) integers in [0, 2^``DRAW_BITS``).
+    """
+    weights = softmax_weights_array(np.where(allowed, logits.astype(np.float64), -np.inf)).cumsum(axis=1)
+    chosen: Ints = (weights << DRAW_BITS <= (uniform * weights[:, -1])[:, None]).sum(axis=1)
     return chosen
 
 

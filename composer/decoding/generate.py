@@ -1,29 +1,32 @@
 """Generates songs from plans: several songs side by side, one event of each at a time.
 
-Every song has its own random generator and is the same, bit for bit, in any batch.
+Every song has its own random numbers and is the same, bit for bit, in any batch and on any device.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections import deque
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import replace
-from itertools import count
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
 from composer.decoding.expression import add_expression
+from composer.decoding.parameters import BIASES
 from composer.decoding.sampling import EmbeddingSpace, SamplingParameters, parameters_for
-from composer.decoding.song_sampler import SongSampler
+from composer.decoding.song_sampler import Model, SongSampler
 from composer.decoding.sounding import song_of
-from composer.model.attribute_projections import histogram_roots
+from composer.model.arithmetic.backends import Backend
+from composer.model.arithmetic.fixed_point import Floats
 from composer.model.checkpoint import Checkpoint
 from composer.model.config import CONDITIONS
-from composer.model.engine import Engine, EngineState
+from composer.model.engine import Engine, State
 from composer.model.expression import shipped_expression
 from composer.model.heads import Heads
-from composer.planning.conditioning import slot_clock
+from composer.model.plan_inputs import PlanInputs
 from composer.planning.plan import Plan
 from midi_data.events.encoding import FIELDS
 from midi_data.song import Song
@@ -43,29 +46,42 @@ BY_SONG = ("part", "pitch")
 class Composer:
     """A loaded network. Stateless: one serves a whole process."""
 
-    def __init__(self, checkpoint: Checkpoint, parameters: ParameterRule = parameters_for) -> None:
-        # The engine has its own packed copy of the weights.
+    def __init__(
+        self,
+        checkpoint: Checkpoint,
+        parameters: ParameterRule = parameters_for,
+        *,
+        biases: Collection[str] = BIASES,
+        backend: Backend | None = None,
+    ) -> None:
+        """``biases``: logit biases that are applied (``composer.decoding.parameters``)."""
+        # The model has its own packed copy of the weights.
         self.checkpoint = replace(checkpoint, weights={})
-        self._parameters = parameters
-        self.engine = Engine(checkpoint)
-        tables = {field: checkpoint.weights[f"tables.{field}.weight"] for field in FIELDS}
-        self._spaces = {field: EmbeddingSpace.of(table[:-1].astype(np.float64)) for field, table in tables.items()}
+        self._parameters, self._biases = parameters, biases
+        weights = checkpoint.weights
+        self.model = Model(
+            Engine(checkpoint, backend),
+            Heads(weights, checkpoint.config),
+            PlanInputs(weights),
+            {field: EmbeddingSpace.of(weights[f"tables.{field}.weight"][:-1]) for field in FIELDS},
+        )
 
     def compose(
-        self,
-        plans: Sequence[Plan],
-        on_progress: OnProgress | None = None,
-        *,
-        batch_size: int = BATCH_SIZE,
+        self, plans: Sequence[Plan], on_progress: OnProgress | None = None, *, batch_size: int = BATCH_SIZE
     ) -> list[Song]:
-        """The songs of ``plans``, in order. ``on_progress`` receives 0 … 1 of the whole batch, never falling.
+        """The songs of ``plans``, in order; see ``generate``."""
+        songs = dict(self.generate(plans, on_progress, batch_size=batch_size))
+        return [songs[number] for number in range(len(plans))]
 
-        ``batch_size`` songs are generated side by side; when one ends, the next begins, the longest first.
+    def generate(
+        self, plans: Sequence[Plan], on_progress: OnProgress | None = None, *, batch_size: int = BATCH_SIZE
+    ) -> Iterator[tuple[int, Song]]:
+        """(number, song) of each of ``plans`` as it ends, ``batch_size`` songs side by side, the longest first.
+
+        ``on_progress`` receives 0 … 1 of the whole batch, never falling.
         """
-        # The products of a step are too small to gain from threads, which wait for one another on a busy machine.
-        with threadpool_limits(1, user_api="blas"):
-            notes = dict(self._generate(plans, batch_size, on_progress))
-            return [self._song(notes[number], plan) for number, plan in enumerate(plans)]
+        for number, rows in self._notes(plans, on_progress, batch_size):
+            yield number, self._song(rows, plans[number])
 
     def _song(self, notes: NoteRows, plan: Plan) -> Song:
         """The song of its generated notes, with exact velocities and lengths."""
@@ -74,81 +90,77 @@ class Composer:
         genres = {names[row]: weight for row, weight in plan.labels[CONDITIONS.index("genre")]}
         return add_expression(song, genres, plan.note_seed, shipped_expression())
 
-    def _generate(
-        self, plans: Sequence[Plan], batch_size: int, on_progress: OnProgress | None
+    def _notes(
+        self, plans: Sequence[Plan], on_progress: OnProgress | None, batch_size: int
     ) -> Iterator[tuple[int, NoteRows]]:
-        """(number, notes) of each of ``plans`` as it ends."""
-        heads = Heads(self.engine)
-        waiting = sorted(range(len(plans)), key=lambda number: plans[number].bars)
-        going = {
-            number: self._sampler(plans[number], heads) for number in reversed(waiting[-min(batch_size, len(plans)) :])
-        }
-        del waiting[-len(going) :]
-        state = self.engine.start(len(going))
-        shown = 0.0
-        for step in count(1):
-            if not going:
-                return
-            state = self._step(list(going.values()), heads, state)
-            ended = {row: number for row, (number, song) in enumerate(going.items()) if song.state.finished}
-            if ended:
-                state = state.without(ended)
-            for number in ended.values():
-                yield number, going.pop(number).state.notes
-                if waiting:
-                    begins = waiting.pop()
-                    going[begins] = self._sampler(plans[begins], heads)
-                    state = state.beside(self.engine.start(1))
-            if on_progress and (ended or step % STEPS_BETWEEN_REPORTS == 0):
-                left = len(waiting) + sum(1 - song.state.progress for song in going.values())
-                shown = max(shown, 1 - left / len(plans))
+        waiting = deque(sorted(range(len(plans)), key=lambda number: -plans[number].bars))
+        batch: dict[int, SongSampler] = {}
+        engine, shown, steps = self.model.engine, 0.0, 0
+        state = engine.start(0)
+        while waiting or batch:
+            begun = [waiting.popleft() for _ in range(min(batch_size - len(batch), len(waiting)))]
+            if begun:
+                state = engine.continued(state, range(len(batch)), len(begun))
+                batch |= {number: self._sampler(plans[number]) for number in begun}
+            # The products of a step are too small to gain from threads, which wait for one another.
+            with threadpool_limits(1):
+                while True:
+                    state, steps = self._event(list(batch.values()), state), steps + 1
+                    going = [row for row, song in enumerate(batch.values()) if not song.state.finished]
+                    if len(going) < len(batch):
+                        break
+                    if on_progress and steps % STEPS_BETWEEN_REPORTS == 0:
+                        shown = max(shown, self._progress(batch, len(waiting), len(plans)))
+                        on_progress(shown)
+            state = engine.continued(state, going, 0)
+            for number in [number for number, song in batch.items() if song.state.finished]:
+                yield number, batch.pop(number).state.notes
+            if on_progress:
+                shown = max(shown, self._progress(batch, len(waiting), len(plans)))
                 on_progress(shown)
 
-    def _sampler(self, plan: Plan, heads: Heads) -> SongSampler:
-        engine, roots = self.engine, histogram_roots(plan.attribute_histograms, plan.band)
-        gates = engine.condition_gates(plan.labels, plan.band) + engine.activity_gates(plan.activity, plan.band, roots)
-        clock = slot_clock(plan.meter, plan.bars, plan.repetition, plan.activity, plan.chords)
-        gates = np.repeat(gates, 2, axis=0) + engine.clock_gates(clock)  # (2 bars, G)
-        parameters = self._parameters(plan.randomness, plan.temperature)
-        return SongSampler(plan, parameters, self._spaces, gates, engine.attribute_projections(roots), heads)
+    def _progress(self, batch: dict[int, SongSampler], waiting: int, songs: int) -> float:
+        left = waiting + sum(1 - song.state.progress for song in batch.values())
+        return 1 - left / songs
 
-    def _step(self, songs: list[SongSampler], heads: Heads, state: EngineState) -> EngineState:
+    def _sampler(self, plan: Plan) -> SongSampler:
+        return SongSampler(plan, self._parameters(plan.randomness, plan.temperature), self.model, self._biases)
+
+    def _event(self, songs: list[SongSampler], state: State) -> State:
         """One event of each of ``songs``: a note, a wait or the end."""
-        rows = np.array(step_inputs_of(songs)) + self.engine.row_starts  # (B, R)
-        state = self.engine.step(rows, gates_of(songs), state)
-        self._sample_fields(songs, heads, heads.project_hidden(state.hidden[-1]))
+        engine = self.model.engine
+        rows = np.array([song.state.inputs() for song in songs]) + engine.row_starts  # (B, R)
+        inputs = engine.inputs(rows) + np.stack([song.plan_input for song in songs])  # (B, I)
+        inner, state = engine.step(inputs, state)  # (B, 5, W)
+        self._fields(songs, inner)
         return state
 
-    def _sample_fields(self, songs: list[SongSampler], heads: Heads, inner: NDArray[np.float32]) -> None:
-        """The fields of one event of each of ``songs``; ``inner`` (B, 5 W) is overwritten."""
-        before = inner.copy() if any(song.has_given_notes for song in songs) else inner
+    def _fields(self, songs: list[SongSampler], inner: Floats) -> None:
+        """The fields of one event of each of ``songs``; ``inner`` (B, 5, W) is overwritten."""
+        heads = self.model.heads
         for field in FIELDS:
-            lookback = heads.lookback_sum(field, lookback_of(songs, field))  # (B, W)
+            hidden = heads.hidden(field, inner, np.array([song.head_inputs(field) for song in songs]))  # (B, W)
+            outputs: Sequence[NDArray[Any]]
             if field in BY_SONG:
-                layers = [song.output_layer(field) for song in songs]
-                outputs = heads.logits_by_song(field, inner, lookback, layers)
+                outputs = [song.output_layer(field)(row) for song, row in zip(songs, hidden, strict=True)]
             else:
-                outputs = heads.logits(field, inner, lookback)
-            chosen = sample_field(songs, field, outputs)
-            if field == "time_shift":
+                outputs = list(heads.layers[field](hidden))  # (B, V + K)
+            for song, row in zip(songs, outputs, strict=True):
+                song.choose(field, row.tolist())
+            if field == "time_shift":  # waits and ends have no further fields
                 going = [row for row, song in enumerate(songs) if not song.state.event_complete]
                 if not going:
                     break
-                if len(going) < len(songs):  # waits and ends have no further fields
-                    songs, chosen = [songs[row] for row in going], [chosen[row] for row in going]
-                    inner, before = inner[going], before[going]
-                heads.add_position(inner, [song.state.position for song in songs])
+                songs, inner = [songs[row] for row in going], inner[going]
             if field == "part":
                 rejected = [row for row, song in enumerate(songs) if song.is_rejected]
-                if rejected:  # at another tick, then they have all their fields
-                    self._sample_fields([songs[row] for row in rejected], heads, before[rejected])
+                if rejected:  # they go on from another time shift
+                    self._fields([songs[row] for row in rejected], inner[rejected])
                     kept = [row for row in range(len(songs)) if row not in rejected]
-                    if not kept:
+                    songs, inner = [songs[row] for row in kept], inner[kept]
+                    if not songs:
                         break
-                    songs, chosen, inner = [songs[row] for row in kept], [chosen[row] for row in kept], inner[kept]
-                heads.add_part_context(inner, [song.part_context for song in songs])
-            if field != FIELDS[-1]:
-                heads.add_choice(inner, field, chosen)
+                inner[:, 2:] += np.stack([song.part_context for song in songs])
 
 
 def new_notes(notes: NoteRows, plan: Plan) -> NoteRows:
@@ -157,23 +169,3 @@ def new_notes(notes: NoteRows, plan: Plan) -> NoteRows:
     if plan.given is not None:
         composed &= np.isin(notes[:, 1], list(plan.given.sampled))
     return notes[composed]
-
-
-def step_inputs_of(songs: Sequence[SongSampler]) -> list[list[int]]:
-    """Inputs of each song's next step: ``SongState.inputs``."""
-    return [song.state.inputs() for song in songs]
-
-
-def gates_of(songs: Sequence[SongSampler]) -> NDArray[np.float32]:
-    """(B, G) contribution of each song's plan to the first layer's gates."""
-    return songs[0].gates if len(songs) == 1 else np.concatenate([song.gates for song in songs])
-
-
-def lookback_of(songs: Sequence[SongSampler], field: str) -> list[list[int]]:
-    """Lookback classes of each song in ``field``."""
-    return [song.state.read_lookback(field) for song in songs]
-
-
-def sample_field(songs: Sequence[SongSampler], field: str, outputs: Sequence[list[float]]) -> list[int]:
-    """The class that each song samples in ``field``."""
-    return [song.sample(field, row) for song, row in zip(songs, outputs, strict=True)]

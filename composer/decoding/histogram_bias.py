@@ -7,15 +7,18 @@ sampling: a part that happened to play short notes goes on with short notes.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 
 import numpy as np
 from numpy.typing import NDArray
 
 from composer.decoding.logits_processor import LogitsProcessor
+from composer.decoding.parameters import HISTOGRAM_PRIOR as PRIOR
+from composer.decoding.parameters import HISTOGRAM_STRENGTHS as STRENGTHS
+from composer.decoding.parameters import TIME_SHIFT_STRENGTH
 from composer.decoding.repetition_bias import RepetitionPlan
 from composer.decoding.song_state import NoteEvent, SongState
+from composer.exact import log
 from midi_data.analysis.attribute_histograms import (
     ATTRIBUTES,
     COLUMNS,
@@ -31,18 +34,12 @@ from midi_data.events.encoding import MAX_SHIFT, VOCABULARY, part_instrument
 
 Row = NDArray[np.float64]
 
-PRIOR = 12.0
-"""Notes counted in advance."""
 FLOOR = 0.004
 """Added to shares, so that the bias of a bin that is planned to be empty stays finite."""
 NOTES_BETWEEN_UPDATES = 4
 """A part's bias is recomputed after so many of its notes."""
 EVENTS_BETWEEN_UPDATES = 16
 """The time-shift bias is recomputed after so many events."""
-STRENGTHS = (1.0, 0.6, 0.2, 0.0)
-"""Factors on the bias by similarity level: new, varied, nearly the same, the same."""
-TIME_SHIFT_STRENGTH = 2.0
-"""Factor on the time-shift bias: the most frequent drift is to play everything at once."""
 _ALL_PITCHES = np.arange(VOCABULARY["pitch"])
 _TONES: list[int] = tone_bin(_ALL_PITCHES).tolist()
 _REGISTERS: list[int] = register_bin(_ALL_PITCHES).tolist()
@@ -180,5 +177,5 @@ def log_ratios(target: list[float], counts: list[int], strength: float) -> list[
     found = []
     for share, count in zip(target, counts, strict=True):
         so_far = (count + prior * share) / total
-        found.append(strength * math.log((share + floor) / (so_far + floor)))
+        found.append(strength * log((share + floor) / (so_far + floor)))
     return found

@@ -6,17 +6,16 @@ planned count follows from the activity bins (``midi_data.analysis.activity``), 
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 
 import numpy as np
 
 from composer.decoding.logits_processor import LogitsProcessor
+from composer.decoding.parameters import NOTE_COUNT_PRIOR as PRIOR
+from composer.decoding.parameters import NOTE_COUNT_STRENGTH as STRENGTH
 from composer.decoding.song_state import NoteEvent, SongState
+from composer.exact import log
 from midi_data.analysis.activity import TYPICAL_NOTES, UNCONDITIONED, Activity
-
-PRIOR = 3.0
-STRENGTH = 3.0
 
 
 class NoteCountBias(LogitsProcessor):
@@ -43,7 +42,7 @@ class NoteCountBias(LogitsProcessor):
             column = self._column.get(part)
             if column is not None:
                 planned = before[column] + into * notes[column]
-                logits[index] += STRENGTH * math.log((planned + PRIOR) / (self._generated[column] + PRIOR))
+                logits[index] += STRENGTH * log((planned + PRIOR) / (self._generated[column] + PRIOR))
 
     def update(self, note: NoteEvent) -> None:
         """Count a generated note."""

@@ -5,7 +5,6 @@ Each part has repetition labels of its own (``midi_data.analysis.repetition``): 
 
 from __future__ import annotations
 
-import math
 from bisect import bisect_left
 from collections.abc import Sequence
 
@@ -13,14 +12,12 @@ import numpy as np
 
 from composer.decoding.chord_bias import ChordPlan
 from composer.decoding.logits_processor import LogitsProcessor
+from composer.decoding.parameters import SOURCE_BONUS
 from composer.decoding.song_state import SongState
+from composer.exact import log_sum
 from composer.model.config import CHORD_ROLES, chord_role
 from midi_data.analysis.activity import Activity
 from midi_data.analysis.repetition import lag_index, similarity_level
-
-SOURCE_BONUS = (0.0, 1.5, 3.5, 8.0)
-"""Added to the source's class in a new, a varied, a nearly same and a same bar. Without it varied bars of songs were
-half as similar to their source as those of real pieces: one deviation leads to the next."""
 
 
 class RepetitionPlan:
@@ -87,12 +84,8 @@ def _take_from_later(logits: list[float], index: int, bonus: float) -> None:
     Parts of one tick come in rising order, so that choosing a later part skips this one; choosing an earlier part does
     not, and keeps its probability.
     """
-    top: float = max(logits[index:])
-    weights = [math.exp(logit - top) for logit in logits[index:]]
-    before: float = sum(weights, 0.0)
-    weights[0] *= math.exp(bonus)
-    after: float = sum(weights, 0.0)
-    less = math.log(before / after)
+    raised = [logits[index] + bonus, *logits[index + 1 :]]
+    less = log_sum(logits[index:]) - log_sum(raised)
     for later in range(index, len(logits)):
         logits[later] += less
     logits[index] += bonus

@@ -4,22 +4,25 @@
 sampling draws likewise, adds Gaussian noise to the drawn class's row of the tied embedding table, and returns the class
 with the largest posterior given that point: improbable draws move to probable neighbours.
 
-Plain lists, because five classes are sampled a note and few are allowed. A reference in the tests states the same rules
-in numpy.
+Plain lists, because five classes are sampled a note and few are allowed. All arithmetic is exact (``composer.exact``).
 """
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from composer.decoding.parameters import TAU, TEMPERATURE, TOP_P
+from composer.exact import RandomStream, softmax_weights
 from composer.request import Sampling
 
 Table = NDArray[np.float64]
-Vector = NDArray[np.float64]
+
+TABLE_BITS = 12
+"""Embeddings and noise are multiples of 2⁻¹²; their products are summed exactly in float64."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +44,8 @@ def parameters_for(randomness: float, temperature: float = 1.0) -> SamplingParam
     ``temperature``: the genre's calibrated temperature, which applies at randomness 0.5.
     """
     r = min(max(randomness, 0.0), 1.0)
-    return SamplingParameters(temperature * (0.9 + 0.2 * r), 0.94 + 0.06 * r, 0.4 + 0.8 * r)
+    warm, share, tau = (low + (high - low) * r for low, high in (TEMPERATURE, TOP_P, TAU))
+    return SamplingParameters(temperature * warm, share, tau)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -53,9 +57,10 @@ class EmbeddingSpace:
     distance: float
 
     @classmethod
-    def of(cls, table: Table) -> EmbeddingSpace:
+    def of(cls, table: NDArray[Any]) -> EmbeddingSpace:
         """The space of ``table`` (V, E)."""
-        return cls(table, (table**2).sum(axis=1).tolist(), neighbour_distance(table))
+        rounded = _rounded(table.astype(np.float64))
+        return cls(rounded, (rounded**2).sum(axis=1).tolist(), neighbour_distance(rounded))
 
 
 def neighbour_distance(table: Table) -> float:
@@ -71,71 +76,70 @@ def sample(
     classes: list[int],
     parameters: SamplingParameters,
     sampling: Sampling,
-    generator: np.random.Generator,
+    stream: RandomStream,
     space: EmbeddingSpace,
 ) -> int:
     """One of ``classes``, given their ``logits``. Raises ``ValueError`` if there are none."""
-    if not classes:
-        raise ValueError("at least one class is allowed, not 0")
-    top: float = max(logits)
-    inverse = 1.0 / parameters.temperature
-    weights = [math.exp((logit - top) * inverse) for logit in logits]
-    kept = _nucleus(weights, parameters.top_p)
-    drawn = _draw(weights, kept, generator.random())
+    if len(classes) < 2:
+        if not classes:
+            raise ValueError("at least one class is allowed, not 0")
+        return classes[0]
+    weights = softmax_weights(logits, 1.0 / parameters.temperature)
+    likely = nucleus(classes, weights, parameters.top_p)
+    drawn = _draw(likely, stream)
     scale = parameters.tau * space.distance
-    if sampling == "probability" or scale == 0:
-        return classes[drawn]
-    noise: Vector = generator.standard_normal((space.table.shape[1],))
-    if len(kept) == 1:
-        return classes[drawn]
-    return _nearest([(classes[i], weights[i]) for i in kept], classes[drawn], scale * noise, scale, space)
+    if sampling == "probability" or scale == 0 or len(likely) == 1:
+        return drawn
+    logit_of = dict(zip(classes, logits, strict=True))
+    return _nearest([each for each, _ in likely], logit_of, drawn, scale, parameters.temperature, stream, space)
 
 
-def _nucleus(weights: list[float], top_p: float) -> list[int]:
-    """Indices of the largest weights that together reach ``top_p`` of the total, rising. The largest weight is 1."""
-    if top_p >= 1:
-        return [i for i, weight in enumerate(weights) if weight > 0]
-    total: float = sum(weights, 0.0)
-    wanted, reached = top_p * total, 0.0
-    if wanted <= 1:  # the largest weight is enough
-        return [weights.index(1.0)]
-    # All weights below this sum to less than what may be left out, so none of them is needed.
-    least = (total - wanted) / len(weights) * 0.999
-    likely = [(-weight, i) for i, weight in enumerate(weights) if weight >= least]
-    likely.sort()
-    kept = []
-    for weight, i in likely:
-        if reached >= wanted:
+def nucleus(classes: list[int], weights: list[int], top_p: float) -> list[tuple[int, int]]:
+    """(class, weight) of the largest weights that together reach ``top_p`` of the total, and of equal ones."""
+    left = top_p * sum(weights)
+    least = 1
+    for weight in sorted(weights, reverse=True):
+        left -= weight
+        if left <= 0:
+            least = max(weight, 1)
             break
-        kept.append(i)
-        reached -= weight
-    kept.sort()
-    return kept
+    return [(each, weight) for each, weight in zip(classes, weights, strict=True) if weight >= least]
 
 
-def _draw(weights: list[float], kept: list[int], uniform: float) -> int:
-    """One index of ``kept`` in proportion to its weight, by a number in [0, 1)."""
-    if len(kept) == 1:
-        return kept[0]
-    left: float = uniform * sum([weights[i] for i in kept], 0.0)
-    for i in kept:
-        left -= weights[i]
+def _draw(likely: list[tuple[int, int]], stream: RandomStream) -> int:
+    """One of the classes of ``likely`` in proportion to its weight."""
+    left = stream.below(sum([weight for _, weight in likely]))
+    for each, weight in likely:
+        left -= weight
         if left < 0:
-            return i
-    return kept[-1]
+            return each
+    raise AssertionError("the number is below the sum of the weights")
 
 
-def _nearest(likely: list[tuple[int, float]], drawn: int, step: Vector, scale: float, space: EmbeddingSpace) -> int:
-    """The (class, weight) of ``likely`` with the largest posterior at the embedding of ``drawn`` plus ``step`` (E,).
+def _nearest(
+    classes: list[int],
+    logit_of: dict[int, float],
+    drawn: int,
+    scale: float,
+    temperature: float,
+    stream: RandomStream,
+    space: EmbeddingSpace,
+) -> int:
+    """The class with the largest posterior at the embedding of ``drawn`` plus noise: the point z (E,).
 
     log p(class) − ‖z − e(class)‖² / (2 scale²), without ‖z‖², which all classes have in common.
     """
     table, squares = space.table, space.squares
-    products = table.take([each for each, _ in likely], axis=0).dot(table[drawn] + step).tolist()
+    point = table[drawn] + _rounded(scale * stream.normal(table.shape[1]))
+    products = table.take(classes, axis=0).dot(point).tolist()
     factor = 0.5 / scale**2
-    best, found = -math.inf, drawn
-    for (each, weight), product in zip(likely, products, strict=True):
-        score = math.log(weight) - (squares[each] - 2 * product) * factor
-        if score > best:
-            best, found = score, each
-    return found
+    scores = [
+        logit_of[each] / temperature - (squares[each] - 2 * product) * factor
+        for each, product in zip(classes, products, strict=True)
+    ]
+    return classes[scores.index(max(scores))]
+
+
+def _rounded(values: Table) -> Table:
+    """``values`` as multiples of 2^−``TABLE_BITS``."""
+    return np.rint(values * (1 << TABLE_BITS)) / (1 << TABLE_BITS)

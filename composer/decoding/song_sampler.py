@@ -1,11 +1,11 @@
-"""Samples the events of one song of a batch: its plan, state, logits processors and random generator."""
+"""Samples the events of one song of a batch: its plan, state, logits processors and random numbers."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from composer.decoding.chord_bias import ChordBias, ChordPlan
 from composer.decoding.chord_constraint import ChordConstraint
@@ -15,140 +15,126 @@ from composer.decoding.given_notes import GivenNotes
 from composer.decoding.histogram_bias import HistogramBias
 from composer.decoding.logits_processor import LogitsProcessor
 from composer.decoding.note_count_bias import NoteCountBias
+from composer.decoding.parameters import REPETITION_TEMPERATURES
 from composer.decoding.repetition_bias import RepetitionBias, RepetitionPlan
 from composer.decoding.sampling import EmbeddingSpace, SamplingParameters, sample
 from composer.decoding.song_state import SongState
-from composer.model.attribute_projections import AttributeProjections
+from composer.exact import RandomStream
+from composer.model.arithmetic.fixed_point import Floats
 from composer.model.config import CHORD_ROLES, chord_role
+from composer.model.engine import Engine
 from composer.model.heads import Heads, OutputLayer
+from composer.model.plan_inputs import Integers, PlanInputs, histogram_roots
+from composer.planning.conditioning import slot_clock
 from composer.planning.plan import Plan
 from midi_data.chords import QUALITIES
 from midi_data.events.encoding import FIELDS, VOCABULARY
 from midi_data.events.features import LAGS
 
-REPETITION_TEMPERATURES = (1.05, 0.95, 0.75, 0.4)
-"""Factors on the temperature by similarity level: new, varied, nearly the same, the same."""
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Model:
+    """A loaded network: recurrent layers, heads, projections of plans, and the embedding space of each field."""
+
+    engine: Engine
+    heads: Heads
+    plan_inputs: PlanInputs
+    spaces: Mapping[str, EmbeddingSpace]
 
 
 class SongSampler:
-    """One song: ``state``, and ``sample`` for each field of an event."""
+    """One song: its ``state``, the inputs of a step, and ``choose`` for each field of an event."""
 
-    def __init__(
-        self,
-        plan: Plan,
-        parameters: SamplingParameters,
-        spaces: Mapping[str, EmbeddingSpace],
-        gates: NDArray[np.float32],
-        projections: AttributeProjections,
-        heads: Heads,
-    ) -> None:
-        """``gates`` (2 bars, G): contribution of the plan to the first layer's gates in each chord slot."""
+    def __init__(self, plan: Plan, parameters: SamplingParameters, model: Model, biases: Collection[str]) -> None:
+        """``biases``: those of ``parameters.BIASES`` that are applied."""
         self.state = SongState(
-            plan.band,
-            plan.meter,
-            plan.bars,
-            plan.pitch_dropout,
-            plan.primer,
-            plan.activity,
-            plan.masks,
+            plan.band, plan.meter, plan.bars, plan.pitch_dropout, plan.primer, plan.activity, plan.masks,
             plan.source_lag,
-        )
+        )  # fmt: skip
         self._repetition = RepetitionPlan(plan.band, plan.repetition, plan.part_repetition)
         chords: list[int] = [] if plan.chords is None else plan.chords.ravel().tolist()
-        chord_plan = ChordPlan(chords, plan.source_lag)
-        self._processors: list[LogitsProcessor] = [
-            HistogramBias(plan.attribute_histograms, plan.time_shift_histogram, self._repetition),
-            NoteCountBias(plan.band, plan.activity, plan.meter.bar_ticks),
-            RepetitionBias(self._repetition, plan.repetition_strength, chord_plan),
-            ChordBias(plan.band, chord_plan, plan.chord_strength),
-            EntranceRule(plan.band, plan.activity),
-        ]
-        if plan.chord_strength > 1:
-            self._processors.append(ChordConstraint(plan.band, chord_plan, self.state.slot_ticks))
+        self._processors = _processors(plan, self._repetition, chords, biases, self.state)
         self._parameters = [parameters.scaled(factor) for factor in REPETITION_TEMPERATURES]
-        self._sampling, self._spaces = plan.sampling, spaces
-        self._generator = np.random.Generator(np.random.PCG64(plan.note_seed))
+        self._sampling, self._spaces, self._stream = plan.sampling, model.spaces, RandomStream(*plan.note_seed)
         self._given = GivenNotes(plan.given) if plan.given else None
         self.is_rejected = False
-        self._gates, self._projections = gates[:, None], projections
-        self._gates_cache: dict[tuple[int, int], NDArray[np.float32]] = {}
-        self._context_cache: dict[tuple[int, int], NDArray[np.float32]] = {}
-        self._chord_rows, self._chord_bonus = heads.chord_rows, heads.chord_bonus
         # (2 bars,) chord condition classes; 0 where the song has no chart.
         self._chords: list[int] = [chord + 1 for chord in chords] or [0] * (2 * plan.bars)
+        self._chord_bonus: list[list[list[list[float]]]] = model.heads.chord_bonus.tolist()
         self._roles = {part: chord_role(part) for part in plan.band}
         self._column = {part: column for column, part in enumerate(plan.band)}
-        self._part_layer = heads.part_output_layer(plan.band, projections)
+        self._add_inputs(plan, model)
         pitches = {part: self.state.constraints.pitches_of(part) for part in plan.band}
-        self._pitch_layers = {part: heads.output_layer("pitch", own) for part, own in pitches.items()}
+        self._pitch_layers = {part: model.heads.output_layer("pitch", own) for part, own in pitches.items()}
         self._pitch_columns = {
             part: {pitch: column for column, pitch in enumerate(own)} for part, own in pitches.items()
         }
         first = len(plan.band) + len(LAGS)  # the activity bonuses follow the lookback's
         self._activity = [{p: first + n for p, n in zip(plan.band, row, strict=True)} for row in plan.activity.tolist()]
 
-    @property
-    def has_given_notes(self) -> bool:
-        """Whether some parts are given, so that an event may be rejected."""
-        return self._given is not None
+    def _add_inputs(self, plan: Plan, model: Model) -> None:
+        """Project the plan: inputs of the network by slot, and by the part of the previous event."""
+        roots = histogram_roots(plan.attribute_histograms, plan.band)
+        fixed = model.plan_inputs.conditions(plan.labels, plan.band)
+        bars = model.plan_inputs.activity(plan.activity, plan.band, roots)
+        clock = slot_clock(plan.meter, plan.bars, plan.repetition, plan.activity, plan.chords)
+        self._slots = np.repeat(bars + fixed, 2, axis=0) + model.engine.clock_inputs(clock)  # (2 bars, I)
+        self._projections = model.plan_inputs.attributes(roots)
+        self._part_layer = model.heads.part_output_layer(plan.band, self._projections)
 
     @property
-    def gates(self) -> NDArray[np.float32]:
-        """(1, G) contribution of the plan in the chord slot of the previous event, and of the part that played it."""
-        slot, row = self.state.slot, self._column.get(self.state.previous_part, -1) + 1
-        known = self._gates_cache.get((slot, row))
-        if known is None:
-            known = self._gates_cache[slot, row] = self._gates[slot] + self._projections.gates[row]
-        return known
+    def plan_input(self) -> Integers:
+        """(I,) input of the plan in the chord slot of the previous event, and of the part that played it."""
+        inputs: Integers = (
+            self._slots[self.state.slot] + self._projections.inputs[self._column.get(self.state.previous_part, -1) + 1]
+        )
+        return inputs
 
     @property
-    def part_context(self) -> NDArray[np.float32]:
-        """(3 W,) projected histograms of the part just chosen and the chord, for the note heads."""
-        row, chord = self._column[self.state.part] + 1, self._chords[self.state.slot_after]
-        known = self._context_cache.get((row, chord))
-        if known is None:
-            known = self._context_cache[row, chord] = self._projections.heads[row] + self._chord_rows[chord]
-        return known
+    def part_context(self) -> Floats:
+        """(3, W) projected histograms of the part just chosen, for the note heads."""
+        context: Floats = self._projections.heads[self._column[self.state.part] + 1]
+        return context
+
+    def head_inputs(self, field: str) -> list[int]:
+        """Classes that enter the head of ``field``: chosen fields, position, a note's chord, lookback."""
+        state = self.state
+        lookback = state.read_lookback(field)
+        if field == "time_shift":
+            return lookback
+        if field == "part":
+            return [*state.event, state.position, *lookback]
+        return [*state.event, state.position, self._chords[state.slot_after], *lookback]
 
     def output_layer(self, field: str) -> OutputLayer:
         """Output layer of the band's parts, or of the pitches of the part just chosen."""
         return self._part_layer if field == "part" else self._pitch_layers[self.state.part]
 
-    def sample(self, field: str, outputs: list[float]) -> int:
+    def choose(self, field: str, outputs: list[float]) -> None:
         """Sample ``field``, or take it from the primer or the given notes, and append it to the state.
 
-        ``outputs``: those of ``Heads.logits`` or ``Heads.logits_by_song`` for this song; they are overwritten. Where
-        the given notes reject the event, the state is as before it and ``is_rejected`` is set.
+        ``outputs``: those of the output layer for this song; they are overwritten. Where the given notes reject the
+        event, the state is as before it and ``is_rejected`` is set.
         """
-        state = self.state
+        state, given = self.state, self._given
         chosen = state.forced(field)
         if chosen is None:
-            given = self._given
-            chosen = self._choose(field, outputs) if given is None else self._among_given(given, field, outputs)
+            chosen = (
+                self._among_given(given, field, outputs)
+                if given
+                else self._sample(field, outputs, state.allowed(field))
+            )
+        self.is_rejected = chosen is None
         if chosen is None:
             state.retract()
-            self.is_rejected = True
-            return 0
-        self.is_rejected = False
+            return
         state.append(chosen)
-        if self._given is not None and state.event_complete:
-            self._given.complete_event()
+        if given is not None and state.event_complete:
+            given.complete_event()
         note = state.completed_note if field == FIELDS[-1] else None
         if note is not None:
-            for process in self._processors:
-                process.update(note)
-        return chosen
-
-    def _choose(self, field: str, outputs: list[float], classes: Classes | None = None) -> int:
-        """Sample one of the allowed ``classes`` of ``field``; by default those that the state allows."""
-        state = self.state
-        if classes is None:
-            classes = state.allowed(field)
-        logits = self._logits(field, outputs, classes)
-        for process in self._processors:
-            process.apply(field, classes, logits, state)
-        parameters = self._parameters[self._repetition.level(state.bar_after, state.part)]
-        return sample(logits, classes, parameters, self._sampling, self._generator, self._spaces[field])
+            for processor in self._processors:
+                processor.update(note)
 
     def _among_given(self, given: GivenNotes, field: str, outputs: list[float]) -> int | None:
         """The class of ``field`` where some parts are given; ``None`` if the event is rejected."""
@@ -157,11 +143,19 @@ class SongSampler:
         if chosen is not None:
             return chosen
         classes = given.allowed(field, state.allowed(field))
-        sampled = self._choose(field, outputs, classes) if classes else None
-        return given.decide(field, state.tick, sampled)
+        return given.decide(field, state.tick, self._sample(field, outputs, classes) if classes else None)
+
+    def _sample(self, field: str, outputs: list[float], classes: Classes) -> int:
+        if len(classes) == 1:
+            return classes[0]
+        state, logits = self.state, self._logits(field, outputs, classes)
+        for processor in self._processors:
+            processor.apply(field, classes, logits, state)
+        parameters = self._parameters[self._repetition.level(state.bar_after, state.part)]
+        return sample(logits, classes, parameters, self._sampling, self._stream, self._spaces[field])
 
     def _logits(self, field: str, outputs: list[float], classes: Classes) -> list[float]:
-        """Logits of the allowed ``classes``, with lookback bonuses and for parts activity bonuses."""
+        """Logits of the allowed ``classes``, with lookback bonuses, of parts activity, of pitches chord bonuses."""
         if field == "pitch":
             columns = self._pitch_columns[self.state.part]
             logits = self._with_lookback(outputs, columns, classes)
@@ -169,9 +163,7 @@ class SongSampler:
             return logits
         if field == "part":
             logits, bonus = self._with_lookback(outputs, self._column, classes), self._activity[self.state.bar_after]
-            for index, part in enumerate(classes):
-                logits[index] += outputs[bonus[part]]
-            return logits
+            return [logit + outputs[bonus[part]] for logit, part in zip(logits, classes, strict=True)]
         count = VOCABULARY[field]
         for lag, seen in enumerate(self.state.lookback):
             if seen != count:
@@ -201,3 +193,20 @@ class SongSampler:
             if seen in columns:
                 outputs[columns[seen]] += outputs[first + lag]
         return [outputs[columns[each]] for each in classes]
+
+
+def _processors(
+    plan: Plan, repetition: RepetitionPlan, chords: list[int], biases: Collection[str], state: SongState
+) -> list[LogitsProcessor]:
+    """The logit biases of a song, and its rules: entrances, asked chords."""
+    chord_plan = ChordPlan(chords, plan.source_lag)
+    every: dict[str, LogitsProcessor] = {
+        "histogram": HistogramBias(plan.attribute_histograms, plan.time_shift_histogram, repetition),
+        "note_count": NoteCountBias(plan.band, plan.activity, plan.meter.bar_ticks),
+        "repetition": RepetitionBias(repetition, plan.repetition_strength, chord_plan),
+        "chord": ChordBias(plan.band, chord_plan, plan.chord_strength),
+    }
+    rules: list[LogitsProcessor] = [EntranceRule(plan.band, plan.activity)]
+    if plan.chord_strength > 1:
+        rules.append(ChordConstraint(plan.band, chord_plan, state.slot_ticks))
+    return [*(every[name] for name in biases), *rules]

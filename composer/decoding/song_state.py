@@ -171,6 +171,11 @@ class SongState:
         self._move(self._tick, self._tick)
 
     @property
+    def event(self) -> list[int]:
+        """The fields of the present event that are chosen."""
+        return self._event
+
+    @property
     def previous_part(self) -> int:
         """Part of the previous event; ``NONE`` after a wait and at the beginning."""
         return self._previous[1]

@@ -1,4 +1,4 @@
-"""Exact likelihood of a song: nats a note, in all and by field, computed with the numpy engine in float32.
+"""Exact likelihood of a song: nats a note, in all and by field, computed with the engine that composes.
 
 p(song | genre) = p(band | genre) · Π p(event | events before, band, genre). Tempo and meters are conditions; key,
 density, style and length are not. Waits and the end event add to the sums, not to the number of notes.
@@ -16,9 +16,13 @@ from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
 from composer.errors import RefusedError
+from composer.model.arithmetic.fixed_point import Doubles, Floats
+from composer.model.array_logits import field_logits
 from composer.model.checkpoint import Checkpoint
 from composer.model.config import CONDITIONS, KEY_UNCONDITIONED
 from composer.model.engine import Engine
+from composer.model.heads import Heads
+from composer.model.plan_inputs import Integers, PlanInputs
 from composer.planning.chart import Planner, chart_of
 from composer.planning.conditioning import chord_columns, clock, strengths, tempo_class
 from composer.planning.instrumentation import band_nll
@@ -42,7 +46,8 @@ class Scorer:
     def __init__(self, checkpoint: Checkpoint) -> None:
         self.checkpoint = checkpoint
         self.genres = checkpoint.header.genres
-        self._engine = Engine(checkpoint, exact=False)
+        self._engine, self._heads = Engine(checkpoint), Heads(checkpoint.weights, checkpoint.config)
+        self._plan_inputs = PlanInputs(checkpoint.weights)
 
     def score(self, song: Song, genre: str | None = None) -> dict[str, Any]:
         """Likelihood of ``song`` under ``genre``, or under the genre of the highest likelihood.
@@ -94,45 +99,47 @@ class Scorer:
         inputs = _StepArrays(events, chords)
         sums = np.zeros((len(genre_rows), len(SCORED)))
         sums[:, 0] = [band_nll(self.checkpoint.templates, row, events.band) for row in genre_rows]
-        conditions = np.stack([self._condition(row, tempo_bpm, events.band) for row in genre_rows])  # (D, G)
-        for chunk, hidden in self._hidden(inputs, conditions):
-            sums[:, 1:] += self._chunk_sums(inputs, chunk, hidden, events.band)
+        conditions = np.stack([self._condition(row, tempo_bpm, events.band) for row in genre_rows])  # (D, I)
+        for chunk, inner in self._inner(inputs, conditions):
+            sums[:, 1:] += self._chunk_sums(inputs, chunk, inner, events.band)
         return sums
 
-    def _condition(self, genre_row: int, tempo_bpm: float, band: tuple[int, ...]) -> NDArray[np.float32]:
-        """(G,) contribution of genre, tempo and band to the gates."""
+    def _condition(self, genre_row: int, tempo_bpm: float, band: tuple[int, ...]) -> Integers:
+        """(I,) input of genre, tempo and band."""
         classes = {"genre": genre_row, "tempo": tempo_class(tempo_bpm), "key": KEY_UNCONDITIONED}
-        return self._engine.condition_gates([[(classes.get(name, 0), 1.0)] for name in CONDITIONS], band)
+        return self._plan_inputs.conditions([[(classes.get(name, 0), 1.0)] for name in CONDITIONS], band)
 
-    def _hidden(
-        self, inputs: _StepArrays, conditions: NDArray[np.float32]
-    ) -> Iterator[tuple[slice, NDArray[np.float32]]]:
-        """Chunks of steps, and the hidden (D, T, H) of the last layer in each."""
+    def _inner(self, inputs: _StepArrays, conditions: Integers) -> Iterator[tuple[slice, Floats]]:
+        """Chunks of steps, and the inputs of the heads (D, T, 5, W) in each."""
         state = self._engine.start(len(conditions))
         for first in range(0, len(inputs), CHUNK):
             chunk = slice(first, min(first + CHUNK, len(inputs)))
-            gates = self._engine.input_gates(self._engine.input_rows(*inputs.of(chunk)))  # (T, G)
-            hidden = []
-            for step in gates:
-                state = self._engine.step_from_gates(step + conditions, state)
-                hidden.append(state.hidden[-1])
-            yield chunk, np.stack(hidden, axis=1)
+            inner = []
+            for step in self._engine.inputs(self._engine.input_rows(*inputs.of(chunk))):  # (T, I)
+                heads, state = self._engine.step(step + conditions, state)
+                inner.append(heads)
+            yield chunk, np.stack(inner, axis=1)
 
     def _chunk_sums(
-        self, inputs: _StepArrays, chunk: slice, hidden: NDArray[np.float32], band: tuple[int, ...]
+        self, inputs: _StepArrays, chunk: slice, inner: Floats, band: tuple[int, ...]
     ) -> NDArray[np.float64]:
-        """(D, 5) summed nats of each field over a chunk; ``hidden`` (D, T, H)."""
-        before = self._engine.head_inputs(hidden)  # (D, T, 5, head)
+        """(D, 5) summed nats of each field over a chunk; ``inner`` (D, T, 5, W)."""
         target, after = inputs.target[chunk], inputs.position_after[chunk]
-        sums = np.zeros((len(hidden), len(FIELDS)))
+        sums = np.zeros((len(inner), len(FIELDS)))
         for i, field in enumerate(FIELDS):
             real = target[:, i] < VOCABULARY[field]  # waits and the end have no other fields
             if not real.any():
                 continue
             lookback, position = inputs.lookback[field][chunk][real], after[real] if i else None
-            for genre in range(len(hidden)):
-                logits = self._engine.logits(
-                    field, before[genre][real], target[real, :i], position, lookback, chord=inputs.chord[chunk][real]
+            for genre in range(len(inner)):
+                logits = field_logits(
+                    self._heads,
+                    field,
+                    inner[genre][real],
+                    target[real, :i],
+                    position,
+                    lookback,
+                    chord=inputs.chord[chunk][real],
                 )
                 if field == "part":
                     logits = only(logits, band)
@@ -168,17 +175,16 @@ class _StepArrays:
         return previous[chunk], clock_classes[chunk], next_events[chunk], matched[chunk]
 
 
-def only(logits: NDArray[np.float32], classes: tuple[int, ...]) -> NDArray[np.float32]:
+def only(logits: Doubles, classes: tuple[int, ...]) -> Doubles:
     """``logits`` (T, V) with −∞ outside ``classes``."""
     out = np.full_like(logits, -np.inf)
     out[:, list(classes)] = logits[:, list(classes)]
     return out
 
 
-def nll(logits: NDArray[np.float32], target: Ints) -> NDArray[np.float64]:
+def nll(logits: Doubles, target: Ints) -> Doubles:
     """(T,) negative log-likelihood in nats of each target (T,) under logits (T, V)."""
-    wide = logits.astype(np.float64)
-    top = wide.max(axis=1)
-    total = top + np.log(np.exp(wide - top[:, None]).sum(axis=1))
-    result: NDArray[np.float64] = total - wide[np.arange(len(target)), target]
+    top = logits.max(axis=1)
+    total = top + np.log(np.exp(logits - top[:, None]).sum(axis=1))
+    result: Doubles = total - logits[np.arange(len(target)), target]
     return result

@@ -16,15 +16,13 @@ torch = pytest.importorskip("torch")
 from bot.cli.benchmark.command import app  # noqa: E402
 from composer.decoding.generate import Composer  # noqa: E402
 from composer.model.checkpoint import save_checkpoint  # noqa: E402
-from composer.model.engine import Engine  # noqa: E402
 from midi_data.events.encoding import FIELDS, VOCABULARY  # noqa: E402
-from tests.composer.checkpoints import tiny_checkpoint, tiny_shape  # noqa: E402
+from tests.composer.checkpoints import tiny_checkpoint  # noqa: E402
 from training.errors import TrainingError  # noqa: E402
 from training.speed import benchmark  # noqa: E402
-from training.speed.composing import QUICK, batch_figures, bytes_a_step, growth, part_figures, song_figures  # noqa: E402
+from training.speed.composing import QUICK, batch_figures, growth, song_figures  # noqa: E402
 from training.speed.figures import TARGETS, Figure, Run, cost, not_measured, rate, ratio, times  # noqa: E402
 from training.speed.machine import describe, reading  # noqa: E402
-from training.speed.parts import GROUPS, Stopwatch, timed_parts  # noqa: E402
 from training.speed.processes import run_module  # noqa: E402
 from training.speed.songs import plans, widened  # noqa: E402
 from training.speed.stepper import (  # noqa: E402
@@ -89,32 +87,6 @@ def test_reading_and_the_machine_are_told() -> None:
     json.dumps(told)
 
 
-def test_parts_add_up_to_a_note_and_leave_no_trace(composer: Composer) -> None:
-    before = dict(vars(Engine))
-    [plan] = plans(composer.checkpoint, 10.0)
-    notes = composer.compose([plan])[0].note_count
-    parts = {figure.name: figure.value for figure in part_figures(composer, plan, notes, 1)}
-    assert set(parts) == {f"part_{name}" for name in ("engine", *GROUPS, "rest")}
-    assert all(value is not None and value > 0 for value in parts.values())
-    assert parts["part_engine"] == pytest.approx(parts["part_recurrent"] + parts["part_heads"])
-    assert dict(vars(Engine)) == before
-
-
-def test_a_song_is_the_same_under_the_stop_watch(composer: Composer) -> None:
-    [plan] = plans(composer.checkpoint, 10.0)
-    with timed_parts(Stopwatch()):
-        watched_song = composer.compose([plan])
-    assert watched_song == composer.compose([plan])
-
-
-def test_a_function_within_another_counts_once() -> None:
-    watch = Stopwatch()
-    inner = watch.timed("inner", lambda: sum(range(1000)))
-    watch.timed("outer", inner)()
-    assert watch.seconds["inner"] == 0.0
-    assert watch.seconds["outer"] > 0.0
-
-
 def test_a_batch_is_measured_with_songs_that_wait_and_without(composer: Composer) -> None:
     figures = {figure.name: figure.note for figure in batch_figures(composer, replace(QUICK, batches=(1, 4, 5)))}
     assert figures["batch_1"] == figures["batch_4"] == figures["batch_5"] == "5 songs"
@@ -158,17 +130,6 @@ def test_a_widened_network_has_that_width_and_plays(composer: Composer) -> None:
     wide = widened(composer.checkpoint, 40)
     assert wide.config.hidden == 40
     assert Composer(wide).compose(plans(wide, 10.0))[0].note_count > 100
-
-
-def test_the_weights_of_a_step_are_those_of_the_layers_and_heads() -> None:
-    shape = tiny_shape()
-    engine = Engine(tiny_checkpoint())
-    products = sum(product.quantized.nbytes for product in engine.linears)
-    out = sum(engine.heads[field].out.nbytes for field in FIELDS)
-    assert products < bytes_a_step(shape) < products + out + 4 * shape.hidden * 4 * 40
-    wider = replace(shape, hidden=2 * shape.hidden)
-    assert 2 * bytes_a_step(shape) < bytes_a_step(wider) + out
-    assert bytes_a_step(wider) > bytes_a_step(shape) + 3 * products
 
 
 def test_a_step_draws_a_class_of_every_field_for_every_song() -> None:

@@ -78,8 +78,6 @@ class _Run:
     def _song(self) -> None:
         figures, self.song = composing.song_figures(self.composer, self.scope)
         self._keep(*figures)
-        config, note = self.checkpoint.config, self.figures["note"]
-        self._keep(*composing.reading_figures(config, self.figures["reading"], note, self.scope.runs))
 
     def _batches(self) -> None:
         self._keep(*composing.batch_figures(self.composer, self.scope))

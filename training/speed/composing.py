@@ -10,25 +10,14 @@ from functools import partial
 from statistics import median
 from typing import Any
 
-import numpy as np
-from threadpoolctl import threadpool_limits
-
 from composer.decoding.generate import Composer
 from composer.model.checkpoint import Checkpoint
-from composer.model.config import LOOKBACK_FIELDS, ModelConfig
 from composer.planning.plan import Plan
-from midi_data.analysis.activity import ACTIVITY_CLASSES
-from midi_data.events.encoding import FIELDS, PART_LIMIT, VOCABULARY
 from midi_data.song import Song
-from training.speed.figures import Figure, Runs, cost, rate, ratio, spread, times
-from training.speed.parts import GROUPS, Stopwatch, timed_parts
+from training.speed.figures import Figure, Runs, cost, rate, ratio, times
 from training.speed.songs import plans, widened
 
 BATCHES = (1, 4, 16, 64)
-PITCHES_A_PART = 19
-"""Mean number of pitches or drum keys of a part in plans of the shipped checkpoint."""
-PARTS = {"engine": "the engine's step", **{name: name for name in (*GROUPS, "rest")}, "choosing": "rules and choosing"}
-"""Part of a note's time → its label; the engine's step is recurrent layers and heads."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +49,7 @@ def song_figures(composer: Composer, scope: Scope) -> tuple[list[Figure], Song]:
         cost("note", "one note", "µs", notes, 1e6),
         rate("song", song, "x real time", 1, lengths, note_text),
     ]
-    return [*figures, *part_figures(composer, wanted[0], first.note_count, scope.runs)], first
+    return figures, first
 
 
 def compose_each(composer: Composer, wanted: list[Plan]) -> tuple[Runs, Runs]:
@@ -72,24 +61,6 @@ def compose_each(composer: Composer, wanted: list[Plan]) -> tuple[Runs, Runs]:
         notes.append(run.shared(songs[0].note_count))
         lengths.append(run.shared(songs[0].duration_seconds))
     return notes, lengths
-
-
-def part_figures(composer: Composer, plan: Plan, notes: int, runs: int) -> list[Figure]:
-    """Microseconds a note in each group of functions, and in all others."""
-    taken: list[dict[str, float]] = []
-    for _ in range(runs):
-        watch = Stopwatch()
-        with timed_parts(watch):
-            total = times(lambda: composer.compose([plan]), 1, warm_up=0)[0].clock
-        parts = watch.seconds | {"rest": total - sum(watch.seconds.values())}
-        if {"recurrent", "heads"} <= parts.keys():
-            parts["engine"] = parts["recurrent"] + parts["heads"]
-        taken.append({name: 1e6 * seconds / notes for name, seconds in parts.items()})
-    return [
-        spread(f"part_{name}", f"  of it {label}", "µs", [each[name] for each in taken], "measured with a stopwatch")
-        for name, label in PARTS.items()
-        if name in taken[0]
-    ]
 
 
 def batch_figures(composer: Composer, scope: Scope) -> list[Figure]:
@@ -141,42 +112,6 @@ def _batch_setups(wanted: list[Plan], batch: int) -> list[_BatchSetup]:
     if 1 < batch < len(wanted):
         setups.append(_BatchSetup(f"batch_{batch}_none_waiting", batch, batch))
     return setups
-
-
-def reading_figures(config: ModelConfig, memory: Figure, note: Figure, runs: int) -> list[Figure]:
-    """Time to read the weights of one step, from memory and from caches, and ratios of a note to it."""
-    size = bytes_a_step(config)
-    block = np.ones(size // 4, dtype=np.float32)
-    with threadpool_limits(1, user_api="blas"):
-        seconds = times(lambda: block.dot(block), 20 * runs, warm_up=3)
-    note_text = f"{size / 1e6:.2f} MB a step"
-    taken = {name: 1e-3 * size / speed for name in ("value", "cpu") if (speed := getattr(memory, name))}
-    from_memory = Figure("weights_read", "a step's weights read once, memory", "µs", **taken, note=note_text)
-    warm = cost("weights_read_warm", "a step's weights read once, as they lie in caches", "µs", seconds, 1e6, note_text)
-    return [
-        from_memory,
-        warm,
-        ratio("note_against_reading", "a note against reading from memory", note, from_memory),
-        ratio("note_against_warm_reading", "a note against reading as they lie", note, warm),
-    ]
-
-
-def bytes_a_step(config: ModelConfig) -> int:
-    """Bytes of weights that one note reads in ``composer.model.engine`` and ``composer.model.heads``.
-
-    One byte a weight in large products, two in input rows, four in rows of bars and heads, eight in the last product of
-    a head (``PART_LIMIT`` classes for the part, ``PITCHES_A_PART`` for the pitch).
-    """
-    own = {"part": PART_LIMIT + ACTIVITY_CLASSES, "pitch": PITCHES_A_PART}
-    gates, lags, last = 4 * config.hidden, len(config.lags), len(FIELDS) - 1
-    products = gates * config.hidden * (2 * config.layers - 1) + len(FIELDS) * config.head * config.hidden
-    inputs = gates * (len(FIELDS) + lags * len(LOOKBACK_FIELDS["next"]) + 2)  # position and matches
-    rows, out = gates, 0
-    for index, field in enumerate(FIELDS):
-        classes = own.get(field, VOCABULARY[field])
-        out += config.head * (classes + config.lookback_size(field))
-        rows += config.head * (config.lookback_size(field) + last - index + (last if index == 0 else 0))
-    return products + 2 * inputs + 4 * rows + 8 * out
 
 
 def growth(checkpoint: Checkpoint, composer: Composer, scope: Scope) -> dict[str, list[dict[str, Any]]]:

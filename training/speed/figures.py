@@ -27,7 +27,6 @@ Runs = list[Run]
 
 TARGETS: dict[str, tuple[str, float]] = {
     "note_against_eager": (">=", 20.0),
-    "note_against_reading": ("<=", 3.0),
     "song": (">=", 80.0),
     "batch_16_against_1": (">=", 4.0),
     "mix": (">=", 80.0),

@@ -1,8 +1,8 @@
-"""Fixed-point rounding and table lookup: arithmetic with the same bits on every machine and in every batch.
+"""Fixed-point rounding and table lookup: arithmetic with the same bits on every machine, device and in every batch.
 
-A sum of products does not depend on the order in which a BLAS adds it if every partial sum is a multiple of one power
-of two and stays below 2⁵³ of it in float64, 2²⁴ in float32. Values that are added or multiplied are therefore rounded
-to multiples of a power of two. Activation functions are read from tables, since the last bit of a math library's result
+A sum of products does not depend on the order of its additions if every partial sum is a multiple of one power of two
+and stays below 2⁵³ of it in float64, 2²⁴ in float32. Values that are added or multiplied are therefore rounded to
+multiples of a power of two. Activation functions are read from tables, since the last bit of a math library's result
 differs between processors.
 """
 
@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 Floats = NDArray[np.float32]
+Doubles = NDArray[np.float64]
 
 EXACT_BITS = 24
 """Integers up to 2²⁴ are exact in float32."""
@@ -24,62 +25,45 @@ ROW_BITS = 12
 """Summands that are never multiplied are multiples of 2⁻¹²."""
 OUT_BITS = 16
 """Output weights of heads are multiples of 2⁻¹⁶. Their products with activations are summed in float64."""
+FOLD_BITS = 14
+"""Factors of weights that are multiplied once, when a checkpoint is packed, are multiples of 2⁻¹⁴."""
 
 TABLE_STEPS = 512
 """Table entries per unit of the argument."""
-_TABLE_REACH = 16
-_TABLE_HALF = _TABLE_REACH * TABLE_STEPS
+TABLE_HALF = 16 * TABLE_STEPS
+"""Entries on each side of 0: tables reach from −16 to 16."""
 
 
-def round_to_grid(values: NDArray[np.floating], bits: int) -> Floats:
+def round_to_grid(values: NDArray[Any], bits: int) -> Floats:
     """``values`` rounded to multiples of 2^−bits, half to even."""
-    scale = np.float32(2.0**bits)
-    rounded: Floats = values * scale
-    np.rint(rounded, out=rounded)
-    rounded /= scale
+    scale = 2.0**bits
+    rounded: Floats = (np.rint(values * scale) / scale).astype(np.float32)
     return rounded
 
 
-class ActivationTable:
-    """A function of one number as a table over [−16, 16), constant outside."""
-
-    def __init__(
-        self,
-        function: Callable[[NDArray[np.float64]], NDArray[np.float64]],
-        bits: int,
-        precision: type[np.floating] = np.float32,
-        *,
-        factor: int = 1,
-    ) -> None:
-        """Values are rounded to multiples of 2^−``bits``, then multiplied by ``factor``, a power of two."""
-        points = np.arange(-_TABLE_HALF, _TABLE_HALF) / TABLE_STEPS
-        self._table: NDArray[Any] = (round_to_grid(function(points).astype(np.float32), bits) * factor).astype(
-            precision
-        )
-
-    @staticmethod
-    def index(steps: Floats) -> NDArray[np.intp]:
-        """Table index of arguments given in multiples of 1 / ``TABLE_STEPS``."""
-        return (steps + np.float32(_TABLE_HALF + 0.5)).astype(np.intp)
-
-    def at(self, index: NDArray[np.intp]) -> NDArray[Any]:
-        """Table values at ``index``."""
-        found: NDArray[Any] = self._table.take(index, mode="clip")
-        return found
-
-    def __call__(self, values: Floats) -> NDArray[Any]:
-        """Function values at ``values``."""
-        return self.at(self.index(values * np.float32(TABLE_STEPS)))
+def exact_product(left: NDArray[Any], right: NDArray[Any]) -> Doubles:
+    """``left @ right``, both rounded to multiples of 2^−``FOLD_BITS``: exact for up to 2¹⁰ factors below 64."""
+    scale = 2.0**FOLD_BITS
+    product: Doubles = np.rint(left * np.float64(scale)) @ np.rint(right * np.float64(scale))
+    product /= scale * scale
+    return product
 
 
-def sigmoid(values: NDArray[np.float64]) -> NDArray[np.float64]:
+def activation_table(function: Callable[[Doubles], Doubles], bits: int, factor: float = 1) -> Floats:
+    """(2 ``TABLE_HALF``,) ``function`` over [−16, 16), rounded to multiples of 2^−``bits``, times ``factor``."""
+    points = np.arange(-TABLE_HALF, TABLE_HALF) / TABLE_STEPS
+    table: Floats = round_to_grid(function(points).astype(np.float32), bits) * np.float32(factor)
+    return table
+
+
+def sigmoid(values: Doubles) -> Doubles:
     """The logistic function."""
-    result: NDArray[np.float64] = 0.5 + 0.5 * np.tanh(0.5 * values)
+    result: Doubles = 0.5 + 0.5 * np.tanh(0.5 * values)
     return result
 
 
-def gelu(values: NDArray[np.float64]) -> NDArray[np.float64]:
+def gelu(values: Doubles) -> Doubles:
     """Gaussian error linear unit, tanh form (Hendrycks & Gimpel 2016), as torch's ``approximate="tanh"``."""
     inner = np.sqrt(2 / np.pi) * (values + 0.044715 * values**3)
-    result: NDArray[np.float64] = 0.5 * values * (1 + np.tanh(inner))
+    result: Doubles = 0.5 * values * (1 + np.tanh(inner))
     return result

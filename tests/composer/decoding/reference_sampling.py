@@ -11,18 +11,6 @@ def softmax(logits: Vector, temperature: float = 1.0) -> Vector:
     return weights / weights.sum()
 
 
-def top_p(probs: Vector, share: float) -> Vector:
-    """Only the likeliest classes that together reach ``share``, renormalised (Holtzman et al. 2020)."""
-    if share >= 1:
-        return probs
-    order = np.argsort(-probs, kind="stable")
-    before = np.cumsum(probs[order]) - probs[order]
-    kept = np.zeros_like(probs)
-    chosen = order[before < share]
-    kept[chosen] = probs[chosen]
-    return kept / kept.sum()
-
-
 def draw(probs: Vector, generator: np.random.Generator) -> int:
     """A class by one uniform number (inverse distribution function)."""
     edges = np.cumsum(probs)

@@ -9,8 +9,7 @@ from composer.decoding.generate import Composer
 from composer.decoding.masks import pitch_range
 from composer.decoding.song_sampler import SongSampler
 from composer.errors import RefusedError
-from composer.model.engine import EngineState
-from composer.model.heads import Heads
+from composer.model.engine import State
 from composer.planning.plan import Plan, plan_song
 from composer.planning.requested import bars_for
 from composer.request import ComposeRequest, KeyRequest, PartRequest
@@ -166,13 +165,13 @@ def test_at_most_batch_size_songs_run_and_the_next_begins_when_one_ends(
     composer: Composer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     going: list[int] = []
-    step = Composer._step
+    event = Composer._event
 
-    def watched(self: Composer, songs: list[SongSampler], heads: Heads, state: EngineState) -> EngineState:
+    def watched(self: Composer, songs: list[SongSampler], state: State) -> State:
         going.append(len(songs))
-        return step(self, songs, heads, state)
+        return event(self, songs, state)
 
-    monkeypatch.setattr(Composer, "_step", watched)
+    monkeypatch.setattr(Composer, "_event", watched)
     songs = composer.compose(plans(composer, *(asked(seed=s) for s in range(9))), batch_size=3)
     assert len(songs) == 9
     assert going == sorted(going, reverse=True)  # three until none waits, then fewer and fewer

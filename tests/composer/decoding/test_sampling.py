@@ -8,13 +8,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from composer.decoding.sampling import (
+    TABLE_BITS,
     EmbeddingSpace,
     SamplingParameters,
     neighbour_distance,
+    nucleus,
     parameters_for,
     sample,
 )
-from tests.composer.decoding.reference_sampling import draw, embedding_logits, softmax, top_p
+from composer.exact import RandomStream, softmax_weights, softmax_weights_array
+from tests.composer.decoding.reference_sampling import draw, embedding_logits, softmax
 
 CLASSES, WIDTH = 60, 8
 SPACE = EmbeddingSpace.of(np.random.default_rng(1).standard_normal((CLASSES, WIDTH)))
@@ -29,20 +32,29 @@ parameters_of = st.builds(
 
 
 def by_reference(
-    logits: np.ndarray,
-    allowed: list[int],
-    parameters: SamplingParameters,
-    sampling: str,
-    generator: np.random.Generator,
+    logits: np.ndarray, allowed: list[int], parameters: SamplingParameters, sampling: str, stream: RandomStream
 ) -> int:
-    masked = np.full(CLASSES, -np.inf)
-    masked[allowed] = logits[allowed]
-    probs = top_p(softmax(masked, parameters.temperature), parameters.top_p)
-    drawn = draw(probs, generator)
+    """The same rules with arrays over the allowed classes."""
+    if len(allowed) == 1:
+        return allowed[0]
+    classes = np.array(allowed)
+    weights = softmax_weights_array(logits[classes], 1.0 / parameters.temperature)
+    weights = np.where(weights >= needed(weights, parameters.top_p), weights, 0)
+    drawn = int(classes[np.searchsorted(weights.cumsum(), stream.below(int(weights.sum())), side="right")])
     scale = parameters.tau * SPACE.distance
-    if sampling == "probability" or scale == 0:
+    kept = classes[weights > 0]
+    if sampling == "probability" or scale == 0 or len(kept) == 1:
         return drawn
-    return int(np.argmax(embedding_logits(probs, drawn, SPACE.table, scale, generator)))
+    noise = np.rint(scale * stream.normal(WIDTH) * 2**TABLE_BITS) / 2**TABLE_BITS
+    distances = ((SPACE.table[drawn] + noise - SPACE.table[kept]) ** 2).sum(axis=1)
+    return int(kept[np.argmax(logits[kept] / parameters.temperature - distances / (2 * scale**2))])
+
+
+def needed(weights: np.ndarray, top_p: float) -> int:
+    """The smallest weight among the largest ones that together reach ``top_p``."""
+    falling = np.sort(weights)[::-1]
+    count = int((np.cumsum(falling) < top_p * weights.sum()).sum())
+    return max(int(falling[min(count, len(falling) - 1)]), 1)
 
 
 @given(logits_of, allowed_of, parameters_of, st.sampled_from(["probability", "embedding"]), st.floats(0.2, 8))
@@ -50,16 +62,16 @@ def test_it_equals_the_reference_and_uses_as_many_random_numbers(
     logits: np.ndarray, allowed: list[int], parameters: SamplingParameters, sampling: str, peaked: float
 ) -> None:
     logits = peaked * logits
-    mine, theirs = np.random.default_rng(2), np.random.default_rng(2)
+    mine, theirs = RandomStream(2), RandomStream(2)
     for _ in range(5):
         chosen = sample([float(logits[each]) for each in allowed], allowed, parameters, sampling, mine, SPACE)
         assert chosen == by_reference(logits, allowed, parameters, sampling, theirs)
-    assert mine.random() == theirs.random()
+    assert mine.below(1 << 60) == theirs.below(1 << 60)
 
 
 @pytest.mark.parametrize("sampling", ["probability", "embedding"])
 def test_only_allowed_classes_are_sampled_and_none_is_an_error(sampling: str) -> None:
-    generator = np.random.default_rng(3)
+    generator = RandomStream(3)
     drawn = {sample([0.0, 1.0, 0.5], [2, 30, 59], parameters_for(1.0), sampling, generator, SPACE) for _ in range(300)}
     assert drawn == {2, 30, 59}
     assert sample([-800.0], [7], parameters_for(0.5), sampling, generator, SPACE) == 7
@@ -69,18 +81,17 @@ def test_only_allowed_classes_are_sampled_and_none_is_an_error(sampling: str) ->
 
 @given(logits_of, st.floats(0.01, 1))
 def test_top_p_keeps_the_smallest_set_that_reaches_the_share(logits: np.ndarray, share: float) -> None:
-    probs = softmax(logits)
-    kept = top_p(probs, share)
-    assert kept.sum() == pytest.approx(1)
-    inside = probs[kept > 0]
-    assert inside.sum() >= share - 1e-9
-    assert inside.sum() - inside.min() < share + 1e-9
-    assert probs[kept == 0].max(initial=0) <= inside.min()
+    weights = softmax_weights(logits.tolist())
+    kept = [weight for _, weight in nucleus(list(range(CLASSES)), weights, share)]
+    left_out = sorted(weights)[: CLASSES - len(kept)]
+    assert sum(kept) >= share * sum(weights) - 1
+    assert sum(kept) - kept.count(min(kept)) * min(kept) < share * sum(weights)
+    assert max(left_out, default=0) <= min(kept)
 
 
 def test_samples_follow_the_probabilities() -> None:
     probs = np.array([0.1, 0.6, 0.3])
-    parameters, generator = SamplingParameters(1.0, 1.0, 0.0), np.random.default_rng(1)
+    parameters, generator = SamplingParameters(1.0, 1.0, 0.0), RandomStream(1)
     logits = np.log(probs).tolist()
     counts = np.bincount(
         [sample(logits, [0, 1, 2], parameters, "probability", generator, SPACE) for _ in range(20_000)]
@@ -103,11 +114,11 @@ def test_drawing_from_the_embedding_posterior_keeps_the_distribution(scale: floa
 def test_little_noise_returns_the_drawn_class_and_much_noise_the_likeliest() -> None:
     logits, classes = [0.0, 1.0, 5.0, 2.0, 0.5, 0.1], list(range(6))
     for tau, expected in ((1e-6, set()), (1e6, {2})):
-        parameters, mine, plain = SamplingParameters(4.0, 1.0, tau), np.random.default_rng(5), np.random.default_rng(5)
+        parameters, mine, plain = SamplingParameters(4.0, 1.0, tau), RandomStream(5), RandomStream(5)
         for _ in range(50):
             found = sample(logits, classes, parameters, "embedding", mine, SPACE)
             drawn = sample(logits, classes, parameters, "probability", plain, SPACE)
-            plain.standard_normal(WIDTH)
+            plain.normal(WIDTH)
             assert found in (expected or {drawn})
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from composer.model.attribute_projections import histogram_roots
+from composer.model.plan_inputs import histogram_roots
 from composer.model.style import StyleModel
 from composer.planning.chords import without_tones
 from composer.planning.template import template_histograms

@@ -5,13 +5,14 @@ from typing import Any
 import numpy as np
 import pytest
 
+from composer.errors import RefusedError
+from composer.model.arithmetic import backends
+from composer.model.arithmetic.backends import NumpyBackend, OnnxRuntimeBackend, open_backend, select_backend
 from composer.model.arithmetic.fixed_point import EXACT_BITS
 from composer.model.arithmetic.onnx_model import product_model
-from composer.model.arithmetic.quantized import BOUND_SHAPES, QMAX, ZERO_POINT, Int8Linear
-from composer.model.engine import Engine
-from tests.composer.checkpoints import tiny_checkpoint
+from composer.model.arithmetic.onnx_session import BOUND_SHAPES, BoundProduct
+from composer.model.arithmetic.quantized import QMAX, ZERO_POINT, quantize
 
-NONE = np.zeros(1, dtype=np.float32)
 SHAPES = [(8, 3), (96, 24), (2048, 1024), (64, 5000)]
 
 
@@ -29,33 +30,33 @@ def some_bytes(batch: int, inner: int) -> np.ndarray:
 def test_a_quantized_product_is_close_to_the_float_product(shape: tuple[int, int]) -> None:
     weights, left = some_weights(*shape), some_bytes(3, shape[1])
     wanted = ((left.astype(np.float64) - ZERO_POINT) / QMAX) @ weights.T
-    found = Int8Linear(weights, runtime=False)(left, NONE)
+    found = NumpyBackend().product(quantize(weights))(left)
     assert np.abs(found - wanted).max() < 0.02 * np.abs(weights).max() * np.sqrt(shape[1])
 
 
 @pytest.mark.parametrize("shape", SHAPES)
-def test_the_runtime_gives_the_same_bits_as_numpy(shape: tuple[int, int]) -> None:
-    pytest.importorskip("onnxruntime", reason="the fast extra")
-    weights, left = some_weights(*shape), some_bytes(7, shape[1])
+@pytest.mark.parametrize("name", ["onnxruntime", "torch"])
+def test_other_backends_give_the_same_bits_as_numpy(shape: tuple[int, int], name: backends.BackendName) -> None:
+    pytest.importorskip(name, reason="an extra")
+    weights, left = quantize(some_weights(*shape)), some_bytes(7, shape[1])
     left[0], left[1] = ZERO_POINT + QMAX, ZERO_POINT - QMAX
-    mine, its = Int8Linear(weights, runtime=False), Int8Linear(weights)
-    assert its.uses_onnxruntime
-    assert not mine.uses_onnxruntime
-    plus = np.random.default_rng(3).standard_normal((7, shape[0])).astype(np.float32)
-    found = its(left, plus)
-    assert np.array_equal(mine(left, plus), found)
+    other = open_backend(name, "cpu")
+    mine, its = NumpyBackend().product(weights), other.product(weights)
+    assert isinstance(its, BoundProduct) == (name == "onnxruntime")
+    found = other.numpy(its(other.array(left))).copy()
+    assert np.array_equal(mine(left), found)
     for row in range(7):
-        assert np.array_equal(its(left[row : row + 1], plus[row])[0], found[row])
-    its(left[::-1], plus)
-    assert np.array_equal(mine(left, plus), found)  # what was given stays as it is when more is asked
+        assert np.array_equal(other.numpy(its(other.array(left[row : row + 1])))[0], found[row])
 
 
 def test_bound_buffers_are_kept_for_a_few_batch_sizes() -> None:
     pytest.importorskip("onnxruntime", reason="the fast extra")
-    mine, its = Int8Linear(some_weights(8, 3), runtime=False), Int8Linear(some_weights(8, 3))
+    weights = quantize(some_weights(8, 3))
+    mine, its = NumpyBackend().product(weights), OnnxRuntimeBackend().product(weights)
+    assert isinstance(its, BoundProduct)
     for batch in [*range(1, 3 * BOUND_SHAPES), 1, 2]:
         left = some_bytes(batch, 3)
-        assert np.array_equal(mine(left, NONE), its(left, NONE))
+        assert np.array_equal(mine(left), its(left))
     assert len(its._bound) <= BOUND_SHAPES
 
 
@@ -93,28 +94,40 @@ class Runtime:
 def test_a_runtime_that_overflows_or_copies_its_buffers_is_not_used(
     runtime: Runtime, used: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("composer.model.arithmetic.quantized.open_session", lambda _model: runtime)
     pytest.importorskip("onnxruntime", reason="the fast extra")
-    assert Int8Linear(np.ones((4, 16), dtype=np.float32)).uses_onnxruntime is used
+    monkeypatch.setattr(backends, "open_session", lambda _weights: runtime)
+    product = OnnxRuntimeBackend().product(quantize(np.ones((4, 16), dtype=np.float32)))
+    assert isinstance(product, BoundProduct) is used
 
 
-def test_without_the_runtime_numpy_computes_the_product(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("composer.model.arithmetic.quantized.find_spec", lambda _name: None)
-    assert not Int8Linear(some_weights(8, 4)).uses_onnxruntime
+def test_without_the_libraries_numpy_computes_and_they_are_refused_by_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(backends, "find_spec", lambda _name: None)
+    assert open_backend().name == "numpy"
+    for name in ("onnxruntime", "torch"):
+        with pytest.raises(RefusedError, match="pip install"):
+            open_backend(name)
+
+
+def test_cuda_is_refused_without_a_device_and_with_another_backend() -> None:
+    torch = pytest.importorskip("torch", reason="the train extra")
+    with pytest.raises(RefusedError, match="needs --backend torch, not numpy"):
+        open_backend("numpy", "cuda")
+    if not torch.cuda.is_available():
+        with pytest.raises(RefusedError, match="needs a CUDA device"):
+            open_backend("auto", "cuda")
+
+
+def test_a_selected_backend_is_used_from_then_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(backends, "_SELECTED", [])
+    assert select_backend("numpy", "auto") is backends.selected_backend()
 
 
 def test_sums_stay_in_the_exact_range_of_float32() -> None:
     weights = np.ones((2, 5000), dtype=np.float32)  # every weight is its row's largest
-    product = Int8Linear(weights, runtime=False)
-    loudest = product(np.full((1, 5000), ZERO_POINT + QMAX, dtype=np.uint8), NONE)
-    assert np.abs(product.quantized).sum(axis=0).max() * ZERO_POINT < 2**EXACT_BITS
+    quantized = quantize(weights)
+    loudest = NumpyBackend().product(quantized)(np.full((1, 5000), ZERO_POINT + QMAX, dtype=np.uint8))
+    assert np.abs(quantized.values.astype(np.int64)).sum(axis=0).max() * ZERO_POINT < 2**EXACT_BITS
     assert loudest == pytest.approx(5000, rel=0.01)
-
-
-def test_the_large_layers_of_an_engine_are_int8() -> None:
-    engine = Engine(tiny_checkpoint())
-    assert all(isinstance(product, Int8Linear) for product in engine.linears)
-    assert engine.start(2).hidden.dtype == np.uint8
 
 
 def test_the_runtime_reads_the_written_model() -> None:
