@@ -13,7 +13,6 @@ import { currentDeck, setOrder, toggle } from "./player/playing.js";
 import { Finder } from "./timeline/find.js";
 import { TimelineList } from "./timeline/list.js";
 import { marked, Sender } from "./timeline/sending.js";
-import { welcome } from "./timeline/welcome.js";
 
 const REFRESH_MILLISECONDS = 15000;
 const RECONNECT_MILLISECONDS = 3000;
@@ -81,8 +80,8 @@ async function reload() {
   if (!finder.active) for (const post of aside.splice(0)) list.find(post.state.id) ?? list.place(post, "top");
 }
 
-async function refresh() {
-  const [ready, page] = await Promise.all([getReady(), songId ? null : getTimeline(finder.query)]);
+async function refresh(withSongs) {
+  const [ready, page] = await Promise.all([getReady(), withSongs && !songId ? getTimeline(finder.query) : null]);
   if (!at("banner").hidden) sender.sendKept();
   trouble(null);
   const songs = `${ready.waiting} ${ready.waiting === 1 ? "song waits" : "songs wait"}`;
@@ -98,9 +97,9 @@ function trouble(problem) {
   at("banner").textContent = problem ? `${problem.message} Trying again…` : "";
 }
 
-async function refreshLoop() {
-  if (!document.hidden) await refresh().catch(trouble);
-  setTimeout(refreshLoop, at("banner").hidden ? REFRESH_MILLISECONDS : RECONNECT_MILLISECONDS);
+async function refreshLoop(withSongs) {
+  if (!document.hidden) await refresh(withSongs).catch(trouble);
+  setTimeout(refreshLoop, at("banner").hidden ? REFRESH_MILLISECONDS : RECONNECT_MILLISECONDS, true);
 }
 
 async function start() {
@@ -108,12 +107,15 @@ async function start() {
   if (songId) return startSong();
   await showOlder().catch(trouble);
   await sender.resume();
-  if (!mine.all().length || list.empty) house = await welcome((text) => tryExample(text)).catch(() => []);
+  if (!mine.all().length || list.empty) await showWelcome().catch(trouble);
 }
 
-function tryExample(text) {
-  composer.fill(text);
-  composer.focus();
+async function showWelcome() {
+  const { welcome } = await import("./timeline/welcome.js");
+  house = await welcome((text) => {
+    composer.fill(text);
+    composer.focus();
+  });
 }
 
 // A permalink: the song within its thread.
@@ -178,4 +180,4 @@ at("news").addEventListener("click", () => {
 addEventListener("online", () => sender.sendKept());
 
 performance.mark("interactive"); // the composer, the keys and the search answer from here on
-start().finally(refreshLoop);
+start().finally(() => refreshLoop(false));

@@ -21,17 +21,24 @@ export function keyControl(words) {
   return { node: element("div", { class: "line" }, element("label", { for: "key" }, "Key"), select), show };
 }
 
-export function seedControl(words) {
-  const input = element("input", { id: "seed", type: "text", inputmode: "numeric", pattern: "[0-9]*", size: 12, placeholder: "any", autocomplete: "off", oninput: () => words.write("s", input.value.replace(/\D/g, "") || null) });
+// Seed and variation: whole numbers, or left to the band.
+export function numberControls(words) {
+  const [seed, variation] = [numberField(words, "s", "seed", "Seed", 12), numberField(words, "v", "variation", "Variation", 7)];
   const draw = element("button", { type: "button", class: "quiet", onclick: () => words.write("s", crypto.getRandomValues(new Uint32Array(1))[0]) }, icon("dice"), "Draw a seed");
-  const clear = element("button", { type: "button", class: "any", "aria-label": "Any seed", onclick: () => words.write("s", null) }, "any");
-  const node = element("div", { class: "line" }, element("label", { for: "seed" }, "Seed"), input, clear, draw, element("span", { class: "hint" }, "The same words with the same seed give the same song."));
+  const node = element("div", {}, element("div", { class: "line" }, ...seed.elements, draw, ...variation.elements), element("p", { class: "hint" }, "The same words with the same seed give the same song; a variation has other notes over its plan."));
+  return { node, show: () => [seed, variation].forEach((field) => field.show()) };
+}
+
+function numberField(words, letter, id, label, size) {
+  const input = element("input", { id, type: "text", inputmode: "numeric", size, placeholder: "any", autocomplete: "off", oninput: () => words.write(letter, input.value.replace(/\D/g, "") || null) });
+  const clear = element("button", { type: "button", class: "any", "aria-label": `Any ${label.toLowerCase()}`, onclick: () => words.write(letter, null) }, "any");
 
   function show() {
-    if (document.activeElement !== input || input.value.replace(/\D/g, "") !== (words.read("s") ?? "")) input.value = words.read("s") ?? "";
-    clear.setAttribute("aria-pressed", String(!words.read("s")));
+    const written = words.read(letter) ?? "";
+    if (document.activeElement !== input || input.value.replace(/\D/g, "") !== written) input.value = written;
+    clear.setAttribute("aria-pressed", String(!written));
   }
-  return { node, show };
+  return { elements: [element("label", { for: id }, label), input, clear], show };
 }
 
 export function samplingControl(words) {

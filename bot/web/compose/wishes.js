@@ -5,7 +5,7 @@ import { bandControls } from "./band.js";
 import { chordControls } from "./chords.js";
 import { fileControls } from "./files.js";
 import { genreControls } from "./genre.js";
-import { keyControl, samplingControl, seedControl } from "./exact.js";
+import { keyControl, numberControls, samplingControl } from "./exact.js";
 import { sliderControls } from "./sliders.js";
 
 const group = (legend, ...controls) => element("fieldset", { class: "wish" }, element("legend", {}, legend), ...controls.map((control) => control.node));
@@ -14,9 +14,9 @@ export class Wishes {
   constructor(place, words) {
     this.genre = genreControls(words);
     const sliders = sliderControls(words);
-    const [key, chords, band, seed, sampling, file] = [keyControl(words), chordControls(words), bandControls(words), seedControl(words), samplingControl(words), fileControls(words.files)];
-    this.controls = [this.genre, sliders, key, chords, band, seed, sampling, file];
-    place.replaceChildren(group("Genre", this.genre), group("Tempo, randomness, length", sliders), group("Key and chords", key, chords), group("Band", band), group("From a file", file), group("Exactly", seed, sampling));
+    const [key, chords, band, numbers, sampling, file] = [keyControl(words), chordControls(words), bandControls(words), numberControls(words), samplingControl(words), fileControls(words.files)];
+    this.controls = [this.genre, sliders, key, chords, band, numbers, sampling, file];
+    place.replaceChildren(group("Genre", this.genre), group("Tempo, randomness, length", sliders), group("Key and chords", key, chords), group("Band", band), group("From a file", file), group("Exactly", numbers, sampling));
   }
 
   offer(genres) {

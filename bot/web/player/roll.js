@@ -64,11 +64,12 @@ export class Roll {
     });
   }
 
-  // Chord names and section labels above the bars; a name that would overlap the last one is left out.
+  // Chord names and section labels above the bars. A chord that began before the window stands at its left edge; a name
+  // that would overlap another is left out.
   drawNames(pen, x, width) {
     pen.font = "600 12px system-ui, sans-serif";
     pen.textBaseline = "top";
-    let free = -Infinity;
+    const labelled = new Map();
     for (const [seconds, label] of this.marks.sections) {
       if (x(seconds) < -20 || x(seconds) > width) continue;
       const wide = pen.measureText(label).width + 8;
@@ -76,15 +77,18 @@ export class Roll {
       pen.fillRect(x(seconds) + 1, 1, wide, 15);
       pen.fillStyle = "#17131f";
       pen.fillText(label, x(seconds) + 5, 3);
+      labelled.set(Math.round(seconds * 10), wide + 3);
     }
-    const sectionWidth = (seconds) => this.marks.sections.filter(([begin]) => Math.abs(begin - seconds) < 0.02).map(([, label]) => pen.measureText(label).width + 11)[0] ?? 0;
     pen.fillStyle = "#ffffffd9";
-    for (const [seconds, name] of this.marks.chords) {
-      const left = x(seconds) + 4 + sectionWidth(seconds);
-      if (left < free || left > width) continue;
+    let free = 0;
+    this.marks.chords.forEach(([seconds, name], index) => {
+      const next = x(this.marks.chords[index + 1]?.[0] ?? Infinity);
+      const left = Math.max(4, x(seconds) + 4 + (labelled.get(Math.round(seconds * 10)) ?? 0));
+      const wide = pen.measureText(name).width;
+      if (next <= 0 || left > width || left < free || (x(seconds) < 0 && next < left + wide)) return;
       pen.fillText(name, left, 3);
-      free = left + pen.measureText(name).width + 6;
-    }
+      free = left + wide + 6;
+    });
   }
 
   drawPart(pen, part, index, { x, width, top: head, height, now }) {

@@ -2,7 +2,6 @@
 
 import { makeFile, remove, report } from "../lib/api.js";
 import { element, toast } from "../lib/dom.js";
-import { question } from "../lib/dialogs.js";
 import { icon } from "../lib/icons.js";
 import { menu } from "../lib/menu.js";
 import { mine } from "../lib/storage.js";
@@ -78,6 +77,7 @@ function moreEntries(post) {
 const embedCode = (song) => `<iframe src="${new URL(`${song.url}/embed`, location.href)}" width="480" height="300" title="Riffbird" loading="lazy"></iframe>`;
 
 async function sendReport(song) {
+  const { question } = await import("../lib/dialogs.js");
   const reason = await question({ title: "Report this song", text: "The operator reads it.", field: "What is wrong with it?", verb: "Report" });
   if (reason === null) return;
   await report(song.id, reason).then(() => toast("Reported. Thank you."), (problem) => toast(problem.message));
@@ -85,6 +85,7 @@ async function sendReport(song) {
 
 async function deleteOwn(post, token) {
   const { song } = post;
+  const { question } = await import("../lib/dialogs.js");
   const sure = await question({ title: "Delete this song?", text: "The song, its film and its link are gone for everybody.", verb: "Delete" });
   if (sure === null) return;
   try {

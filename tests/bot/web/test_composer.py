@@ -50,7 +50,8 @@ def test_every_word_has_a_control_that_writes_it(open_page: OpenPage) -> None:
     page.get_by_role("button", name="Add", exact=True).click()
     page.locator("#seed").fill("42")
     page.get_by_label("in embedding space").check()
-    expected = "Robots /compose /g jazz /t 150 /r 0.8 /l 60 /k Dm /c Dm7 | G7 /i vibraphone /s 42 /e"
+    page.locator("#variation").fill("7")
+    expected = "Robots /compose /g jazz /t 150 /r 0.8 /l 60 /k Dm /c Dm7 | G7 /i vibraphone /s 42 /e /v 7"
     expect(line(page)).to_have_value(expected)
 
 

@@ -1,6 +1,7 @@
 """Listening: the rolls, the bar that stays, what is next, the mixer, the film, the downloads."""
 
 import re
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -204,3 +205,28 @@ def test_a_song_can_be_saved(
     assert path.name.startswith("Dancing robots.")
     content = path.read_bytes()
     assert magic in content[:12] if magic else content[:3] == b"ID3" or content[0] == 0xFF
+
+
+def test_the_recordings_of_the_parts_are_mixed_and_saved(
+    open_page: OpenPage, service_band: Service, song_id: str, tmp_path: Path
+) -> None:
+    page = open_song(open_page, song_id)
+    page.locator(".mixer summary").click()
+    page.get_by_role("button", name="Mute Drums").click()
+    page.get_by_role("button", name="Use the real sound").click()
+    expect(page.locator(".source")).to_have_text("Recording each part by itself…")
+    with service_band.worker("simple_tune"):
+        expect(page.locator(".source")).to_have_text("You hear the recordings of the parts.", timeout=SONG_MILLISECONDS)
+    play(page)
+    page.wait_for_function(f"() => {DECK}.parts.buffers?.length === 4 && {DECK}.parts.playing && {DECK}.time > 1")
+    loud = page.evaluate(
+        f"() => {DECK}.parts.buffers.map((each) => each.getChannelData(0)"
+        ".reduce((most, sample) => Math.max(most, Math.abs(sample)), 0))"
+    )
+    assert all(level > 0.01 for level in loud), loud
+    assert page.evaluate(f"() => {DECK}.parts.outs.map((each) => each.out.gain.value)")[3] == pytest.approx(0, abs=0.01)
+    page.get_by_label("Save Dancing robots").click()
+    with page.expect_download() as download:
+        page.get_by_text("Stems (one WAV a part)").click()
+    download.value.save_as(tmp_path / "stems.zip")
+    assert len(zipfile.ZipFile(tmp_path / "stems.zip").namelist()) == 4
