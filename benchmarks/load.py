@@ -213,6 +213,7 @@ def service(workers: int, options: argparse.Namespace, folder: Path) -> Iterator
     command = [str(Path(sys.executable).with_name("riffbird")), "serve", "--port", str(port)]
     command += ["--data", str(folder), "--processes", str(workers)]
     limits = {"RIFFBIRD_QUEUE_LIMIT": str(options.limit), "RIFFBIRD_RATE_LIMIT_SONGS": "1000000"}
+    limits["RIFFBIRD_HOUSE_SONGS"] = "false"
     log = (folder / "log").open("wb")
     with log, subprocess.Popen(command, env=os.environ | limits, stderr=log) as process:  # noqa: S603  our own command
         try:

@@ -34,6 +34,10 @@ class TrainerLostError(ServiceError):
     """The training's process was killed from outside. The next attempt continues from its last snapshot."""
 
 
+class GaveWayError(ServiceError):
+    """A song of the house is dropped because a job waits."""
+
+
 class UnknownFunctionError(ServiceError):
     """A job names a function outside the fixed set (``worker.queue.known_job``)."""
 

@@ -26,7 +26,8 @@ from composer.result import Rendition
 from midi_data.errors import MidiDataError
 from midi_data.song import Song
 from worker.connection import TRANSIENT_ERRORS, Queues
-from worker.errors import QUEUE_UNAVAILABLE, UnreadablePayloadError
+from worker.errors import QUEUE_UNAVAILABLE, GaveWayError, UnreadablePayloadError
+from worker.house import GAVE_WAY, HouseProgress
 from worker.queue.batching import compose_in_batch
 from worker.queue.context import CURRENT_QUEUES
 from worker.queue.dead_jobs import add_dead_job
@@ -58,7 +59,8 @@ def compose(payload: dict[str, Any] | None = None, order: dict[str, Any] | None 
     """
     queues, job = CURRENT_QUEUES.get(), cast("Job", get_current_job())
     outcome = _attempt(queues, job, _read_payload(job, payload or order))
-    queues.stats.count_outcome(outcome["status"])
+    if outcome["status"] != GAVE_WAY:
+        queues.stats.count_outcome(outcome["status"])
     return outcome
 
 
@@ -84,6 +86,8 @@ def _attempt(queues: Queues, job: Job, payload: ComposePayload) -> Outcome:
         return _failed(queues, job, error, "the configured checkpoint does not work")
     except RefusedError as refusal:
         return {"status": "refused", "problem": str(refusal)}
+    except GaveWayError:
+        return {"status": GAVE_WAY}
     except TRANSIENT_ERRORS as error:
         _prepare_retry(queues, job, error)
         raise
@@ -100,7 +104,8 @@ def _failed(queues: Queues, job: Job, error: Exception, what: str) -> Outcome:
 
 
 def _perform(queues: Queues, job: Job, payload: ComposePayload) -> None:
-    settings, begun, progress = queues.settings, time.monotonic(), Progress(job)
+    settings, begun = queues.settings, time.monotonic()
+    progress = HouseProgress(job, queues) if payload.house else Progress(job)
     progress("composing", 0.0)  # an earlier attempt may have left a later stage behind
     settings.scratch_dir.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(

@@ -52,6 +52,7 @@ def serve(
         _listening(host, port) as listener,
         _queue_server(settings, embedded=redis is None) as running,
         _workers(running, "compose"),
+        _house_songs(running) if running.house_songs else nullcontext(),
         _workers(running.model_copy(update={"processes": 1}), "train") if trains else nullcontext(),
     ):
         print_status(f"riffbird: listening on http://{_shown(host)}:{port} - stop with Ctrl+C")
@@ -140,6 +141,21 @@ def _workers(settings: Settings, queue_name: str) -> Iterator[None]:
         yield
     finally:
         supervisor.stop()
+        thread.join()
+
+
+@contextmanager
+def _house_songs(settings: Settings) -> Iterator[None]:
+    """Submit songs of the house for the time of the block, while nobody waits."""
+    from worker.connection import connect
+    from worker.house import HouseThread
+
+    thread = HouseThread(connect(settings))
+    thread.start()
+    try:
+        yield
+    finally:
+        thread.stop()
         thread.join()
 
 

@@ -110,6 +110,16 @@ def gated(
     return quick(request, folder, None, progress=progress)
 
 
+def long_unless_asked(
+    request: ComposeRequest, folder: Path, _formats: object, *, progress: Callable[..., None], **_rest: object
+) -> Rendition:
+    """Composes songs of 30 seconds, the house's, for as long as nothing stops it."""
+    (Path(os.environ["TEST_FOLDER"]) / "begun").touch()
+    if request.length_seconds == 30:
+        wait_for(lambda: progress("composing", 0.5))
+    return quick(request, folder, None, progress=progress)
+
+
 def greedy(
     request: ComposeRequest, folder: Path, _formats: object, *, progress: Callable[..., None], **_rest: object
 ) -> Rendition:

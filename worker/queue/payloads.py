@@ -62,8 +62,9 @@ class ComposePayload(BaseModel):
 
     @property
     def is_composed_alone(self) -> bool:
-        """Whether it needs a file or another song, which other songs of a batch do not have."""
-        return self.primer or self.like or (self.revision is not None and self.revision.needs_notes)
+        """Whether it has a file or another song's notes to begin with, or is the house's and may be dropped."""
+        given = self.revision is not None and self.revision.needs_notes
+        return self.house or self.primer or self.like or given
 
     def formats_with_midi(self) -> list[Format]:
         """The formats and MIDI, from which the player's notes are read."""

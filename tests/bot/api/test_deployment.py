@@ -218,7 +218,7 @@ def test_every_command_reads_env_files_and_the_environment_wins(command: str, tm
 
 def test_a_data_folder_serves_one_service_and_a_port_one_listener(tmp_path: Path) -> None:
     port = free_port()
-    environment = {"RIFFBIRD_PERFORMER": "tests.worker.performers.quick"}
+    environment = {"RIFFBIRD_PERFORMER": "tests.worker.performers.quick", "RIFFBIRD_HOUSE_SONGS": "false"}
     serve = [RIFFBIRD, "serve", "--data", tmp_path / "data", "--port"]
     with process(*serve, port, **environment):
         wait_for(lambda: _ready(port))
