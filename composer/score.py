@@ -6,7 +6,9 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from composer.request import ComposeRequest, PartRequest
+from midi_data.analysis.chords import split_of
 from midi_data.analysis.sections import section_markers
+from midi_data.bars import meter_class
 from midi_data.events.encoding import SAME_PROGRAM_LIMIT
 from midi_data.general_midi import instrument_name, score_position
 from midi_data.keys import Key
@@ -36,12 +38,13 @@ def _with_kit(track: Track, kit: int) -> Track:
 
 
 def chord_markers(song: Song, chords: Sequence[str]) -> tuple[Marker, ...]:
-    """Each change of chord at its bar line, or at the middle of the bar."""
+    """Each change of chord at its bar line, or where the bar's second chord slot begins."""
     markers: list[Marker] = []
     for (start, meter), names in zip(song.bars(), chords, strict=False):
-        for slot, name in enumerate(names.split("-")):
+        second = split_of(meter_class(meter), meter.bar_ticks) or meter.bar_ticks // 2
+        for tick, name in zip((start, start + second), names.split("-"), strict=False):
             if not markers or markers[-1].text != name:
-                markers.append(Marker(start + slot * (meter.bar_ticks // 2), name))
+                markers.append(Marker(tick, name))
     return tuple(markers)
 
 

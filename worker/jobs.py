@@ -11,7 +11,6 @@ import logging
 import tempfile
 import time
 from collections.abc import Callable
-from functools import partial
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
@@ -113,20 +112,16 @@ def _perform(queues: Queues, job: Job, payload: ComposePayload) -> None:
     ) as scratch:
         folder, perform = Path(scratch), load_performer(settings)
         song = compose_in_batch(queues, job, payload, progress)
-        if song is not None:
-            perform = partial(perform, song=song)
-        if payload.primer:
-            perform = partial(perform, primer=_read_upload(queues, job.id, PRIMER_FILE))
-        if payload.revision is not None and payload.revision.needs_notes:
-            perform = partial(perform, given=_given_song(queues, payload.revision))
-        request = payload.request
-        if payload.like:
-            like = _read_upload(queues, job.id, LIKE_FILE)
-            perform = partial(perform, like=like)
-            request = _in_genre_of(like, request, settings) if payload.own_genre else request
+        payload, inputs = _with_inputs(queues, job.id, payload)
         composed = time.monotonic() - begun if song else 0.0
         rendition = perform(
-            request, folder, payload.formats_with_midi(), checkpoint=settings.checkpoint, progress=progress
+            payload.request,
+            folder,
+            payload.formats_with_midi(),
+            checkpoint=settings.checkpoint,
+            progress=progress,
+            **inputs,
+            **({"song": song} if song is not None else {}),
         )
         rendition = _with_compose_seconds(rendition, composed)
         write_notes(rendition.files["mid"], folder / "notes.json", rendition.chords)
@@ -136,6 +131,21 @@ def _perform(queues: Queues, job: Job, payload: ComposePayload) -> None:
     if queues.moderation.is_deleted(job.id):
         queues.songs.delete(job.id)
     _measure(queues, job, rendition, time.monotonic() - begun)
+
+
+def _with_inputs(queues: Queues, job_id: str, payload: ComposePayload) -> tuple[ComposePayload, dict[str, Any]]:
+    """What the performer gets beside the request; the payload asks for the genre that a file to imitate fits best."""
+    inputs: dict[str, Any] = {}
+    if payload.primer:
+        inputs["primer"] = _read_upload(queues, job_id, PRIMER_FILE)
+    if payload.revision is not None and payload.revision.needs_notes:
+        inputs["given"] = _given_song(queues, payload.revision)
+    if payload.like:
+        inputs["like"] = _read_upload(queues, job_id, LIKE_FILE)
+    if payload.own_genre:
+        request = _in_genre_of(inputs["like"], payload.request, queues.settings)
+        payload = payload.model_copy(update={"request": request})
+    return payload, inputs
 
 
 def _read_upload(queues: Queues, job_id: str, name: str) -> Song:

@@ -11,13 +11,24 @@ from bot.api.errors import Problem, add_error_handlers
 from bot.api.http.middleware import BodyLimit, RequestMiddleware
 from bot.api.http.multipart import MULTIPART_LIMIT_BYTES
 from bot.api.metrics import HttpMetrics
-from bot.api.routes import compositions, events, files, moderation, pages, status, timeline, trainings, vocabulary
+from bot.api.routes import (
+    compositions,
+    events,
+    files,
+    moderation,
+    pages,
+    sharing,
+    status,
+    timeline,
+    trainings,
+    vocabulary,
+)
 from bot.api.settings import ApiSettings
 from bot.mime_types import MIME_TYPES
 from worker.client import Queues
 
 DESCRIPTION = "Request a song; a worker composes and renders it; follow it by its status or its events."
-ROUTES = (compositions, events, files, timeline, vocabulary, trainings, moderation, status, pages)
+ROUTES = (compositions, events, files, timeline, vocabulary, sharing, trainings, moderation, status, pages)
 NOT_COMPRESSED = (*DEFAULT_EXCLUDED_CONTENT_TYPES, *MIME_TYPES.values())
 """Event streams, pictures, and a song's files, which are read in byte ranges."""
 GZIP_LEVEL = 6

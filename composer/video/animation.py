@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
 from composer.video import still, theme
+from composer.video.labels import draw_labels
 from composer.video.layout import Area, Span, boxes, notes_within
 from composer.video.still import PianoRoll, Pixels
 from composer.video.theme import Colour, blend, font
@@ -24,7 +25,7 @@ from midi_data.song import Note, Song
 
 SIZE = (1280, 720)
 _FULL = Area(0, 0, *SIZE)
-_ROLL = Area(still.NAME_WIDTH + 40, 136, SIZE[0] - 40, 636)
+_ROLL = Area(still.NAME_WIDTH + 40, 144, SIZE[0] - 40, 636)
 _OVERVIEW = Area(40, 656, SIZE[0] - 40, 700)
 _CLOCK = Area(SIZE[0] - 200, 80, SIZE[0] - 40, 104)
 _PAGE_SECONDS = 7.0
@@ -96,7 +97,7 @@ class Animation:
 
     def _page(self, span: Span) -> Page:
         image = Image.fromarray(still.draw_lanes(self.roll, span, self._background))
-        still.draw_bar_labels(image, self.roll, span)
+        draw_labels(image, self.song, self.roll.area.top, span)
         empty = np.array(image)
         states = {state: yuv_from_rgb(still.draw_notes(empty, self.roll, span, state)) for state in still.STATES}
         return Page(span, states, *_changes(self.roll, span))

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageChops, ImageDraw, ImageFilter
 
 from composer.video import theme
+from composer.video.labels import draw_labels
 from composer.video.layout import Area, Lane, Span, boxes, grid, lanes, notes_within
 from composer.video.theme import Colour, blend, fit_text, font
 from midi_data.general_midi import instrument_name
@@ -27,7 +28,7 @@ NAME_WIDTH = 190
 _GLOW_RADIUS = 5
 _SHARP_PIXELS = 4
 """Notes larger than this, each way, have softened corners."""
-_MIN_LABEL_DISTANCE, _MIN_TWO_LINE_HEIGHT = 44, 44
+_MIN_TWO_LINE_HEIGHT = 44
 _GLOW = 0.25
 """Strength of the glow around played notes."""
 _SHADES = {"coming": (0.36, 0.0), "playing": (1.0, 0.55), "played": (0.95, 0.0)}
@@ -79,12 +80,12 @@ def cover_jpeg(picture: Image.Image) -> bytes:
 def draw_song(song: Song, title: str, subtitle: str) -> Image.Image:
     """Return all of ``song`` as one picture of ``PNG_SIZE``."""
     width, height = PNG_SIZE
-    roll = piano_roll(song, PNG_SIZE, Area(NAME_WIDTH + 40, 140, width - 40, height - 40))
+    roll = piano_roll(song, PNG_SIZE, Area(NAME_WIDTH + 40, 160, width - 40, height - 40))
     span = Span(0, max(song.end, 1), roll.area.left, roll.area.right)
     empty = Image.new("RGB", PNG_SIZE, theme.BACKGROUND)
     draw_frame(empty, roll, title, subtitle)
     picture = Image.fromarray(draw_notes(draw_lanes(roll, span, np.array(empty)), roll, span, "played"))
-    draw_bar_labels(picture, roll, span)
+    draw_labels(picture, song, roll.area.top, span)
     return picture
 
 
@@ -177,14 +178,3 @@ def part_names(tracks: Sequence[Track]) -> list[str]:
         f"{name} {names[: index + 1].count(name)}" if names.count(name) > 1 else name
         for index, name in enumerate(names)
     ]
-
-
-def draw_bar_labels(picture: Image.Image, roll: PianoRoll, span: Span) -> None:
-    """Draw the bars' numbers in the 24 pixels above the lanes, as many as there is room for."""
-    draw, letters = ImageDraw.Draw(picture), font(13)
-    free = -1.0
-    for tick, bar in grid(roll.song, span.begin, span.end):
-        x = span.x(tick)
-        if bar and x >= free:
-            draw.text((x + 4, roll.area.top - 20), str(bar), fill=theme.FAINT_TEXT, font=letters)
-            free = x + _MIN_LABEL_DISTANCE

@@ -41,6 +41,7 @@ from training.evaluation.samples import (
     real_samples,
 )
 from training.evaluation.statistics import near_enough, statistics, structure_report
+from training.evaluation.style_map import StyleMap, style_map
 
 JUDGED_BARS = 16
 """Bars of the excerpts of the discriminators and the genre classifier."""
@@ -72,6 +73,7 @@ class Evaluation:
     songs: list[Sample]
     real_measured: Measured
     songs_measured: Measured
+    style_map: StyleMap | None = None
 
 
 def evaluate(
@@ -145,7 +147,8 @@ def _judged(
     report["genre_control"] = genre_report(shards, request.genre, short_real, short_songs, judged_bars, request.seed)
     report["nll"] = likelihood_report(Scorer(checkpoint), request.genre, real, songs)
     report["obeyed"] = obeyed_report(composed)
-    return Evaluation(plain(report), real, songs, *measured)
+    map_of_styles = style_map(checkpoint.style, shards, request.genre, songs, request.seed)
+    return Evaluation(plain(report), real, songs, *measured, map_of_styles)
 
 
 def _heading(

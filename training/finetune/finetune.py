@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import copy
 import math
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from composer.model.checkpoint import Checkpoint, save_checkpoint
@@ -31,6 +32,7 @@ from training.finetune.sample_callback import SampleCallback, Samples
 from training.note_trainer import NoteTrainer
 from training.recurrent_state import State, detach_state, reset_state, state_from, state_tensors
 from training.snapshot import Snapshot
+from training.style.genre import learn_genre, with_genre_row
 from training.tracking.running_means import sums_by_genre
 from training.trainer import Figures, Report
 from training.validation import select_pieces
@@ -86,6 +88,7 @@ class FineTuner(NoteTrainer):
         self.finetuning = config.finetuning or FineTuningConfig()
         self.samples: Samples | None = None
         self.start_from(job.base)
+        self.style = self._learned_style()
         self.own_rows = {f"condition_tables.{kind}.weight": own for kind, own in self._own_rows().items()}
         self._start_rows()
         self.optimizer = self._two_speed_optimizer()
@@ -115,6 +118,13 @@ class FineTuner(NoteTrainer):
     def nll_at_start(self) -> float:
         """Nats a note of the held-out pieces before the first update, as pieces of the nearest genre."""
         return self.at_start["nll"]
+
+    def _learned_style(self) -> dict[str, NDArray[Any]]:
+        """The base's style model with the genre's row; a new one starts as the nearest genre's."""
+        known, style = self.job.base.header.genres, dict(self.job.base.style)
+        if self.job.genre not in known:
+            style = with_genre_row(style, known.index(self.job.nearest))
+        return learn_genre(style, self.names.genres.index(self.job.genre), self.job.train)
 
     def _own_rows(self) -> dict[str, Tensor]:
         """Masks of the new genre's rows in the genre and style tables; all other rows are frozen."""
@@ -227,7 +237,8 @@ class FineTuner(NoteTrainer):
 
     def _merged_checkpoint(self, valid: Figures, change: float) -> Checkpoint:
         old_change = change if self.replay_valid else None
-        return merged(self.job.base, self._checkpoint(valid), like=self.job.nearest, changed=old_change)
+        both = merged(self.job.base, self._checkpoint(valid), like=self.job.nearest, changed=old_change)
+        return replace(both, style=self.style)
 
     def _report(self) -> FineTuningReport:
         report = super()._report()

@@ -181,5 +181,7 @@ def _replay(body: bytes, receive: Receive) -> Receive:
 def _add_headers(message: Message, request_id: str) -> None:
     headers = MutableHeaders(scope=message)
     headers["X-Request-ID"] = request_id
+    may_be_framed = "frame-ancestors *" in headers.get("Content-Security-Policy", "")
     for name, value in SAFE_HEADERS.items():
-        headers.setdefault(name, value)
+        if name != "X-Frame-Options" or not may_be_framed:
+            headers.setdefault(name, value)

@@ -9,30 +9,24 @@ from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse
 from fastapi.staticfiles import StaticFiles
 
-from bot.api.context import CurrentService, JobId, Service
+from bot.api.context import CurrentService, JobId
+from bot.api.http.address import site_address
+from bot.api.previews import SITE, card_of, link_tag, meta_tags, oembed_url, title_of
 from bot.commands.grammar import WORDS, CommandWord
-from worker.client import SongRecord
 
 router = APIRouter(include_in_schema=False)
 
 WEB = Path(__file__).parents[2] / "web"
 PREVIEW_MARK = "<!-- preview -->"
 WORDS_MARK = "<!-- words -->"
-SITE = {
-    "og:site_name": "Riffbird",
-    "og:type": "website",
-    "og:title": "Riffbird: a band you can tweet at",
-    "og:description": "Write a post to the band, and a finished song comes back.",
-    "twitter:card": "summary",
-}
-
 assets = StaticFiles(directory=WEB)
 
 
 @router.get("/")
 def timeline_page(request: Request, service: CurrentService) -> HTMLResponse:
     """The timeline."""
-    return _page(SITE | {"og:url": f"{_base(request, service)}/"})
+    base = site_address(request, service.settings)
+    return _page([*meta_tags(SITE | {"og:url": f"{base}/"}), _feed_link(base)])
 
 
 @router.get("/admin")
@@ -46,13 +40,21 @@ def admin_page() -> HTMLResponse:
 def song_page(job_id: JobId, request: Request, service: CurrentService) -> HTMLResponse:
     """One song's permalink: the page with a social preview."""
     song = service.queues.songs.find(job_id)
+    base = site_address(request, service.settings)
     if song is None or service.queues.moderation.is_deleted(job_id):
-        return _page(SITE, 404)
-    return _page(_preview(song, _base(request, service)))
+        return _page(meta_tags(SITE), 404)
+    robots = [] if song.listed else ['<meta name="robots" content="noindex">']
+    embed = link_tag("application/json+oembed", oembed_url(song, base), title_of(song))
+    return _page([*robots, *meta_tags(card_of(song, base)), embed, _feed_link(base)])
 
 
-def _page(preview: dict[str, str], status: int = 200) -> HTMLResponse:
-    tags = "\n  ".join(f'<meta property="{name}" content="{escape(value)}">' for name, value in preview.items())
+def _feed_link(base: str) -> str:
+    return link_tag("application/atom+xml", f"{base}/feed.atom", "New songs")
+
+
+def _page(preview: list[str], status: int = 200) -> HTMLResponse:
+    """The timeline page with the tags ``preview`` in its head."""
+    tags = "\n  ".join(preview)
     html = (WEB / "index.html").read_text(encoding="utf-8")
     html = html.replace(WORDS_MARK, "".join(map(_help_entry, WORDS))).replace(PREVIEW_MARK, tags)
     return HTMLResponse(html, status, {"Cache-Control": "no-cache"})
@@ -65,28 +67,3 @@ def _help_entry(word: CommandWord) -> str:
         f'<div data-names="{escape("|".join(word.names))}"><dt>{escape(shown)}</dt>'
         f"<dd>{escape(word.meaning.split(';')[0])}</dd></div>"
     )
-
-
-def _preview(song: SongRecord, base: str) -> dict[str, str]:
-    """OpenGraph tags (ogp.me) of a song with its picture, sound and video."""
-    facts, files = song.rendition, f"{base}/compositions/{song.id}"
-    tags = SITE | {
-        "og:url": f"{base}/songs/{song.id}",
-        "og:title": facts.title or f"A {facts.genre} song",
-        "og:description": f"{facts.genre}, {facts.tempo_bpm:g} bpm, {facts.key}: composed by Riffbird.",
-    }
-    if "png" in facts.files:
-        tags |= {
-            "og:image": f"{files}/song.png",
-            "og:image:alt": "The song's piano roll",
-            "twitter:card": "summary_large_image",
-        }
-    if "mp3" in facts.files:
-        tags |= {"og:type": "music.song", "og:audio": f"{files}/song.mp3", "og:audio:type": "audio/mpeg"}
-    if "mp4" in facts.files:
-        tags |= {"og:video": f"{files}/song.mp4", "og:video:type": "video/mp4"}
-    return tags
-
-
-def _base(request: Request, service: Service) -> str:
-    return service.settings.public_url or str(request.base_url).rstrip("/")

@@ -1,7 +1,7 @@
 """SoundFont reader: which recordings an instrument plays at a key and a velocity, with which parameters.
 
 Follows the SoundFont Technical Specification 2.04 (E-mu, 2006); SF3 files store each recording as Ogg Vorbis. Files
-are memory-mapped, so all processes of a machine share their pages. Modulators are not read.
+are memory-mapped, so all processes of a machine share their pages.
 """
 
 from __future__ import annotations
@@ -9,13 +9,16 @@ from __future__ import annotations
 import mmap
 import struct
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache, partial
+from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from composer.audio.sampler.modulators import ATTENUATION, DEFAULTS, Modulator, ModulatorKey, modulators, sum_of, total
 from composer.audio.sampler.sample_cache import decoded_samples
 from composer.errors import RefusedError
 
@@ -40,12 +43,20 @@ _TIMECENTS_ZERO = -12_000
 _TIMES = (21, 23, 25, 26, 27, 28, 30, 33, 34, 35, 36, 38)
 _DEFAULTS: Generators = {8: 13_500, 56: 100, _ROOT_KEY: -1, **dict.fromkeys(_TIMES, _TIMECENTS_ZERO)}
 
+_VELOCITY_STEP = 16
+"""Velocities that share a voice, so that it is rendered once."""
+
+_MODULATOR = np.dtype(
+    [("source", "<u2"), ("destination", "<u2"), ("amount", "<i2"), ("amount_source", "<u2"), ("transform", "<u2")]
+)
 _RECORDS = {
     "phdr": np.dtype([("name", "S20"), ("preset", "<u2"), ("bank", "<u2"), ("bag", "<u2"), ("unused", "<u4", 3)]),
     "pbag": np.dtype([("gen", "<u2"), ("mod", "<u2")]),
+    "pmod": _MODULATOR,
     "pgen": np.dtype([("oper", "<u2"), ("amount", "<i2")]),
     "inst": np.dtype([("name", "S20"), ("bag", "<u2")]),
     "ibag": np.dtype([("gen", "<u2"), ("mod", "<u2")]),
+    "imod": _MODULATOR,
     "igen": np.dtype([("oper", "<u2"), ("amount", "<i2")]),
     "shdr": np.dtype(
         [("name", "S20"), ("start", "<u4"), ("end", "<u4"), ("loop_start", "<u4"), ("loop_end", "<u4"),
@@ -58,7 +69,8 @@ _RECORDS = {
 class Region:
     """One recording with the keys and velocities that it serves; ranges are (lowest, highest), both included.
 
-    ``loop``: (begin, end) in samples of the recording, ``None`` if it plays once.
+    ``loop``: (begin, end) in samples of the recording, ``None`` if it plays once. ``modulators``: those of all
+    generators but the attenuation, which ``attenuators`` hold.
     """
 
     number: int
@@ -70,6 +82,8 @@ class Region:
     root_key: int
     tuning_cents: int
     generators: Generators
+    modulators: tuple[Modulator, ...] = ()
+    attenuators: tuple[Modulator, ...] = ()
 
     @property
     def recording(self) -> Recording:
@@ -89,6 +103,17 @@ class Region:
         """Return whether this recording sounds for a note of ``key`` and ``velocity``."""
         return self.keys[0] <= key <= self.keys[1] and self.velocities[0] <= velocity <= self.velocities[1]
 
+    def gain(self, key: int, velocity: int) -> float:
+        """Return the amplitude that a note's velocity and key give: the square of velocity / 127 by default."""
+        return float(10 ** (-total(self.attenuators, key, velocity) / 200))
+
+    def modulated(self, key: int, velocity: int) -> Region:
+        """Return the region as its modulators set it for a note, its gain left out; the same object for like notes."""
+        if not self.modulators:
+            return self
+        follows_key = any(each.follows_key for each in self.modulators)
+        return _modulated(self, key if follows_key else 0, velocity // _VELOCITY_STEP)
+
 
 class SoundFont:
     """A memory-mapped SoundFont. Raises `RefusedError` for a file that is not one."""
@@ -98,6 +123,7 @@ class SoundFont:
             with path.open("rb") as file:
                 data = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
             chunks = dict(_chunks(memoryview(data)))
+            chunks = {"pmod": memoryview(b""), "imod": memoryview(b"")} | chunks
             self._tables = {name: np.frombuffer(chunks[name], dtype) for name, dtype in _RECORDS.items()}
             self._samples = chunks["smpl"]
         except (OSError, KeyError, ValueError, struct.error) as error:
@@ -122,27 +148,36 @@ class SoundFont:
         return tuple(self._regions(index)) if index is not None else ()
 
     def _regions(self, preset: int) -> Iterator[Region]:
-        for outer in self._zones("p", *self._bags("phdr", preset), _INSTRUMENT):
-            for inner in self._zones("i", *self._bags("inst", outer[_INSTRUMENT]), _SAMPLE_ID):
+        for outer, added in self._zones("p", *self._bags("phdr", preset), _INSTRUMENT):
+            for inner, amounts in self._zones("i", *self._bags("inst", outer[_INSTRUMENT]), _SAMPLE_ID):
                 keys = _intersection(outer, inner, _KEY_RANGE)
                 velocities = _intersection(outer, inner, _VELOCITY_RANGE)
                 if keys[0] <= keys[1] and velocities[0] <= velocities[1]:
-                    yield self._region(outer, inner, keys, velocities)
+                    region = self._region(outer, inner, keys, velocities)
+                    found = modulators(sum_of(DEFAULTS | amounts, added))
+                    yield replace(
+                        region,
+                        modulators=tuple(each for each in found if each.destination != ATTENUATION),
+                        attenuators=tuple(each for each in found if each.destination == ATTENUATION),
+                    )
 
     def _bags(self, table: str, index: int) -> tuple[int, int]:
         headers = self._tables[table]
         return int(headers["bag"][index]), int(headers["bag"][index + 1])
 
-    def _zones(self, kind: str, first: int, stop: int, target: int) -> Iterator[Generators]:
+    def _zones(
+        self, kind: str, first: int, stop: int, target: int
+    ) -> Iterator[tuple[Generators, dict[ModulatorKey, int]]]:
         """Yield the zones of a preset or instrument that have a ``target``, merged over its global zone."""
-        bags, amounts = self._tables[f"{kind}bag"]["gen"], self._tables[f"{kind}gen"]
-        shared: Generators = {}
-        for bag in range(first, stop):
-            own = {int(g["oper"]): int(g["amount"]) for g in amounts[int(bags[bag]) : int(bags[bag + 1])]}
+        bags, amounts, mods = (self._tables[f"{kind}{table}"] for table in ("bag", "gen", "mod"))
+        shared: tuple[Generators, dict[ModulatorKey, int]] = ({}, {})
+        for index, (bag, following) in enumerate(pairwise(bags[first : stop + 1])):
+            own = {int(g["oper"]): int(g["amount"]) for g in amounts[int(bag["gen"]) : int(following["gen"])]}
+            moved = {_modulator_key(m): int(m["amount"]) for m in mods[int(bag["mod"]) : int(following["mod"])]}
             if target in own:
-                yield shared | own
-            elif bag == first:
-                shared = own
+                yield shared[0] | own, shared[1] | moved
+            elif index == 0:
+                shared = own, moved
 
     def _region(
         self, outer: Generators, inner: Generators, keys: tuple[int, int], velocities: tuple[int, int]
@@ -185,6 +220,23 @@ class SoundFont:
             return whole[max(first, 0) : len(whole) + min(last, 0)]
         begin, stop = max(start + first, 0), min(max(end + last, 0), len(self._samples) // 2)
         return np.frombuffer(self._samples, "<i2", max(stop - begin, 0), 2 * begin)
+
+
+@lru_cache(maxsize=2048)
+def _modulated(region: Region, key: int, velocity_step: int) -> Region:
+    """Return ``region`` with the generators that its modulators set, at the middle velocity of a step."""
+    velocity = velocity_step * _VELOCITY_STEP + _VELOCITY_STEP // 2
+    generators = dict(region.generators)
+    for each in region.modulators:
+        amount = generators.get(each.destination, _DEFAULTS.get(each.destination, 0))
+        generators[each.destination] = amount + round(each.value(key, velocity))
+    return replace(region, generators=generators, modulators=())
+
+
+def _modulator_key(record: Any) -> ModulatorKey:
+    names = ("source", "destination", "amount_source", "transform")
+    source, destination, amount_source, transform = (int(record[name]) for name in names)
+    return source, destination, amount_source, transform
 
 
 @lru_cache(maxsize=2)

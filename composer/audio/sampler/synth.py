@@ -30,11 +30,6 @@ class Stroke:
     key: int
     velocity: int
 
-    @property
-    def gain(self) -> float:
-        """Amplitude of the velocity: its square, the specification's default modulator."""
-        return (self.velocity / 127) ** 2
-
 
 def play(track: Track, song: Song, seconds: float, *, take: int = 0, channels: int = 2) -> Audio:
     """Return the dry sound of ``track`` along ``song``'s tempo map: (seconds · SAMPLE_RATE, channels).
@@ -80,6 +75,15 @@ def _humanize(strokes: list[Stroke], take: int) -> list[Stroke]:
 
 def _play_region(region: Region, strokes: Sequence[Stroke], chokes: NDArray[np.int64], sound: Audio) -> None:
     """Add ``strokes`` to ``sound`` (channels, samples) in place."""
+    by_modulated: dict[Region, list[Stroke]] = {}
+    for stroke in strokes:
+        by_modulated.setdefault(region.modulated(stroke.key, stroke.velocity), []).append(stroke)
+    for modulated, alike in by_modulated.items():
+        _play_alike(modulated, alike, chokes, sound)
+
+
+def _play_alike(region: Region, strokes: Sequence[Stroke], chokes: NDArray[np.int64], sound: Audio) -> None:
+    """Add ``strokes`` of the same generators to ``sound`` (channels, samples) in place."""
     release = release_curve(region)
     voices = render_voices(region, _longest(strokes, len(release), sound.shape[1]))
     # Pan −500 … 500 is left … right, at constant power.
@@ -88,9 +92,10 @@ def _play_region(region: Region, strokes: Sequence[Stroke], chokes: NDArray[np.i
     for stroke in strokes:
         voice = _release(voices[stroke.key], stroke.end - stroke.begin, release)
         voice = _choke(voice, stroke.begin, chokes)[: max(sound.shape[1] - stroke.begin, 0)]
+        gain = region.gain(stroke.key, stroke.velocity)
         for side, pan in zip(sound, pans, strict=True):
             if pan > 1e-3:
-                side[stroke.begin : stroke.begin + len(voice)] += voice * np.float32(pan * stroke.gain)
+                side[stroke.begin : stroke.begin + len(voice)] += voice * np.float32(pan * gain)
 
 
 def _longest(strokes: Sequence[Stroke], release: int, end: int) -> dict[int, int]:

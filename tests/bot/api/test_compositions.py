@@ -10,6 +10,7 @@ from bot.api.routes.events import OPEN_STREAMS
 from midi_data.io.midi_writer import midi_bytes
 from midi_data.song import Note, Song, Track
 from tests.bot.service import MakeClient, Service
+from worker import jobs
 
 
 def ask(client: TestClient, body: dict | None = None, **headers: str):  # noqa: ANN201
@@ -265,6 +266,21 @@ def test_an_uploaded_file_is_imitated_and_then_deleted(service_client: TestClien
     service_band.work("imitating")
     assert service_client.get(f"/compositions/{job_id}").json()["title"] == "like 4 notes"
     assert service_band.queues.media.size(job_id, "like.mid") is None
+
+
+def test_a_file_to_imitate_brings_its_genre_unless_one_is_asked(
+    service_client: TestClient, service_band: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = {"genres": {"folk": 1.0}}
+    monkeypatch.setattr(jobs, "_in_genre_of", lambda _, request, __: request.model_copy(update=found))
+    genres = []
+    for text in ("Mine /compose", "Mine /compose /g jazz"):
+        asked = service_client.post(
+            "/compositions", files={"like": ("a.mid", midi_bytes(four_notes()))}, data={"text": text, "formats": "mid"}
+        )
+        service_band.work("imitating")
+        genres.append(service_client.get(asked.json()["status_url"]).json()["command"])
+    assert ["/g folk" in genres[0], "/g jazz" in genres[1]] == [True, True]
 
 
 @pytest.mark.parametrize("field", ["primer", "like"])

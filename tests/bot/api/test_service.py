@@ -1,6 +1,7 @@
 import errno
 import json
 import logging
+from pathlib import Path
 
 import pytest
 from fastapi.testclient import TestClient
@@ -118,6 +119,7 @@ def test_the_openapi_document_is_valid_and_has_examples(service_client: TestClie
         "/compositions/{job_id}/song.{kind}",
         "/compositions/{job_id}/notes", "/timeline", "/genres", "/instruments",
         "/compositions/{job_id}/stems/{part}.{sound}",
+        "/songs/{job_id}/embed", "/oembed", "/feed.atom",
         "/vocabulary", "/compositions/{job_id}/thread", "/health", "/ready", "/metrics",
         "/trainings", "/trainings/{job_id}", "/trainings/{job_id}/events", "/trainings/{job_id}/checkpoint",
     }  # fmt: skip
@@ -164,7 +166,7 @@ def test_a_song_has_a_page_with_a_social_preview(service_client: TestClient, ser
 def test_the_page_names_no_foreign_host() -> None:
     from bot.api.routes.pages import WEB
 
-    for path in WEB.iterdir():
+    for path in filter(Path.is_file, WEB.rglob("*")):
         text = path.read_text(encoding="utf-8")
         for scheme in ("http://", "https://"):
             foreign = [rest.split('"')[0] for rest in text.split(scheme)[1:] if not rest.startswith("www.w3.org/")]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 import pytest
 
@@ -32,6 +34,14 @@ def view(band: tuple[int, ...], seed: int) -> View:
     )
     time_shift = np.rint(FULL * rng.dirichlet(np.ones(TIME_SHIFT_BINS)))
     return View(band, shares, time_shift, rng.integers(20, 300, len(band)), stated, rng.integers(0, 2, 24))
+
+
+@pytest.fixture(autouse=True)
+def one_thread() -> Iterator[None]:
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
 
 
 @pytest.fixture
@@ -84,7 +94,7 @@ def test_the_flow_of_the_sampler_is_the_inverse_of_the_one_that_is_trained(netwo
     with torch.no_grad():
         parts, _ = network.embedded(batch)
         genre = network.genre.weight[1:].mean(0, keepdim=True)
-        z = torch.tensor(style.song[None]).float(), torch.tensor(style.parts[None]).float()
+        z = torch.tensor(style.song[None]).float(), torch.tensor(style.parts).float()
         contexts = network.contexts(batch, z[0], parts, genre)
         for flow, vector, context, gaussian in zip(
             (network.song_prior, network.part_prior), z, contexts, noise, strict=True

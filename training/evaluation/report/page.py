@@ -21,6 +21,8 @@ CAPTIONS = {
     "parallel to the diagonal are repeated riffs.",
     "training_curve": "Training and validation nll of the checkpoint. Validation conditions on fewer attributes.",
     "embeddings": "Genre, part and pitch embeddings of the checkpoint on their first two principal components.",
+    "style_map": "Song vectors of the style model on their first two principal components: held-out pieces by genre, "
+    "encoded from their notes alone, and the songs of this evaluation.",
 }
 
 
@@ -34,6 +36,7 @@ def write_page(found: Evaluation, checkpoint: Checkpoint, folder: Path) -> Path:
         "self_similarity": plots.self_similarities(found.real, found.songs),
         "training_curve": plots.training_curve(checkpoint),
         "embeddings": plots.embeddings(checkpoint),
+        "style_map": plots.style_map(found.style_map, found.report["genre"]),
     }
     page = folder / "index.html"
     try:

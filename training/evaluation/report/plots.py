@@ -16,6 +16,7 @@ from midi_data.events.encoding import part_instrument
 from midi_data.general_midi import instrument_name
 from training.evaluation.discriminators.features import Measured
 from training.evaluation.samples import Sample
+from training.evaluation.style_map import StyleMap
 
 REAL, OURS = "#4d9dff", "#ff5c5c"
 COLUMNS = 4
@@ -125,6 +126,26 @@ def embeddings(checkpoint: Checkpoint) -> Figure:
     _map(part, weights["tables.part.weight"][common], [_part_label(code) for code in common], "parts")
     pitches = np.arange(28, 100)
     _map(pitch, weights["tables.pitch.weight"][pitches], [str(number) for number in pitches], "pitches")
+    return figure
+
+
+def style_map(found: StyleMap | None, genre: str) -> Figure:
+    """Song vectors of the style model: held-out pieces coloured by genre, songs of ``genre`` as crosses."""
+    figure = Figure(figsize=(9, 6.5), layout="constrained")
+    axes = figure.subplots()
+    if found is None:
+        axes.set_title("this checkpoint has no style model")
+        return figure
+    for index, (name, places) in enumerate(found.pieces.items()):
+        own = name == genre
+        colour = REAL if own else f"C{index % 10}"
+        axes.scatter(
+            places[:, 0], places[:, 1], s=30 if own else 14, alpha=0.9 if own else 0.45, color=colour, label=name
+        )
+    axes.scatter(found.songs[:, 0], found.songs[:, 1], s=36, marker="x", color=OURS, label=f"songs of {genre}")
+    axes.set_xlabel(f"first component ({found.explained[0]:.0%} of the variance)")
+    axes.set_ylabel(f"second component ({found.explained[1]:.0%})")
+    axes.legend(fontsize=8)
     return figure
 
 
