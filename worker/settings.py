@@ -81,6 +81,9 @@ class Settings(SettingsWithSecretFiles):
     retry_delays_seconds: tuple[Annotated[int, Field(ge=0)], ...] = Field(
         default=(1, 10), max_length=10, description="one retry after each of these"
     )
+    device: Literal["auto", "cpu", "cuda"] = Field(
+        default="auto", description="what composes: cpu or cuda in a process of its own; auto: each worker on its CPU"
+    )
     compose_batch_size: int = Field(
         default=8, ge=1, le=64, description="songs composed together: the one in hand and songs that wait"
     )

@@ -15,6 +15,7 @@ import time
 from dataclasses import dataclass
 
 from midi_data.process import usable_cores, with_parent_death_signal
+from worker.queue.names import COMPOSE_QUEUE, COMPOSING
 from worker.settings import Settings
 
 logger = logging.getLogger(__name__)
@@ -27,8 +28,9 @@ MAX_PAUSE_SECONDS = 30.0
 
 @dataclass(slots=True)
 class Slot:
-    """One worker: its process, when it was started, and how many times in a row it exited early."""
+    """One worker: its program (a queue, or ``COMPOSING``), process, start, and early exits in a row."""
 
+    program: str
     process: subprocess.Popen[bytes] | None = None
     started: float = 0.0
     early_exits: int = 0
@@ -45,7 +47,9 @@ class Supervisor:
     def __init__(self, settings: Settings, queue_name: str) -> None:
         self.settings = settings
         self.queue_name = queue_name
-        self.slots = [Slot() for _ in range(settings.processes)]
+        self.slots = [Slot(queue_name) for _ in range(settings.processes)]
+        if settings.device != "auto" and queue_name == COMPOSE_QUEUE:
+            self.slots.append(Slot(COMPOSING))
         self.stopping = threading.Event()
 
     def run(self) -> None:
@@ -78,7 +82,7 @@ class Supervisor:
 
     def _start(self, slot: Slot) -> subprocess.Popen[bytes] | None:
         """A new worker; ``None`` where the system has no process, memory or file handle left at the moment."""
-        command = [sys.executable, "-m", "worker", self.queue_name]
+        command = [sys.executable, "-m", "worker", slot.program]
         threads = str(max(1, usable_cores() // self.settings.processes))
         # Numerical libraries would each take all cores, and N workers N times all cores.
         limits = {name: os.environ.get(name, threads) for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS")}

@@ -75,12 +75,22 @@ class ServiceCollector(Collector):
         for stage, (songs, seconds) in counts.stages.items():
             stages.add_metric([stage], songs, seconds)
         yield stages
+        yield from self._read_composing()
         yield from self._read_processes()
         yield from self._read_bots()
         letters = GaugeMetricFamily("riffbird_dead_letters", "Items that could not be processed", labels=["list"])
         for each in dead_letter_lists(self.queues.connection):
             letters.add_metric([each.name], each.count())
         yield letters
+
+    def _read_composing(self) -> Iterator[Metric]:
+        labels = ["process", "backend", "device"]
+        songs = GaugeMetricFamily("riffbird_composing_songs", "Songs that are composed side by side", labels=labels)
+        limit = GaugeMetricFamily("riffbird_composing_limit", "Most songs side by side", labels=labels)
+        for state in self.queues.stats.composing():
+            songs.add_metric([state.name, state.backend, state.device], state.songs)
+            limit.add_metric([state.name, state.backend, state.device], state.limit)
+        yield from (songs, limit)
 
     def _read_processes(self) -> Iterator[Metric]:
         labels = ["role", "process"]

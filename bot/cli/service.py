@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import signal
 import socket
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
@@ -29,6 +31,10 @@ Port = Annotated[int, typer.Option(help="Port to listen on.")]
 Data = Annotated[Path | None, typer.Option(help="Folder for songs and the queue's data (default: data).")]
 RedisUrl = Annotated[str | None, typer.Option("--redis", metavar="URL", help="A Redis or Valkey server.")]
 Processes = Annotated[int | None, typer.Option(help="Worker processes, 1-64 (default: 1).")]
+DeviceName = Annotated[
+    Literal["auto", "cpu", "cuda"] | None,
+    typer.Option("--device", help="Compose on it, in a process beside the workers; auto: in each worker."),
+]
 QueueName = Annotated[Literal["compose", "train"], typer.Option("--queue", help="Which jobs to work on.")]
 
 GRACEFUL_SECONDS = 5
@@ -59,14 +65,18 @@ def serve(
         _run_api(running, api_settings, listener)
 
 
-def worker(redis: RedisUrl = None, processes: Processes = None, queue: QueueName = "compose") -> None:
+def worker(
+    redis: RedisUrl = None, processes: Processes = None, device: DeviceName = None, queue: QueueName = "compose"
+) -> None:
     """Run worker processes that make the songs, or that train; any number of machines may work on one queue."""
     from worker.logs import configure_logging
     from worker.supervisor import Supervisor
 
     if queue == "train":
         _require_torch()
-    settings = _queue_settings(redis_url=redis, processes=processes)
+    settings = _queue_settings(redis_url=redis, processes=processes, device=device)
+    if settings.device == "cuda" and queue == "compose":
+        _require_cuda()
     configure_logging(settings.log_level)
     supervisor = Supervisor(settings, queue)
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -99,6 +109,14 @@ def _require_torch() -> None:
     """A worker that cannot train would break off each training."""
     if find_spec("torch") is None:
         raise CommandRefusedError("training needs torch: pip install 'riffbird[train]'")
+
+
+def _require_cuda() -> None:
+    """Ask torch in another process: the supervisor loads nothing heavy. Raises ``CommandRefusedError``."""
+    program = "from composer.model.arithmetic.backends import open_backend as o; o('auto', 'cuda')"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)  # noqa: S603  our own
+    if done.returncode:
+        raise CommandRefusedError(done.stderr.strip().rpartition("\n")[2].partition(": ")[2])
 
 
 def _read(kind: type[SettingsT], **given: Any) -> SettingsT:

@@ -5,14 +5,13 @@ Every song has its own random numbers and is the same, bit for bit, in any batch
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Hashable, Iterable, Iterator, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
-from threadpoolctl import threadpool_limits
+from threadpoolctl import ThreadpoolController
 
 from composer.decoding.expression import add_expression
 from composer.decoding.parameters import BIASES
@@ -34,9 +33,12 @@ from midi_data.song import Song
 NoteRows = NDArray[np.int32]
 """(N, 5) notes of one song: ``SongState.notes``."""
 OnProgress = Callable[[float], None]
+KeyT = TypeVar("KeyT", bound=Hashable)
+Take = Callable[[int], Iterable[tuple[KeyT, Plan]]]
+"""At most so many further plans, each with a key of its own."""
 ParameterRule = Callable[[float, float], SamplingParameters]
 """(randomness, the genre's temperature) → sampling parameters."""
-STEPS_BETWEEN_REPORTS = 50
+EVENTS_BETWEEN_PLANS = 50
 BATCH_SIZE = 16
 """Songs side by side; more do not lower the cost of a note, and need memory."""
 BY_SONG = ("part", "pitch")
@@ -65,6 +67,7 @@ class Composer:
             PlanInputs(weights),
             {field: EmbeddingSpace.of(weights[f"tables.{field}.weight"][:-1]) for field in FIELDS},
         )
+        self._threads = ThreadpoolController()
 
     def compose(
         self, plans: Sequence[Plan], on_progress: OnProgress | None = None, *, batch_size: int = BATCH_SIZE
@@ -78,10 +81,47 @@ class Composer:
     ) -> Iterator[tuple[int, Song]]:
         """(number, song) of each of ``plans`` as it ends, ``batch_size`` songs side by side, the longest first.
 
-        ``on_progress`` receives 0 … 1 of the whole batch, never falling.
+        ``on_progress`` receives 0 … 1 of all of them, never falling.
         """
-        for number, rows in self._notes(plans, on_progress, batch_size):
-            yield number, self._song(rows, plans[number])
+        waiting = sorted(range(len(plans)), key=lambda number: plans[number].bars)
+        shown = 0.0
+
+        def take(count: int) -> list[tuple[int, Plan]]:
+            taken = [waiting.pop() for _ in range(min(count, len(waiting)))]
+            return [(number, plans[number]) for number in taken]
+
+        def report(unfinished: float) -> None:
+            nonlocal shown
+            shown = max(shown, 1 - (len(waiting) + unfinished) / len(plans))
+            if on_progress:
+                on_progress(shown)
+
+        return self.stream(take, batch_size, report)
+
+    def stream(
+        self, take: Take[KeyT], batch_size: int, report: Callable[[float], None] = lambda _unfinished: None
+    ) -> Iterator[tuple[KeyT, Song]]:
+        """(key, song) of each plan of ``take`` as it ends, at most ``batch_size`` side by side.
+
+        ``take`` is asked when there is room, every ``EVENTS_BETWEEN_PLANS`` events; the stream ends when no song is
+        left. ``report`` receives the number of unfinished songs, those that have begun in part.
+        """
+        engine, batch = self.model.engine, dict[KeyT, SongSampler]()
+        state, plans = engine.start(0), dict[KeyT, Plan]()
+        while True:
+            begun = dict(take(batch_size - len(batch))) if len(batch) < batch_size else {}
+            state = engine.continued(state, range(len(batch)), len(begun))
+            plans |= begun
+            batch |= {key: self._sampler(plan) for key, plan in begun.items()}
+            if not batch:
+                return
+            state = self._events(list(batch.values()), state)
+            ended = [key for key, song in batch.items() if song.state.finished]
+            state = engine.continued(state, [row for row, key in enumerate(batch) if key not in ended], 0)
+            notes = {key: batch.pop(key).state.notes for key in ended}
+            report(sum(1 - song.state.progress for song in batch.values()))
+            for key in ended:
+                yield key, self._song(notes[key], plans.pop(key))
 
     def _song(self, notes: NoteRows, plan: Plan) -> Song:
         """The song of its generated notes, with exact velocities and lengths."""
@@ -90,41 +130,18 @@ class Composer:
         genres = {names[row]: weight for row, weight in plan.labels[CONDITIONS.index("genre")]}
         return add_expression(song, genres, plan.note_seed, shipped_expression())
 
-    def _notes(
-        self, plans: Sequence[Plan], on_progress: OnProgress | None, batch_size: int
-    ) -> Iterator[tuple[int, NoteRows]]:
-        waiting = deque(sorted(range(len(plans)), key=lambda number: -plans[number].bars))
-        batch: dict[int, SongSampler] = {}
-        engine, shown, steps = self.model.engine, 0.0, 0
-        state = engine.start(0)
-        while waiting or batch:
-            begun = [waiting.popleft() for _ in range(min(batch_size - len(batch), len(waiting)))]
-            if begun:
-                state = engine.continued(state, range(len(batch)), len(begun))
-                batch |= {number: self._sampler(plans[number]) for number in begun}
-            # The products of a step are too small to gain from threads, which wait for one another.
-            with threadpool_limits(1):
-                while True:
-                    state, steps = self._event(list(batch.values()), state), steps + 1
-                    going = [row for row, song in enumerate(batch.values()) if not song.state.finished]
-                    if len(going) < len(batch):
-                        break
-                    if on_progress and steps % STEPS_BETWEEN_REPORTS == 0:
-                        shown = max(shown, self._progress(batch, len(waiting), len(plans)))
-                        on_progress(shown)
-            state = engine.continued(state, going, 0)
-            for number in [number for number, song in batch.items() if song.state.finished]:
-                yield number, batch.pop(number).state.notes
-            if on_progress:
-                shown = max(shown, self._progress(batch, len(waiting), len(plans)))
-                on_progress(shown)
-
-    def _progress(self, batch: dict[int, SongSampler], waiting: int, songs: int) -> float:
-        left = waiting + sum(1 - song.state.progress for song in batch.values())
-        return 1 - left / songs
-
     def _sampler(self, plan: Plan) -> SongSampler:
         return SongSampler(plan, self._parameters(plan.randomness, plan.temperature), self.model, self._biases)
+
+    def _events(self, songs: list[SongSampler], state: State) -> State:
+        """``EVENTS_BETWEEN_PLANS`` events of each of ``songs``, or fewer if one of them ends."""
+        # The products of a step are too small to gain from threads, which wait for one another.
+        with self._threads.limit(limits=1):
+            for _ in range(EVENTS_BETWEEN_PLANS):
+                state = self._event(songs, state)
+                if any(song.state.finished for song in songs):
+                    break
+        return state
 
     def _event(self, songs: list[SongSampler], state: State) -> State:
         """One event of each of ``songs``: a note, a wait or the end."""

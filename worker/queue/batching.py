@@ -1,4 +1,4 @@
-"""Composes a song together with songs that wait behind it, as one batch.
+"""Takes a song from the composing process of its worker, or composes it together with songs that wait behind it.
 
 A batch takes less time than its songs one by one (``composer.decoding.generate``), and each song is the same. No job is
 claimed: the other songs' MIDI is kept in Redis for the workers that take their jobs. A song that is not found there is
@@ -8,11 +8,11 @@ composed when its job is taken, so a worker that dies costs time only.
 from __future__ import annotations
 
 import logging
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 from pydantic import ValidationError
-from redis import Redis
 from rq.exceptions import DeserializationError
 from rq.job import Job
 
@@ -23,6 +23,7 @@ from worker.connection import TRANSIENT_ERRORS, Queues
 from worker.queue.names import COMPOSE_QUEUE, SERIALIZER
 from worker.queue.payloads import ComposePayload
 from worker.settings import DEFAULT_PERFORMER
+from worker.storage.stats import COMPOSERS
 
 if TYPE_CHECKING:
     from composer.pipeline import OnStage
@@ -32,7 +33,11 @@ logger = logging.getLogger(__name__)
 KEY = "riffbird:composed:"
 IN_PROGRESS = b""
 """Value of a song's key while a worker composes it; no other worker begins it."""
+COMPOSED_ELSEWHERE = b"!"
+"""Value of a song's key that the process which renders it has to compose."""
 IN_PROGRESS_SECONDS, KEPT_SECONDS = 60, 3600
+POLL_SECONDS, UNMARKED_SECONDS = 0.05, 2.0
+"""Between two looks at a song's key, and the wait for a composing process to begin it."""
 
 
 def compose_in_batch(queues: Queues, job: Job, payload: ComposePayload, progress: OnStage) -> Song | None:
@@ -40,23 +45,40 @@ def compose_in_batch(queues: Queues, job: Job, payload: ComposePayload, progress
 
     Raises transient errors (a lost server, a timeout).
     """
-    settings = queues.settings
-    if settings.compose_batch_size < 2 or settings.performer != DEFAULT_PERFORMER:
+    settings, is_beside = queues.settings, bool(queues.stats.worker_count(COMPOSERS))
+    if settings.performer != DEFAULT_PERFORMER or payload.is_composed_alone:
         return None
-    prefix = "" if payload.is_composed_alone else _key_prefix(payload, settings.checkpoint)
+    prefix = key_prefix(payload, settings.checkpoint)
     if not prefix:
         return None
-    kept = _take_kept(queues.connection, prefix + job.id)
+    if is_beside:
+        return _composed_beside(queues, prefix + job.id)
+    if settings.compose_batch_size < 2:
+        return None
+    kept = _read_song(queues.connection.getdel(prefix + job.id))
     if kept is not None:
         return kept
     others = _reserve(queues, prefix)
     return _compose(queues, payload, others, progress) if others else None
 
 
-def _take_kept(connection: Redis, key: str) -> Song | None:
-    """Read and delete the song that an earlier batch kept at ``key``."""
-    midi = cast("bytes | None", connection.getdel(key))
-    if not midi:
+def _composed_beside(queues: Queues, key: str) -> Song | None:
+    """The song at ``key`` once the composing process has composed it; ``None`` where it will not."""
+    connection, unmarked_until = queues.connection, time.monotonic() + UNMARKED_SECONDS
+    while queues.stats.worker_count(COMPOSERS):
+        value = cast("bytes | None", connection.get(key))
+        if value is None and time.monotonic() > unmarked_until:
+            connection.set(key, COMPOSED_ELSEWHERE, nx=True, ex=KEPT_SECONDS)
+        elif value not in (None, IN_PROGRESS):
+            # The key stays, so that the song is not composed again while it is rendered.
+            return _read_song(connection.set(key, COMPOSED_ELSEWHERE, get=True, ex=KEPT_SECONDS))
+        time.sleep(POLL_SECONDS)
+    return _read_song(connection.getdel(key))
+
+
+def _read_song(midi: object) -> Song | None:
+    """The song that was kept as ``midi``; ``None`` where there is none."""
+    if not isinstance(midi, bytes) or midi in (IN_PROGRESS, COMPOSED_ELSEWHERE):
         return None
     from midi_data.io.midi_file import song_from_bytes
 
@@ -84,7 +106,7 @@ def _reserve(queues: Queues, prefix: str) -> dict[str, ComposePayload]:
         for key, payload in payloads.items()
         if payload is not None
         and not payload.is_composed_alone
-        and _key_prefix(payload, queues.settings.checkpoint) == prefix
+        and key_prefix(payload, queues.settings.checkpoint) == prefix
         and queues.connection.set(key, IN_PROGRESS, nx=True, ex=IN_PROGRESS_SECONDS)
     }
 
@@ -97,7 +119,7 @@ def payload_of(job: Job) -> ComposePayload | None:
         return None
 
 
-def _key_prefix(payload: ComposePayload, checkpoint: Path | None) -> str:
+def key_prefix(payload: ComposePayload, checkpoint: Path | None) -> str:
     """Prefix of the keys of songs by the network that plays ``payload``; empty if there is no such network."""
     from composer.pipeline import checkpoint_digest
 

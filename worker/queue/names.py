@@ -4,6 +4,8 @@ from __future__ import annotations
 
 COMPOSE_QUEUE = "compose"
 TRAIN_QUEUE = "train"
+COMPOSING = "composing"
+"""The program of a worker's composing process, which takes no jobs."""
 COMPOSE_JOB = "worker.jobs.compose"
 FILE_JOB = "worker.file_job.render_file"
 FILE_JOB_PREFIX = "file-"

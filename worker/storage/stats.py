@@ -16,7 +16,9 @@ STATS_KEY = "riffbird:stats"
 COMPOSE_WORKERS = "riffbird:workers"
 TRAIN_WORKERS = "riffbird:trainers"
 BOTS = "riffbird:bot-processes"
+COMPOSERS = "riffbird:composers"
 """Sorted sets of live processes by kind: name → when it counts as dead. Trainers never count for songs."""
+COMPOSING_KEY = "riffbird:composing:"
 PROCESSES_KEY = "riffbird:process:"
 DEFAULT_SONG_SECONDS = 10.0
 """Expected seconds a song before the first one was measured."""
@@ -49,6 +51,17 @@ class ProcessUse:
     name: str
     resident_bytes: int
     cpu_seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Composing:
+    """A composing process: what computes where, and how many ``songs`` it has in hand, at most ``limit``."""
+
+    name: str
+    backend: str
+    device: str
+    songs: int
+    limit: int
 
 
 class Stats:
@@ -124,6 +137,24 @@ class Stats:
             pipe.hset(PROCESSES_KEY + use.name, mapping=fields)  # type: ignore[arg-type]
             pipe.expire(PROCESSES_KEY + use.name, ttl_seconds)
             pipe.execute()
+
+    def report_composing(self, state: Composing, ttl_seconds: int) -> None:
+        """Publish what a composing process does, for ``ttl_seconds``."""
+        fields = {"backend": state.backend, "device": state.device, "songs": state.songs, "limit": state.limit}
+        with self.connection.pipeline() as pipe:
+            pipe.hset(COMPOSING_KEY + state.name, mapping=fields)  # type: ignore[arg-type]
+            pipe.expire(COMPOSING_KEY + state.name, ttl_seconds)
+            pipe.execute()
+
+    def composing(self) -> list[Composing]:
+        """What each live composing process does."""
+        found = []
+        for name in self.names(COMPOSERS):
+            raw = cast("dict[bytes, bytes]", self.connection.hgetall(COMPOSING_KEY + name))
+            if raw:
+                device, backend = raw[b"device"].decode(), raw[b"backend"].decode()
+                found.append(Composing(name, backend, device, int(raw[b"songs"]), int(raw[b"limit"])))
+        return found
 
     def processes(self) -> list[ProcessUse]:
         """What each live worker and bot uses, as it last reported."""
