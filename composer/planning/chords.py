@@ -21,7 +21,7 @@ from midi_data.events.encoding import VOCABULARY, Ints, part_instrument
 from midi_data.keys import Key, estimate_key
 from midi_data.song import Meter
 
-ASKED_CHORD_STRENGTH = 16.0
+ASKED_CHORD_STRENGTH = 8.0
 """Factor on the bias towards the tones of asked chords; 1 for planned ones."""
 _CHORD_STREAM = 2
 """Distinguishes the random numbers of chords from those of the plan and of the notes."""
