@@ -60,17 +60,18 @@ def song_reply(
     request: ComposeRequest | None = None,
     notices: Iterable[str] = (),
     *,
+    repeat: str = "",
     limit: int = X_LENGTH,
     measure: Measure = longest_length,
 ) -> str:
-    """Title, facts, notices, seed and the words that repeat the song.
+    """Title, facts, notices, seed and the words that repeat the song; ``repeat``: those of a song with given notes.
 
     Too long a text first shortens the words that repeat it to the seed, then drops the last notices.
     """
     head, shown = _facts(rendition), [public_line(text) for text in dict.fromkeys([*notices, *rendition.notices])]
     for count in range(len(shown), -1, -1):
-        for repeat in _repeats(rendition, request):
-            text = "\n".join([head, *shown[:count], repeat])
+        for hint in [f"Repeat it: {repeat}"] if repeat else _repeats(rendition, request):
+            text = "\n".join([head, *shown[:count], hint])
             if measure(text) <= limit:
                 return text
     seed = f"Seed {rendition.seed}"

@@ -40,6 +40,16 @@ class Room(TypedDict):
     measure: Measure
 
 
+def _words_again(song: SongRecord) -> str:
+    """The reply that makes a song with given notes again; empty for a song that its own words repeat."""
+    revision = song.revision
+    if revision is None or not revision.needs_notes:
+        return ""
+    names = [song.rendition.parts[number].name for number in revision.replaced if number < len(song.rendition.parts)]
+    value = f" {', '.join(names)}" if revision.action == "replace" else f" /l {song.request.length_seconds:g}"
+    return f"/{revision.action}{value} /v {song.request.variation}, in reply to the song before"
+
+
 @dataclass(frozen=True)
 class Responses:
     """Replies for one network. Its limits are read at each call, since some are known only after sign-in."""
@@ -96,7 +106,7 @@ class Responses:
 
     def song(self, mention: Mention, song: SongRecord, notices: tuple[str, ...]) -> str:
         """The caption of a finished song."""
-        return song_reply(song.rendition, song.request, notices, **self._room(mention))
+        return song_reply(song.rendition, song.request, notices, repeat=_words_again(song), **self._room(mention))
 
     def alt_text(self, song: SongRecord) -> str:
         """Description of the song for screen readers."""

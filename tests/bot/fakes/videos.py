@@ -50,7 +50,11 @@ def performer(
     return Rendition(
         title=request.title, genre=genre, tempo_bpm=tempo, randomness=request.randomness, sampling=request.sampling,
         seed=request.seed or 0, key="C major", duration_seconds=SECONDS, bars=1, notes=4,
-        parts=[PartFacts(name="Piano", program=0, is_drum=False, notes=4)], files=files, checkpoint="stand-in",
+        parts=[
+            PartFacts(name="Piano", program=0, is_drum=False, notes=4),
+            PartFacts(name="Acoustic Bass", program=32, is_drum=False, notes=4),
+        ],
+        files=files, checkpoint="stand-in",
         timings_seconds=Timings(total=0.01),
     )  # fmt: skip
 
