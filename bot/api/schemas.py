@@ -19,6 +19,7 @@ TEXT_LENGTH = 2000
 EXAMPLE_ID = "5f0c9c1e7d3b4c0e9f2a6b1d8e4c7a90"
 EXAMPLE_TEXT = "Dancing robots /compose /g heavy-metal /t 160 /r 0.2"
 Value = str | float | int | None
+TEXT_MEANING = "a tweet, or only its command words; /compose may be left out, since all that is sent here is a request"
 JOB_ID_PATTERN = r"^[A-Za-z0-9_-]{1,128}$"
 
 
@@ -40,7 +41,7 @@ class CompositionRequest(BaseModel):
         },
     )
 
-    text: str = Field(default="", max_length=TEXT_LENGTH, description="a tweet, or only its command words")
+    text: str = Field(default="", max_length=TEXT_LENGTH, description=TEXT_MEANING)
     title: str | None = Field(default=None, max_length=TEXT_LENGTH, description="the song's title")
     genre: Value | dict[str, float] = _field("genre", "genres")
     tempo: Value = _field("tempo", "tempo_bpm")
