@@ -7,21 +7,24 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from typing import cast
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812  the field's own name for it
 
 from composer.model.style.config import (
-    FLOW_LAYERS,
+    COMPONENTS,
     GENRE_EMBEDDING,
     PART_EMBEDDING,
+    PART_WIDTH,
     PROGRAMS,
     SONG_WIDTH,
     expected_style_shapes,
 )
-from composer.model.style.flow import BASE_LIMIT, SCALE_LIMIT
 from composer.model.style.model import LOG_STD_LIMITS
+from composer.model.style.prior import LOG_STD_LIMITS as COMPONENT_LIMITS
+from composer.model.style.prior import input_mask, output_mask
 from midi_data.analysis.attribute_histograms import COLUMNS, TIME_SHIFT_BINS
 from midi_data.analysis.histograms import FAMILIES
 from midi_data.events.encoding import SAME_PROGRAM_LIMIT
@@ -35,39 +38,33 @@ RANGE_SCALE = 0.25
 """Scale of the Laplace likelihood of a part's ranges."""
 
 
-class Flow(nn.Module):
-    """log p(z | context) of ``composer.model.style.flow``."""
+class MixturePrior(nn.Module):
+    """log p(z | context) of ``composer.model.style.prior``."""
 
-    def __init__(self, width: int, context: int) -> None:
+    used_in: Tensor
+    used_out: Tensor
+
+    def __init__(self, width: int, first: nn.Linear, second: nn.Linear) -> None:
+        """``first`` and ``second`` layer of the prior of vectors of ``width`` numbers; they belong to the caller."""
         super().__init__()
-        shapes = expected_style_shapes(1)
-        name = "song_prior" if context == shapes["song_prior.base.weight"][1] else "part_prior"
-        self.width = width
-        for layer in ["base", *(f"{n}_{end}" for n in range(FLOW_LAYERS) for end in ("in", "out"))]:
-            outputs, inputs = shapes[f"{name}.{layer}.weight"]
-            self.add_module(layer, nn.Linear(inputs, outputs))
-            if not layer.endswith("in"):
-                nn.init.zeros_(self.get_submodule(layer).weight)  # type: ignore[arg-type]
-                nn.init.zeros_(self.get_submodule(layer).bias)  # type: ignore[arg-type]
+        hidden, inputs = first.weight.shape
+        self.register_buffer("used_in", torch.from_numpy(input_mask(hidden, width, inputs - width)), persistent=False)
+        self.register_buffer("used_out", torch.from_numpy(output_mask(hidden, width)), persistent=False)
+        with torch.no_grad():
+            second.weight *= 0.3 * self.used_out
+            second.bias.zero_()
+            second.bias.view(width, 3, COMPONENTS)[:, 1] = torch.linspace(-1, 1, COMPONENTS)
+            first.weight *= self.used_in
 
-    def forward(self, z: Tensor, context: Tensor) -> Tensor:
-        """(...,) log density of z (..., K) in context (..., C)."""
-        u, log_det = self.noise(z, context)
-        return log_det - 0.5 * (u**2 + math.log(2 * math.pi)).sum(-1)
-
-    def noise(self, z: Tensor, context: Tensor) -> tuple[Tensor, Tensor]:
-        """Noise (..., K) that z (..., K) comes from, and the log determinant (...,) of the map from z to it."""
-        mean, scale = self.get_submodule("base")(context).chunk(2, dim=-1)
-        scale = BASE_LIMIT * torch.tanh(scale / BASE_LIMIT)
-        u, log_det = (z - mean) * torch.exp(-scale), -scale.sum(-1)
-        for layer in range(FLOW_LAYERS):
-            moved, kept = u.chunk(2, dim=-1)
-            inner = torch.relu(self.get_submodule(f"{layer}_in")(torch.cat([kept, context], dim=-1)))
-            shift, scale = self.get_submodule(f"{layer}_out")(inner).chunk(2, dim=-1)
-            scale = SCALE_LIMIT * torch.tanh(scale / SCALE_LIMIT)
-            u = torch.cat([kept, moved * torch.exp(scale) + shift], dim=-1)
-            log_det = log_det + scale.sum(-1)
-        return u, log_det
+    def forward(self, z: Tensor, context: Tensor, first: nn.Linear, second: nn.Linear) -> Tensor:
+        """(N,) log density of z (N, K) in context (N, C)."""
+        hidden = torch.relu(F.linear(torch.cat([z, context], dim=-1), first.weight * self.used_in, first.bias))
+        found = F.linear(hidden, second.weight * self.used_out, second.bias).view(*z.shape, 3, COMPONENTS)
+        weight, mean, log_std = found.unbind(-2)  # (N, K, M)
+        log_std = log_std.clamp(*COMPONENT_LIMITS)
+        square = ((z[..., None] - mean) * torch.exp(-log_std)) ** 2
+        nats = weight.log_softmax(-1) - log_std - 0.5 * (square + math.log(2 * math.pi))
+        return nats.logsumexp(-1).sum(-1)
 
 
 class StyleNetwork(nn.Module):
@@ -90,10 +87,10 @@ class StyleNetwork(nn.Module):
         self.register_buffer("genre_pieces", torch.zeros(1 + genres))
         self.register_buffer("program_pieces", torch.zeros(PROGRAMS))
         for name, shape in shapes.items():
-            if name.endswith(".weight") and "prior" not in name and name.removesuffix(".weight") + ".bias" in shapes:
+            if name.endswith(".weight") and name.removesuffix(".weight") + ".bias" in shapes:
                 self.add_module(name.removesuffix(".weight"), nn.Linear(shape[1], shape[0]))
-        self.song_prior = Flow(SONG_WIDTH, shapes["song_prior.base.weight"][1])
-        self.part_prior = Flow(SONG_WIDTH, shapes["part_prior.base.weight"][1])
+        self.song_prior = MixturePrior(SONG_WIDTH, *self._layers("song_prior"))
+        self.part_prior = MixturePrior(PART_WIDTH, *self._layers("part_prior"))
 
     def forward(self, batch: Batch) -> dict[str, Tensor]:
         """(B,) nats of each piece: ``shares``, ``ranges``, ``time_shift``, ``grid``, ``song`` and ``parts`` (KL)."""
@@ -153,24 +150,42 @@ class StyleNetwork(nn.Module):
         genre: Tensor,
     ) -> dict[str, Tensor]:
         """(B,) estimates of the divergence of the posteriors ``song`` and ``own`` from the priors at drawn vectors."""
-        song_context, part_context = self.contexts(batch, song_z, parts, genre)
-        own_nats = -_entropy(own[1]) - self.part_prior(part_z, part_context)
+        song_nats, part_nats = self.log_priors(batch, song_z, part_z, parts, genre)
         return {
-            "song": -_entropy(song[1]) - self.song_prior(song_z, song_context),
-            "parts": _sum(own_nats, batch),
+            "song": -_entropy(song[1]) - song_nats,
+            "parts": _sum(-_entropy(own[1]) - part_nats, batch),
         }
 
-    def contexts(self, batch: Batch, song_z: Tensor, parts: Tensor, genre: Tensor) -> tuple[Tensor, Tensor]:
-        """What the priors of the song (B, C) and of the parts (N, C) depend on."""
+    def log_priors(
+        self, batch: Batch, song_z: Tensor, part_z: Tensor, parts: Tensor, genre: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        """Log density (B,) of song vectors (B, K) and (N,) of part vectors (N, K), each given the parts before it."""
         pooled = _mean(parts, batch)
-        shared = torch.cat([genre, pooled, song_z], dim=-1)[batch.piece]
-        return torch.cat([genre, pooled], dim=-1), torch.cat([shared, parts], dim=-1)
+        song = self.song_prior(song_z, torch.cat([genre, pooled], dim=-1), *self._layers("song_prior"))
+        count = torch.bincount(batch.piece)
+        first = (count.cumsum(0) - count)[batch.piece]  # (N,) each part's piece begins here
+        number = torch.arange(len(first)) - first
+        summed = torch.relu(self.get_submodule("summary")(torch.cat([part_z, parts], dim=-1)))
+        summed = summed.cumsum(0) - summed  # of all rows before
+        summary = (summed - summed[first]) / number.clamp(min=1)[:, None]
+        last = part_z.roll(1, 0) * (number > 0)[:, None]
+        known = [torch.cat([genre, pooled, song_z], dim=-1)[batch.piece], parts, summary, last]
+        context = torch.cat([*known, (number == 0).float()[:, None]], dim=-1)  # (N, C)
+        return song, self.part_prior(part_z, context, *self._layers("part_prior"))
 
     def weights(self) -> Mapping[str, Tensor]:
-        """The weights as they are stored: embeddings of rare programs are 0."""
+        """The weights as they are stored: embeddings of rare programs and unused weights of the priors are 0."""
         state = {name: tensor.detach().clone().contiguous() for name, tensor in self.state_dict().items()}
         state["program.weight"] *= (self.program_pieces >= FEWEST_PIECES)[:, None]
+        for prior in ("song_prior", "part_prior"):
+            used = self.get_submodule(prior)
+            state[f"{prior}_in.weight"] *= used.get_buffer("used_in")
+            state[f"{prior}_out.weight"] *= used.get_buffer("used_out")
         return state
+
+    def _layers(self, prior: str) -> tuple[nn.Linear, nn.Linear]:
+        first, second = self.get_submodule(f"{prior}_in"), self.get_submodule(f"{prior}_out")
+        return cast("nn.Linear", first), cast("nn.Linear", second)
 
     def _share_nats(self, batch: Batch, hidden: Tensor) -> Tensor:
         """(N,) nats of the attribute histograms, weighted by notes."""
@@ -183,6 +198,18 @@ class StyleNetwork(nn.Module):
     def _hidden(self, name: str, x: Tensor) -> Tensor:
         x = F.gelu(self.get_submodule(name)(x), approximate="tanh")
         return F.dropout(x, self.dropout, self.training)
+
+
+def load_weights(network: StyleNetwork, weights: Mapping[str, Tensor]) -> None:
+    """Load stored weights; a prior that ``weights`` do not have stays as it begins."""
+    own = network.state_dict()
+    network.load_state_dict(own | {name: weight.float() for name, weight in weights.items() if name in own})
+
+
+def keep_all_but_priors(network: StyleNetwork) -> None:
+    """Freeze every weight but those of the priors, so that styles keep their meaning."""
+    for name, weight in network.named_parameters():
+        weight.requires_grad_(name.startswith(("song_prior", "part_prior", "summary")))
 
 
 def _sum(values: Tensor, batch: Batch) -> Tensor:

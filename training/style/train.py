@@ -15,12 +15,12 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from safetensors.torch import save_file
+from safetensors.torch import load_file, save_file
 
 from composer.model.checkpoint import load_checkpoint
 from midi_data.corpus.dataset import all_pieces, open_shards
 from midi_data.events.encoding import SAME_PROGRAM_LIMIT
-from training.style.network import StyleNetwork
+from training.style.network import StyleNetwork, keep_all_but_priors, load_weights
 from training.style.pieces import EXCERPTS, StylePiece, batch_of, pieces_of
 
 BATCH = 64
@@ -79,7 +79,8 @@ def train(
     torch.manual_seed(seed)
     rng = np.random.default_rng(seed)
     count_pieces(network, pieces)
-    optimizer = torch.optim.AdamW(network.parameters(), lr=LEARNING_RATE, weight_decay=WEIGHT_DECAY)
+    trained = [weight for weight in network.parameters() if weight.requires_grad]
+    optimizer = torch.optim.AdamW(trained, lr=LEARNING_RATE, weight_decay=WEIGHT_DECAY)
     average = {name: tensor.clone() for name, tensor in network.state_dict().items()}
     genres = np.array([piece.genre for piece in pieces])
     shares = np.bincount(genres)[genres] ** -GENRE_POWER
@@ -138,6 +139,8 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--minutes", type=float, default=10)
     parser.add_argument("--checkpoint", type=Path, help="its genres are the rows (default: the shipped one)")
+    parser.add_argument("--base", type=Path, help="weights to go on from")
+    parser.add_argument("--prior-only", action="store_true", help="keep encoder, decoder and embeddings of the base")
     parser.add_argument("--seed", type=int, default=1)
     given = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
@@ -147,7 +150,12 @@ def main() -> None:
     pieces = pieces_of(all_pieces(shards, "train"), genres, EXCERPTS, given.seed)
     valid = pieces_of(all_pieces(shards, "valid"), genres, 0)
     _log.info("%d pieces to train on, %d held out", len(pieces), len(valid))
-    weights = train(StyleNetwork(len(genres)), pieces, valid, given.minutes, given.seed)
+    network = StyleNetwork(len(genres))
+    if given.base:
+        load_weights(network, load_file(given.base))
+    if given.prior_only:
+        keep_all_but_priors(network)
+    weights = train(network, pieces, valid, given.minutes, given.seed)
     given.out.parent.mkdir(parents=True, exist_ok=True)
     save_file(
         {name: tensor.half() if tensor.is_floating_point() else tensor for name, tensor in weights.items()}, given.out

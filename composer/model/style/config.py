@@ -14,11 +14,16 @@ SONG_WIDTH, PART_WIDTH = 16, 16
 PROGRAMS = 129
 """Drums and the General MIDI programs."""
 PART_EMBEDDING, GENRE_EMBEDDING = 24, 48
-HIDDEN, FLOW_HIDDEN, FLOW_LAYERS = 192, 64, 4
+HIDDEN, SONG_PRIOR_HIDDEN, PART_PRIOR_HIDDEN, SUMMARY = 192, 112, 224, 64
+COMPONENTS = 4
+"""Gaussians of the mixture that each number of a latent vector is drawn from."""
 STATED = ("lowest", "highest", "softest", "loudest", "voices")
 """What is stated of each part beside its histograms."""
 SONG_CONTEXT = GENRE_EMBEDDING + PART_EMBEDDING
-PART_CONTEXT = GENRE_EMBEDDING + 2 * PART_EMBEDDING + SONG_WIDTH
+"""Width of the song prior's context: genre and mean of the parts' embeddings."""
+PART_CONTEXT = GENRE_EMBEDDING + 2 * PART_EMBEDDING + SONG_WIDTH + SUMMARY + PART_WIDTH + 1
+"""Width of a part prior's context: the same, song vector, part, summary of the parts before it, the vector of the last
+of them, and whether it is the first."""
 
 
 def expected_style_shapes(genres: int) -> dict[str, tuple[int, ...]]:
@@ -36,14 +41,13 @@ def expected_style_shapes(genres: int) -> dict[str, tuple[int, ...]]:
         "band_in": (HIDDEN + SONG_WIDTH + GENRE_EMBEDDING, HIDDEN),
         "band_out": (HIDDEN, TIME_SHIFT_BINS + TICKS_PER_QUARTER),
     }
-    for prior, width, context in (
-        ("song_prior", SONG_WIDTH, SONG_CONTEXT),
-        ("part_prior", PART_WIDTH, PART_CONTEXT),
+    for prior, width, context, hidden in (
+        ("song_prior", SONG_WIDTH, SONG_CONTEXT, SONG_PRIOR_HIDDEN),
+        ("part_prior", PART_WIDTH, PART_CONTEXT, PART_PRIOR_HIDDEN),
     ):
-        linear[f"{prior}.base"] = (context, 2 * width)
-        for layer in range(FLOW_LAYERS):
-            linear[f"{prior}.{layer}_in"] = (width // 2 + context, FLOW_HIDDEN)
-            linear[f"{prior}.{layer}_out"] = (FLOW_HIDDEN, width)
+        linear[f"{prior}_in"] = (width + context, hidden)
+        linear[f"{prior}_out"] = (hidden, 3 * COMPONENTS * width)
+    linear["summary"] = (PART_WIDTH + PART_EMBEDDING, SUMMARY)
     shapes: dict[str, tuple[int, ...]] = {
         "genre.weight": (genres, GENRE_EMBEDDING),
         "family.weight": (FAMILIES, PART_EMBEDDING),

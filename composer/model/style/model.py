@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from composer.model.style.config import PART_WIDTH, SONG_WIDTH, STYLE_PREFIX
+from composer.model.style.config import PART_WIDTH, SONG_WIDTH, STYLE_PREFIX, SUMMARY
 from composer.model.style.features import (
     part_classes,
     range_columns,
@@ -28,7 +28,7 @@ from composer.model.style.features import (
     stated_of,
     without_pitched_tones,
 )
-from composer.model.style.flow import Floats, sample_flow
+from composer.model.style.prior import Floats, sample_prior
 from midi_data.analysis.attribute_histograms import ATTRIBUTES, FULL, TIME_SHIFT_BINS
 from midi_data.events.encoding import Ints
 from midi_data.song import TICKS_PER_QUARTER
@@ -81,6 +81,13 @@ def draw_style(mean: Style, std: Style, generator: np.random.Generator) -> Style
     )
 
 
+def style_noise(parts: int, generator: np.random.Generator) -> tuple[Floats, Floats]:
+    """Noise of a song (1, K, 2) and of its parts (P, K, 2): uniform and Gaussian numbers."""
+    shape = (1 + parts, SONG_WIDTH)
+    both = np.stack([generator.random(shape), generator.standard_normal(shape)], axis=-1)
+    return _rounded(both[:1]), _rounded(both[1:])
+
+
 class StyleModel:
     """Encodes, decodes and samples styles. Holds weights only.
 
@@ -104,21 +111,28 @@ class StyleModel:
     def sample(
         self, genres: Mapping[int, float], band: tuple[int, ...], generator: np.random.Generator, spread: float = 1.0
     ) -> Style:
-        """A style of the prior; ``spread`` scales the noise."""
-        noise = _rounded(spread * generator.standard_normal((1, SONG_WIDTH)))
-        return self.style_of_noise(
-            noise, _rounded(spread * generator.standard_normal((len(band), PART_WIDTH))), genres, band
-        )
+        """A style of the prior; ``spread`` scales the noise within components."""
+        song, parts = style_noise(len(band), generator)
+        scale = np.array([1.0, spread])
+        return self.style_of_noise(song * scale, parts * scale, genres, band)
 
     def style_of_noise(self, song: Floats, parts: Floats, genres: Mapping[int, float], band: Sequence[int]) -> Style:
-        """The style that Gaussian noise ``song`` (1, K) and ``parts`` (P, K) stands for in the prior of ``genres``."""
+        """The style that ``style_noise`` stands for in the prior of ``genres``.
+
+        Parts are drawn in the order of the band, each given the song and the parts before it.
+        """
         genre, embedded = self._genre(genres), self._parts(band)
         pooled = _rounded(embedded.mean(axis=0))
         context = np.concatenate([genre, pooled])[None]  # (1, C)
-        found = sample_flow("song_prior", song, context, self._linear, _rounded)  # (1, K)
-        shared = np.tile(np.concatenate([genre, pooled, found[0]]), (len(band), 1))
-        own = sample_flow("part_prior", parts, np.hstack([shared, embedded]), self._linear, _rounded)  # (P, K)
-        return Style(found[0], own)
+        found = sample_prior(self._w, "song_prior", song, context, _rounded)[0]  # (K,)
+        own = np.zeros(parts.shape[:2])
+        summary, last = np.zeros(SUMMARY), np.zeros(PART_WIDTH)
+        for index, part in enumerate(embedded):
+            before = [_rounded(summary / max(index, 1)), last, [float(index == 0)]]
+            context = np.concatenate([genre, pooled, found, part, *before])[None]
+            last = own[index] = sample_prior(self._w, "part_prior", parts[index : index + 1], context, _rounded)[0]
+            summary = summary + np.maximum(self._linear("summary", np.concatenate([last, part])[None])[0], 0)
+        return Style(found, own)
 
     def encode(
         self,

@@ -11,7 +11,7 @@ import pytest
 
 from composer.errors import CheckpointError
 from composer.model.checkpoint import load_checkpoint, save_checkpoint
-from composer.model.style import StyleModel, draw_style, interpolate
+from composer.model.style import StyleModel, draw_style, interpolate, style_noise
 from composer.model.style.config import expected_style_shapes
 from composer.model.style.features import range_columns, stated_from
 from midi_data.analysis.attribute_histograms import COLUMNS, FULL, HISTOGRAMS_WIDTH, TIME_SHIFT_BINS
@@ -92,8 +92,7 @@ def test_interpolation_runs_from_one_style_to_the_other(model: StyleModel) -> No
 
 
 def test_a_blend_lies_between_its_genres_for_the_same_noise(model: StyleModel) -> None:
-    rng = np.random.default_rng(3)
-    noise = rng.standard_normal((1, 16)), rng.standard_normal((len(BAND), 16))
+    noise = style_noise(len(BAND), np.random.default_rng(3))
     one, half, other = (model.style_of_noise(*noise, genres, BAND) for genres in ({0: 1.0}, {0: 1.0, 1: 1.0}, {1: 1.0}))
     whole = np.linalg.norm(one.song - other.song)
     assert np.linalg.norm(half.song - one.song) < whole

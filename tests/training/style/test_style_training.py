@@ -85,22 +85,19 @@ def test_torch_and_numpy_agree_on_a_batch(network: StyleNetwork) -> None:
         assert wanted == pytest.approx(float(nats["shares"][number]), rel=0.1)
 
 
-def test_the_flow_of_the_sampler_is_the_inverse_of_the_one_that_is_trained(network: StyleNetwork) -> None:
+def test_samples_have_the_density_that_training_computes(network: StyleNetwork) -> None:
+    # Stein's identity: for z of density p, E[d log p / dz_k] = 0 and E[z_k · d log p / dz_k] = −1 in each coordinate.
     model = StyleModel.from_tensors({name: tensor.numpy() for name, tensor in network.weights().items()})
-    rng, band = np.random.default_rng(3), BANDS[1]
-    noise = rng.standard_normal((1, 16)), rng.standard_normal((3, 16))
-    style = model.style_of_noise(*noise, {0: 0.5, 1: 0.5}, band)
-    batch = batch_of([(0, view(band, 1))])
-    with torch.no_grad():
-        parts, _ = network.embedded(batch)
-        genre = network.genre.weight[1:].mean(0, keepdim=True)
-        z = torch.tensor(style.song[None]).float(), torch.tensor(style.parts).float()
-        contexts = network.contexts(batch, z[0], parts, genre)
-        for flow, vector, context, gaussian in zip(
-            (network.song_prior, network.part_prior), z, contexts, noise, strict=True
-        ):
-            u = flow.noise(vector, context)[0].numpy().reshape(gaussian.shape)
-            assert np.allclose(u, gaussian, atol=5e-3)
+    rng, count = np.random.default_rng(3), 400
+    styles = [model.sample({1: 1.0}, BANDS[1], rng) for _ in range(count)]
+    batch = batch_of([(1, view(BANDS[1], 1))] * count)
+    song = torch.tensor(np.array([style.song for style in styles])).float().requires_grad_()
+    parts = torch.tensor(np.concatenate([style.parts for style in styles])).float().requires_grad_()
+    found = network.log_priors(batch, song, parts, *network.embedded(batch))
+    slopes = torch.autograd.grad(found[0].sum() + found[1].sum(), (song, parts))
+    for z, slope in zip((song.detach(), parts.detach()), slopes, strict=True):
+        assert float(slope.mean()) == pytest.approx(0, abs=0.05)
+        assert float((z * slope).mean()) == pytest.approx(-1, abs=0.1)
 
 
 def test_training_lowers_the_nats_and_rare_programs_have_no_row() -> None:
