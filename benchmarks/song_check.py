@@ -18,9 +18,9 @@ from typing import Any
 
 from composer.decoding.generate import Composer
 from composer.pipeline import composer_for
+from composer.planning.form import plays_role
 from composer.planning.plan import plan_song
 from composer.planning.requested import core_of
-from composer.planning.template import plays_role
 from composer.request import ComposeRequest
 from midi_data.analysis.repetition import bar_similarities
 from midi_data.bars import BarGrid

@@ -196,15 +196,13 @@ def _taught(checkpoint: Checkpoint, file: Path) -> str:
 
 
 def _tempo_range(checkpoint: Checkpoint, name: str) -> tuple[int, int]:
-    """Slowest and fastest tempo of the training pieces of ``name``, clamped to the range of a request."""
-    from composer.model.checkpoint_tables import TEMPLATE_COLUMNS
+    """Slowest and fastest tempo of most songs of ``name``, within the range of a request."""
+    from composer.planning.pooled import PooledStatistics
 
-    mine = checkpoint.templates[:, 0] == checkpoint.header.genres.index(name)
+    pooled, genres = PooledStatistics.of(checkpoint.pooled), checkpoint.header.genres
+    slowest, fastest = pooled.tempo_range(pooled.facts_row(genres.index(name), 0, len(genres)))
     low, high = (int(bpm) for bpm in TEMPO_RANGE_BPM)
-    tempos = [
-        min(max(bpm, low), high) for bpm in checkpoint.templates[mine, TEMPLATE_COLUMNS.index("tempo_bpm")].tolist()
-    ]
-    return (min(tempos, default=low), max(tempos, default=high))
+    return max(slowest, low), min(fastest, high)
 
 
 def export(name: str, file: Path) -> None:

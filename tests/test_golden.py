@@ -18,12 +18,12 @@ from midi_data.song import Song
 ROOT = Path(__file__).parents[1]
 SECONDS = 15
 SONGS = {
-    ("heavy-metal", 1): "989bcb701c54176c69e2631615cbe5111a595ac76742326f45798e9cbc710ef7",
-    ("jazz", 2): "6ac0fd3e04f8f5e0772e4843272d3bbbfade44f87012391cc752db93eebc0f57",
-    ("classical", 3): "0c277e7d746c2ced093dc0bd2631302eaf622e01db12d8c2ff94e0b3047ef90a",
+    ("heavy-metal", 1): "766ed4662ce3160c2bc872b6a966f66763e4e77f72867646dba7316f539cf456",
+    ("jazz", 2): "0e967c7f9e5f46953c72c8ebfc90a0a99688aaa836ea68f91b6a410407204415",
+    ("classical", 3): "95a49ac1e430e261d0927c5cfff399c213e51d28b6cb780a20452102cae22968",
 }
 """(genre, seed): SHA-256 of the MIDI bytes of a song composed alone."""
-BATCH = "55f3b271d03f97882a963f9eba6c3c91b97214485d04df54c6288423fee446b3"
+BATCH = "d51f4d00846c994e52f0539eac361924e24253c9f61f2487c1e07bb9aaba966a"
 """SHA-256 of the notes of four songs (folk, seeds 0–3) composed as one batch."""
 
 

@@ -12,7 +12,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from composer.model.checkpoint import Checkpoint, is_chord_weight, save_checkpoint
+from composer.model.checkpoint import Checkpoint, is_chord_weight, load_checkpoint, save_checkpoint
+from composer.model.checkpoint_parts import Arrays
 from composer.model.config import ModelConfig
 from composer.model.network import Dropouts, Network, field_nll
 from training.config import TrainingConfig
@@ -22,7 +23,8 @@ from training.data.pieces import CorpusPieces
 from training.devices import autocast
 from training.distributed import Ranks, average_gradients, split_rows
 from training.errors import TrainingError
-from training.export import Tables, checkpoint_of, tables_of
+from training.export import checkpoint_of
+from training.planner.parts import parts_for
 from training.recurrent_state import State, concat_states, detach_state
 from training.snapshot import Snapshot
 from training.tracking.running_means import RunningNll, sums_by_genre
@@ -52,6 +54,8 @@ class NoteTrainer(Trainer[Batch]):
         batches = BatchStream(train, names, config, ranks.own(config.batch_size))
         super().__init__(config, self.network, batches, folder, ranks, minutes)
         self.running = RunningNll(names.genres)
+        self.base: Checkpoint | None = None
+        self.nearest = ""
 
     def _make_optimizer(self) -> torch.optim.AdamW:
         """AdamW whose learning rate of the chord weights is ``chord_learning_rate_ratio`` times the rest's."""
@@ -107,21 +111,21 @@ class NoteTrainer(Trainer[Batch]):
         return {genre: total.per_note() for genre, total in sorted(sums.items())}
 
     @cached_property
-    def tables(self) -> Tables:
-        """Tables of the training pieces that a checkpoint stores."""
-        return tables_of(self.train_pieces, self.names)
+    def parts(self) -> dict[str, Arrays]:
+        """The parts of the checkpoint beside the network: of the base, or of the shipped checkpoint."""
+        return parts_for(self.base or load_checkpoint(), self.names, self.train_pieces, self.nearest)
 
     def _checkpoint(self, valid: Figures) -> Checkpoint:
         return checkpoint_of(
             self.network,
             self.names,
             self.train_pieces,
+            parts=self.parts,
             name=self.config.name,
             valid=valid,
             trained_notes=self.items,
             recipe=self.config.model_dump(mode="json"),
             curve=curve_of(self.history),
-            tables=self.tables,
         )
 
     def _running_figures(self) -> Figures:
@@ -133,6 +137,7 @@ class NoteTrainer(Trainer[Batch]):
 
         Raises ``TrainingError`` when the widths differ.
         """
+        self.base = base
         for name, parameter in self.named.items():
             old = torch.from_numpy(base.weights[name]).to(self.device)
             if old.shape[1:] != parameter.shape[1:] or old.shape[0] > parameter.shape[0]:

@@ -131,4 +131,3 @@ def has_given_way(job: Job) -> bool:
     """Whether the finished ``job`` was dropped for another one."""
     outcome = job.return_value()
     return isinstance(outcome, dict) and outcome.get("status") == GAVE_WAY
-

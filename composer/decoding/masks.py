@@ -1,17 +1,19 @@
 """Masks of the values that the parts of a song may use: pitches, durations, velocities, and the grid of onsets.
 
-Autoregressive sampling drifts: a rare value makes itself likelier. Masks from the template piece keep parts to its
-ranges, its scale, its drum keys and its division of the beat.
+Autoregressive sampling drifts: a rare value makes itself likelier. Masks keep parts to the ranges, drum keys and
+division of the beat of a style or of a piece.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from composer.model.style import DecodedStyle
 from midi_data.analysis.activity import MASK_COLUMNS, MASK_VALUES_PER_PART
 from midi_data.analysis.attribute_histograms import COLUMNS, AttributeHistograms, register_bin, tone_bin
 from midi_data.events.encoding import DRUM_PITCH, VOCABULARY, Ints, part_instrument
@@ -21,6 +23,8 @@ from midi_data.song import TICKS_PER_QUARTER
 Mask = NDArray[np.bool_]
 QUIETEST_CLASS = 1
 """Velocity class 0 is not audible in a band."""
+GRID_PROBABILITY = 0.5
+"""Ticks of the quarter that a style uses at least as probably are allowed."""
 _PITCHES = np.arange(VOCABULARY["pitch"])
 
 
@@ -49,6 +53,30 @@ def instrument_masks(band: Sequence[int]) -> PartMasks:
     )
 
 
+def masks_of_ranges(
+    band: Sequence[int], ranges: Mapping[int, Sequence[int]], shares: Mapping[int, NDArray[Any]], grid: Mask
+) -> PartMasks:
+    """Masks of the parts of ``band`` that ``ranges`` states; instrument masks for the others.
+
+    ``ranges``: part class → lowest and highest pitch, softest and loudest velocity, voices. ``shares``: part class →
+    (255,) histograms; durations, velocities and drum keys with a share of 0 are masked. ``grid`` (24,).
+    """
+    free = instrument_masks(band)
+    pitch, duration, velocity, voices = dict(free.pitch), dict(free.duration), dict(free.velocity), dict(free.voices)
+    for part in sorted(set(band) & set(ranges)):
+        low, high, quiet, loud, held = (int(value) for value in ranges[part])
+        used = {attribute: np.asarray(shares[part][columns] > 0) for attribute, columns in COLUMNS.items()}
+        pitch[part] = _narrowed(free.pitch[part], _between(VOCABULARY["pitch"], low, high))
+        velocity[part] = _narrowed(_between(VOCABULARY["velocity"], quiet, loud), used["velocity"])
+        duration[part] = _narrowed(duration[part], used["duration"])
+        if part_instrument(part)[1]:
+            keys = used["tone"][tone_bin(_PITCHES)] & used["register"][register_bin(_PITCHES)]
+            pitch[part] = _narrowed(pitch[part], keys)
+        elif held > 0:
+            voices[part] = min(held, voices[part])
+    return PartMasks(pitch, duration, velocity, voices, grid)
+
+
 def template_masks(
     band: Sequence[int],
     template_parts: Sequence[int],
@@ -60,31 +88,32 @@ def template_masks(
 ) -> PartMasks:
     """Masks of a template piece for the parts of ``band`` that it has; instrument masks for the others.
 
-    ``row`` (82,): the template's ``masks_of``. ``histograms`` (template parts, 255): durations, velocities and drum
-    keys with a share of 0 are masked. Pitches move by ``semitones``. ``in_scale``: keep to the template's scale.
+    ``row`` (82,): the template's ``masks_of``. ``histograms`` (template parts, 255). Pitches move by ``semitones``.
+    ``in_scale``: keep to the template's scale.
     """
-    free = instrument_masks(band)
-    pitch, duration, velocity, voices = dict(free.pitch), dict(free.duration), dict(free.velocity), dict(free.voices)
-    for part in set(band) & set(template_parts):
-        index = list(template_parts).index(part)
+    ranges = {}
+    for index, part in enumerate(template_parts):
         first = len(MASK_COLUMNS) + MASK_VALUES_PER_PART * index
-        low, high, quiet, loud, held = row[first : first + MASK_VALUES_PER_PART].tolist()
-        used = {attribute: histograms[index, columns] > 0 for attribute, columns in COLUMNS.items()}
-        is_drum = part_instrument(part)[1]
-        moved = 0 if is_drum else semitones
-        pitch[part] = _narrowed(free.pitch[part], _between(VOCABULARY["pitch"], low + moved, high + moved))
-        velocity[part] = _narrowed(_between(VOCABULARY["velocity"], quiet, loud), used["velocity"])
-        duration[part] = _narrowed(duration[part], used["duration"])
-        if is_drum:
-            keys = used["tone"][tone_bin(_PITCHES)] & used["register"][register_bin(_PITCHES)]
-            pitch[part] = _narrowed(pitch[part], keys)
-        elif held > 0:
-            voices[part] = min(held, voices[part])
-    scale = _scale(int(row[1]), semitones) if in_scale else np.ones(VOCABULARY["pitch"], dtype=np.bool_)
-    for part in band:
-        if not part_instrument(part)[1]:
-            pitch[part] = _narrowed(pitch[part], scale)
-    return PartMasks(pitch, duration, velocity, voices, _bits(int(row[0]), TICKS_PER_QUARTER))
+        low, high, *others = row[first : first + MASK_VALUES_PER_PART].tolist()
+        moved = 0 if part_instrument(part)[1] else semitones
+        ranges[part] = (low + moved, high + moved, *others)
+    shares = dict(zip(template_parts, histograms, strict=True))
+    masks = masks_of_ranges(band, ranges, shares, _bits(int(row[0]), TICKS_PER_QUARTER))
+    return in_pitch_classes(masks, np.roll(_bits(int(row[1]), 12), semitones)) if in_scale else masks
+
+
+def style_masks(band: Sequence[int], style: DecodedStyle) -> PartMasks:
+    """Masks of a decoded style of ``band``."""
+    ranges = np.column_stack([style.lowest, style.highest, style.softest, style.loudest, style.voices])
+    shares = dict(zip(band, style.shares, strict=True))
+    return masks_of_ranges(band, dict(zip(band, ranges, strict=True)), shares, style.grid >= GRID_PROBABILITY)
+
+
+def in_pitch_classes(masks: PartMasks, classes: Mask) -> PartMasks:
+    """``masks`` whose pitched parts keep to pitch ``classes`` (12,)."""
+    allowed = classes[_PITCHES % 12]
+    pitch = {part: mask if part_instrument(part)[1] else _narrowed(mask, allowed) for part, mask in masks.pitch.items()}
+    return replace(masks, pitch=pitch)
 
 
 def pitch_range(part: int) -> tuple[int, int]:
@@ -92,12 +121,6 @@ def pitch_range(part: int) -> tuple[int, int]:
     program, is_drum = part_instrument(part)
     low, high = playable_range(program, is_drum)
     return low + DRUM_PITCH * is_drum, high + DRUM_PITCH * is_drum
-
-
-def _scale(bits: int, semitones: int) -> Mask:
-    """(V_pitch,) mask of the pitch classes in ``bits``, moved by ``semitones``."""
-    classes = np.roll(_bits(bits, 12), semitones)
-    return classes[np.arange(VOCABULARY["pitch"]) % 12]
 
 
 def _bits(bits: int, count: int) -> Mask:

@@ -6,7 +6,7 @@ values of the tensors. No pickle, no torch.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Annotated, Any
@@ -16,18 +16,14 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
 
 from composer.errors import CheckpointError
-from composer.model.checkpoint_tables import pack_tables, unpack_tables
+from composer.model.checkpoint_parts import PARTS, Arrays, pack_parts, unpack_parts
 from composer.model.config import ModelConfig, expected_shapes
-from composer.model.planner_config import expected_planner_shapes
-from composer.model.style.config import STYLE_PREFIX, expected_style_shapes
 from composer.model.tensor_file import check_shapes, finite_weight, read_tensor_file, write_tensor_file
-from midi_data.analysis.activity import Activity
-from midi_data.analysis.attribute_histograms import AttributeHistograms
 from midi_data.events.encoding import FINGERPRINT
 
-PLANNER_PREFIX = "planner."
-"""Beginning of the names of the planner's weights in the file."""
-FORMAT = "riffbird-checkpoint-2"
+FORMAT = "riffbird-checkpoint-3"
+OLD_FORMATS = ("riffbird-checkpoint-1", "riffbird-checkpoint-2")
+"""Formats with tables of single training pieces, which songs no longer use."""
 FILE_SIZE_LIMIT = 512 * 2**20
 FILE_NAMES = {
     "time_shift": "advance",
@@ -42,7 +38,7 @@ FILE_NAMES = {
     "from_histograms": "from_tendencies",
     "from_lookback": "from_looks",
 }
-"""Components of weight names and names of event fields whose spelling in format 2 differs from the code's."""
+"""Components of weight names and names of event fields whose spelling in the file differs from the code's."""
 _CODE_NAMES = {stored: name for name, stored in FILE_NAMES.items()}
 
 
@@ -93,25 +89,18 @@ class Header(BaseModel):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Checkpoint:
-    """Weights by name (float32, named as in the torch module), the header, and facts of ``P`` training pieces.
+    """Weights by name (float32, named as in the torch module), the header, and the models of what songs follow.
 
-    ``templates`` (P, 8 + 16): ``checkpoint_tables.TEMPLATE_COLUMNS``, then the band. For each piece: ``repetitions``
-    and ``source_lags`` (bars,), ``part_repetition`` and ``activities`` (bars, parts), ``attribute_histograms``
-    (parts, 255). ``masks`` (P, 82) and ``time_shift_histograms`` (P, 21) have one row a piece.
+    ``planner`` (``composer.planning.chart``), ``instrumentation`` (``composer.planning.instrumentation``), ``pooled``
+    (``composer.planning.pooled``, at least ten pieces a row), ``style`` (``composer.model.style``): arrays by name.
     """
 
     header: Header
     weights: dict[str, NDArray[np.float32]]
-    templates: NDArray[np.int64] = field(repr=False)
-    repetitions: tuple[Activity, ...] = field(repr=False)
-    source_lags: tuple[Activity, ...] = field(repr=False)
-    part_repetition: tuple[Activity, ...] = field(repr=False)
-    activities: tuple[Activity, ...] = field(repr=False)
-    masks: NDArray[np.int64] = field(repr=False)
-    attribute_histograms: tuple[AttributeHistograms, ...] = field(repr=False)
-    time_shift_histograms: AttributeHistograms = field(repr=False)
-    planner: dict[str, NDArray[np.float32]] = field(default_factory=dict, repr=False)
-    style: dict[str, NDArray[np.float32]] = field(default_factory=dict, repr=False)
+    planner: Arrays = field(default_factory=dict, repr=False)
+    instrumentation: Arrays = field(default_factory=dict, repr=False)
+    pooled: Arrays = field(default_factory=dict, repr=False)
+    style: Arrays = field(default_factory=dict, repr=False)
     path: Path | None = None
 
     @property
@@ -135,12 +124,10 @@ def load_checkpoint(path: Path | None = None) -> Checkpoint:
     path = path or shipped_checkpoint()
     header, tensors = read_tensor_file(path, Header, FILE_SIZE_LIMIT)
     header = _checked_header(path, header)
-    tables = unpack_tables(path, tensors)  # takes the tables out of tensors
-    planner = _part_weights(path, tensors, PLANNER_PREFIX, expected_planner_shapes)  # takes them out of tensors
-    style = _part_weights(path, tensors, STYLE_PREFIX, expected_style_shapes)
+    parts = unpack_parts(path, tensors, len(header.genres), len(header.styles))  # takes the parts out of tensors
     weights = {_renamed(name, _CODE_NAMES): finite_weight(path, name, tensor) for name, tensor in tensors.items()}
     weights |= _missing_chords(weights, ModelConfig(**header.config.model_dump()))
-    checkpoint = Checkpoint(header, weights, *tables, planner=planner, style=style, path=path)
+    checkpoint = Checkpoint(header, weights, **parts, path=path)
     _check(checkpoint, path)
     return checkpoint
 
@@ -148,32 +135,14 @@ def load_checkpoint(path: Path | None = None) -> Checkpoint:
 def save_checkpoint(checkpoint: Checkpoint, path: Path) -> None:
     """Write weights in half precision and replace ``path`` atomically. Raises ``CheckpointError`` on failure."""
     tensors = {_renamed(name, FILE_NAMES): weight.astype(np.float16) for name, weight in checkpoint.weights.items()}
-    tensors |= {PLANNER_PREFIX + name: weight.astype(np.float16) for name, weight in checkpoint.planner.items()}
-    tensors |= {STYLE_PREFIX + name: weight.astype(np.float16) for name, weight in checkpoint.style.items()}
+    parts = {name: getattr(checkpoint, name) for name in PARTS}
     header = checkpoint.header.model_copy(update={"valid": _with_fields(checkpoint.header.valid, FILE_NAMES)})
-    write_tensor_file(path, header, tensors | pack_tables(checkpoint))
+    write_tensor_file(path, header, tensors | pack_parts(parts))
 
 
 def header_for(config: ModelConfig, **facts: Any) -> Header:
     """A header for this version's format and event representation."""
     return Header(format=FORMAT, fingerprint=FINGERPRINT, shape=_Config(**asdict(config)), **facts)
-
-
-def _part_weights(
-    path: Path,
-    tensors: dict[str, NDArray[Any]],
-    prefix: str,
-    expected: Callable[[int], dict[str, tuple[int, ...]]],
-) -> dict[str, NDArray[np.float32]]:
-    """Weights named with ``prefix``, taken out of ``tensors``; empty without any. Raises ``CheckpointError``.
-
-    ``expected`` gives their shapes by the rows of the genre table.
-    """
-    names = [name for name in tensors if name.startswith(prefix)]
-    found = {name.removeprefix(prefix): finite_weight(path, name, tensors.pop(name)) for name in names}
-    if found:
-        check_shapes(path, expected(len(found.get("genre.weight", ()))), found)
-    return found
 
 
 def is_chord_weight(name: str) -> bool:
@@ -201,6 +170,10 @@ def _with_fields(by_genre: Mapping[str, Mapping[str, float]], names: Mapping[str
 
 def _checked_header(path: Path, header: Header) -> Header:
     """``header`` with the code's names of fields. Raises ``CheckpointError`` for another format or representation."""
+    if header.format in OLD_FORMATS:
+        raise CheckpointError(
+            f"{path}: made by an earlier version ({header.format}); train or teach it again to get {FORMAT}"
+        )
     if header.format != FORMAT:
         raise CheckpointError(f"{path}: checkpoint format {FORMAT} can be read, not {header.format}")
     if header.fingerprint != FINGERPRINT:

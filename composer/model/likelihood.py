@@ -25,7 +25,7 @@ from composer.model.heads import Heads
 from composer.model.plan_inputs import Integers, PlanInputs
 from composer.planning.chart import Planner, chart_of
 from composer.planning.conditioning import chord_columns, clock, strengths, tempo_class
-from composer.planning.instrumentation import band_nll
+from composer.planning.instrumentation import Instrumentation
 from midi_data.bars import BarGrid
 from midi_data.events.encoding import FIELDS, VOCABULARY, EventSequence, Ints, encode
 from midi_data.events.features import lookback_by_field, matched_lags, previous_events, step_features
@@ -48,6 +48,7 @@ class Scorer:
         self.genres = checkpoint.header.genres
         self._engine, self._heads = Engine(checkpoint), Heads(checkpoint.weights, checkpoint.config)
         self._plan_inputs = PlanInputs(checkpoint.weights)
+        self._bands = Instrumentation(checkpoint.instrumentation)
 
     def score(self, song: Song, genre: str | None = None) -> dict[str, Any]:
         """Likelihood of ``song`` under ``genre``, or under the genre of the highest likelihood.
@@ -98,7 +99,7 @@ class Scorer:
         """(D, 6) summed nats of each term of ``SCORED`` by genre, given ``chords`` (bars, 2) if not ``None``."""
         inputs = _StepArrays(events, chords)
         sums = np.zeros((len(genre_rows), len(SCORED)))
-        sums[:, 0] = [band_nll(self.checkpoint.templates, row, events.band) for row in genre_rows]
+        sums[:, 0] = [-self._bands.log_probability(events.band, {row: 1.0}) for row in genre_rows]
         conditions = np.stack([self._condition(row, tempo_bpm, events.band) for row in genre_rows])  # (D, I)
         for chunk, inner in self._inner(inputs, conditions):
             sums[:, 1:] += self._chunk_sums(inputs, chunk, inner, events.band)

@@ -1,12 +1,13 @@
-"""Widths of the planner (``composer.planning.chart``) and the shapes of its weights. No torch."""
+"""Shapes of the planner, of the instrumentation model and of the pooled statistics. No torch."""
 
 from __future__ import annotations
 
-from composer.model.config import BARS_LEFT_EDGES, PHASE_CLASSES, TEMPO_CLASSES
+from composer.model.config import BARS_LEFT_EDGES, CHORD_ROLES, PHASE_CLASSES, TEMPO_CLASSES
 from midi_data.analysis.activity import ACTIVITY_CLASSES
-from midi_data.analysis.repetition import MAX_LAG, REPETITION_CLASSES
+from midi_data.analysis.repetition import MAX_LAG, REPETITION_CLASSES, SIMILARITY_EDGES
 from midi_data.bars import METER_CLASSES
 from midi_data.chords import CHORD_CLASSES
+from midi_data.events.encoding import PART_LIMIT, SAME_PROGRAM_LIMIT
 from midi_data.events.features import LAGS
 
 PROGRAMS = 129
@@ -65,3 +66,58 @@ def expected_planner_shapes(genres: int) -> dict[str, tuple[int, ...]]:
             f"{name}_copy.bias": (COPIES,),
         }
     return shapes
+
+
+BAND_PART, BAND_HIDDEN = 32, 96
+"""Widths of the instrumentation model (``composer.planning.instrumentation``)."""
+
+
+def expected_band_shapes(
+    genres: int, styles: int, programs: int = PROGRAMS, occurrences: int = SAME_PROGRAM_LIMIT
+) -> dict[str, tuple[int, ...]]:
+    """Every weight's name and shape of the instrumentation model. ``genres``, ``styles``: rows as in the network."""
+    return {
+        "genre.weight": (genres, BAND_HIDDEN),
+        "style.weight": (styles, BAND_HIDDEN),
+        "style_share": (genres, styles),
+        "count.weight": (PART_LIMIT + 1, BAND_HIDDEN),
+        "part.weight": (programs, BAND_PART),
+        "occurrence.weight": (occurrences, BAND_PART),
+        "band_in.weight": (BAND_HIDDEN, BAND_PART),
+        "last_in.weight": (BAND_HIDDEN, BAND_PART),
+        "hidden.weight": (BAND_HIDDEN, BAND_HIDDEN),
+        "hidden.bias": (BAND_HIDDEN,),
+        "part_out.weight": (programs, BAND_HIDDEN),
+        "occurrence_out.weight": (occurrences, BAND_HIDDEN),
+        "end_out.weight": (1, BAND_HIDDEN),
+        "bias": (programs * occurrences + 1,),
+    }
+
+
+FEWEST_PIECES = 10
+"""Pieces that a row of the pooled statistics (``composer.planning.pooled``) belongs to, at least."""
+SLOWEST_TEMPO, FASTEST_TEMPO = 40, 300
+"""Whole BPM of the first and last column of tempos."""
+KEYS = 25
+"""Columns of keys: none, major by tonic, minor by tonic."""
+PART_ROLES, LEVELS = 1 + CHORD_ROLES, len(SIMILARITY_EDGES)
+LEVELS_BEFORE = 2 + LEVELS
+"""The part rested in the bar before, or its level of repetition there."""
+CELLS = PART_ROLES * (1 + LEVELS) * LEVELS_BEFORE
+"""Rows of one genre of repetition of parts."""
+OUTCOMES = 1 + LEVELS + len(LAGS) * LEVELS
+"""New; the bar's source at each level; each lag at each level."""
+
+
+def expected_pooled_shapes(genres: int, styles: int, meters: int) -> dict[str, tuple[int, ...]]:
+    """Every array's name and shape of the pooled statistics. ``meters``: number of meters."""
+    rows, cells = genres + styles, (1 + genres) * CELLS
+    return {
+        "pieces": (rows,),
+        "tempo": (rows, FASTEST_TEMPO - SLOWEST_TEMPO + 1),
+        "meters": (meters, 2),
+        "meter": (rows, meters),
+        "key": (rows, KEYS),
+        "part_pieces": (cells,),
+        "part_repetition": (cells, OUTCOMES),
+    }

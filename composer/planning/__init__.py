@@ -1,1 +1,1 @@
-"""What is decided before the first note: band, template, tempo, meter, conditions."""
+"""What is decided before the first note: band, tempo, meter, chart, style, conditions."""

@@ -76,11 +76,11 @@ class ChartConditions:
 
 @dataclass(frozen=True, slots=True)
 class ChartSampling:
-    """Temperature and nucleus of each group of fields."""
+    """Temperature of each group of fields, and nucleus of chords. Labels and activity are drawn from all classes."""
 
     temperature: float = 1.0
-    top_p: float = 0.95
-    activity_temperature: float = 0.9
+    chord_temperature: float = 0.95
+    chord_top_p: float = 0.99
 
 
 def chart_of(events: EventSequence, genres: Mapping[int, float], tempo_bpm: float) -> tuple[ChartConditions, Chart]:
@@ -154,25 +154,26 @@ class Planner:
         for bar in range(conditions.bars):
             run.step(bar)
             if form is None:
-                label = _draw(run.label_logits(bar), how.temperature, how.top_p, generator)
+                label = draw_class(run.label_logits(bar), how.temperature, 1.0, generator)
                 lag = LAGS[-1]
                 if is_far(label):
-                    lag = _draw(run.lag_logits(bar, label), how.temperature, how.top_p, generator) + 1
+                    lag = draw_class(run.lag_logits(bar, label), how.temperature, 1.0, generator) + 1
             else:
                 label, lag = int(form[0][bar]), int(form[1][bar])
             run.take_label(bar, label, lag)
             if chords is None:
-                first = _draw(run.first_logits(bar), how.temperature, how.top_p, generator)
+                nucleus = how.chord_temperature, how.chord_top_p
+                first = draw_class(run.first_logits(bar), *nucleus, generator)
                 second = first
                 if conditions.two_slots:
-                    second = _draw(run.second_logits(bar, first), how.temperature, how.top_p, generator)
+                    second = draw_class(run.second_logits(bar, first), *nucleus, generator)
             else:
                 first, second = transposed_chords(chords[bar], -conditions.tonic).tolist()
             run.chords[bar] = first, second
             for part in range(len(conditions.band)):
                 if activity is None:
                     logits = run.activity_logits(bar, part)
-                    run.activity[bar, part] = _draw(logits, how.activity_temperature, how.top_p, generator)
+                    run.activity[bar, part] = draw_class(logits, how.temperature, 1.0, generator)
                 else:
                     run.activity[bar, part] = activity[bar, part]
         return Chart(run.labels, run.lags, transposed_chords(run.chords, conditions.tonic), run.activity)
@@ -259,13 +260,13 @@ class _Run:
     def label_logits(self, bar: int) -> Vector:
         """(REPETITION_CLASSES,) of the bar's label."""
         w = self._w
-        logits = w["label_out.weight"] @ _gelu(self._head(0)) + w["label_out.bias"]
+        logits = w["label_out.weight"] @ gelu(self._head(0)) + w["label_out.bias"]
         return np.where(allowed_labels(bar), logits, -np.inf)
 
     def lag_logits(self, bar: int, label: int) -> Vector:
         """(MAX_LAG,) of the source's distance less 1."""
         w = self._w
-        inner = _gelu(self._head(1) + w["lag_label.weight"] @ w["label.weight"][label])
+        inner = gelu(self._head(1) + w["lag_label.weight"] @ w["label.weight"][label])
         logits = w["lag_out.weight"] @ inner + w["lag_out.bias"]
         return np.where(np.arange(1, MAX_LAG + 1) <= bar, logits, -np.inf)
 
@@ -281,7 +282,7 @@ class _Run:
         """(C,) of the first slot's chord."""
         w, source = self._w, self._source_chords(bar)
         inner = self._head(2) + w["first_label.weight"] @ w["label.weight"][self.labels[bar]]
-        inner = _gelu(inner + w["first_source.weight"] @ w["chord.weight"][source].ravel())
+        inner = gelu(inner + w["first_source.weight"] @ w["chord.weight"][source].ravel())
         held = [self._seen[0][1], source[0], *(row[0] for row in self._seen[1:])]
         return self._with_copies("first", inner, held)
 
@@ -290,7 +291,7 @@ class _Run:
         w, source = self._w, self._source_chords(bar)
         inner = self._head(3) + w["second_label.weight"] @ w["label.weight"][self.labels[bar]]
         known = w["chord.weight"][[*source, first]].ravel()
-        inner = _gelu(inner + w["second_source.weight"] @ known)
+        inner = gelu(inner + w["second_source.weight"] @ known)
         return self._with_copies("second", inner, [first, source[1], *(row[1] for row in self._seen[1:])])
 
     def _with_copies(self, name: str, inner: Vector, held: Sequence[int]) -> Vector:
@@ -311,7 +312,7 @@ class _Run:
         for other in range(part):
             pair = self._activity_at(bar - 1, other) * ACTIVITY_CLASSES + int(self.activity[bar, other])
             inner = inner + w["activity_pair.weight"][pair]
-        logits = w["activity_out.weight"] @ _gelu(inner) + w["activity_out.bias"]
+        logits = w["activity_out.weight"] @ gelu(inner) + w["activity_out.bias"]
         return np.where(np.arange(ACTIVITY_CLASSES) >= RESTS, logits, -np.inf)
 
 
@@ -319,7 +320,8 @@ def _sigmoid(values: Vector) -> Vector:
     return 0.5 + 0.5 * np.tanh(0.5 * values)
 
 
-def _gelu(values: Vector) -> Vector:
+def gelu(values: Vector) -> Vector:
+    """The tanh approximation of GELU, elementwise."""
     inner = np.sqrt(2 / np.pi) * (values + 0.044715 * values**3)
     result: Vector = 0.5 * values * (1 + np.tanh(inner))
     return result
@@ -330,7 +332,7 @@ def _nll(logits: Vector, target: int) -> float:
     return float(top + np.log(np.exp(logits - top).sum()) - logits[target])
 
 
-def _draw(logits: Vector, temperature: float, top_p: float, generator: np.random.Generator) -> int:
+def draw_class(logits: Vector, temperature: float, top_p: float, generator: np.random.Generator) -> int:
     """One class, from the likeliest that together reach ``top_p``."""
     rounded = np.rint(logits * _GRID) / _GRID
     probs = np.exp((rounded - rounded.max()) / temperature)

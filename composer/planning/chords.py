@@ -1,4 +1,4 @@
-"""The chords of one song: asked for, or drawn by the planner; and what follows for key, masks and histograms."""
+"""The chords asked for, and what the chords of a song mean for its key, masks and histograms."""
 
 from __future__ import annotations
 
@@ -8,10 +8,7 @@ from dataclasses import replace
 import numpy as np
 
 from composer.decoding.masks import Mask, PartMasks
-from composer.model.checkpoint import Checkpoint
-from composer.planning.chart import ChartConditions, Planner
-from composer.planning.conditioning import tempo_class
-from composer.planning.template import TONICS, Shares, mode_of_row
+from composer.planning.form import TONICS, Shares
 from composer.request import ComposeRequest
 from midi_data.analysis.attribute_histograms import COLUMNS
 from midi_data.analysis.chords import split_of
@@ -23,10 +20,7 @@ from midi_data.song import Meter
 
 ASKED_CHORD_STRENGTH = 8.0
 """Factor on the bias towards the tones of asked chords; 1 for planned ones."""
-_CHORD_STREAM = 2
-"""Distinguishes the random numbers of chords from those of the plan and of the notes."""
 _ROOT_WEIGHT = 2.0
-_MODES = {"major": 1, "minor": 2}
 
 
 def asked_chords(request: ComposeRequest, bars: int, meter: Meter) -> Ints | None:
@@ -50,40 +44,6 @@ def key_of_chords(request: ComposeRequest) -> Key | None:
         for index, tone in enumerate(chord_tones(int(chord))):
             weights[tone] += 1.0 if index else _ROOT_WEIGHT
     return estimate_key(weights.tolist()) if weights.any() else None
-
-
-def planned_chords(
-    checkpoint: Checkpoint,
-    genres: Mapping[int, float],
-    band: tuple[int, ...],
-    form: tuple[Ints, Ints, Ints],
-    meter: Meter,
-    tempo_bpm: float,
-    key_row: int,
-    seed: int,
-) -> Ints | None:
-    """(bars, 2) chords drawn by the checkpoint's planner; ``None`` without a planner or without pitched parts.
-
-    ``genres``: rows with weights. ``form``: labels, source lags (bars,) and activity (bars, parts of ``band``).
-    ``key_row``: of the key condition.
-    """
-    if not checkpoint.planner or all(part_instrument(part)[1] for part in band):
-        return None
-    mode = mode_of_row(key_row)
-    label, lag, activity = form
-    conditions = ChartConditions(
-        tuple((1 + row, weight) for row, weight in genres.items()),
-        band,
-        len(label),
-        meter_class(meter),
-        tempo_class(tempo_bpm),
-        (key_row - 1) % TONICS if mode else 0,
-        _MODES.get(mode or "", 0),
-        split_of(meter_class(meter), meter.bar_ticks) > 0,
-    )
-    generator = np.random.Generator(np.random.PCG64([seed, _CHORD_STREAM]))
-    chart = Planner(checkpoint.planner).sample(conditions, generator, form=(label, lag), activity=activity)
-    return chart.chords
 
 
 def masks_with_chords(masks: PartMasks, chords: Ints | None) -> PartMasks:

@@ -16,11 +16,11 @@ from composer.model.likelihood import Scorer
 from composer.planning.chords import asked_chords, key_of_chords, masks_with_chords, without_tones
 from composer.planning.conditioning import density_class
 from composer.planning.fitting import fit_song
-from composer.planning.instrumentation import band_nll
+from composer.planning.form import columns_for, filled, parts_within, template_histograms, within_excerpt
+from composer.planning.instrumentation import Instrumentation
 from composer.planning.outline import Facts, Outline
 from composer.planning.piece_tables import PieceTables, piece_tables
 from composer.planning.requested import band_of, bars_for, key_row
-from composer.planning.template import columns_for, filled, parts_within, template_histograms, within_excerpt
 from composer.request import ComposeRequest, KeyRequest
 from midi_data.analysis.activity import RESTS, TYPICAL_NOTES, UNCONDITIONED, Activity
 from midi_data.analysis.attribute_histograms import FULL
@@ -106,13 +106,15 @@ def nearest_genre(song: Song, checkpoint: Checkpoint) -> str:
     known = [genre.name for genre in GENRES if genre.name in checkpoint.header.genres]
     names = known or list(checkpoint.header.genres)
     row = checkpoint.header.genres.index
-    names = sorted(names, key=lambda name: band_nll(checkpoint.templates, row(name), events.band))[:GENRES_SCORED]
+    bands = Instrumentation(checkpoint.instrumentation)
+    nats = {name: -bands.log_probability(events.band, {row(name): 1.0}) for name in names}
+    names = sorted(names, key=lambda name: nats[name])[:GENRES_SCORED]
     first, stop = sounding_bars(events)
     if len(names) == 1 or first == stop:
         return names[0]
     beginning = excerpt(events, first, min(GENRE_BARS, stop - first))
-    nats = Scorer(checkpoint).nats_per_note(beginning, names, song.tempo_bpm)
-    return names[int(nats.sum(axis=1).argmin())]
+    of_notes = Scorer(checkpoint).nats_per_note(beginning, names, song.tempo_bpm)
+    return names[int(of_notes.sum(axis=1).argmin())]
 
 
 def _in_key_of_chords(request: ComposeRequest) -> ComposeRequest:

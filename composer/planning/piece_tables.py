@@ -9,20 +9,15 @@ from typing import NamedTuple
 
 import numpy as np
 
-from composer.planning.conditioning import density_class
 from midi_data.analysis.activity import Activity, activity_of, masks_of
 from midi_data.analysis.attribute_histograms import (
     AttributeHistograms,
     attribute_histograms_of,
     time_shift_histogram_of,
 )
-from midi_data.analysis.key_estimation import estimate_song_key, key_class
 from midi_data.analysis.repetition import part_repetition_of, repetition_of
 from midi_data.bars import BarGrid
-from midi_data.events.encoding import PART_LIMIT, EventSequence, Ints
-
-LONGEST_BARS = 30_000
-"""Bars that a table of 16-bit integers states; longer pieces state this number."""
+from midi_data.events.encoding import EventSequence, Ints
 
 
 class PieceTables(NamedTuple):
@@ -54,15 +49,3 @@ def piece_tables(events: EventSequence) -> PieceTables:
         attribute_histograms_of(events),
         time_shift_histogram_of(events),
     )
-
-
-def template_row(events: EventSequence, genre: int, style: int = 0) -> Ints:
-    """(8 + 16,): one row of ``composer.model.checkpoint_tables.TEMPLATE_COLUMNS`` and the band; −1 for no part."""
-    meter = events.meters[0]
-    bars = max(1, round(events.end / meter.bar_ticks))
-    facts = (
-        genre, style, round(events.tempos[0].bpm), meter.numerator, meter.denominator,
-        key_class(estimate_song_key(events)), density_class(len(events), events.end), min(bars, LONGEST_BARS),
-    )  # fmt: skip
-    band = events.band
-    return np.array([*facts, *band, *[-1] * (PART_LIMIT - len(band))], dtype=np.int64)

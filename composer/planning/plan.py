@@ -16,9 +16,9 @@ from composer.model.config import CONDITIONS
 from composer.planning.chords import ASKED_CHORD_STRENGTH
 from composer.planning.conditioning import tempo_class
 from composer.planning.draw import draw_outline
+from composer.planning.form import Shares
 from composer.planning.outline import Facts, Outline, played_again
 from composer.planning.requested import asked_key, bars_for, genre_label, genre_rows
-from composer.planning.template import Shares
 from composer.request import HIGHEST_SEED, ComposeRequest, Sampling
 from midi_data.analysis.activity import UNCONDITIONED, Activity
 from midi_data.analysis.repetition import draw_pitch_dropout
@@ -107,7 +107,7 @@ def plan_song(
     seed = request.seed if request.seed is not None else secrets.randbelow(HIGHEST_SEED + 1)
     generator = np.random.Generator(np.random.PCG64([seed, _PLAN_STREAM]))
     obeyed = bool(request.chords) or outline is not None
-    outline = outline or _drawn(request, checkpoint, generator, seed, primer)
+    outline = outline or _drawn(request, checkpoint, generator, primer)
     facts, band = outline.facts, outline.band
     return Plan(
         title=request.title,
@@ -139,13 +139,13 @@ def plan_song(
 
 
 def _drawn(
-    request: ComposeRequest, checkpoint: Checkpoint, generator: np.random.Generator, seed: int, primer: Song | None
+    request: ComposeRequest, checkpoint: Checkpoint, generator: np.random.Generator, primer: Song | None
 ) -> Outline:
     """The outline of ``request``; a song that is longer than its chart plays the chart again from the top."""
     if request.chart_seconds is None:
-        return draw_outline(request, checkpoint, generator, seed, primer)
+        return draw_outline(request, checkpoint, generator, primer)
     chart = request.model_copy(update={"length_seconds": request.chart_seconds})
-    outline = draw_outline(chart, checkpoint, generator, seed, primer)
+    outline = draw_outline(chart, checkpoint, generator, primer)
     return played_again(outline, bars_for(request.length_seconds, outline.facts.tempo_bpm, outline.facts.meter))
 
 
@@ -158,7 +158,7 @@ def _labels(
         "style": ((facts.style, 1.0),),
         "tempo": ((tempo_class(facts.tempo_bpm), 1.0),),
         "key": ((facts.key, 1.0),),
-        "density": ((facts.density if primer is None and not request.band else 0, 1.0),),
+        "density": ((0 if primer else facts.density, 1.0),),
     }
     return tuple(labels[name] for name in CONDITIONS)
 

@@ -37,7 +37,7 @@ def genre_label(request: ComposeRequest) -> str:
 
 
 def leading_genre(request: ComposeRequest, generator: np.random.Generator) -> str:
-    """The genre of the template; of a blend drawn by weight."""
+    """The genre whose facts a song takes; of a blend drawn by weight."""
     names = list(request.genres)
     if len(names) == 1:
         return names[0]
@@ -61,10 +61,9 @@ def band_of(parts: Sequence[PartRequest]) -> tuple[int, ...]:
     return tuple(sorted(band))
 
 
-def own_tempo(genre: str, bpm: int, generator: np.random.Generator) -> float:
-    """The template's tempo ``bpm`` if it is within the genre's range, else one drawn from the range, in whole BPM."""
-    low, high = _GENRES[genre].tempo_range_bpm if genre in _GENRES else (40, 300)
-    return float(bpm) if low <= bpm <= high else float(generator.integers(low, high + 1))
+def tempo_range(genre: str) -> tuple[int, int]:
+    """Slowest and fastest tempo that is drawn for ``genre``, in BPM."""
+    return _GENRES[genre].tempo_range_bpm if genre in _GENRES else (40, 300)
 
 
 def bars_for(seconds: float, tempo_bpm: float, meter: Meter) -> int:

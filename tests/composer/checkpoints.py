@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
 from composer.model.checkpoint import Checkpoint, header_for
-from composer.model.checkpoint_tables import TEMPLATE_COLUMNS
+from composer.model.checkpoint_parts import PARTS
 from composer.model.config import ModelConfig, expected_shapes
-from midi_data.analysis.activity import MASK_VALUES_PER_PART, MASKS_WIDTH
-from midi_data.analysis.attribute_histograms import HISTOGRAMS_WIDTH, TIME_SHIFT_BINS
-from midi_data.events.encoding import PART_LIMIT, part_code
-from midi_data.events.features import LAGS
+from composer.model.planner_config import SLOWEST_TEMPO, expected_pooled_shapes
+from midi_data.events.encoding import part_code
 
 GENRES = ("heavy-metal", "jazz")
 STYLES = ("any", "heavy-metal/a", "jazz/b")
@@ -43,18 +43,24 @@ def tiny_checkpoint(seed: int = 1, scale: float = 0.4) -> Checkpoint:
         for name, size in expected_shapes(shape).items()
     }
     header = header_for(shape, name="tiny", genres=GENRES, styles=STYLES)
-    templates = np.full((2, len(TEMPLATE_COLUMNS) + PART_LIMIT), -1)
-    for genre in range(2):
-        templates[genre, : len(TEMPLATE_COLUMNS)] = (genre, genre + 1, 120, 4, 4, 1, 4, 32)
-        templates[genre, len(TEMPLATE_COLUMNS) : len(TEMPLATE_COLUMNS) + len(BAND)] = BAND
-    masks = np.full((2, MASKS_WIDTH), -1)
-    masks[:, :2] = (1 << 24) - 1, (1 << 12) - 1
-    for index in range(len(BAND)):
-        own = (128 + 35, 128 + 59, 1, 15, 5) if index == 0 else (20, 100, 1, 15, 6)
-        masks[:, 2 + MASK_VALUES_PER_PART * index :][:, :MASK_VALUES_PER_PART] = own
-    activity = np.full((32, len(BAND)), 4, dtype=np.uint8)
-    attribute_histograms = rng.integers(0, 40, (2, len(BAND), HISTOGRAMS_WIDTH)).astype(np.uint8)
-    time_shift_histograms = rng.integers(0, 40, (2, TIME_SHIFT_BINS)).astype(np.uint8)
-    repetitions, source_lags = np.ones(32, dtype=np.uint8), np.full(32, LAGS[-1], dtype=np.uint8)
-    tables = (repetitions,) * 2, (source_lags,) * 2, (np.ones_like(activity),) * 2, (activity,) * 2
-    return Checkpoint(header, weights, templates, *tables, masks, tuple(attribute_histograms), time_shift_histograms)
+    return Checkpoint(header, weights, **tiny_parts(rng))
+
+
+def tiny_parts(rng: np.random.Generator) -> dict[str, Any]:
+    """Random models of everything beside the network; pooled statistics of 4/4 at 120 BPM in C major."""
+    genres, styles = len(GENRES), len(STYLES)
+    parts: dict[str, Any] = {
+        name: {
+            key: (0.05 * rng.standard_normal(size)).astype(np.float16).astype(np.float32)
+            for key, size in PARTS[name](genres, styles, {}).items()
+        }
+        for name in ("planner", "instrumentation", "style")
+    }
+    parts["instrumentation"]["style_share"] = np.array([[0, 1, 0], [0, 0, 1]], dtype=np.float32)
+    pooled = {name: np.zeros(size) for name, size in expected_pooled_shapes(genres, styles, 1).items()}
+    pooled["pieces"] = np.full(genres + styles, 20)
+    pooled["part_pieces"] = np.full(len(pooled["part_pieces"]), 20)
+    pooled["meters"] = np.array([[4, 4]])
+    pooled["tempo"][:, 120 - SLOWEST_TEMPO] = pooled["meter"][:, 0] = pooled["key"][:, 1] = 1
+    pooled["part_repetition"][:, 0] = 1
+    return {**parts, "pooled": pooled}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from pathlib import Path
 
 from composer.model.checkpoint import Checkpoint
@@ -16,6 +17,8 @@ from training.request import DATA_FOLDER, TrainingCallback, TrainingRequest
 
 FEWEST_PIECES = 2
 """Fewer pieces cannot be split into train and valid."""
+FEWEST_STYLE_PIECES = 10
+"""Fewer training pieces are no style of their own."""
 
 
 def load_pieces(
@@ -44,11 +47,15 @@ def load_pieces(
 
 
 def names_of(train: CorpusPieces, base: Checkpoint | None = None) -> Names:
-    """Genres and styles of a ``base`` checkpoint, then the new ones of the training pieces, by name."""
+    """Genres and styles of a ``base`` checkpoint, then the new ones of the training pieces, by name.
+
+    A new style has at least ``FEWEST_STYLE_PIECES`` pieces.
+    """
     known_genres = base.header.genres if base else ()
     known_styles = base.header.styles if base else ("any",)
     genres = sorted({piece.genre for _, piece in train} - set(known_genres))
-    styles = sorted({f"{piece.genre}/{piece.style}" for _, piece in train} - set(known_styles))
+    counts = Counter(f"{piece.genre}/{piece.style}" for _, piece in train)
+    styles = sorted({style for style, count in counts.items() if count >= FEWEST_STYLE_PIECES} - set(known_styles))
     style_model = StyleModel(base.style) if base and base.style else None
     return Names((*known_genres, *genres), (*known_styles, *styles), style_model)
 

@@ -65,14 +65,12 @@ def _digest(base: Checkpoint) -> str:
 
 def _compose_all(base: Checkpoint, folder: Path, config: FineTuningConfig) -> None:
     composer = Composer(base)
-    genres = set(base.templates[:, 0].tolist())
     plans = [
         plan_song(
             ComposeRequest(genres={name: 1.0}, seed=seed, randomness=RANDOMNESS, length_seconds=config.replay_seconds),
             base,
         )
-        for row, name in enumerate(base.header.genres)
-        if row in genres
+        for name in base.header.genres
         for seed in range(config.replay_songs_a_genre)
     ]
     # Songs of a batch end together when they are equally long.

@@ -89,6 +89,7 @@ class FineTuner(NoteTrainer):
         self.samples: Samples | None = None
         self.start_from(job.base)
         self.style = self._learned_style()
+        self.nearest = job.nearest
         self.own_rows = {f"condition_tables.{kind}.weight": own for kind, own in self._own_rows().items()}
         self._start_rows()
         self.optimizer = self._two_speed_optimizer()

@@ -1,27 +1,20 @@
-"""Merging the header and tables of a base checkpoint into those of a fine-tuned one."""
+"""Merging the header of a base checkpoint into that of a fine-tuned one."""
 
 from __future__ import annotations
 
-from dataclasses import fields, replace
-from typing import Any
-
-import numpy as np
+from dataclasses import replace
 
 from composer.model.checkpoint import Checkpoint, Header
 
-_OWN = ("header", "weights", "planner", "path")
-
 
 def merged(base: Checkpoint, made: Checkpoint, *, like: str = "", changed: float | None = None) -> Checkpoint:
-    """``made`` with what ``base`` heard of the genres that ``made``'s data does not have.
+    """``made`` with ``base``'s facts of the genres that ``made``'s data does not have.
 
     ``made``'s rows of genres and styles begin with ``base``'s. New genres are drawn as ``like`` is.
     ``changed``: the share by which songs of the old genre that lost most are less likely; None says not at all, so
     their validation figures still hold.
     """
     new, old = made.header, base.header
-    kept = np.array([old.genres[row] not in new.data for row in base.templates[:, 0].tolist()], dtype=np.bool_)
-    tables = {each.name: _joined(base, made, each.name, kept) for each in fields(Checkpoint) if each.name not in _OWN}
     staying = [name for name in old.genres if name not in new.data]
     header = new.model_copy(
         update={
@@ -35,7 +28,7 @@ def merged(base: Checkpoint, made: Checkpoint, *, like: str = "", changed: float
             | ({} if changed is None else {"old_genres_change": changed}),
         }
     )
-    return replace(made, header=header, planner=base.planner, style=base.style, **tables)
+    return replace(made, header=header)
 
 
 def _as_of(of_genres: dict[str, float], like: str, new: Header) -> dict[str, float]:
@@ -45,10 +38,3 @@ def _as_of(of_genres: dict[str, float], like: str, new: Header) -> dict[str, flo
 
 def _valid(base: Checkpoint, staying: list[str]) -> dict[str, dict[str, float]]:
     return {name: base.header.valid[name] for name in staying if name in base.header.valid}
-
-
-def _joined(base: Checkpoint, made: Checkpoint, name: str, kept: np.ndarray[Any, Any]) -> Any:
-    old, new = getattr(base, name), getattr(made, name)
-    if isinstance(old, tuple):
-        return tuple(each for each, stays in zip(old, kept, strict=True) if stays) + new
-    return np.concatenate([old[kept], new])

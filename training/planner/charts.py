@@ -12,8 +12,8 @@ from composer.model.config import BARS_LEFT_EDGES, PHASE_CLASSES
 from composer.model.planner_config import ACTIVITY_LAGS
 from composer.planning.chart import NO_ACTIVITY, NO_ROW, START, Chart, ChartConditions, source_of_bar
 from composer.planning.conditioning import tempo_class
-from composer.planning.template import within_excerpt
-from midi_data.analysis.activity import activity_of
+from composer.planning.form import FEWEST_NOTES_A_BAR, within_excerpt
+from midi_data.analysis.activity import TYPICAL_NOTES, activity_of
 from midi_data.analysis.chords import chord_slots, split_of, transposed_chords
 from midi_data.analysis.repetition import repetition_of
 from midi_data.bars import BarGrid
@@ -24,6 +24,8 @@ from midi_data.events.features import LAGS
 EXCERPT_BARS = (12, 56)
 """Fewest and most bars of an excerpt that counts as a whole song."""
 PHRASE_BARS = 4
+WHOLE, PLAYING_ONLY = 0.5, 0.8
+"""Shares of the examples: short pieces taken whole; excerpts without the parts that hardly play."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -55,19 +57,34 @@ def example_of(shard: Shard, piece: Piece, genre_row: int) -> Example:
 
 
 def excerpt_of(example: Example, rng: np.random.Generator) -> Example:
-    """An excerpt from a phrase's beginning on, as long as songs are; a short piece as often whole."""
+    """An excerpt from a phrase's beginning on, as long as songs are; a short piece as often whole.
+
+    As often from the beginning as up to the end or between. Parts that hardly play in it are mostly left out.
+    """
     bars = example.conditions.bars
     low, high = EXCERPT_BARS
-    if bars <= low or (rng.random() < 0.5 and bars <= high):
-        return example
-    count = int(rng.integers(low, min(high, bars) + 1))
-    first = int(rng.integers(0, (bars - count) // PHRASE_BARS + 1)) * PHRASE_BARS
-    if rng.random() < 0.25:
-        first = bars - count
+    first, count = 0, bars
+    if bars > low and not (rng.random() < WHOLE and bars <= high):
+        count = int(rng.integers(low, min(high, bars) + 1))
+        starts = (0, bars - count, int(rng.integers(0, (bars - count) // PHRASE_BARS + 1)) * PHRASE_BARS)
+        first = starts[int(rng.integers(len(starts)))]
     cut = slice(first, first + count)
     chart = example.chart
     label, lag = within_excerpt(chart.repetition[cut], chart.source_lag[cut])
-    return Example(replace(example.conditions, bars=count), Chart(label, lag, chart.chords[cut], chart.activity[cut]))
+    cut_chart = Chart(label, lag, chart.chords[cut], chart.activity[cut])
+    made = Example(replace(example.conditions, bars=count), cut_chart)
+    return playing_example(made) if rng.random() < PLAYING_ONLY else made
+
+
+def playing_example(example: Example) -> Example:
+    """``example`` without the parts that hardly play in it (``FEWEST_NOTES_A_BAR``); unchanged if none plays more."""
+    activity = example.chart.activity
+    playing = TYPICAL_NOTES[activity].mean(axis=0) >= FEWEST_NOTES_A_BAR
+    if not playing.any():
+        return example
+    band = tuple(np.array(example.conditions.band)[playing].tolist())
+    chart = replace(example.chart, activity=activity[:, playing])
+    return Example(replace(example.conditions, band=band), chart)
 
 
 @dataclass(frozen=True, slots=True)

@@ -104,10 +104,10 @@ class PlannerNetwork(nn.Module):
 
     def _repetition(self, batch: Batch, label_head: Tensor, lag_head: Tensor, label: Tensor) -> Tensor:
         bars = torch.arange(batch.label.shape[1])
-        logits = self.label_out(_gelu(label_head)).masked_fill(~self._allowed[bars.clamp(max=LAGS[-1])], -torch.inf)
+        logits = self.label_out(gelu(label_head)).masked_fill(~self._allowed[bars.clamp(max=LAGS[-1])], -torch.inf)
         nats = _nats(logits, batch.label, batch.real)
         far = self._far[batch.label] & batch.real
-        lag = self.lag_out(_gelu(lag_head + self.lag_label(label)))
+        lag = self.lag_out(gelu(lag_head + self.lag_label(label)))
         outside = torch.arange(1, MAX_LAG + 1) > bars[:, None].clamp(min=1)
         return nats + _nats(lag.masked_fill(outside, -torch.inf), batch.lag.clamp(max=MAX_LAG - 1), far)
 
@@ -123,7 +123,7 @@ class PlannerNetwork(nn.Module):
 
     def _chord_logits(self, name: str, head: Tensor, label: Tensor, known: Tensor, held: Tensor) -> Tensor:
         inner = head + self.get_submodule(f"{name}_label")(label) + self.get_submodule(f"{name}_source")(known)
-        inner = _gelu(inner)
+        inner = gelu(inner)
         logits = F.pad(self.get_submodule(f"{name}_out")(inner), (0, 1))
         out: Tensor = logits.scatter_add(-1, held, self.get_submodule(f"{name}_copy")(inner))[..., :-1]
         return out
@@ -135,13 +135,14 @@ class PlannerNetwork(nn.Module):
         pair = pair * batch.has_part[:, None, :, None]
         before = pair.cumsum(2) - pair
         inner = (head + self.activity_label(label))[:, :, None] + self.activity_part(self.part(batch.parts))[:, None]
-        logits = self.activity_out(_gelu(inner + known + before))
+        logits = self.activity_out(gelu(inner + known + before))
         logits = logits.masked_fill(torch.arange(ACTIVITY_CLASSES) < RESTS, -torch.inf)
         real = (batch.real[..., None] & batch.has_part[:, None]).flatten(1)
         return _nats(logits.flatten(1, 2), batch.activity.flatten(1), real)
 
 
-def _gelu(values: Tensor) -> Tensor:
+def gelu(values: Tensor) -> Tensor:
+    """The tanh approximation of GELU, elementwise."""
     return F.gelu(values, approximate="tanh")
 
 

@@ -66,7 +66,7 @@ def test_the_example_is_a_whole_metal_band_at_160_and_repeats_byte_for_byte(tmp_
 
 
 def share_of_bars(song: Song, role: str) -> float:
-    from composer.planning.template import plays_role
+    from composer.planning.form import plays_role
     from midi_data.events.encoding import part_code
 
     bar = song.meters[0].bar_ticks

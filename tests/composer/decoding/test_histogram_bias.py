@@ -4,7 +4,7 @@ import numpy as np
 
 from composer.decoding.histogram_bias import NOTES_BETWEEN_UPDATES, HistogramBias
 from composer.decoding.repetition_bias import RepetitionPlan
-from composer.planning.template import Shares, template_histograms
+from composer.planning.form import Shares, template_histograms
 from midi_data.analysis.attribute_histograms import (
     ATTRIBUTES,
     COLUMNS,

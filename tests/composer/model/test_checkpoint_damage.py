@@ -43,16 +43,23 @@ def test_bfloat16_is_refused_in_one_line(good: bytes, tmp_path: Path) -> None:
     assert "BF16" in refusal(with_header(good, '"F16"', '"BF16"'), tmp_path)
 
 
-def test_a_table_of_floats_is_refused(good: bytes, tmp_path: Path) -> None:
-    assert "table of integers" in refusal(with_header(good, '"I16"', '"F16"'), tmp_path)
+def test_counts_that_are_no_integers_are_refused(good: bytes, tmp_path: Path) -> None:
+    assert "must be integers" in refusal(with_header(good, '"I32"', '"F32"'), tmp_path)
 
 
-@pytest.mark.parametrize(("column", "value"), [(2, 0), (3, 0), (4, 5), (5, 99), (8, 30_000)])
-def test_impossible_facts_are_refused(column: int, value: int, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("name", "value", "words"),
+    [("meters", 5, "meter"), ("pieces", 9, "at least 10"), ("part_pieces", 1, "at least 10"), ("key", -1, "negative")],
+)
+def test_impossible_statistics_are_refused(name: str, value: int, words: str, tmp_path: Path) -> None:
     checkpoint = tiny_checkpoint()
-    checkpoint.templates[0, column] = value
+    checkpoint.pooled[name].reshape(-1)[1] = value
     save_checkpoint(checkpoint, tmp_path / "written.safetensors")
-    assert "impossible" in refusal((tmp_path / "written.safetensors").read_bytes(), tmp_path)
+    assert words in refusal((tmp_path / "written.safetensors").read_bytes(), tmp_path)
+
+
+def test_a_file_of_an_earlier_version_is_refused(good: bytes, tmp_path: Path) -> None:
+    assert "earlier version" in refusal(with_header(good, "riffbird-checkpoint-3", "riffbird-checkpoint-2"), tmp_path)
 
 
 def test_two_thousand_mutated_headers_raise_nothing_else(good: bytes, tmp_path: Path) -> None:

@@ -1,10 +1,7 @@
 """The tables of one piece have one row a bar or a part, and its template row states its facts."""
 
-import numpy as np
-
-from composer.model.checkpoint_tables import TEMPLATE_COLUMNS
-from composer.planning.piece_tables import piece_tables, template_row
-from midi_data.events.encoding import encode, part_code
+from composer.planning.piece_tables import piece_tables
+from midi_data.events.encoding import encode
 from midi_data.song import Meter, Note, Song, Tempo, Track
 
 
@@ -19,13 +16,3 @@ def test_every_table_has_a_row_a_bar_and_a_column_a_part() -> None:
     assert tables.repetition.shape == tables.source_lag.shape == (8,)
     assert tables.part_repetition.shape == tables.activity.shape == (8, 2)
     assert tables.attribute_histograms.shape == (2, 255)
-
-
-def test_the_template_row_states_tempo_meter_bars_and_band() -> None:
-    row = template_row(encode(song()), genre=3)
-    facts = dict(zip(TEMPLATE_COLUMNS, row.tolist(), strict=False))
-    wanted = {"genre": 3, "tempo_bpm": 97, "numerator": 4, "denominator": 4, "bars": 8}
-    assert {name: facts[name] for name in wanted} == wanted
-    band = row[len(TEMPLATE_COLUMNS) :]
-    assert band[band >= 0].tolist() == sorted([part_code(0, is_drum=True), part_code(33, is_drum=False)])
-    assert np.all(band[2:] == -1)

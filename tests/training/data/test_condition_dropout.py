@@ -8,7 +8,7 @@ import pytest
 from composer.model.plan_inputs import histogram_roots
 from composer.model.style import StyleModel
 from composer.planning.chords import without_tones
-from composer.planning.template import template_histograms
+from composer.planning.form import template_histograms
 from midi_data.analysis.attribute_histograms import COLUMNS, FULL, HISTOGRAMS_WIDTH, attribute_histograms_of
 from midi_data.bars import BarGrid
 from midi_data.events.encoding import PART_LIMIT, VOCABULARY, EventSequence, encode, part_code, part_instrument

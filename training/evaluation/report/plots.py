@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import Any
 
 import numpy as np
@@ -10,7 +11,8 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from composer.model.checkpoint import Checkpoint
-from composer.model.checkpoint_tables import TEMPLATE_COLUMNS
+from composer.planning.draw import draw_band
+from composer.planning.instrumentation import Instrumentation
 from midi_data.analysis.structure import self_similarity
 from midi_data.events.encoding import part_instrument
 from midi_data.general_midi import instrument_name
@@ -23,6 +25,8 @@ COLUMNS = 4
 MATRICES = 4
 """Self-similarity matrices a row."""
 PARTS_SHOWN = 40
+BANDS_DRAWN = 64
+"""Bands of each genre that the shown parts are chosen by."""
 FAR = 6.0
 """Upper limit of drawn ratios."""
 
@@ -116,13 +120,12 @@ def training_curve(checkpoint: Checkpoint) -> Figure:
 
 
 def embeddings(checkpoint: Checkpoint) -> Figure:
-    """Maps of the genre, part and pitch tables (the parts that play in most lineups, pitches not of drums)."""
+    """Maps of the genre, part and pitch tables (the parts of most bands, pitches not of drums)."""
     figure = Figure(figsize=(15, 5.4), layout="constrained")
     genre, part, pitch = figure.subplots(1, 3)
     weights, names = checkpoint.weights, checkpoint.header.genres
     _map(genre, weights["condition_tables.genre.weight"][: len(names)], list(names), "genres")
-    parts, counts = np.unique(checkpoint.templates[:, len(TEMPLATE_COLUMNS) :], return_counts=True)
-    common = [int(code) for code in parts[np.argsort(-counts)] if code >= 0][:PARTS_SHOWN]
+    common = common_parts(checkpoint)
     _map(part, weights["tables.part.weight"][common], [_part_label(code) for code in common], "parts")
     pitches = np.arange(28, 100)
     _map(pitch, weights["tables.pitch.weight"][pitches], [str(number) for number in pitches], "pitches")
@@ -147,6 +150,16 @@ def style_map(found: StyleMap | None, genre: str) -> Figure:
     axes.set_ylabel(f"second component ({found.explained[1]:.0%})")
     axes.legend(fontsize=8)
     return figure
+
+
+def common_parts(checkpoint: Checkpoint) -> list[int]:
+    """At most ``PARTS_SHOWN`` part classes, those first that most of ``BANDS_DRAWN`` bands a genre have."""
+    model, generator = Instrumentation(checkpoint.instrumentation), np.random.default_rng(0)
+    counts: Counter[int] = Counter()
+    for row in range(len(checkpoint.header.genres)):
+        for _ in range(BANDS_DRAWN):
+            counts.update(draw_band(model, {row: 1.0}, None, (), generator)[1])
+    return [part for part, _ in counts.most_common(PARTS_SHOWN)]
 
 
 def _part_label(code: int) -> str:
