@@ -70,7 +70,7 @@ def song_reply(
     """
     head, shown = _facts(rendition), [public_line(text) for text in dict.fromkeys([*notices, *rendition.notices])]
     for count in range(len(shown), -1, -1):
-        for hint in [f"Repeat it: {repeat}"] if repeat else _repeats(rendition, request):
+        for hint in [f"Repeat it: {public_line(repeat)}"] if repeat else _repeats(rendition, request):
             text = "\n".join([head, *shown[:count], hint])
             if measure(text) <= limit:
                 return text

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 
 from bot.commands.band_names import is_band
 from bot.commands.genre_names import GenreNames
-from bot.commands.grammar import ALL_NAMES, PARTS_FIELD, VERBS, WORD_BY_NAME, Verb
+from bot.commands.grammar import ALL_NAMES, PARTS_FIELD, REVISION_VERBS, VERBS, WORD_BY_NAME, Verb
 from bot.commands.text import (
     SLASH_WORD,
     clean,
@@ -74,6 +74,10 @@ def tokenize(text: str, genres: GenreNames) -> Tokens:
     tokens, free = Tokens(plain=one_line(plain)), _FreeText()
     for name, segment in _segments(plain):
         _place(name, segment, tokens, free, genres)
+    if "compose" not in tokens.verbs and set(tokens.verbs) & set(REVISION_VERBS):
+        # Text beside "/again" is conversation about the song, which keeps its title.
+        tokens.notices = bounded(tokens.notices)
+        return tokens
     title, rest, behind_value = free.choose_title()
     if title:
         tokens.fields["title"] = title

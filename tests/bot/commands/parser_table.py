@@ -302,4 +302,8 @@ OTHER_KINDS: list[tuple[str, str]] = [
     ("/genres", "genres"), ("which /genres do you play?", "genres"), ("/again", "again"),
     ("@riffbird /again please", "again"),
     ("/again /t 200", "again"), ("/again /help", "again"),
+    ("/vary", "vary"), ("nice! ／ｖａｒｙ please", "vary"), ("/extend", "extend"),
+    ("@riffbird /extend /l 90", "extend"),
+    ("/replace bass", "replace"), ("/REPLACE the bass", "replace"), ("/replace", "replace"), ("/again /vary", "vary"),
+    ("stop /vary", "vary"), ("/replace /extend", "replace"),
 ]  # fmt: skip

@@ -180,6 +180,7 @@ ARGUMENTS: dict[str, st.SearchStrategy[object]] = {
     "rendition": st.builds(rendition, TEXTS, st.lists(TEXTS, max_size=3)),
     "request": TEXTS.map(lambda text: parse(f"{text} /compose /i drums,bass,strings /g metal:0.7+jazz").request),
     "notices": st.lists(TEXTS, max_size=3),
+    "repeat": TEXTS,
     "names": st.lists(st.from_regex(r"[a-z0-9][a-z0-9-]{0,39}", fullmatch=True), min_size=1, max_size=60),
     "refusal": TEXTS,
     "position": st.integers(0, 10**6),

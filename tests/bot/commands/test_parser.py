@@ -237,6 +237,38 @@ def test_unknown_fields_are_reported() -> None:
     assert "wat" in request_from_fields({"wat": 1}).notices[0]
 
 
+@pytest.mark.parametrize(
+    ("text", "parts"),
+    [
+        ("/replace bass", "bass"),
+        ("/replace bass and drums please", "bass and drums"),
+        ("/replace Overdriven Guitar 2, piano /r 0.9", "Overdriven Guitar 2, piano"),
+        ("/replace guitar 2", "guitar 2"),
+        ("I like it, but /replace drums!", "drums!"),
+        ("/replace kazoo orchestra", "kazoo orchestra"),
+        ("/replace", ""),
+        ("/replace 🎸", "🎸"),
+    ],
+)
+def test_the_parts_behind_replace_are_read_as_a_band(text: str, parts: str) -> None:
+    assert parse(text).fields["replace"] == parts
+
+
+def test_text_beside_a_reply_is_conversation() -> None:
+    text = "I love this one, /again please"
+    assert "title" not in parse(text).fields
+    assert parse(text).notices == ()
+    assert parse("Cats /compose /again").fields["title"] == "Cats"
+    assert "I don't know /foo" in parse("/vary /foo").notices[0]
+
+
+def test_a_variation_is_read_and_written() -> None:
+    request = request_of(parse("x /compose /s 5 /v 007"))
+    assert (request.seed, request.variation) == (5, 7)
+    assert as_command(request) == "x /compose /g heavy-metal /s 5 /v 7"
+    assert "0 to 999999" in str(parse("x /compose /v -1").refusal)
+
+
 def test_again_keeps_the_request_but_for_seed_and_changes() -> None:
     first = request_of(parse("Robots /compose /g jazz /t 120 /s 5"))
     assert request_of(changed(first, parse("/again"), without=("seed",))) == first.model_copy(update={"seed": None})
