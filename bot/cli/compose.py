@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, cast, get_args
 
@@ -9,10 +10,12 @@ import typer
 
 from bot.cli.console import print_json, print_result, print_status, progress_bar
 from bot.cli.errors import CommandRefusedError
+from bot.cli.given import given_song
 from bot.commands.grammar import field_description
 
 if TYPE_CHECKING:
     from composer.pipeline import OnStage
+    from composer.planning.given import GivenSong
     from composer.request import ComposeRequest, Format
     from composer.result import Rendition
     from midi_data.song import Song
@@ -22,6 +25,15 @@ DEFAULT_FORMATS = ("mid", "mp3", "png")
 MAX_SONGS = 1000
 BATCH = 64
 """Songs that are composed together before they are rendered."""
+
+
+@dataclass(frozen=True, slots=True)
+class FileInputs:
+    """Songs from files: one to continue, one to imitate, one of which some parts are kept."""
+
+    primer: Song | None
+    like: Song | None
+    given: GivenSong | None
 
 
 def compose(
@@ -37,6 +49,10 @@ def compose(
     sampling: Annotated[str | None, typer.Option(help=field_description("sampling"))] = None,
     variation: Annotated[str | None, typer.Option(help=field_description("variation"))] = None,
     primer: Annotated[Path | None, typer.Option(help="A MIDI file to continue.")] = None,
+    replace: Annotated[
+        str | None,
+        typer.Option(help="Parts of the --primer file to compose anew, e.g. bass; the others keep every note."),
+    ] = None,
     like: Annotated[
         Path | None,
         typer.Option(help="A MIDI file whose band, chords, form and style are taken over, without its notes."),
@@ -80,7 +96,9 @@ def compose(
     if like_song and "genre" not in named:
         request = _in_genre_of(like_song, request, checkpoint)
     requests = with_seeds(request, count)
-    for number, rendition in enumerate(_compose(requests, out, formats, checkpoint, primer_song, like_song)):
+    given = given_song(primer_song, replace, request)
+    inputs = FileInputs(None if given else primer_song, like_song, given)
+    for number, rendition in enumerate(_compose(requests, out, formats, checkpoint, inputs)):
         shown = [*(notices if number == 0 else []), *rendition.notices]
         _show(rendition.model_copy(update={"notices": shown}), as_json=as_json)
 
@@ -164,8 +182,7 @@ def _compose(
     out: Path,
     formats: list[Format],
     checkpoint: Path | None,
-    primer: Song | None,
-    like: Song | None,
+    inputs: FileInputs,
 ) -> list[Rendition]:
     from composer.pipeline import compose_all
 
@@ -183,8 +200,9 @@ def _compose(
             callback: OnStage = on_stage
             last = first + BATCH >= len(requests)
             done += compose_all(
-                group, out, formats, checkpoint=checkpoint, primer=primer, like=like, progress=callback, last=last
-            )
+                group, out, formats, checkpoint=checkpoint, primer=inputs.primer, like=inputs.like, given=inputs.given,
+                progress=callback, last=last,
+            )  # fmt: skip
     return done
 
 

@@ -65,13 +65,14 @@ def with_given_notes(composed: Song, plan: Plan, given: GivenSong) -> Song:
     for number, part in parts.items():
         if number not in given.replaced:
             kept = given.song.tracks[number].notes
-            notes[part] = kept if given.replaced else tuple(n for n in kept if n.onset < given.kept_ticks)
+            kept = kept if given.replaced else tuple(n for n in kept if n.onset < given.kept_ticks)
+            notes[part] = (*notes.get(part, ()), *kept)  # drums on several tracks are one part
     names = {part_name(part, plan.band): part for part in plan.band}
     for track in composed.tracks:
         part = names[track.name]
         notes[part] = _without_overlaps([*notes.get(part, ()), *track.notes])
         tracks.setdefault(part, track)
-    made = (replace(tracks[part], notes=notes[part]) for part in sorted(notes) if notes[part])
+    made = (replace(tracks[part], notes=tuple(sorted(notes[part]))) for part in sorted(notes) if notes[part])
     return replace(composed, tracks=tuple(made))
 
 

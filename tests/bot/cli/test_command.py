@@ -121,6 +121,7 @@ def test_flags_win_over_words_and_clamping_is_said(tmp_path: Path, tiny: Path) -
         (["--chords", "Am Hm"], ["A chord is a root A-G", "'Hm'"]),
         (["--like", "none.mid"], ["none.mid"]),
         (["--like", "none.mid", "--primer", "none.mid"], ["--primer and --like"]),
+        (["--replace", "bass"], ["--replace", "--primer"]),
         (["--device", "cuda"], ["--device cuda", "on the CPU"]),
         (["--device", "tpu"], ["auto, cpu, cuda", "'tpu'"]),
         (["--backend", "torch"], ["--backend torch", "numpy"]),
