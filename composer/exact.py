@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -34,8 +33,8 @@ def log_table() -> list[int]:
 
 
 _EXP = exp_table()
-_EXP_ARRAY = np.array([*_EXP, 0])
 _LOG = [entry / (1 << LOG_BITS) for entry in log_table()]
+_LOG_ARRAY = np.array(_LOG)
 _LOG_OF_2 = -_LOG[0]
 
 
@@ -46,17 +45,18 @@ def softmax_weights(logits: Sequence[float], inverse_temperature: float = 1.0) -
     return [table[step] if step < limit else 0 for step in steps]
 
 
-def softmax_weights_array(logits: NDArray[Any], inverse_temperature: float = 1.0) -> NDArray[np.int64]:
-    """(…, V) logits, −∞ for weight 0 → integers as of ``softmax_weights``, row by row."""
-    steps = (logits.max(axis=-1, keepdims=True) - logits.astype(np.float64)) * (inverse_temperature * EXP_STEPS) + 0.5
-    weights: NDArray[np.int64] = _EXP_ARRAY.take(np.minimum(steps, EXP_LIMIT).astype(np.int64))
-    return weights
-
-
 def log(value: float) -> float:
     """The natural logarithm of a positive number."""
     mantissa, exponent = math.frexp(value)
     return _LOG[int(mantissa * LOG_STEPS + 0.5) - LOG_STEPS // 2] + exponent * _LOG_OF_2
+
+
+def log_array(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """``log`` of each of ``values``."""
+    mantissas, exponents = np.frexp(values)
+    steps = (mantissas * LOG_STEPS + 0.5).astype(np.int64) - LOG_STEPS // 2
+    logs: NDArray[np.float64] = _LOG_ARRAY[steps] + exponents * _LOG_OF_2
+    return logs
 
 
 def log_sum(logits: Sequence[float]) -> float:
@@ -74,10 +74,6 @@ class RandomStream:
         """An integer in [0, ``limit``), ``limit`` < 2⁶⁴."""
         raw: int = self._bits.random_raw()
         return raw * limit >> 64
-
-    def integers(self, count: int, bits: int) -> NDArray[np.int64]:
-        """(count,) integers in [0, 2^``bits``), ``bits`` < 64."""
-        return (self._bits.random_raw(count) >> np.uint64(64 - bits)).astype(np.int64)
 
     def normal(self, count: int) -> NDArray[np.float64]:
         """(count,) numbers of mean 0 and variance 1, each the sum of twelve uniform ones; multiples of 2⁻¹⁶."""

@@ -44,6 +44,8 @@ class ChordPlan:
 class ChordBias(LogitsProcessor):
     """The bias of one song."""
 
+    fields = ("pitch",)
+
     def __init__(self, band: Sequence[int], plan: ChordPlan, strength: float) -> None:
         """``strength``: factor on ``CHORD_BIAS``."""
         self._plan = plan

@@ -35,6 +35,8 @@ class ChordConstraint(LogitsProcessor):
     other tones may pass, except thirds and sevenths. A note ends where a chord begins that it is not in.
     """
 
+    fields = ("part", "pitch", "duration")
+
     def __init__(self, band: Sequence[int], plan: ChordPlan, slot_ticks: Sequence[int]) -> None:
         """``slot_ticks`` (2 bars + 1,): first tick of each half of each bar, then the end."""
         self._plan, self._slot_ticks = plan, list(slot_ticks)

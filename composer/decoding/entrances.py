@@ -17,6 +17,8 @@ FORBIDDEN = -1000.0
 class EntranceRule(LogitsProcessor):
     """The parts of one song that have no note yet."""
 
+    fields = ("part",)
+
     def __init__(self, band: Sequence[int], activity: Activity) -> None:
         """``activity`` (bars, parts of ``band``)."""
         bars = [np.flatnonzero(column != RESTS) for column in activity.T]

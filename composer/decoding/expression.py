@@ -11,14 +11,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
-from numpy.typing import NDArray
 
-from composer.exact import RandomStream, softmax_weights_array
+from composer.decoding.sampling import draw
+from composer.exact import RandomStream, softmax_weights
 from composer.model.expression import Expression
 from midi_data.bars import BarGrid
 from midi_data.events.encoding import DRUM_DURATION, DURATIONS, VELOCITY_STEP, Ints, duration_class
 from midi_data.events.expression_features import (
-    LENGTH_CODES,
     RESIDUALS,
     ExpressionHistory,
     allowed_lengths,
@@ -26,8 +25,6 @@ from midi_data.events.expression_features import (
 )
 from midi_data.song import Note, Song, Track
 
-DRAW_BITS = 24
-"""Bits of a random number; a sum of weights has at most 37, so that products fit into 64."""
 _STREAM = 2
 """Separates these random numbers from those of the plan (1) and of the notes."""
 
@@ -44,37 +41,30 @@ def add_expression(song: Song, genres: Mapping[str, float], seed: Sequence[int],
     parts = [_Part(track, BarGrid.of(song.meters, song.end), song.end) for track in song.tracks]
     parts.sort(key=lambda part: -len(part.notes))  # parts with the most notes stay at the front of the batch
     genre, state = network.genre_rows(genres), network.start(len(parts))
+    given: list[list[float]] = network.length_given.tolist()
     for step in range(len(parts[0].notes)):
         playing = [part for part in parts if step < len(part.notes)]
         state = (state[0][: len(playing)], state[1][: len(playing)])
         features: Ints = np.array([part.features(step) for part in playing])  # (B, F)
         logits, state = network.step(features, genre, state)
-        uniform = stream.integers(2 * len(playing), DRAW_BITS).reshape(2, -1)
-        audible = np.array([part.lowest_residual(step) for part in playing])[:, None] <= np.arange(RESIDUALS)
-        residuals = draw(logits[:, :RESIDUALS], audible, uniform[0])
-        allowed = _ALLOWED[[part.length_row(step) for part in playing]]  # (B, 32)
-        lengths = draw(logits[:, RESIDUALS:] + network.length_given[residuals], allowed, uniform[1])
-        for part, residual, length in zip(playing, residuals.tolist(), lengths.tolist(), strict=True):
-            part.take(step, residual, length)
+        for part, row in zip(playing, logits.tolist(), strict=True):
+            part.draw(step, row, given, stream)
     done = {id(part.track): replace(part.track, notes=tuple(sorted(part.exact))) for part in parts}
     return replace(song, tracks=tuple(done[id(track)] for track in song.tracks))
 
 
-def draw(logits: NDArray[np.float32], allowed: NDArray[np.bool_], uniform: Ints) -> Ints:
-    """(B,) classes drawn from the softmax of ``logits`` (B, V) where ``allowed`` (B, V).
-
-    ``uniform`` (B,) integers in [0, 2^``DRAW_BITS``).
-    """
-    weights = softmax_weights_array(np.where(allowed, logits.astype(np.float64), -np.inf)).cumsum(axis=1)
-    chosen: Ints = (weights << DRAW_BITS <= (uniform * weights[:, -1])[:, None]).sum(axis=1)
-    return chosen
-
-
 _DRUM_ROW = len(DURATIONS)
-_ALLOWED = np.zeros((_DRUM_ROW + 1, LENGTH_CODES), dtype=np.bool_)
+_LENGTHS: list[list[int]] = [
+    np.asarray(allowed_lengths(row % _DRUM_ROW, is_drum=row == _DRUM_ROW)).tolist() for row in range(_DRUM_ROW + 1)
+]
 """Length codes of each duration class, and in the last row of drum strokes."""
-for _row in range(_DRUM_ROW + 1):
-    _ALLOWED[_row, allowed_lengths(_row % _DRUM_ROW, is_drum=_row == _DRUM_ROW)] = True
+
+
+def _drawn(logits: list[float], classes: list[int], stream: RandomStream) -> int:
+    """One of ``classes`` from the softmax of their ``logits``."""
+    if len(classes) == 1:
+        return classes[0]
+    return draw(list(zip(classes, softmax_weights(logits), strict=True)), stream)
 
 
 class _Part:
@@ -101,15 +91,19 @@ class _Part:
         velocity, duration = self._classes(step)
         return self._history.features(note.onset, note.pitch, velocity, duration, note.onset - start, previous_bar)
 
-    def lowest_residual(self, step: int) -> int:
-        """Velocity 0 means "note off", so the lowest class begins at 1."""
-        return int(self.notes[step].velocity < VELOCITY_STEP)
+    def draw(self, step: int, logits: list[float], length_given: list[list[float]], stream: RandomStream) -> None:
+        """Draw the exact values of note ``step``: velocity residual, then length.
 
-    def length_row(self, step: int) -> int:
-        """The row of ``_ALLOWED`` of the note's length."""
-        return _DRUM_ROW if self.track.is_drum else self._classes(step)[1]
+        ``logits`` (40,) of both; ``length_given`` (8, 32) is added to the lengths' for each residual.
+        """
+        # Velocity 0 means "note off", so the lowest class begins at 1.
+        first = int(self.notes[step].velocity < VELOCITY_STEP)
+        residual = _drawn(logits[first:RESIDUALS], list(range(first, RESIDUALS)), stream)
+        codes, given = _LENGTHS[_DRUM_ROW if self.track.is_drum else self._classes(step)[1]], length_given[residual]
+        length = _drawn([logits[RESIDUALS + code] + given[code] for code in codes], codes, stream)
+        self._take(step, residual, length)
 
-    def take(self, step: int, residual: int, length: int) -> None:
+    def _take(self, step: int, residual: int, length: int) -> None:
         """Record the exact values of note ``step``: velocity residual and length code."""
         note, (velocity, duration) = self.notes[step], self._classes(step)
         self._history.add(note.onset, note.pitch, velocity, duration, residual, length)

@@ -147,7 +147,7 @@ class Composer:
         """One event of each of ``songs``: a note, a wait or the end."""
         engine = self.model.engine
         rows = np.array([song.state.inputs() for song in songs]) + engine.row_starts  # (B, R)
-        inputs = engine.inputs(rows) + np.stack([song.plan_input for song in songs])  # (B, I)
+        inputs = engine.inputs(rows) + np.array([song.plan_input for song in songs])  # (B, I)
         inner, state = engine.step(inputs, state)  # (B, 5, W)
         self._fields(songs, inner)
         return state
@@ -168,7 +168,8 @@ class Composer:
                 going = [row for row, song in enumerate(songs) if not song.state.event_complete]
                 if not going:
                     break
-                songs, inner = [songs[row] for row in going], inner[going]
+                if len(going) < len(songs):
+                    songs, inner = [songs[row] for row in going], inner[going]
             if field == "part":
                 rejected = [row for row, song in enumerate(songs) if song.is_rejected]
                 if rejected:  # they go on from another time shift
@@ -177,7 +178,7 @@ class Composer:
                     songs, inner = [songs[row] for row in kept], inner[kept]
                     if not songs:
                         break
-                inner[:, 2:] += np.stack([song.part_context for song in songs])
+                inner[:, 2:] += np.array([song.part_context for song in songs])
 
 
 def new_notes(notes: NoteRows, plan: Plan) -> NoteRows:

@@ -18,7 +18,7 @@ from composer.decoding.parameters import HISTOGRAM_STRENGTHS as STRENGTHS
 from composer.decoding.parameters import TIME_SHIFT_STRENGTH
 from composer.decoding.repetition_bias import RepetitionPlan
 from composer.decoding.song_state import NoteEvent, SongState
-from composer.exact import log
+from composer.exact import log_array
 from midi_data.analysis.attribute_histograms import (
     ATTRIBUTES,
     COLUMNS,
@@ -30,7 +30,7 @@ from midi_data.analysis.attribute_histograms import (
     tone_bin,
 )
 from midi_data.analysis.histograms import GAP_EDGES
-from midi_data.events.encoding import MAX_SHIFT, VOCABULARY, part_instrument
+from midi_data.events.encoding import MAX_SHIFT, VOCABULARY, Ints, part_instrument
 
 Row = NDArray[np.float64]
 
@@ -40,17 +40,21 @@ NOTES_BETWEEN_UPDATES = 4
 """A part's bias is recomputed after so many of its notes."""
 EVENTS_BETWEEN_UPDATES = 16
 """The time-shift bias is recomputed after so many events."""
+_BIASED = [attribute for attribute in ATTRIBUTES if attribute != "place"]
+"""Positions in the bar condition the network only: a bias on them was measured to gain nothing."""
+_SIZES = np.array([ATTRIBUTES[name] for name in _BIASED])
+_STARTS = np.cumsum([0, *_SIZES])[:-1]
+_FIRST: dict[str, int] = dict(zip(_BIASED, _STARTS.tolist(), strict=True))
+"""First bin of each attribute in an array of all their bins."""
 _ALL_PITCHES = np.arange(VOCABULARY["pitch"])
-_TONES: list[int] = tone_bin(_ALL_PITCHES).tolist()
-_REGISTERS: list[int] = register_bin(_ALL_PITCHES).tolist()
-_STEPS: list[int] = step_bin(np.append(_ALL_PITCHES, -_ALL_PITCHES[:0:-1])).tolist()
+_TONES: list[int] = (tone_bin(_ALL_PITCHES) + _FIRST["tone"]).tolist()
+_REGISTERS: list[int] = (register_bin(_ALL_PITCHES) + _FIRST["register"]).tolist()
+_STEPS: list[int] = (step_bin(np.append(_ALL_PITCHES, -_ALL_PITCHES[:0:-1])) + _FIRST["step"]).tolist()
 """Bins of steps up, then from the end on (negative indices) of steps down."""
 _TIME_SHIFTS: list[int] = [*time_shift_bin(np.append(np.arange(MAX_SHIFT), MAX_SHIFT)).tolist(), TIME_SHIFT_BINS]
 """Bins of time shifts and waits; the end of the song has the bin after the last."""
 _LONGEST_GAP = GAP_EDGES[-1]
-_GAPS: list[int] = gap_bin(np.arange(_LONGEST_GAP + 1)).tolist()
-_BIASED = [attribute for attribute in ATTRIBUTES if attribute != "place"]
-"""Positions in the bar condition the network only: a bias on them was measured to gain nothing."""
+_GAPS: list[int] = (gap_bin(np.arange(_LONGEST_GAP + 1)) + _FIRST["gap"]).tolist()
 
 
 class HistogramBias(LogitsProcessor):
@@ -99,7 +103,7 @@ class _TimeShiftBias:
     """Counts of the song's time shifts, and the bias of each bin."""
 
     def __init__(self, target: Row) -> None:
-        self._target: list[float] = target.tolist()
+        self._target, self._strength = target, TIME_SHIFT_STRENGTH * bool(target.any())
         self._counts = [0] * TIME_SHIFT_BINS
         self._events = self._tick = 0
         self._bias = [0.0] * (TIME_SHIFT_BINS + 1)
@@ -115,17 +119,20 @@ class _TimeShiftBias:
         self._tick = tick
         self._events += 1
         if self._events % EVENTS_BETWEEN_UPDATES == 0:
-            self._bias = [*log_ratios(self._target, self._counts, TIME_SHIFT_STRENGTH), 0.0]
+            bias = log_ratios(self._target, np.array(self._counts), self._events)
+            self._bias = [*(self._strength * bias).tolist(), 0.0]
 
 
 class _PartBias:
-    """Counts of one part's notes by attribute, and the bias of each bin."""
+    """Counts of one part's notes by attribute, and the bias of each bin, attribute after attribute (``_FIRST``)."""
 
     def __init__(self, target: Row, *, is_drum: bool) -> None:
         self._is_drum = is_drum
-        self._target: dict[str, list[float]] = {name: target[COLUMNS[name]].tolist() for name in _BIASED}
-        self._counts: dict[str, list[int]] = {name: [0] * ATTRIBUTES[name] for name in _BIASED}
-        self._bias: dict[str, list[float]] = {name: [0.0] * ATTRIBUTES[name] for name in _BIASED}
+        self._target = np.concatenate([target[COLUMNS[name]] for name in _BIASED])
+        # 0 for attributes without a target, which get no bias.
+        self._strength = (np.add.reduceat(self._target, _STARTS) > 0).repeat(_SIZES).astype(np.float64)
+        self._counts = [0] * len(self._target)
+        self._bias = [0.0] * len(self._target)
         self._notes = 0
         self._onset = self._pitch = -1
 
@@ -133,49 +140,44 @@ class _PartBias:
         """Bias of an onset at ``tick``, by its gap to the last one."""
         if self._onset < 0 or tick <= self._onset:
             return 0.0
-        return self._bias["gap"][_GAPS[min(tick - self._onset, _LONGEST_GAP)]]
+        return self._bias[_GAPS[min(tick - self._onset, _LONGEST_GAP)]]
 
     def of_pitches(self, pitches: list[int], tick: int) -> list[float]:
         """Bias of pitches by tone and register; for the lowest note of an onset also by the melodic step."""
-        tones, registers = self._bias["tone"], self._bias["register"]
+        bias = self._bias
         if self._is_drum or self._onset < 0 or self._onset == tick:
-            return [tones[_TONES[p]] + registers[_REGISTERS[p]] for p in pitches]
-        steps, before = self._bias["step"], self._pitch
-        return [tones[_TONES[p]] + registers[_REGISTERS[p]] + steps[_STEPS[p - before]] for p in pitches]
+            return [bias[_TONES[p]] + bias[_REGISTERS[p]] for p in pitches]
+        before = self._pitch
+        return [bias[_TONES[p]] + bias[_REGISTERS[p]] + bias[_STEPS[p - before]] for p in pitches]
 
     def of_classes(self, field: str, classes: list[int]) -> list[float]:
         """Bias of durations or velocities."""
-        bias = self._bias[field]
-        return [bias[each] for each in classes]
+        bias, first = self._bias, _FIRST[field]
+        return [bias[first + each] for each in classes]
 
     def count(self, tick: int, pitch: int, duration: int, velocity: int) -> None:
         """Count a note; only the lowest of an onset makes a step and a gap."""
         counts = self._counts
-        counts["duration"][duration] += 1
-        counts["velocity"][velocity] += 1
-        counts["tone"][_TONES[pitch]] += 1
-        counts["register"][_REGISTERS[pitch]] += 1
+        for place in (_FIRST["duration"] + duration, _FIRST["velocity"] + velocity, _TONES[pitch], _REGISTERS[pitch]):
+            counts[place] += 1
         if tick != self._onset:
             self._count_onset(tick, pitch)
         self._notes += 1
         if self._notes % NOTES_BETWEEN_UPDATES == 0:
-            self._bias = {name: log_ratios(self._target[name], counts[name], 1.0) for name in _BIASED}
+            array = np.array(counts)
+            totals = np.add.reduceat(array, _STARTS).repeat(_SIZES)
+            self._bias = (self._strength * log_ratios(self._target, array, totals)).tolist()
 
     def _count_onset(self, tick: int, pitch: int) -> None:
         if self._onset >= 0:
-            self._counts["gap"][_GAPS[min(tick - self._onset, _LONGEST_GAP)]] += 1
+            self._counts[_GAPS[min(tick - self._onset, _LONGEST_GAP)]] += 1
             if not self._is_drum:
-                self._counts["step"][_STEPS[pitch - self._pitch]] += 1
+                self._counts[_STEPS[pitch - self._pitch]] += 1
         self._onset, self._pitch = tick, pitch
 
 
-def log_ratios(target: list[float], counts: list[int], strength: float) -> list[float]:
-    """``strength`` times the log of each bin's ``target`` share over its share of ``counts``; 0 without a target."""
-    if not any(target):
-        return [0.0] * len(target)
-    prior, floor, total = PRIOR, FLOOR, sum(counts) + PRIOR
-    found = []
-    for share, count in zip(target, counts, strict=True):
-        so_far = (count + prior * share) / total
-        found.append(strength * log((share + floor) / (so_far + floor)))
-    return found
+def log_ratios(target: Row, counts: Ints, totals: Ints | int) -> Row:
+    """Log of each bin's ``target`` share over its share of ``counts``, which add up to ``totals`` (N,)."""
+    so_far = (counts + PRIOR * target) / (totals + PRIOR)
+    ratios: Row = log_array(target + FLOOR) - log_array(so_far + FLOOR)
+    return ratios

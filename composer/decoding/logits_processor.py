@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from composer.decoding.song_state import NoteEvent, SongState
+from midi_data.events.encoding import FIELDS
 
 
 class LogitsProcessor:
-    """Changes the logits of the allowed classes of one field, and follows the notes of the song."""
+    """Changes the logits of the allowed classes of some fields, and follows the notes of the song."""
+
+    fields: tuple[str, ...] = FIELDS
+    """The fields whose logits it may change."""
 
     def apply(self, field: str, classes: list[int], logits: list[float], state: SongState) -> None:
         """Change ``logits`` in place; they are those of ``classes``, rising."""

@@ -21,6 +21,8 @@ from midi_data.analysis.activity import TYPICAL_NOTES, UNCONDITIONED, Activity
 class NoteCountBias(LogitsProcessor):
     """Generated notes of each part of one song, and its bias."""
 
+    fields = ("part",)
+
     def __init__(self, band: Sequence[int], activity: Activity, bar_ticks: int) -> None:
         """``activity`` (bars, parts of ``band``): parts that are unconditioned in any bar get no bias."""
         conditioned = (activity != UNCONDITIONED).all(axis=0)  # (parts,)

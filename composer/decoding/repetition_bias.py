@@ -44,6 +44,8 @@ class RepetitionPlan:
 class RepetitionBias(LogitsProcessor):
     """The bias of one song."""
 
+    fields = ("part", "pitch", "duration", "velocity")
+
     def __init__(self, plan: RepetitionPlan, strength: float = 1.0, chords: ChordPlan | None = None) -> None:
         """``strength``: the genre's factor on ``SOURCE_BONUS``. ``chords``: pitches follow the source's chords only."""
         self._plan = plan

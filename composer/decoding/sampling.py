@@ -86,7 +86,7 @@ def sample(
         return classes[0]
     weights = softmax_weights(logits, 1.0 / parameters.temperature)
     likely = nucleus(classes, weights, parameters.top_p)
-    drawn = _draw(likely, stream)
+    drawn = draw(likely, stream)
     scale = parameters.tau * space.distance
     if sampling == "probability" or scale == 0 or len(likely) == 1:
         return drawn
@@ -106,8 +106,8 @@ def nucleus(classes: list[int], weights: list[int], top_p: float) -> list[tuple[
     return [(each, weight) for each, weight in zip(classes, weights, strict=True) if weight >= least]
 
 
-def _draw(likely: list[tuple[int, int]], stream: RandomStream) -> int:
-    """One of the classes of ``likely`` in proportion to its weight."""
+def draw(likely: list[tuple[int, int]], stream: RandomStream) -> int:
+    """One class of ``likely`` (class, weight) in proportion to its weight."""
     left = stream.below(sum([weight for _, weight in likely]))
     for each, weight in likely:
         left -= weight

@@ -54,6 +54,7 @@ class SongSampler:
         self._repetition = RepetitionPlan(plan.band, plan.repetition, plan.part_repetition)
         chords: list[int] = [] if plan.chords is None else plan.chords.ravel().tolist()
         self._processors = _processors(plan, self._repetition, chords, biases, self.state)
+        self._by_field = {field: [each for each in self._processors if field in each.fields] for field in FIELDS}
         self._parameters = [parameters.scaled(factor) for factor in REPETITION_TEMPERATURES]
         self._sampling, self._spaces, self._stream = plan.sampling, model.spaces, RandomStream(*plan.note_seed)
         self._given = GivenNotes(plan.given) if plan.given else None
@@ -149,7 +150,7 @@ class SongSampler:
         if len(classes) == 1:
             return classes[0]
         state, logits = self.state, self._logits(field, outputs, classes)
-        for processor in self._processors:
+        for processor in self._by_field[field]:
             processor.apply(field, classes, logits, state)
         parameters = self._parameters[self._repetition.level(state.bar_after, state.part)]
         return sample(logits, classes, parameters, self._sampling, self._stream, self._spaces[field])

@@ -71,7 +71,8 @@ class Engine:
         self._bias = [backend.array(round_to_grid(bias, ROW_BITS) * np.float32(steps)) for *_, bias in layers]
         heads = np.concatenate([weights[f"heads.{field}.from_hidden.weight"] for field in FIELDS])
         heads_bias = np.concatenate([weights[f"heads.{field}.from_hidden.bias"] for field in FIELDS])
-        self._heads, self._heads_bias = backend.product(quantize(heads)), round_to_grid(heads_bias, ROW_BITS)
+        self._heads = backend.product(quantize(heads, steps))
+        self._heads_bias = round_to_grid(heads_bias, ROW_BITS) * np.float32(steps)
         self._cell = LstmCell(backend)
 
     # -- inputs ------------------------------------------------------------------------------------------------------
@@ -112,7 +113,7 @@ class Engine:
         )
 
     def step(self, inputs: Integers, state: State) -> tuple[Floats, State]:
-        """One step of all layers from inputs (B, I): inputs of the heads (B, 5, W), biases included; the next state."""
+        """One step of all layers from inputs (B, I): inputs of the heads (B, 5, W); the next state."""
         backend = self.backend
         (hidden, cell), *above = state
         planes = self._from_input(backend.array(byte_planes(inputs)))  # (2 B, G)
@@ -125,13 +126,15 @@ class Engine:
         return self.head_inputs(states[-1][0]), tuple(states)
 
     def head_inputs(self, hidden: Array) -> Floats:
-        """(B, H) hidden of the last layer → (B, 5, W) inputs of the heads, biases included."""
+        """(B, H) hidden of the last layer → (B, 5, W) inputs of the heads, biases included, in 1 / ``TABLE_STEPS``."""
         inner: Floats = self.backend.numpy(self._heads(hidden)) + self._heads_bias
         return inner.reshape(len(inner), len(FIELDS), self.config.head)
 
 
 def byte_planes(inputs: Integers) -> Bytes:
     """(2 B, I) high bytes of ``inputs`` (B, I), then low bytes; values are clipped to 16 bits."""
-    shifted = inputs + (HIGH * ZERO_POINT + LOW)
-    clipped = np.minimum(np.maximum(shifted, 0), HIGH * HIGH - 1)
-    return np.concatenate([clipped >> 8, clipped & (HIGH - 1)]).astype(np.uint8)
+    clipped = np.minimum(np.maximum(inputs + (HIGH * ZERO_POINT + LOW), 0), HIGH * HIGH - 1)
+    planes = np.empty((2 * len(inputs), inputs.shape[1]), dtype=np.uint8)
+    planes[: len(inputs)] = clipped >> 8
+    planes[len(inputs) :] = clipped & (HIGH - 1)
+    return planes

@@ -19,7 +19,6 @@ from composer.model.arithmetic.fixed_point import (
     ACTIVATION_BITS,
     OUT_BITS,
     TABLE_HALF,
-    TABLE_STEPS,
     Doubles,
     Floats,
     activation_table,
@@ -66,7 +65,6 @@ class Heads:
         head = self._heads[field]
         total = np.add.reduce(head.rows.take(rows + head.first, axis=0), axis=1)
         total += inner[:, FIELDS.index(field)]
-        total *= np.float32(TABLE_STEPS)
         total += np.float32(TABLE_HALF + 0.5)
         hidden: Doubles = self._gelu.take(total.astype(np.intp), mode="clip")
         return hidden

@@ -16,7 +16,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from composer.model.arithmetic.fixed_point import OUT_BITS, ROW_BITS, Doubles, Floats, exact_product, round_to_grid
+from composer.model.arithmetic.fixed_point import (
+    OUT_BITS,
+    ROW_BITS,
+    TABLE_STEPS,
+    Doubles,
+    Floats,
+    exact_product,
+    round_to_grid,
+)
 from composer.model.config import CLOCK, LOOKBACK_FIELDS, ModelConfig
 from composer.model.plan_inputs import Integers, Weights, to_units
 from midi_data.events.encoding import FIELDS, Ints
@@ -24,7 +32,7 @@ from midi_data.events.encoding import FIELDS, Ints
 
 @dataclass(frozen=True, slots=True)
 class PackedHead:
-    """One head: ``rows`` (R, head) added before its GELU, ``out`` (head, V + lookback [+ more]) after it.
+    """One head: ``rows`` (R, W) added before its GELU, in 1 / ``TABLE_STEPS``; ``out`` (W, V + K [+ more]) after it.
 
     ``first``: first row of each group, in the order chosen fields, position, chord, lookback. The columns of ``out``
     and ``bias``: classes, the bonus of each lookback, for parts of each activity bin, for pitches of each interval
@@ -99,7 +107,7 @@ def pack_head(weights: Weights, config: ModelConfig, field: str) -> PackedHead:
     groups = _head_groups(weights, config, field)
     out, bias = _head_outputs(weights, config, field)
     return PackedHead(
-        rows=np.concatenate([round_to_grid(group, ROW_BITS) for group in groups]),
+        rows=np.concatenate([round_to_grid(group, ROW_BITS) for group in groups]) * np.float32(TABLE_STEPS),
         first=np.cumsum([0, *map(len, groups)])[:-1].astype(np.int64),
         out=np.ascontiguousarray(round_to_grid(out, OUT_BITS).astype(np.float64).T),
         bias=round_to_grid(bias, ROW_BITS).astype(np.float64),

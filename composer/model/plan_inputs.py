@@ -15,7 +15,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from composer.model.arithmetic.fixed_point import OUT_BITS, ROW_BITS, Doubles, Floats, exact_product, round_to_grid
+from composer.model.arithmetic.fixed_point import (
+    OUT_BITS,
+    ROW_BITS,
+    TABLE_STEPS,
+    Doubles,
+    Floats,
+    exact_product,
+    round_to_grid,
+)
 from composer.model.config import ACTIVITY_WEIGHTS, CONDITIONS, LOOKBACK_FIELDS
 from midi_data.analysis.activity import Activity
 from midi_data.analysis.attribute_histograms import HISTOGRAMS_WIDTH
@@ -90,7 +98,8 @@ class PlanInputs:
         parts = exact_product(roots[1:], w["part_histograms.weight"].T)  # (P, E)
         return AttributeProjections(
             to_units(exact_product(roots, w["histograms_in.weight"].T)),
-            np.stack([round_to_grid(exact_product(roots, each), ROW_BITS) for each in to_heads], axis=1),
+            np.stack([round_to_grid(exact_product(roots, each), ROW_BITS) for each in to_heads], axis=1)
+            * np.float32(TABLE_STEPS),
             round_to_grid(exact_product(parts, w["heads.part.to_table.weight"]).T, OUT_BITS).astype(np.float64),
             round_to_grid(exact_product(parts, w["heads.part.to_table.bias"]), ROW_BITS).astype(np.float64),
         )

@@ -15,10 +15,10 @@ from composer.exact import (
     RandomStream,
     exp_table,
     log,
+    log_array,
     log_sum,
     log_table,
     softmax_weights,
-    softmax_weights_array,
 )
 
 LIBRARY_ERROR = Decimal(2) ** -50
@@ -47,8 +47,6 @@ def test_weights_are_in_proportion_to_exp() -> None:
     shares, wanted = np.array(weights) / sum(weights), np.exp(1.25 * np.array(logits))
     assert shares == pytest.approx(wanted / wanted.sum(), rel=0.005, abs=1e-7)
     assert softmax_weights([0.0, -1000.0])[1] == 0
-    assert softmax_weights_array(np.array([logits, logits]), 1.25).tolist() == [weights, weights]
-    assert softmax_weights_array(np.array([[0.0, -np.inf]])).tolist() == [[1 << EXP_BITS, 0]]
 
 
 @pytest.mark.parametrize("value", [1e-9, 0.3, 0.5, 0.99999, 1.0, 2.0, 7.7, 1e12])
@@ -56,6 +54,7 @@ def test_log_is_close_and_exact_for_powers_of_two(value: float) -> None:
     assert log(value) == pytest.approx(math.log(value), abs=0.0003)
     assert log(1.0) == 0
     assert log(8.0) == 3 * log(2.0)
+    assert log_array(np.array([value, 1.0])).tolist() == [log(value), 0]
 
 
 def test_log_sum_is_the_log_of_the_sum() -> None:
@@ -74,7 +73,6 @@ def test_numbers_below_a_limit_are_uniform_and_normal_ones_normal() -> None:
     stream = RandomStream(3)
     counts = np.bincount([stream.below(10) for _ in range(5000)], minlength=10)
     assert counts.min() > 400
-    assert set(stream.integers(1000, 3).tolist()) == set(range(8))
     normal = stream.normal(20_000)
     assert (normal.mean(), normal.std()) == (pytest.approx(0, abs=0.03), pytest.approx(1, abs=0.02))
     assert (np.abs(normal) > 2).mean() == pytest.approx(0.0455, abs=0.006)

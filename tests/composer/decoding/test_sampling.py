@@ -16,7 +16,7 @@ from composer.decoding.sampling import (
     parameters_for,
     sample,
 )
-from composer.exact import RandomStream, softmax_weights, softmax_weights_array
+from composer.exact import RandomStream, softmax_weights
 from tests.composer.decoding.reference_sampling import draw, embedding_logits, softmax
 
 CLASSES, WIDTH = 60, 8
@@ -38,7 +38,7 @@ def by_reference(
     if len(allowed) == 1:
         return allowed[0]
     classes = np.array(allowed)
-    weights = softmax_weights_array(logits[classes], 1.0 / parameters.temperature)
+    weights = np.array(softmax_weights(logits[classes].tolist(), 1.0 / parameters.temperature))
     weights = np.where(weights >= needed(weights, parameters.top_p), weights, 0)
     drawn = int(classes[np.searchsorted(weights.cumsum(), stream.below(int(weights.sum())), side="right")])
     scale = parameters.tau * SPACE.distance
