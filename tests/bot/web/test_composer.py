@@ -174,6 +174,9 @@ def test_a_file_is_chosen_without_dragging_and_removed_again(open_page: OpenPage
     expect(page.locator("#file")).to_contain_text("Like this file: mine.mid")
     page.get_by_role("button", name="Remove file").click()
     expect(page.locator("#file")).to_be_hidden()
+    page.get_by_label("Like this file").set_input_files(midi)
+    page.click("#send")
+    expect(page.locator(".post .doing")).to_contain_text("Waiting for the stage")
 
 
 def test_a_file_that_is_no_midi_is_refused_at_once(open_page: OpenPage) -> None:

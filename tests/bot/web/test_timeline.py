@@ -1,11 +1,14 @@
 """The timeline: first visit, permalinks, keys, threads' neighbours, and the words of strangers."""
 
 import re
+import uuid
 
 import pytest
 
+from composer.request import ComposeRequest
 from tests.bot.service import Service
 from tests.bot.web.pages import OpenPage, expect, make_song, post
+from worker.client import submit
 
 
 def test_a_first_visit_says_what_this_is_and_has_posts_to_start_from(open_page: OpenPage) -> None:
@@ -171,3 +174,25 @@ def test_a_strangers_song_has_no_delete(open_page: OpenPage) -> None:
     page.get_by_label("More for Dancing robots").click()
     expect(page.get_by_role("button", name="Report", exact=True)).to_be_visible()
     expect(page.get_by_role("button", name="Delete", exact=True)).to_have_count(0)
+
+
+def test_a_first_visit_plays_a_house_song_of_each_genre_at_once(
+    open_page: OpenPage, service_band: Service, site: str
+) -> None:
+    for genre in ("jazz", "folk", "jazz"):
+        request = ComposeRequest(title=f"House {genre}", genres={genre: 1}, length_seconds=10, seed=7)
+        job_id = uuid.uuid4().hex
+        submit(service_band.queues, request, job_id=job_id, formats=["mid", "mp3"], listed=True, house=True)
+    service_band.work("simple_tune")
+    make_song(service_band, site, "A listener's /compose /l 10")
+    page = open_page()
+    row = page.get_by_role("list", name="Songs of the house, one of each genre").get_by_role("button")
+    expect(row).to_have_count(2)
+    expect(page.locator(".post .title")).to_have_text(["A listener's"])
+    page.get_by_role("button", name="Play folk: House folk").click()
+    bar = page.get_by_role("region", name="Player")
+    expect(bar.get_by_role("link", name="House folk")).to_be_visible()
+    page.get_by_role("button", name="Pause folk: House folk").click()
+    bar.get_by_role("link", name="House folk").click()
+    expect(page.locator(".post .head strong").first).to_have_text("The house")
+    expect(page.locator(".facts")).to_contain_text("by the house")
