@@ -20,7 +20,7 @@ SMALLEST_PLAYER = (200, 113)
 SITE = {
     "og:site_name": "Riffbird",
     "og:type": "website",
-    "og:title": "Riffbird: a band you can tweet at",
+    "og:title": "Riffbird: a band you can write to",
     "og:description": "Write a post to the band, and a finished song comes back.",
     "twitter:card": "summary",
 }
