@@ -30,8 +30,8 @@ pytestmark = [
 
 def ready(url: str) -> bool:
     try:
-        return httpx.get(f"{url}/ready").json()["workers"] == 1
-    except httpx.ConnectError:
+        return httpx.get(f"{url}/ready", timeout=30).json()["workers"] == 1
+    except httpx.TransportError:
         return False
 
 
