@@ -38,6 +38,14 @@ def matches(given: str, expected: SecretStr | str | None) -> bool:
     return expected is not None and secrets.compare_digest(given.encode(), expected.encode())
 
 
+def require_key(credentials: HTTPAuthorizationCredentials | None, key: SecretStr | None, off: str) -> None:
+    """Raise 404 with the text ``off`` where no key is set, 401 for another one than ``key``."""
+    if key is None:
+        raise HTTPException(404, off)
+    if not matches(credentials.credentials if credentials else "", key):
+        raise HTTPException(401, "this needs the operator's key", {"WWW-Authenticate": "Bearer"})
+
+
 def given_key(request: Request) -> str:
     """The bearer token of ``request``; empty if there is none."""
     scheme, _, value = request.headers.get("authorization", "").partition(" ")
@@ -46,11 +54,7 @@ def given_key(request: Request) -> str:
 
 def operator(service: CurrentService, credentials: Credentials) -> Service:
     """The service, if the operator's key was given. Raises 404 where none is set, 401 for another one."""
-    key = service.settings.operator_key
-    if key is None:
-        raise HTTPException(404, NO_KEY)
-    if not matches(credentials.credentials if credentials else "", key):
-        raise HTTPException(401, "this needs the operator's key", {"WWW-Authenticate": "Bearer"})
+    require_key(credentials, service.settings.operator_key, NO_KEY)
     return service
 
 

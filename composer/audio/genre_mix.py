@@ -34,17 +34,17 @@ class GenreMix:
 GENRE_MIXES: dict[str, GenreMix] = {
     "heavy-metal": GenreMix(
         drums_lu=-2, drum_reverb=0.2, drum_air_db=0, reverb=2, drive=0.4, width=1.1,
-        low_db=-3, presence_db=1, air_db=-5,
+        low_db=-3, presence_db=2.5, air_db=-5,
         reason="Loud drums belong to it; the samples are distorted already, so the amplifier is driven gently.",
     ),
     "rock": GenreMix(
         drums_lu=-5, drum_reverb=0.2, drum_air_db=0, reverb=2, drive=0.6, width=1.1,
-        low_db=-3.5, presence_db=0, air_db=-6,
+        low_db=-4.5, presence_db=0, air_db=-6,
         reason="Drums level with the guitars; wide guitars; cymbals and bass 4 to 5 dB above the reference.",
     ),
     "blues": GenreMix(
         drums_lu=-8, drum_reverb=0.2, drum_air_db=0, reverb=2, drive=0.5, width=1.2,
-        low_db=-1, presence_db=0, air_db=-4,
+        low_db=-1, presence_db=1.5, air_db=-4,
         reason="A quiet kit behind a soloist; cymbals 4 dB above the reference.",
     ),
     "jazz": GenreMix(
@@ -54,7 +54,7 @@ GENRE_MIXES: dict[str, GenreMix] = {
     ),
     "pop": GenreMix(
         drums_lu=-5, drum_reverb=0.2, drum_air_db=0, reverb=2, drive=0.6, width=1.5,
-        low_db=0, presence_db=0, air_db=-2.5,
+        low_db=0, presence_db=0, air_db=-3.5,
         reason="Wide: keys, strings and guitars fill the sides around a mono voice, bass and kick.",
     ),
     "folk": GenreMix(
@@ -64,13 +64,13 @@ GENRE_MIXES: dict[str, GenreMix] = {
     ),
     "classical": GenreMix(
         drums_lu=-8, drum_reverb=0.2, drum_air_db=0, reverb=2.5, drive=0.5, width=1.0,
-        low_db=-3, presence_db=2, air_db=6,
+        low_db=-3, presence_db=3, air_db=5.5,
         reason="A hall rather than a studio; strings and winds lack air in every free font.",
     ),
     "game": GenreMix(
         drums_lu=-4, drum_reverb=0.15, drum_air_db=0, reverb=1.5, drive=0.6, width=1.1,
-        low_db=-4, presence_db=-4, air_db=-5,
-        reason="Synthesizers are bright and dry by themselves: less room, less 2 to 8 kHz.",
+        low_db=-4, presence_db=-1, air_db=-5,
+        reason="Synthesizers are bright and dry by themselves: less room, less above 6 kHz.",
     ),
 }  # fmt: skip
 """Drum levels and reverberation: what a tagger of recordings recognises best; tone: octave bands against FluidR3."""

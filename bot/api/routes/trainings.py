@@ -24,7 +24,7 @@ from bot.api.errors import Problem
 from bot.api.http.limits import client_of
 from bot.api.http.uploads import TYPES, receive, receive_text
 from bot.api.idempotency import job_id_for, request_hash
-from bot.api.keys import Credentials, matches
+from bot.api.keys import Credentials, require_key
 from bot.api.routes.compositions import PROBLEMS, Key
 from bot.api.routes.events import OPEN_STREAMS, follow
 from bot.api.training_requests import answer_once, payload_from_path, submit_payload, submit_upload
@@ -57,11 +57,7 @@ BODY = {
 
 def authorised(service: CurrentService, credentials: Credentials) -> Service:
     """The service, if the training key was given. Raises 404 where none is set, 401 for another one."""
-    key = service.settings.train_api_key
-    if key is None:
-        raise HTTPException(404, OFF)
-    if not matches(credentials.credentials if credentials else "", key):
-        raise HTTPException(401, "training needs the operator's key", {"WWW-Authenticate": "Bearer"})
+    require_key(credentials, service.settings.train_api_key, OFF)
     return service
 
 

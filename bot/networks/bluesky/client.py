@@ -16,6 +16,7 @@ from atproto.exceptions import AtProtocolError, LoginRequiredError, RequestError
 from atproto_client.models.dot_dict import DotDict
 
 from bot.networks.bluesky.reading import REASONS, as_mention, iso, record_key, reply_reference, unix
+from bot.networks.json_values import mapping, objects
 from bot.networks.protocol import (
     Answer,
     Attachment,
@@ -79,7 +80,7 @@ class BlueskyNetwork:
         page_cursor: str | None = None
         for _ in range(MAX_PAGES):
             page = self._query("app.bsky.notification.listNotifications", limit=PAGE, cursor=page_cursor)
-            notifications = _objects(page.get("notifications"))
+            notifications = objects(page.get("notifications"))
             young = [one for one in notifications if _indexed_at(one, oldest) >= oldest]
             found += young
             page_cursor = page["cursor"] if isinstance(page.get("cursor"), str) else None
@@ -125,7 +126,7 @@ class BlueskyNetwork:
                 "com.atproto.repo.uploadBlob", content=attachment.path.read_bytes(),
                 input_encoding=attachment.mime_type, output_encoding=JSON,
             )  # fmt: skip
-        blob = _object(answer.content).get("blob")
+        blob = mapping(answer.content).get("blob")
         if blob is None:
             raise TryLaterError("the server's answer to an upload has no blob")
         return blob
@@ -167,12 +168,12 @@ class BlueskyNetwork:
     def _query(self, method: str, **parameters: Any) -> dict[str, Any]:
         given = {name: value for name, value in parameters.items() if value is not None}
         with self._errors():
-            return _object(self.client.invoke_query(method, params=DotDict(given), output_encoding=JSON).content)
+            return mapping(self.client.invoke_query(method, params=DotDict(given), output_encoding=JSON).content)
 
     def _write(self, method: str, data: dict[str, Any], *, visible: bool = False) -> dict[str, Any]:
         with self._errors(visible=visible):
             answer = self.client.invoke_procedure(method, data=DotDict(data), input_encoding=JSON, output_encoding=JSON)
-            return _object(answer.content)
+            return mapping(answer.content)
 
     @contextmanager
     def _errors(self, *, visible: bool = False, upload: bool = False) -> Iterator[None]:
@@ -216,15 +217,6 @@ def _code(error: Exception) -> str:
     content = getattr(getattr(error, "response", None), "content", None)
     name = content.get("error") if isinstance(content, dict) else getattr(content, "error", None)
     return str(name or type(error).__name__)[:80]
-
-
-def _object(value: object) -> dict[str, Any]:
-    return value if isinstance(value, dict) else {}
-
-
-def _objects(value: object) -> list[dict[str, Any]]:
-    """The JSON objects in a list; an empty list for anything else."""
-    return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
 
 
 def _indexed_at(notification: dict[str, Any], default: float) -> float:

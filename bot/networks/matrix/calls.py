@@ -15,7 +15,8 @@ from typing import Any
 import aiohttp
 from nio import AsyncClient, AsyncClientConfig, ErrorResponse
 
-from bot.networks.matrix.reading import mapping, text
+from bot.networks.json_values import mapping
+from bot.networks.matrix.reading import text
 from bot.networks.protocol import CredentialsError, ForbiddenError, InDoubtError, NetworkError, TryLaterError
 from bot.settings import BotSettings, plain
 

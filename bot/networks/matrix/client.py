@@ -14,9 +14,10 @@ from urllib.parse import quote, urlencode
 
 from nio import AsyncClient
 
+from bot.networks.json_values import mapping, objects
 from bot.networks.matrix.address import Address
 from bot.networks.matrix.calls import Caller
-from bot.networks.matrix.reading import RoomEvent, mapping, song_content, text, text_content, wait_content
+from bot.networks.matrix.reading import RoomEvent, song_content, text, text_content, wait_content
 from bot.networks.matrix.rooms import Rooms
 from bot.networks.protocol import (
     Answer,
@@ -126,10 +127,10 @@ class MatrixNetwork:
     def _sources(self, room: str, news: dict[str, Any], cursor: str | None) -> list[dict[str, Any]]:
         """The events of one room as `read_item` takes them, the oldest first."""
         timeline = mapping(news.get("timeline"))
-        events = _objects(timeline.get("events"))
+        events = objects(timeline.get("events"))
         if timeline.get("limited") is True and cursor:
             events = self._missed(room, text(timeline.get("prev_batch")), cursor) + events
-        self.room_facts.learn(room, _objects(mapping(news.get("state")).get("events")) + events)
+        self.room_facts.learn(room, objects(mapping(news.get("state")).get("events")) + events)
         return [{"room": room, "event": event} for event in events]
 
     def _missed(self, room: str, begin: str, end: str) -> list[dict[str, Any]]:
@@ -141,7 +142,7 @@ class MatrixNetwork:
             except ForbiddenError as error:
                 logger.warning("a room's history is not read: %s", error)
                 break
-            events = _objects(page.get("chunk"))
+            events = objects(page.get("chunk"))
             found += events
             begin = text(page.get("end"))
             if not begin or not events:
@@ -208,7 +209,7 @@ class MatrixNetwork:
         begin = ""
         for _ in range(MAX_PAGES):
             page = self._messages(mention.conversation, {"from": begin})
-            events = _objects(page.get("chunk"))
+            events = objects(page.get("chunk"))
             for source in events:
                 event = RoomEvent(source, self.address)
                 is_ours = source.get("sender") == self.account_name
@@ -233,8 +234,3 @@ class MatrixNetwork:
     def close(self) -> None:
         """As ``Network.close``."""
         self.caller.close()
-
-
-def _objects(value: object) -> list[dict[str, Any]]:
-    """The JSON objects in a list; an empty list for anything else."""
-    return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []

@@ -8,13 +8,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from bot.networks.json_values import mapping
 from bot.networks.matrix.address import Address
 from bot.networks.protocol import Answer, Mention
-
-
-def mapping(value: object) -> dict[str, Any]:
-    """``value`` if it is a JSON object, else an empty one."""
-    return value if isinstance(value, dict) else {}
 
 
 def text(value: object) -> str:

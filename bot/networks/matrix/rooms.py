@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from bot.networks.matrix.reading import mapping
+from bot.networks.json_values import mapping
 from bot.networks.protocol import ForbiddenError
 from bot.networks.retry import Clock
 

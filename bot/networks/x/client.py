@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from bot.commands.text_length import X_LENGTH, longest_length
+from bot.networks.json_values import objects
 from bot.networks.protocol import (
     Answer,
     Batch,
@@ -95,8 +96,8 @@ class XNetwork:
         at = Position.parse(cursor)
         oldest = at.since if at.until else self._oldest(at, since)
         page = self._page({"since_id": str(oldest)} | ({"until_id": str(at.until)} if at.until else {}))
-        tweets = _objects(page.get("data"))
-        users = _objects((page.get("includes") or {}).get("users"))
+        tweets = objects(page.get("data"))
+        users = objects((page.get("includes") or {}).get("users"))
         authors = {str(user.get("id")): user for user in users}
         sources = [{"tweet": tweet, "author": authors.get(str(tweet.get("author_id")), {})} for tweet in tweets[::-1]]
         mentions, unreadable = read_each(sources, self.read_item)
@@ -154,7 +155,7 @@ class XNetwork:
                     raise
                 complete = False
                 break
-            events = _objects(page.get("data"))
+            events = objects(page.get("data"))
             young = [event for event in events if not is_number(event.get("id")) or number(event["id"]) > after]
             fresh += young
             token, size = (page.get("meta") or {}).get("next_token"), min(2 * size, PAGE)
@@ -227,7 +228,7 @@ class XNetwork:
                     tweet_fields=["referenced_tweets"],
                 )  # fmt: skip
             self.budget.pay("own post read", len(page.get("data") or []))
-            for tweet in _objects(page.get("data")):
+            for tweet in objects(page.get("data")):
                 if asked.intersection(replied_to(tweet)):
                     return str(tweet["id"])
             token = (page.get("meta") or {}).get("next_token")
@@ -238,7 +239,7 @@ class XNetwork:
     def _find_message(self, mention: Mention, answer: Answer) -> str | None:
         size = self.budget.affordable("message read", 1, 50)
         page = self._messages_page({"dm_conversation_id": mention.conversation, "max_results": size})
-        for event in _objects(page.get("data")):
+        for event in objects(page.get("data")):
             is_later = is_number(event.get("id")) and number(event["id"]) > int(mention.id)
             is_ours = str(event.get("sender_id")) == self.user_id
             if is_later and is_ours and _same(str(event.get("text", "")), answer.text):
@@ -275,8 +276,3 @@ def _distinct(mention: Mention, answer: Answer) -> str:
 def _same(sent: str, meant: str) -> bool:
     """Whether ``sent`` is ``meant``: X may shorten white space and append a link to the video."""
     return " ".join(sent.split()).startswith(" ".join(meant.split()))
-
-
-def _objects(value: object) -> list[dict[str, Any]]:
-    """The JSON objects in a list; an empty list for anything else."""
-    return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []

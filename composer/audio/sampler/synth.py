@@ -17,6 +17,7 @@ from midi_data.song import Note, Song, Track
 _PAN, _EXCLUSIVE_CLASS = 17, 57
 _TIMING_SECONDS = 0.006
 """Standard deviation of a skilled musician's timing."""
+_SILENT_GAIN = 1e-6
 _CHOKE_SECONDS = 0.03
 """Fade of an open hi-hat that a closing one silences."""
 
@@ -90,12 +91,18 @@ def _play_alike(region: Region, strokes: Sequence[Stroke], chokes: NDArray[np.in
     angle = (np.clip(region.amount(_PAN), -500, 500) / 500 + 1) * np.pi / 4
     pans = (np.cos(angle), np.sin(angle)) if len(sound) == 2 else ((np.cos(angle) + np.sin(angle)) / 2,)
     for stroke in strokes:
-        voice = _release(voices[stroke.key], stroke.end - stroke.begin, release)
-        voice = _choke(voice, stroke.begin, chokes)[: max(sound.shape[1] - stroke.begin, 0)]
-        gain = region.gain(stroke.key, stroke.velocity)
-        for side, pan in zip(sound, pans, strict=True):
-            if pan > 1e-3:
-                side[stroke.begin : stroke.begin + len(voice)] += voice * np.float32(pan * gain)
+        gain, at = region.gain(stroke.key, stroke.velocity), stroke.begin
+        for piece in _choked(_faded(voices[stroke.key], stroke.end - at, release), at, chokes):
+            _add(piece[: max(sound.shape[1] - at, 0)], at, [np.float32(pan * gain) for pan in pans], sound)
+            at += len(piece)
+
+
+def _add(voice: Mono, at: int, gains: Sequence[np.float32], sound: Audio) -> None:
+    """Add ``voice`` to ``sound`` (channels, samples) from sample ``at`` on, with one gain a channel, in place."""
+    scaled = voice * gains[0]
+    for side, gain in zip(sound, gains, strict=True):
+        if gain > _SILENT_GAIN:
+            side[at : at + len(voice)] += scaled if gain == gains[0] else voice * gain
 
 
 def _longest(strokes: Sequence[Stroke], release: int, end: int) -> dict[int, int]:
@@ -107,16 +114,16 @@ def _longest(strokes: Sequence[Stroke], release: int, end: int) -> dict[int, int
     return lengths
 
 
-def _release(voice: Mono, held: int, release: Mono) -> Mono:
-    """Return ``voice`` held for ``held`` samples, then falling along ``release``: (samples,)."""
-    falling = voice[held : held + len(release)]
-    return np.concatenate((voice[:held], falling * release[: len(falling)]))
+def _faded(voice: Mono, held: int, fade: Mono) -> tuple[Mono, Mono]:
+    """Return the first ``held`` samples of ``voice``, and what follows falling along ``fade``."""
+    falling = voice[held : held + len(fade)]
+    return voice[:held], falling * fade[: len(falling)]
 
 
-def _choke(voice: Mono, begin: int, chokes: NDArray[np.int64]) -> Mono:
-    """Return ``voice``, begun at sample ``begin``, faded out at the next of ``chokes``: (samples,)."""
+def _choked(pieces: tuple[Mono, Mono], begin: int, chokes: NDArray[np.int64]) -> tuple[Mono, Mono]:
+    """Return a voice that began at sample ``begin``, in two pieces, faded out at the next of ``chokes``."""
     following = int(np.searchsorted(chokes, begin, side="right"))
     if following == len(chokes):
-        return voice
+        return pieces
     fade = np.linspace(1, 0, round(_CHOKE_SECONDS * SAMPLE_RATE), dtype=np.float32)
-    return _release(voice, int(chokes[following]) - begin, fade)
+    return _faded(np.concatenate(pieces), int(chokes[following]) - begin, fade)
