@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from composer.decoding.generate import Composer
 from composer.model.checkpoint import load_checkpoint
 from training.speed import composing, machine, processes, rendering
 from training.speed.figures import Figure, by_name, not_measured, ratio
-from training.speed.songs import house_genre, plans
+from training.speed.songs import house_genre
 
 OnStage = Callable[[str, float], None]
 """Called with the name of the next stage and the share of stages done."""
+QUICK = composing.Scope(10.0, 10.0, 1, (1, 2))
+"""For tests: its figures mean little."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +27,7 @@ class SpeedRequest:
     module: str
     checkpoint: Path | None = None
     quick: bool = False
+    runs: int = 5
 
 
 def run_speed(request: SpeedRequest, on_stage: OnStage) -> dict[str, Any]:
@@ -40,9 +42,9 @@ def run_speed(request: SpeedRequest, on_stage: OnStage) -> dict[str, Any]:
     }
     for number, (name, stage) in enumerate(stages.items()):
         on_stage(name, number / len(stages))
-        stage()
+        for figure in stage():
+            work.figures[figure.name] = figure
     report["figures"] = dict(by_name(list(work.figures.values())))
-    report["growth"] = work.growth
     return report | {"seconds": round(time.perf_counter() - since, 1)}
 
 
@@ -51,58 +53,44 @@ class _Run:
 
     def __init__(self, request: SpeedRequest) -> None:
         self.request = request
-        self.scope = composing.QUICK if request.quick else composing.Scope()
+        self.scope = QUICK if request.quick else replace(composing.Scope(), runs=request.runs)
         self.checkpoint = load_checkpoint(request.checkpoint)
-        self.composer = Composer(self.checkpoint)
         self.figures: dict[str, Figure] = {}
-        self.growth: dict[str, Any] = {}
 
-    def stages(self) -> dict[str, Callable[[], None]]:
-        """The stages in order; those most sensitive to other load come first."""
+    def stages(self) -> dict[str, Callable[[], list[Figure]]]:
+        """The stages in order: what a user waits for, what the band costs, other networks."""
         return {
-            "memory": self._memory,
-            "one song": self._song,
-            "songs side by side": self._batches,
-            "other networks": self._others,
-            "growth": self._growth,
-            "sound and picture": self._rendering,
+            "requests": self._requests,
             "processes": self._processes,
+            "songs side by side": lambda: composing.composing_figures(self.checkpoint, self.scope),
+            "other networks": self._others,
         }
 
-    def _keep(self, *figures: Figure) -> None:
-        self.figures |= {figure.name: figure for figure in figures}
+    def _requests(self) -> list[Figure]:
+        genre, scope = house_genre(self.checkpoint), self.scope
+        return rendering.request_figures(genre, scope.song_seconds, self.request.checkpoint, scope.runs)
 
-    def _memory(self) -> None:
-        self._keep(machine.reading(self.scope.runs))
+    def _processes(self) -> list[Figure]:
+        genre, scope, request = house_genre(self.checkpoint), self.scope, self.request
+        return processes.process_figures(request.module, genre, scope.song_seconds, request.checkpoint, scope.runs)
 
-    def _song(self) -> None:
-        figures, self.song = composing.song_figures(self.composer, self.scope)
-        self._keep(*figures)
-
-    def _batches(self) -> None:
-        self._keep(*composing.batch_figures(self.composer, self.scope))
-
-    def _others(self) -> None:
-        self._keep(*self._with_torch(), self._transformer())
-        notes, best = self.figures["notes"], self.figures["eager"]
-        if (self.figures["eager_one_thread"].value or 0) > (best.value or 0):
-            best = self.figures["eager_one_thread"]
-        self._keep(
-            ratio("note_against_eager", "against nn.LSTM as it comes", notes, self.figures["eager"]),
-            ratio("note_against_best_eager", "against nn.LSTM, the better of the two", notes, best),
-            ratio("note_against_transformer", "against the transformer", notes, self.figures["transformer"]),
-        )
+    def _others(self) -> list[Figure]:
+        notes = self.figures[f"{composing.fastest_on_a_cpu()}_1"]
+        eager, transformer = self._with_torch(), self._transformer()
+        return [
+            *eager,
+            transformer,
+            ratio("note_against_eager", "one song against nn.LSTM as it comes", notes, eager[0]),
+            ratio("note_against_transformer", "one song against the transformer", notes, transformer),
+        ]
 
     def _with_torch(self) -> list[Figure]:
         if find_spec("torch") is None:
             labels = {"eager": "nn.LSTM step by step", "eager_one_thread": "nn.LSTM step by step, 1 thread"}
-            labels["accelerator"] = "1,024 songs side by side on an accelerator"
             return [not_measured(name, label, "notes/s", "no torch here") for name, label in labels.items()]
-        from training.speed.stepper import accelerator_figure, eager_figures
+        from training.speed.stepper import eager_figures
 
-        steps = {"steps": 5} if self.request.quick else {}
-        figures = eager_figures(self.checkpoint, self.scope.runs, **steps)
-        return [*figures, accelerator_figure(self.checkpoint, self.scope.runs)]
+        return eager_figures(self.checkpoint, self.scope.runs, **({"steps": 5} if self.request.quick else {}))
 
     def _transformer(self) -> Figure:
         missing = [name for name in ("torch", "transformers") if find_spec(name) is None]
@@ -112,19 +100,3 @@ class _Run:
         from training.speed.transformer import transformer_figure
 
         return transformer_figure(self.scope.runs, **({"steps": 2} if self.request.quick else {}))
-
-    def _growth(self) -> None:
-        self.growth = composing.growth(self.checkpoint, self.composer, self.scope)
-
-    def _rendering(self) -> None:
-        runs = self.scope.runs
-        self._keep(*rendering.rendering_figures(self.song, runs))
-        lengths = [(each, self.composer.compose(plans(self.checkpoint, each))[0]) for each in self.scope.lengths[:2]]
-        self.growth["sound_by_length_seconds"] = rendering.sound_growth(lengths, max(1, runs - 2))
-
-    def _processes(self) -> None:
-        genre = house_genre(self.checkpoint)
-        request, scope = self.request, self.scope
-        self._keep(rendering.warm_figure(genre, scope.song_seconds, request.checkpoint, scope.runs))
-        figures = processes.process_figures(request.module, genre, scope.song_seconds, request.checkpoint, scope.runs)
-        self._keep(*figures)

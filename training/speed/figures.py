@@ -26,17 +26,12 @@ Runs = list[Run]
 """Runs of the same work."""
 
 TARGETS: dict[str, tuple[str, float]] = {
-    "note_against_eager": (">=", 20.0),
-    "song": (">=", 80.0),
-    "batch_16_against_1": (">=", 4.0),
-    "mix": (">=", 80.0),
-    "mp3": (">=", 40.0),
-    "video": (">=", 15.0),
     "warm_request": ("<=", 5.0),
     "cold": ("<=", 2.0),
+    "cold_peak": ("<=", 200.0),
     "render_peak": ("<=", 400.0),
+    "note_against_eager": (">=", 10.0),
     "note_against_transformer": (">=", 10.0),
-    "note_against_best_eager": (">=", 10.0),
 }
 """Target of a figure, by its name."""
 

@@ -1,4 +1,4 @@
-"""Facts of the machine: processor, load, versions, and memory bandwidth of one thread."""
+"""Facts of the machine: processor, load, versions."""
 
 from __future__ import annotations
 
@@ -8,14 +8,8 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from threadpoolctl import threadpool_limits
-
 from midi_data.process import usable_cores
-from training.speed.figures import Figure, rate, times
 
-READ_BYTES = 256 * 2**20
-"""Larger than any cache."""
 LIBRARIES = ("numpy", "scipy", "onnxruntime", "av", "torch", "transformers")
 
 
@@ -45,11 +39,3 @@ def _version(name: str) -> str | None:
         return version(name)
     except PackageNotFoundError:
         return None
-
-
-def reading(runs: int, size: int = READ_BYTES) -> Figure:
-    """Gigabytes a second that one thread reads: a dot product over ``size`` bytes."""
-    block = np.ones(size // 4, dtype=np.float32)
-    with threadpool_limits(1, user_api="blas"):
-        seconds = times(lambda: block.dot(block), runs)
-    return rate("reading", "one thread reads memory", "GB/s", block.nbytes / 1e9, seconds, f"{size >> 20} MB, in order")

@@ -20,10 +20,9 @@ from composer.model.network import Conditions, Network, State, StepInputs
 from midi_data.analysis.attribute_histograms import HISTOGRAMS_WIDTH
 from midi_data.events.encoding import FIELDS, PART_LIMIT, VOCABULARY
 from midi_data.process import usable_cores
-from training.speed.figures import Figure, Runs, not_measured, rate, times
+from training.speed.figures import Figure, rate, times
 
 EAGER_STEPS = 60
-ACCELERATOR_BATCH, ACCELERATOR_STEPS = 1024, 50
 BAND_SIZE = 6
 
 
@@ -97,26 +96,3 @@ def eager_figures(checkpoint: Checkpoint, runs: int, steps: int = EAGER_STEPS) -
             seconds = times(lambda: [stepper.step() for _ in range(steps)], runs)
         figures.append(rate(name, label, "notes/s", steps, seconds, "sampling included, writing a song not"))
     return figures
-
-
-def accelerator_figure(checkpoint: Checkpoint, runs: int) -> Figure:
-    """Notes a second of ``ACCELERATOR_BATCH`` songs on CUDA; not measured without a GPU."""
-    name, label = "accelerator", f"{ACCELERATOR_BATCH:,} songs side by side on an accelerator"
-    if not torch.cuda.is_available():
-        return not_measured(name, label, "notes/s", "no accelerator")
-    device = torch.device("cuda")
-    seconds = batch_runs(checkpoint, device, ACCELERATOR_BATCH, ACCELERATOR_STEPS, runs)
-    setting = f"{torch.cuda.get_device_name(device)}, sampling included, writing songs not"
-    return rate(name, label, "notes/s", ACCELERATOR_BATCH * ACCELERATOR_STEPS, seconds, setting)
-
-
-def batch_runs(checkpoint: Checkpoint, device: torch.device, batch: int, steps: int, runs: int) -> Runs:
-    """``steps`` steps of ``batch`` songs on ``device``, for each run; waits for the device."""
-    stepper = Stepper(network_of(checkpoint), batch, device)
-
-    def work() -> None:
-        for _ in range(steps):
-            drawn = stepper.step()
-        drawn.sum().item()  # waits for the device
-
-    return times(work, runs)

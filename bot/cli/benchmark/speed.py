@@ -1,4 +1,4 @@
-"""``riffbird benchmark speed``: how fast this machine composes, plays and draws, beside what it should be."""
+"""``riffbird benchmark speed``: what a request costs on this machine, and composing beside other networks."""
 
 from __future__ import annotations
 
@@ -20,13 +20,14 @@ COMMAND_MODULE = "bot.cli.main"
 def speed(
     checkpoint: Annotated[Path | None, typer.Option(help="The network to measure (default: the shipped one).")] = None,
     quick: Annotated[bool, typer.Option("--quick", help="One short run of everything: to see that it works.")] = False,
+    runs: Annotated[int, typer.Option(min=1, max=20, help="Runs of each figure; its median is shown.")] = 5,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False,
 ) -> None:
-    """Speed of composing, sound, picture and processes, beside targets and other networks. Leave the machine alone."""
+    """Speed of requests, processes and composing, beside other networks. Leave the machine alone meanwhile."""
     from training.speed.benchmark import SpeedRequest, run_speed
 
     with progress_bar() as bar:
-        report = run_speed(SpeedRequest(COMMAND_MODULE, checkpoint, quick), _shown(bar))
+        report = run_speed(SpeedRequest(COMMAND_MODULE, checkpoint, quick, runs), _shown(bar))
     if as_json:
         print_json(report)
     else:
@@ -62,15 +63,7 @@ def show(report: dict[str, Any]) -> None:
     for each in report["figures"].values():
         if each["value"] is None:
             print_result(f"{each['label']}: {each['note']}")
-    for by, points in report["growth"].items():
-        print_result(f"\nby {by.replace('_', ' ')}")
-        names = [name for name in points[0] if name != "at"]
-        print_table(("at", *names), [(_at(point["at"]), *(_number(point[name]) for name in names)) for point in points])
     print_result(f"\n{report['seconds']:.0f} s of measuring")
-
-
-def _at(value: float | str) -> str:
-    return value if isinstance(value, str) else f"{value:g}"
 
 
 def _number(value: float | None) -> str:
