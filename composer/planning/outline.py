@@ -10,9 +10,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from composer.decoding.masks import PartMasks
-from composer.planning.form import (
-    Shares,
-)
+from composer.planning.form import Shares
 from midi_data.analysis.activity import Activity
 from midi_data.events.encoding import Ints
 from midi_data.song import Meter
