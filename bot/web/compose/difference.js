@@ -26,6 +26,7 @@ export function difference(song, text) {
   if (chords(text) !== chords(before)) said.push(chords(text) ? `over ${chords(text)}` : "own chords");
   const band = readWord(text, "i");
   if ((band ?? "") !== (readWord(before, "i") ?? "")) said.push(band ? `with ${band.replaceAll(",", ", ")}` : "usual band");
+  if ((readWord(text, "v") ?? "0") !== (readWord(before, "v") ?? "0")) said.push("another variation");
   if (readFlag(text, "e") !== readFlag(before, "e")) said.push(readFlag(text, "e") ? "embedding sampling" : "probability sampling");
   return said;
 }

@@ -13,13 +13,13 @@ export function songActions(post) {
   const { song } = post;
   const title = song.title || "the song";
   const ask = (text) => post.actions.post({ text, reply_to: song.id, parent: song });
-  const button = (name, text, hint, act) => element("button", { type: "button", class: "action", "data-kind": text, title: hint, "aria-label": `${text}: ${title}`, onclick: act }, icon(name), element("span", {}, text));
+  const button = (name, text, hint, act, key = null) => element("button", { type: "button", class: "action", "data-kind": text, title: key ? `${hint} (key ${key})` : hint, "aria-keyshortcuts": key, "aria-label": `${text}: ${title}`, onclick: act }, icon(name), element("span", {}, text));
   return element("div", { class: "actions", role: "group", "aria-label": "What to do with the song" },
-    button("again", "Again", "The same wishes with a new seed", () => ask("/again")),
+    button("again", "Again", "The same wishes with a new seed", () => ask("/again"), "a"),
     button("vary", "Vary", "The same chords and band, new notes", () => ask("/vary")),
     button("extend", "Extend", "The same beginning, 30 seconds longer", () => ask("/extend")),
     menu({ name: "replace", text: "Replace", label: `Replace a part of ${title}`, title: "One part anew, the others note for note", entries: partNames(song).map((name) => entry(name, () => ask(`/replace ${name}`))) }),
-    button("remix", "Remix", "The same seed, with something changed", () => post.actions.remix(post)),
+    button("remix", "Remix", "The same seed, with something changed", () => post.actions.remix(post), "x"),
     menu({ name: "download", text: "Save", label: `Save ${title}`, title: "Save a file", entries: () => Object.keys(SAVES).map((kind) => saveEntry(post, kind)).filter(Boolean) }),
     menu({ name: "more", text: "More", label: `More for ${title}`, title: "More", entries: () => moreEntries(post) }));
 }
