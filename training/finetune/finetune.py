@@ -32,7 +32,6 @@ from training.finetune.sample_callback import SampleCallback, Samples
 from training.note_trainer import NoteTrainer
 from training.recurrent_state import State, detach_state, reset_state, state_from, state_tensors
 from training.snapshot import Snapshot
-from training.style.genre import learn_genre, with_genre_row
 from training.tracking.running_means import sums_by_genre
 from training.trainer import Figures, Report
 from training.validation import select_pieces
@@ -48,6 +47,7 @@ LIMIT_TOLERANCE = 1.1
 class FineTuningJob:
     """Training and held-out pieces of one ``genre`` for ``base``; its row starts as that of ``nearest``.
 
+    ``style``: the base's style model with the genre's row; empty where the base has none.
     ``replay``: songs of the base; None trains only the genre's own rows, which changes no other genre.
     """
 
@@ -58,6 +58,7 @@ class FineTuningJob:
     nearest: str
     names: Names
     replay: Replay | None
+    style: dict[str, NDArray[Any]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +89,6 @@ class FineTuner(NoteTrainer):
         self.finetuning = config.finetuning or FineTuningConfig()
         self.samples: Samples | None = None
         self.start_from(job.base)
-        self.style = self._learned_style()
         self.nearest = job.nearest
         self.own_rows = {f"condition_tables.{kind}.weight": own for kind, own in self._own_rows().items()}
         self._start_rows()
@@ -119,13 +119,6 @@ class FineTuner(NoteTrainer):
     def nll_at_start(self) -> float:
         """Nats a note of the held-out pieces before the first update, as pieces of the nearest genre."""
         return self.at_start["nll"]
-
-    def _learned_style(self) -> dict[str, NDArray[Any]]:
-        """The base's style model with the genre's row; a new one starts as the nearest genre's."""
-        known, style = self.job.base.header.genres, dict(self.job.base.style)
-        if self.job.genre not in known:
-            style = with_genre_row(style, known.index(self.job.nearest))
-        return learn_genre(style, self.names.genres.index(self.job.genre), self.job.train)
 
     def _own_rows(self) -> dict[str, Tensor]:
         """Masks of the new genre's rows in the genre and style tables; all other rows are frozen."""
@@ -239,7 +232,7 @@ class FineTuner(NoteTrainer):
     def _merged_checkpoint(self, valid: Figures, change: float) -> Checkpoint:
         old_change = change if self.replay_valid else None
         both = merged(self.job.base, self._checkpoint(valid), like=self.job.nearest, changed=old_change)
-        return replace(both, style=self.style)
+        return replace(both, style=self.job.style)
 
     def _report(self) -> FineTuningReport:
         report = super()._report()

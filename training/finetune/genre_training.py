@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
+
+from numpy.typing import NDArray
 
 from composer.model.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
+from composer.model.style import StyleModel
 from training.config import FineTuningConfig, TrainingConfig
 from training.data.corpora import names_of, notes_in
 from training.data.pieces import CorpusPieces
@@ -19,6 +24,7 @@ from training.finetune.sample_callback import SampleCallback
 from training.finetune.temperature import PIECES, with_temperature
 from training.finetune.training_curves import CurvesCallback
 from training.request import DATA_FOLDER, TrainingCallback, TrainingRequest
+from training.style.genre import learn_genre, with_genre_row
 from training.trainer import Report
 
 
@@ -86,7 +92,18 @@ def make_job(
     if small:
         callback.note(f"{notes_in(train)} notes are few: only the rows of {genre} are trained, other genres stay as is")
     replay = None if small else compose_replay(base, finetuning, callback)
-    return FineTuningJob(genre, train, valid, base, next(iter(nearest)), names_of(train, base), replay)
+    names, style = names_of(train, base), style_with_genre(base, genre, next(iter(nearest)), train)
+    if style:
+        names = replace(names, style_model=StyleModel(style))
+    return FineTuningJob(genre, train, valid, base, next(iter(nearest)), names, replay, style)
+
+
+def style_with_genre(base: Checkpoint, genre: str, nearest: str, train: CorpusPieces) -> dict[str, NDArray[Any]]:
+    """The base's style model whose row of ``genre`` is fitted to ``train``; a new row starts as ``nearest``'s."""
+    known, style = base.header.genres, dict(base.style)
+    if genre not in known:
+        style = with_genre_row(style, known.index(nearest))
+    return learn_genre(style, known.index(genre) if genre in known else len(known), train)
 
 
 def compose_replay(base: Checkpoint, finetuning: FineTuningConfig, callback: TrainingCallback) -> Replay:

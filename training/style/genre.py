@@ -10,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 
 from midi_data.corpus.dataset import Piece, Shard
-from training.style.network import FEWEST_PIECES, StyleNetwork
+from training.style.network import FEWEST_PIECES, StyleNetwork, load_weights
 from training.style.pieces import StylePiece, batch_of, piece_of
 
 EXCERPTS = 4
@@ -43,7 +43,7 @@ def learn_genre(
     if len(pieces) < FEWEST_PIECES:
         return dict(style)
     network = StyleNetwork(len(style["genre.weight"]) - 1, dropout=0.0)
-    network.load_state_dict({name: torch.from_numpy(np.asarray(w, dtype=np.float32)) for name, w in style.items()})
+    load_weights(network, {name: torch.from_numpy(np.asarray(weight)) for name, weight in style.items()})
     own = _fitted_row(network, pieces, 1 + row, rng, seed)
     table, counts = np.array(style["genre.weight"], copy=True), np.array(style["genre_pieces"], copy=True)
     table[1 + row], counts[1 + row] = own, len(pieces)

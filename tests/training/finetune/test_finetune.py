@@ -13,6 +13,7 @@ torch = pytest.importorskip("torch", reason="training needs the train extra")
 from composer.decoding.generate import Composer  # noqa: E402
 from composer.genre_store import cards, custom_checkpoint  # noqa: E402
 from composer.model.checkpoint import Checkpoint, load_checkpoint  # noqa: E402
+from composer.model.style.config import expected_style_shapes  # noqa: E402
 from composer.planning.plan import plan_song  # noqa: E402
 from composer.request import ComposeRequest  # noqa: E402
 from midi_data.corpus.dataset import all_pieces, open_shards  # noqa: E402
@@ -27,6 +28,7 @@ from training.data.splitting import as_genre, hold_out  # noqa: E402
 from training.errors import TrainingError  # noqa: E402
 from training.finetune.distillation import divergence  # noqa: E402
 from training.finetune.finetune import FineTuner, FineTuningJob, FineTuningReport  # noqa: E402
+from training.finetune.genre_training import make_job  # noqa: E402
 from training.finetune.memorization import MemorizationCheck  # noqa: E402
 from training.finetune.nearest_genre import nll_by_known_genre  # noqa: E402
 from training.finetune.sample_callback import SampleCallback  # noqa: E402
@@ -189,10 +191,13 @@ def tuning(
 ) -> FineTuner:
     train, valid = held
     replay = replay_of(base, folder.parent / "replay", recipe.finetuning or FineTuningConfig())
-    lesson = FineTuningJob("dub", train, valid, base, "rock", names_of(train, base.header), replay)
-    watch = MemorizationCheck([(p.name, s.events(p)) for s, p in train], [s.events(p) for s, p in valid])
+    return trainer_of(FineTuningJob("dub", train, valid, base, "rock", names_of(train, base), replay), folder, recipe)
+
+
+def trainer_of(job: FineTuningJob, folder: Path, recipe: TrainingConfig) -> FineTuner:
+    watch = MemorizationCheck([(p.name, s.events(p)) for s, p in job.train], [s.events(p) for s, p in job.valid])
     listening = SampleCallback("dub", watch, folder / "samples", count=1, seconds=10)
-    return FineTuner(recipe, lesson, listening, folder, torch.device("cpu"), 1e9)
+    return FineTuner(recipe, job, listening, folder, torch.device("cpu"), 1e9)
 
 
 @pytest.fixture
@@ -216,6 +221,26 @@ def test_a_new_genre_begins_as_the_nearest_one(
     assert torch.equal(table[-1], table[base.header.genres.index("rock")])
     style = made.named["condition_tables.style.weight"]
     assert torch.equal(style[-1], style[0])
+
+
+def test_a_new_genre_has_a_row_of_the_style_model(
+    base: Checkpoint, held: tuple[CorpusPieces, CorpusPieces], lesson_recipe: TrainingConfig, tmp_path: Path
+) -> None:
+    rng = np.random.default_rng(1)
+    style = {
+        name: (rng.standard_normal(shape) / np.sqrt(shape[-1])).astype(np.float32)
+        for name, shape in expected_style_shapes(3).items()
+    }
+    finetuning = FineTuningConfig(rows_only_below_notes=10**9)
+    job = make_job("dub", *held, replace(base, style=style), finetuning, Quiet())
+    assert job.names.style_model is not None
+    assert job.names.style_model.knows(2)
+    nearest = 1 + base.header.genres.index(job.nearest)
+    assert np.array_equal(job.style["genre.weight"][-1], style["genre.weight"][nearest])  # from fewer than ten pieces
+    trainer = trainer_of(job, tmp_path / "run", lesson_recipe)
+    checkpoint = trainer._merged_checkpoint(trainer._nll(trainer.valid_pieces), 0.0)
+    assert checkpoint.style.keys() == style.keys()
+    assert len(checkpoint.style["genre.weight"]) == 1 + len(checkpoint.header.genres)
 
 
 def test_a_lesson_that_is_broken_off_goes_on_as_if_it_had_not_been(
