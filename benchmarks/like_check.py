@@ -76,7 +76,11 @@ def main() -> None:
             fitted = fit_reference(file, request).song
             if fitted:
                 files.append((piece.name, fitted))
-                plans.append(plan_song(request, composer.checkpoint, outline=outline_of_song(fitted, request)))
+                plans.append(
+                    plan_song(
+                        request, composer.checkpoint, outline=outline_of_song(fitted, request, composer.checkpoint)
+                    )
+                )
         for (name, file), song in zip(files, composer.compose(plans), strict=True):
             rows.append({"file": name, "genre": genre, **compared(file, song)})
             sys.stdout.write(json.dumps(rows[-1]) + "\n")

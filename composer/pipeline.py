@@ -166,7 +166,7 @@ def _plan(
     if given:
         return plan_with(request, composer.checkpoint, given)
     if isinstance(file, Reference) and file.song:
-        return plan_song(request, composer.checkpoint, outline=outline_of_song(file.song, request))
+        return plan_song(request, composer.checkpoint, outline=outline_of_song(file.song, request, composer.checkpoint))
     return plan_song(request, composer.checkpoint, file.song if isinstance(file, Primer) else None)
 
 

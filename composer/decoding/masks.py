@@ -102,11 +102,12 @@ def template_masks(
     return in_pitch_classes(masks, np.roll(_bits(int(row[1]), 12), semitones)) if in_scale else masks
 
 
-def style_masks(band: Sequence[int], style: DecodedStyle) -> PartMasks:
-    """Masks of a decoded style of ``band``."""
+def style_masks(band: Sequence[int], style: DecodedStyle, parts: Sequence[int] | None = None) -> PartMasks:
+    """Masks of a decoded style of ``parts`` (``None``: of ``band``); instrument masks for the others of ``band``."""
+    parts = band if parts is None else parts
     ranges = np.column_stack([style.lowest, style.highest, style.softest, style.loudest, style.voices])
-    shares = dict(zip(band, style.shares, strict=True))
-    return masks_of_ranges(band, dict(zip(band, ranges, strict=True)), shares, style.grid >= GRID_PROBABILITY)
+    shares = dict(zip(parts, style.shares, strict=True))
+    return masks_of_ranges(band, dict(zip(parts, ranges, strict=True)), shares, style.grid >= GRID_PROBABILITY)
 
 
 def in_pitch_classes(masks: PartMasks, classes: Mask) -> PartMasks:

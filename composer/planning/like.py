@@ -10,17 +10,18 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from composer.decoding.masks import template_masks
+from composer.decoding.masks import style_masks
 from composer.model.checkpoint import Checkpoint
 from composer.model.likelihood import Scorer
-from composer.planning.chords import asked_chords, key_of_chords, masks_with_chords, without_tones
+from composer.model.style import DecodedStyle, StyleModel
+from composer.planning.chords import asked_chords, key_of_chords, masks_with_chords
 from composer.planning.conditioning import density_class
 from composer.planning.fitting import fit_song
-from composer.planning.form import columns_for, filled, parts_within, template_histograms, within_excerpt
+from composer.planning.form import columns_for, filled, parts_within, within_excerpt
 from composer.planning.instrumentation import Instrumentation
 from composer.planning.outline import Facts, Outline
 from composer.planning.piece_tables import PieceTables, piece_tables
-from composer.planning.requested import band_of, bars_for, key_row
+from composer.planning.requested import band_of, bars_for, genre_rows, key_row
 from composer.request import ComposeRequest, KeyRequest
 from midi_data.analysis.activity import RESTS, TYPICAL_NOTES, UNCONDITIONED, Activity
 from midi_data.analysis.attribute_histograms import FULL
@@ -69,7 +70,7 @@ def bars_of(song: Song, request: ComposeRequest) -> int:
     return bars_for(request.length_seconds, song.tempo_bpm, song.meters[0])
 
 
-def outline_of_song(song: Song, request: ComposeRequest) -> Outline:
+def outline_of_song(song: Song, request: ComposeRequest, checkpoint: Checkpoint) -> Outline:
     """The outline of a song like ``song``, which ``fit_reference`` has fitted to ``request``.
 
     Parts of an asked band that the file does not have are unconditioned.
@@ -85,7 +86,7 @@ def outline_of_song(song: Song, request: ComposeRequest) -> Outline:
     chords = asked_chords(request, bars, song.meters[0])
     if chords is None:
         chords = chord_slots(events, BarGrid.of(events.meters, events.end))[rows]
-    histograms = tables.attribute_histograms
+    style = _style_of(tables, parts, request, checkpoint)
     return Outline(
         _facts(song, events, bars, request),
         band,
@@ -94,9 +95,9 @@ def outline_of_song(song: Song, request: ComposeRequest) -> Outline:
         np.where(part_repetition == UNCONDITIONED, repetition[:, None], part_repetition).astype(np.uint8),
         filled(columns_for(activity, parts, band)),
         chords,
-        masks_with_chords(template_masks(band, parts, tables.masks, histograms, 0, in_scale=True), chords),
-        without_tones(template_histograms(band, parts, histograms, 0, same_mode=True), chords),
-        np.asarray(tables.time_shift_histogram / FULL * (band == parts)),
+        masks_with_chords(style_masks(band, style, parts), chords),
+        dict(zip(parts, style.shares, strict=True)),
+        style.time_shift * (band == parts),
     )
 
 
@@ -130,6 +131,18 @@ def _facts(song: Song, events: EventSequence, bars: int, request: ComposeRequest
     asked = Key(request.key.tonic, request.key.mode) if request.key else None
     key = key_row(asked, key_class(estimate_song_key(events)))
     return Facts(round(song.tempo_bpm, 2), meter, bars, key, density_class(len(events), events.end), 0)
+
+
+def _style_of(
+    tables: PieceTables, parts: tuple[int, ...], request: ComposeRequest, checkpoint: Checkpoint
+) -> DecodedStyle:
+    """The style nearest to the file's in the style space: its statistics encoded and decoded."""
+    rows = genre_rows(request, checkpoint)
+    genres = {rows[name]: weight for name, weight in request.genres.items()}
+    shares, time_shift = tables.attribute_histograms / FULL, tables.time_shift_histogram / FULL
+    model = StyleModel(checkpoint.style)
+    mean, _ = model.encode(shares, time_shift, parts, genres, tables.masks)
+    return model.decode(mean, parts, genres)
 
 
 def _parts_of(tables: PieceTables, rows: Ints, source_lag: Ints) -> tuple[Activity, Activity]:

@@ -55,7 +55,7 @@ def outlined(song: Song, **wishes: object) -> tuple[Outline, tuple[str, ...]]:
     asked = request(**wishes)
     reference = fit_reference(song, asked)
     assert reference.song is not None
-    return outline_of_song(reference.song, asked), reference.notices
+    return outline_of_song(reference.song, asked, load_checkpoint()), reference.notices
 
 
 def names(outline: Outline) -> list[str]:
