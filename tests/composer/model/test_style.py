@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from composer.errors import CheckpointError
-from composer.model.checkpoint import load_checkpoint, save_checkpoint
+from composer.model.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from composer.model.style import StyleModel, draw_style, interpolate, style_noise
 from composer.model.style.config import expected_style_shapes
 from composer.model.style.features import range_columns, stated_from
@@ -134,3 +134,36 @@ def test_encoding_and_decoding_a_piece_is_fast(model: StyleModel) -> None:
     for _ in range(20):
         model.decode(model.encode(decoded.shares, decoded.time_shift, BAND, {})[0], BAND, {})
     assert (time.process_time() - begun) / 20 < 0.01  # measured: 1.2 ms; the bound allows for a busy machine
+
+
+@pytest.fixture(scope="module")
+def shipped() -> Checkpoint:
+    return load_checkpoint()
+
+
+@pytest.mark.parametrize("pair", [("heavy-metal", "jazz"), ("rock", "classical"), ("pop", "folk")])
+def test_five_steps_between_two_genres_move_the_statistics_one_way(shipped: Checkpoint, pair: tuple[str, str]) -> None:
+    model, rng = StyleModel(shipped.style), np.random.default_rng(0)
+    one, other = (shipped.header.genres.index(name) for name in pair)
+    noises = [style_noise(len(BAND), rng) for _ in range(20)]
+    means = []
+    for weight in np.linspace(0, 1, 5).tolist():
+        genres = {genre: share for genre, share in ((one, 1 - weight), (other, weight)) if share}
+        decoded = [model.decode(model.style_of_noise(*noise, genres, BAND), BAND, genres) for noise in noises]
+        means.append(np.mean([each.shares for each in decoded], axis=0).ravel())
+    line = means[-1] - means[0]
+    places = [float((mean - means[0]) @ line / (line @ line)) for mean in means]
+    assert places == sorted(places)
+    assert places[1] > 0.05
+    assert places[3] < 0.95
+
+
+def test_no_row_of_the_shipped_style_model_is_of_fewer_than_ten_pieces(shipped: Checkpoint) -> None:
+    style = shipped.style
+    assert style["genre_pieces"].min() >= 10
+    rare = style["program_pieces"] < 10
+    assert rare.any()
+    assert not style["program.weight"][rare].any()
+    assert style["program.weight"][~rare].any(axis=1).all()
+    rows = {weight.shape[0] for name, weight in style.items() if name.endswith("weight") and "_" not in name}
+    assert max(rows) <= 129  # programs, families, genres, occurrences: none by piece
