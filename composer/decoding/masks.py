@@ -7,16 +7,15 @@ division of the beat of a style or of a piece.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from composer.model.style import DecodedStyle
-from midi_data.analysis.activity import MASK_COLUMNS, MASK_VALUES_PER_PART
-from midi_data.analysis.attribute_histograms import COLUMNS, AttributeHistograms, register_bin, tone_bin
-from midi_data.events.encoding import DRUM_PITCH, VOCABULARY, Ints, part_instrument
+from midi_data.analysis.attribute_histograms import COLUMNS, register_bin, tone_bin
+from midi_data.events.encoding import DRUM_PITCH, VOCABULARY, part_instrument
 from midi_data.general_midi import playable_range, usual_polyphony
 from midi_data.song import TICKS_PER_QUARTER
 
@@ -77,31 +76,6 @@ def masks_of_ranges(
     return PartMasks(pitch, duration, velocity, voices, grid)
 
 
-def template_masks(
-    band: Sequence[int],
-    template_parts: Sequence[int],
-    row: Ints,
-    histograms: AttributeHistograms,
-    semitones: int,
-    *,
-    in_scale: bool,
-) -> PartMasks:
-    """Masks of a template piece for the parts of ``band`` that it has; instrument masks for the others.
-
-    ``row`` (82,): the template's ``masks_of``. ``histograms`` (template parts, 255). Pitches move by ``semitones``.
-    ``in_scale``: keep to the template's scale.
-    """
-    ranges = {}
-    for index, part in enumerate(template_parts):
-        first = len(MASK_COLUMNS) + MASK_VALUES_PER_PART * index
-        low, high, *others = row[first : first + MASK_VALUES_PER_PART].tolist()
-        moved = 0 if part_instrument(part)[1] else semitones
-        ranges[part] = (low + moved, high + moved, *others)
-    shares = dict(zip(template_parts, histograms, strict=True))
-    masks = masks_of_ranges(band, ranges, shares, _bits(int(row[0]), TICKS_PER_QUARTER))
-    return in_pitch_classes(masks, np.roll(_bits(int(row[1]), 12), semitones)) if in_scale else masks
-
-
 def style_masks(band: Sequence[int], style: DecodedStyle, parts: Sequence[int] | None = None) -> PartMasks:
     """Masks of a decoded style of ``parts`` (``None``: of ``band``); instrument masks for the others of ``band``."""
     parts = band if parts is None else parts
@@ -110,23 +84,11 @@ def style_masks(band: Sequence[int], style: DecodedStyle, parts: Sequence[int] |
     return masks_of_ranges(band, dict(zip(parts, ranges, strict=True)), shares, style.grid >= GRID_PROBABILITY)
 
 
-def in_pitch_classes(masks: PartMasks, classes: Mask) -> PartMasks:
-    """``masks`` whose pitched parts keep to pitch ``classes`` (12,)."""
-    allowed = classes[_PITCHES % 12]
-    pitch = {part: mask if part_instrument(part)[1] else _narrowed(mask, allowed) for part, mask in masks.pitch.items()}
-    return replace(masks, pitch=pitch)
-
-
 def pitch_range(part: int) -> tuple[int, int]:
     """Lowest and highest pitch class of a part, both included; drum keys are ``DRUM_PITCH`` higher."""
     program, is_drum = part_instrument(part)
     low, high = playable_range(program, is_drum)
     return low + DRUM_PITCH * is_drum, high + DRUM_PITCH * is_drum
-
-
-def _bits(bits: int, count: int) -> Mask:
-    """(count,) lowest bits of an integer."""
-    return np.array([bits >> bit & 1 for bit in range(count)], dtype=np.bool_)
 
 
 def _between(count: int, low: int, high: int) -> Mask:

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import replace
 
 import numpy as np
 
 from composer.decoding.masks import Mask, PartMasks
-from composer.planning.form import TONICS, Shares
+from composer.planning.form import TONICS
 from composer.request import ComposeRequest
-from midi_data.analysis.attribute_histograms import COLUMNS
 from midi_data.analysis.chords import split_of
 from midi_data.bars import meter_class
 from midi_data.chords import chord_tones, parse_chords
@@ -62,15 +60,3 @@ def _widened(mask: Mask, wanted: Mask) -> Mask:
     within = (np.arange(len(mask)) >= used[0]) & (np.arange(len(mask)) <= used[-1])
     both: Mask = mask | (wanted & within)
     return both
-
-
-def without_tones(histograms: Mapping[int, Shares], chords: Ints | None) -> dict[int, Shares]:
-    """``histograms`` whose pitched parts say nothing of pitch classes, which follow the chords; all without chords."""
-    if chords is None:
-        return dict(histograms)
-    found = {}
-    for part, row in histograms.items():
-        found[part] = row.copy()
-        if not part_instrument(part)[1]:
-            found[part][COLUMNS["tone"]] = 0
-    return found

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 from numpy.typing import NDArray
 
 from composer.model.config import KEY_UNCONDITIONED
 from midi_data.analysis.activity import RESTS, UNCONDITIONED, Activity
-from midi_data.analysis.attribute_histograms import COLUMNS, FULL, AttributeHistograms, transposed_histograms
 from midi_data.analysis.repetition import NEW, lag_index
 from midi_data.events.encoding import Ints, part_instrument
 from midi_data.events.features import LAGS
@@ -35,24 +32,6 @@ def mode_of_row(key: int) -> str | None:
     if not 0 < key < KEY_UNCONDITIONED:
         return None
     return "minor" if key > TONICS else "major"
-
-
-def template_histograms(
-    band: Sequence[int], template_parts: Sequence[int], rows: AttributeHistograms, semitones: int, *, same_mode: bool
-) -> dict[int, Shares]:
-    """Part class → (255,) shares for the parts of ``band`` that the template has, transposed by ``semitones``.
-
-    ``rows`` (template parts, 255). Without ``same_mode`` the tones of pitched parts are dropped.
-    """
-    found = {}
-    moved = transposed_histograms(rows / FULL, template_parts, semitones)
-    for part in set(band) & set(template_parts):
-        row = moved[list(template_parts).index(part)]
-        if not part_instrument(part)[1]:
-            row[COLUMNS["tone"]] *= same_mode
-        if row.any():
-            found[part] = row
-    return dict(sorted(found.items()))
 
 
 def columns_for(table: Activity, own: tuple[int, ...], band: tuple[int, ...]) -> Activity:

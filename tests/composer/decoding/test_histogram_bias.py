@@ -4,11 +4,10 @@ import numpy as np
 
 from composer.decoding.histogram_bias import NOTES_BETWEEN_UPDATES, HistogramBias
 from composer.decoding.repetition_bias import RepetitionPlan
-from composer.planning.form import Shares, template_histograms
+from composer.planning.form import Shares
 from midi_data.analysis.attribute_histograms import (
     ATTRIBUTES,
     COLUMNS,
-    FULL,
     HISTOGRAMS_WIDTH,
     TIME_SHIFT_BINS,
     gap_bin,
@@ -108,17 +107,6 @@ def test_gaps_that_are_too_frequent_lower_the_part() -> None:
     later = biased(bias, "part", [BASS, PAD], tick=last + gaps[quarter])
     assert soon[0] < 0 < later[0]
     assert soon[1] == later[1] == 0
-
-
-def test_template_histograms_are_transposed_but_for_drums() -> None:
-    rows = np.zeros((2, HISTOGRAMS_WIDTH), dtype=np.uint8)
-    rows[:, COLUMNS["tone"]][:, 4] = FULL
-    moved = template_histograms((DRUMS, BASS, PAD), (DRUMS, BASS), rows, 3, same_mode=True)
-    assert PAD not in moved
-    assert moved[BASS][COLUMNS["tone"]].argmax() == 7
-    assert moved[DRUMS][COLUMNS["tone"]].argmax() == 4
-    free = template_histograms((BASS,), (DRUMS, BASS), rows, 3, same_mode=False)
-    assert not free
 
 
 def test_every_pitch_and_every_step_has_a_bonus() -> None:

@@ -7,10 +7,9 @@ import pytest
 
 from composer.decoding.masks import instrument_masks
 from composer.model.checkpoint import load_checkpoint
-from composer.planning.chords import asked_chords, key_of_chords, masks_with_chords, without_tones
+from composer.planning.chords import asked_chords, key_of_chords, masks_with_chords
 from composer.planning.plan import plan_song
 from composer.request import ComposeRequest
-from midi_data.analysis.attribute_histograms import COLUMNS, HISTOGRAMS_WIDTH
 from midi_data.chords import bar_name, parse_chords
 from midi_data.events.encoding import part_code
 from midi_data.song import Meter
@@ -55,14 +54,6 @@ def test_chord_tones_are_allowed_between_the_lowest_and_the_highest_pitch() -> N
     widened = masks_with_chords(masks, np.array(parse_chords("F").bars))
     assert np.flatnonzero(widened.pitch[BASS]).tolist() == [36, 41, 45, 48]
     assert np.array_equal(widened.pitch[DRUMS], masks.pitch[DRUMS])
-
-
-def test_pitched_parts_say_nothing_of_pitch_classes_beside_a_chart() -> None:
-    rows = {BASS: np.ones(HISTOGRAMS_WIDTH), DRUMS: np.ones(HISTOGRAMS_WIDTH)}
-    changed = without_tones(rows, np.array(parse_chords("F").bars))
-    assert not changed[BASS][COLUMNS["tone"]].any()
-    assert changed[DRUMS].all()
-    assert rows[BASS].all()
 
 
 def test_the_shipped_checkpoint_plans_chords_and_obeys_asked_ones() -> None:

@@ -7,9 +7,14 @@ import pytest
 
 from composer.model.plan_inputs import histogram_roots
 from composer.model.style import StyleModel
-from composer.planning.chords import without_tones
-from composer.planning.form import template_histograms
-from midi_data.analysis.attribute_histograms import COLUMNS, FULL, HISTOGRAMS_WIDTH, attribute_histograms_of
+from composer.model.style.features import without_pitched_tones
+from midi_data.analysis.attribute_histograms import (
+    COLUMNS,
+    FULL,
+    HISTOGRAMS_WIDTH,
+    attribute_histograms_of,
+    transposed_histograms,
+)
 from midi_data.bars import BarGrid
 from midi_data.events.encoding import PART_LIMIT, VOCABULARY, EventSequence, encode, part_code, part_instrument
 from tests.composer.model.test_style import random_weights
@@ -31,8 +36,8 @@ def grid_of(events: EventSequence) -> BarGrid:
 @pytest.mark.parametrize("semitones", [0, 2, -5])
 def test_training_and_composing_have_the_same_roots(events: EventSequence, semitones: int) -> None:
     roots = conditioned_histograms(events, grid_of(events), Variation(semitones=semitones, dropped=()))
-    shares = template_histograms(events.band, events.band, attribute_histograms_of(events), semitones, same_mode=True)
-    shares = without_tones(shares, np.zeros((1, 2)))
+    moved = transposed_histograms(attribute_histograms_of(events) / FULL, events.band, semitones)
+    shares = dict(zip(events.band, without_pitched_tones(moved, events.band), strict=True))
     assert roots.shape == (1 + PART_LIMIT, HISTOGRAMS_WIDTH)
     np.testing.assert_allclose(roots[: 1 + len(events.band)], histogram_roots(shares, events.band), atol=1e-6)
     assert roots[1 : 1 + len(events.band)].any(axis=1).all()
