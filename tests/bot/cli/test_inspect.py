@@ -81,7 +81,7 @@ def test_score_goes_on_past_a_bad_file(tmp_path: Path, capsys: pytest.CaptureFix
     assert [row["ok"] for row in rows] == [False, True]
     assert rows[1]["notes"] == riff(bars=2).note_count
     status, out, err = run(capsys, *command)
-    assert (status, len(err.splitlines()), len(out.splitlines())) == (2, 1, 2)
+    assert (status, len(err.splitlines()), len(out.splitlines())) == (2, 1, 5)
 
 
 def test_kits_and_channel_state_are_seen(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
