@@ -39,9 +39,9 @@ from midi_data.bars import meter_class
 from midi_data.events.encoding import Ints, part_code, part_instrument
 from midi_data.song import Meter, Song
 
-BANDS, CHARTS = 64, 6
+BANDS, CHARTS = 64, 8
 """Most draws of a band and of a chart."""
-CORE_SHARE = 0.6
+CORE_SHARE = 0.7
 """Share of the bars in which every core role plays."""
 MOST_WITHOUT_CHORD = 0.5
 """Largest share of chord slots without a chord."""
