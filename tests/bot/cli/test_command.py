@@ -122,9 +122,9 @@ def test_flags_win_over_words_and_clamping_is_said(tmp_path: Path, tiny: Path) -
         (["--like", "none.mid"], ["none.mid"]),
         (["--like", "none.mid", "--primer", "none.mid"], ["--primer and --like"]),
         (["--replace", "bass"], ["--replace", "--primer"]),
-        (["--device", "cuda"], ["--device cuda", "on the CPU"]),
+        (["--device", "cuda", "--backend", "numpy"], ["--device cuda", "--backend torch", "not numpy"]),
         (["--device", "tpu"], ["auto, cpu, cuda", "'tpu'"]),
-        (["--backend", "torch"], ["--backend torch", "numpy"]),
+        (["--backend", "jax"], ["auto, numpy, onnxruntime, torch", "'jax'"]),
         (["--no-such-flag"], ["--no-such-flag"]),
         (["/help"], ["/help"]),
     ],
@@ -132,6 +132,17 @@ def test_flags_win_over_words_and_clamping_is_said(tmp_path: Path, tiny: Path) -
 def test_what_cannot_be_composed_is_refused_in_one_line(arguments: list[str], words: list[str], tmp_path: Path) -> None:
     line = refused(riffbird("compose", *arguments, cwd=tmp_path), tmp_path)
     assert all(word in line for word in words), line
+
+
+def test_every_backend_composes_the_same_song(tmp_path: Path, tiny: Path) -> None:
+    pytest.importorskip("torch", reason="the train extra")
+    songs = []
+    for backend in ("numpy", "torch"):
+        words = ["--genre", "jazz", "--length", "10", "--seed", "4", "--checkpoint", tiny, "--backend", backend]
+        result = riffbird("compose", *words, "--format", "mid", "--json", "--out", backend, cwd=tmp_path)
+        assert result.returncode == 0, result.stderr
+        songs.append((tmp_path / json.loads(result.stdout)["files"]["mid"]).read_bytes())
+    assert songs[0] == songs[1]
 
 
 def test_a_corrupt_and_a_foreign_checkpoint_are_refused(tmp_path: Path, tiny: Path) -> None:
