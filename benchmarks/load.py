@@ -310,7 +310,7 @@ def _row(result: Result) -> str:
 
 
 def _wait_until_ready(url: str, workers: int) -> None:
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 300
     while time.monotonic() < deadline:
         try:
             if httpx.get(f"{url}/ready").json().get("workers") == workers:
