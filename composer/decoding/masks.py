@@ -77,9 +77,15 @@ def masks_of_ranges(
 
 
 def style_masks(band: Sequence[int], style: DecodedStyle, parts: Sequence[int] | None = None) -> PartMasks:
-    """Masks of a decoded style of ``parts`` (``None``: of ``band``); instrument masks for the others of ``band``."""
+    """Masks of a decoded style of ``parts`` (``None``: of ``band``); instrument masks for the others of ``band``.
+
+    The range of drums is open: a lowest key of 37 where 36 is meant would leave out the kick. Their histograms say
+    which keys they have.
+    """
     parts = band if parts is None else parts
     ranges = np.column_stack([style.lowest, style.highest, style.softest, style.loudest, style.voices])
+    for part, row in zip(parts, ranges, strict=True):
+        row[:2] = pitch_range(part) if part_instrument(part)[1] else row[:2]
     shares = dict(zip(parts, style.shares, strict=True))
     return masks_of_ranges(band, dict(zip(parts, ranges, strict=True)), shares, style.grid >= GRID_PROBABILITY)
 
