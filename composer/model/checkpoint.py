@@ -66,7 +66,9 @@ class Header(BaseModel):
 
     ``valid``: held-out nats a note by genre, in all (``nll``) and by event field. ``temperatures``: calibrated sampling
     temperature by genre, 1 if missing. ``repetition_strength``: factor by genre on the logit bias towards the source
-    bar, 1 if missing. ``curve``: (notes seen, running training nats a note, mean validation nats a note).
+    bar, 1 if missing. ``new_bar_bias``: by genre, added to the planner's logit of a bar without source, 0 if missing;
+    calibrated on the share of such bars. ``curve``: (notes seen, running training nats a note, mean validation nats a
+    note).
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
@@ -82,6 +84,7 @@ class Header(BaseModel):
     curve: tuple[tuple[int, float, float], ...] = ()
     temperatures: dict[str, Annotated[float, Field(ge=0.5, le=1.5)]] = Field(default_factory=dict)
     repetition_strength: dict[str, Annotated[float, Field(ge=0, le=5)]] = Field(default_factory=dict, alias="returns")
+    new_bar_bias: dict[str, Annotated[float, Field(ge=-3, le=3)]] = Field(default_factory=dict)
     recipe: dict[str, Any] = Field(default_factory=dict)
     data: dict[str, dict[str, float]] = Field(default_factory=dict)
     licences: dict[str, dict[str, int]] = Field(default_factory=dict)

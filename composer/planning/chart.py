@@ -76,11 +76,10 @@ class ChartConditions:
 
 @dataclass(frozen=True, slots=True)
 class ChartSampling:
-    """Temperature of each group of fields, and nucleus of chords. Labels and activity are drawn from all classes."""
+    """How charts are drawn. ``new_bar_bias``: added to the logit of a new bar (``Header`` of a checkpoint)."""
 
     temperature: float = 1.0
-    chord_temperature: float = 0.95
-    chord_top_p: float = 0.99
+    new_bar_bias: float = 0.0
 
 
 def chart_of(events: EventSequence, genres: Mapping[int, float], tempo_bpm: float) -> tuple[ChartConditions, Chart]:
@@ -154,7 +153,9 @@ class Planner:
         for bar in range(conditions.bars):
             run.step(bar)
             if form is None:
-                label = draw_class(run.label_logits(bar), how.temperature, 1.0, generator)
+                logits = run.label_logits(bar)
+                logits[NEW] += how.new_bar_bias
+                label = draw_class(logits, how.temperature, 1.0, generator)
                 lag = LAGS[-1]
                 if is_far(label):
                     lag = draw_class(run.lag_logits(bar, label), how.temperature, 1.0, generator) + 1
@@ -162,11 +163,10 @@ class Planner:
                 label, lag = int(form[0][bar]), int(form[1][bar])
             run.take_label(bar, label, lag)
             if chords is None:
-                nucleus = how.chord_temperature, how.chord_top_p
-                first = draw_class(run.first_logits(bar), *nucleus, generator)
+                first = draw_class(run.first_logits(bar), how.temperature, 1.0, generator)
                 second = first
                 if conditions.two_slots:
-                    second = draw_class(run.second_logits(bar, first), *nucleus, generator)
+                    second = draw_class(run.second_logits(bar, first), how.temperature, 1.0, generator)
             else:
                 first, second = transposed_chords(chords[bar], -conditions.tonic).tolist()
             run.chords[bar] = first, second

@@ -15,7 +15,7 @@ import numpy as np
 from composer.decoding.masks import style_masks
 from composer.model.checkpoint import Checkpoint
 from composer.model.style import StyleModel
-from composer.planning.chart import Chart, ChartConditions, Planner
+from composer.planning.chart import Chart, ChartConditions, ChartSampling, Planner
 from composer.planning.chords import asked_chords
 from composer.planning.conditioning import density_class, tempo_class
 from composer.planning.form import FEWEST_NOTES_A_BAR, TONICS, filled, mode_of_row, plays_role
@@ -65,7 +65,11 @@ def draw_outline(
     style, band = draw_band(Instrumentation(checkpoint.instrumentation), weights, asked, core, generator)
     facts = draw_facts(request, checkpoint, leading, style, generator, primer)
     chords = asked_chords(request, facts.bars, facts.meter)
-    chart = draw_chart(Planner(checkpoint.planner), chart_conditions(weights, band, facts), chords, core, generator)
+    bias = sum(share * checkpoint.header.new_bar_bias.get(name, 0.0) for name, share in request.genres.items())
+    sampling = ChartSampling(new_bar_bias=bias)
+    chart = draw_chart(
+        Planner(checkpoint.planner), chart_conditions(weights, band, facts), chords, core, generator, sampling
+    )
     if not asked:
         chart, band = _without_silent_parts(chart, band)
     pitched = any(not part_instrument(part)[1] for part in band)
@@ -172,11 +176,12 @@ def draw_chart(
     chords: Ints | None,
     core: Sequence[str],
     generator: np.random.Generator,
+    sampling: ChartSampling,
 ) -> Chart:
     """The chart of the smallest ``shortfall`` among at most ``CHARTS``, the first without any."""
     drawn: list[tuple[float, Chart]] = []
     while not drawn or (drawn[-1][0] and len(drawn) < CHARTS):
-        chart = planner.sample(conditions, generator, chords=chords)
+        chart = planner.sample(conditions, generator, sampling, chords=chords)
         drawn.append((shortfall(chart, conditions.band, core), chart))
     return min(drawn, key=lambda pair: pair[0])[1]
 

@@ -27,7 +27,7 @@ from midi_data.events.features import step_features
 from midi_data.keys import Key
 from midi_data.song import Meter, Song
 
-COMPOSING_PITCH_DROPOUT = (0.7, 0.1, 0.0, 0.0)
+COMPOSING_PITCH_DROPOUT = (0.5, 0.1, 0.0, 0.0)
 """Probability that the lookback pitches of a pitched part are dropped in a bar, by similarity level. With less dropout
 songs repeat more than real pieces do."""
 _PLAN_STREAM = 1

@@ -23,6 +23,7 @@ def merged(base: Checkpoint, made: Checkpoint, *, like: str = "", changed: float
             "valid": ({} if changed is not None else _valid(base, staying)) | new.valid,
             "temperatures": _as_of(old.temperatures, like, new) | old.temperatures,
             "repetition_strength": _as_of(old.repetition_strength, like, new) | old.repetition_strength,
+            "new_bar_bias": _as_of(old.new_bar_bias, like, new) | old.new_bar_bias,
             "recipe": new.recipe
             | {"base": old.name, "nearest": like}
             | ({} if changed is None else {"old_genres_change": changed}),

@@ -15,14 +15,16 @@ from safetensors.numpy import load_file
 
 from composer.model.checkpoint import load_checkpoint, save_checkpoint
 
+CALIBRATED = ("temperatures", "repetition_strength", "new_bar_bias")
+"""Header fields by genre that are set after a training."""
+
 
 def attach(checkpoint: Path, base: Path, out: Path, **parts: Path) -> None:
     """Write ``checkpoint`` with the arrays of ``parts`` to ``out``. Raises ``CheckpointError``."""
     made, kept = load_checkpoint(checkpoint), load_checkpoint(base).header
     notes = made.header.trained_notes + kept.trained_notes
     header = made.header.model_copy(
-        update={name: getattr(kept, name) for name in ("name", "temperatures", "repetition_strength", "curve")}
-        | {"trained_notes": notes}
+        update={name: getattr(kept, name) for name in ("name", *CALIBRATED, "curve")} | {"trained_notes": notes}
     )
     loaded: dict[str, Any] = {name: load_file(path) for name, path in parts.items()}
     save_checkpoint(replace(made, header=header, **loaded), out)

@@ -1,5 +1,6 @@
 """Given notes: kept parts and beginnings come back note for note, what is composed anew is new."""
 
+from collections import defaultdict
 from pathlib import Path
 
 import pytest
@@ -34,7 +35,8 @@ def revised(composer: Composer, request: ComposeRequest, given: GivenSong) -> So
 
 
 def notes(song: Song) -> dict[tuple[int, bool], tuple[Note, ...]]:
-    return {(track.program, track.is_drum): track.notes for track in song.tracks}
+    """Notes by instrument; none for one that the song does not have."""
+    return defaultdict(tuple, {(track.program, track.is_drum): track.notes for track in song.tracks})
 
 
 @pytest.mark.parametrize("number", [0, 1, 2])
