@@ -20,6 +20,8 @@ from midi_data.general_midi import playable_range, usual_polyphony
 from midi_data.song import TICKS_PER_QUARTER
 
 Mask = NDArray[np.bool_]
+RANGE_MARGIN = 3
+"""Semitones that pitched parts may exceed the range of a decoded style by."""
 QUIETEST_CLASS = 1
 """Velocity class 0 is not audible in a band."""
 GRID_PROBABILITY = 0.5
@@ -79,13 +81,14 @@ def masks_of_ranges(
 def style_masks(band: Sequence[int], style: DecodedStyle, parts: Sequence[int] | None = None) -> PartMasks:
     """Masks of a decoded style of ``parts`` (``None``: of ``band``); instrument masks for the others of ``band``.
 
-    The range of drums is open: a lowest key of 37 where 36 is meant would leave out the kick. Their histograms say
-    which keys they have.
+    Ranges are the likeliest ones, so parts may exceed them a little. That of drums is open: a lowest key of 37 where 36
+    is meant would leave out the kick. Their histograms say which keys they have.
     """
     parts = band if parts is None else parts
     ranges = np.column_stack([style.lowest, style.highest, style.softest, style.loudest, style.voices])
     for part, row in zip(parts, ranges, strict=True):
-        row[:2] = pitch_range(part) if part_instrument(part)[1] else row[:2]
+        is_drum = part_instrument(part)[1]
+        row[:2] = pitch_range(part) if is_drum else (row[0] - RANGE_MARGIN, row[1] + RANGE_MARGIN)
     shares = dict(zip(parts, style.shares, strict=True))
     return masks_of_ranges(band, dict(zip(parts, ranges, strict=True)), shares, style.grid >= GRID_PROBABILITY)
 
