@@ -18,12 +18,12 @@ from midi_data.song import Song
 ROOT = Path(__file__).parents[1]
 SECONDS = 15
 SONGS = {
-    ("heavy-metal", 1): "dbbc0072641abe0d6ad5390609c9cf992a8142e9be9f26435aab27a9a2fcd292",
-    ("jazz", 2): "a013b851e3fa733d1fe7094929807e124957bbce876c6f5da76a12b2aca4c3d1",
-    ("classical", 3): "172462a58a887c69331281baf2a919bd69794ebd356079f543df477944f84e05",
+    ("heavy-metal", 1): "3ad3f3406fb84e7b0c4551647563f009271689b5e516e3276912361a7f594979",
+    ("jazz", 2): "ce4852403d23feab1d015cf952b0cabd99a500f8b1f60b98852e4d43629e131c",
+    ("classical", 3): "2d742ad752687e55e4632ed1416a69881d57c6bc210e1284e036a05eb4d4a397",
 }
 """(genre, seed): SHA-256 of the MIDI bytes of a song composed alone."""
-BATCH = "3e0344a4cee9f79bb3e0a680957e8aa60817eca3d67ddc0979ca76ffefdbfd74"
+BATCH = "38e630f429ed7bd1581b5e76f094d6690318ab88b06d62ff0405c58a2ebbdffd"
 """SHA-256 of the notes of four songs (folk, seeds 0–3) composed as one batch."""
 
 
