@@ -152,7 +152,9 @@ def test_each_services_command_works_and_two_workers_share_the_queue(tmp_path: P
             process(RIFFBIRD, *command_of("api"), "--host", "127.0.0.1", "--port", api_port, **environment)
         )
         running.enter_context(process(RIFFBIRD, *command_of("worker"), **environment))
-        running.enter_context(process(RIFFBIRD, *command_of("worker-gpu"), **environment))
+        on_cpu = [word.replace("cuda", "cpu") for word in command_of("worker-gpu")]  # no GPU is here
+        assert on_cpu != command_of("worker-gpu")
+        running.enter_context(process(RIFFBIRD, *on_cpu, **environment))
         tokens = {"RIFFBIRD_MASTODON_URL": fake_mastodon.url, "RIFFBIRD_MASTODON_ACCESS_TOKEN": TOKEN}
         for name in ("api", "worker"):
             wait_for(lambda name=name: healthy(name, url, **environment))
@@ -161,7 +163,8 @@ def test_each_services_command_works_and_two_workers_share_the_queue(tmp_path: P
         wait_for(lambda: healthy("bot", url, **environment))
         running.enter_context(process(RIFFBIRD, *command_of("worker-train"), **environment))
         wait_for(lambda: "riffbird_trainers 1.0" in httpx.get(f"{url}/metrics").text)
-        wait_for(lambda: httpx.get(f"{url}/ready").json()["workers"] == 2)
+        rendering = int(on_cpu[on_cpu.index("--processes") + 1])
+        wait_for(lambda: httpx.get(f"{url}/ready").json()["workers"] == 1 + rendering)
         metrics = httpx.get(f"{url}/metrics").text
         assert "riffbird_process_resident_bytes{process=" in metrics
         assert 'riffbird_bot_idle_seconds{network="mastodon"}' in metrics

@@ -42,7 +42,6 @@ def served(tmp_path: Path) -> Iterator[str]:
     command = [Path(sys.executable).with_name("riffbird"), "serve", "--port", str(port), "--data", tmp_path / "data"]
     environment = {name: value for name, value in os.environ.items() if not name.startswith("RIFFBIRD_")}
     environment["RIFFBIRD_HOUSE_SONGS"] = "false"
-    environment["RIFFBIRD_HOUSE_SONGS"] = "false"
     with subprocess.Popen(command, env=environment) as service:
         url = f"http://127.0.0.1:{port}"
         try:

@@ -183,7 +183,7 @@ def test_a_first_visit_plays_a_house_song_of_each_genre_at_once(
         request = ComposeRequest(title=f"House {genre}", genres={genre: 1}, length_seconds=10, seed=7)
         job_id = uuid.uuid4().hex
         submit(service_band.queues, request, job_id=job_id, formats=["mid", "mp3"], listed=True, house=True)
-    service_band.work("simple_tune")
+        service_band.work("simple_tune")  # one by one: a song of the house gives way to a job that waits
     make_song(service_band, site, "A listener's /compose /l 10")
     page = open_page()
     row = page.get_by_role("list", name="Songs of the house, one of each genre").get_by_role("button")

@@ -4,7 +4,6 @@ import os
 import shutil
 import subprocess
 import sys
-from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -17,7 +16,6 @@ pytest.importorskip("torch", reason="training needs the train extra")
 from midi_data.corpus.dataset import Shard, open_shard, piece_line
 from midi_data.corpus.prepare import prepare
 from tests.songs import midi_folder
-from training.export import of_every_genre
 
 ROOT = Path(__file__).parents[3]
 MEGABYTES = 256
@@ -79,18 +77,3 @@ def test_a_training_needs_less_memory_than_its_corpus_has_notes(large: Path, tmp
     assert told == size
     assert played > 40_000
     assert (tmp_path / "training" / "snapshot" / "tensors.safetensors").stat().st_size > 0
-
-
-def test_a_checkpoint_remembers_some_pieces_of_every_genre(tmp_path: Path) -> None:
-    [made] = prepare(midi_folder(tmp_path / "ska", count=1), tmp_path / "small", genre="ska")
-    shard = open_shard(made)
-    sizes = {"pop": 900, "ska": 3, "folk": 400}
-    held = [
-        (shard, replace(shard.pieces[0], genre=genre, name=f"{genre}-{at}"))
-        for genre, count in sizes.items()
-        for at in range(count)
-    ]
-    chosen = [piece for _, piece in of_every_genre(held, 103)]
-    assert Counter(piece.genre for piece in chosen) == {"pop": 50, "ska": 3, "folk": 50}
-    assert [piece.name for piece in chosen][:3] == ["pop-0", "pop-18", "pop-36"]
-    assert of_every_genre(held, len(held)) is held
