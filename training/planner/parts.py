@@ -50,8 +50,10 @@ def parts_for(base: Checkpoint, names: Names, train: CorpusPieces, nearest: str 
     examples = [example_of(shard, piece, names.genre_row(piece)) for shard, piece in pieces]
     if examples:
         styles = [names.style_row(piece) for _, piece in pieces]
-        parts["planner"] = _fitted_planner(parts["planner"], examples, [1 + row for row in new])
-        parts["instrumentation"] = _fitted_bands(parts["instrumentation"], examples, styles, new)
+        # A resumed training fits the rows again: the random numbers of the training itself must not move.
+        with torch.random.fork_rng(devices=[]):
+            parts["planner"] = _fitted_planner(parts["planner"], examples, [1 + row for row in new])
+            parts["instrumentation"] = _fitted_bands(parts["instrumentation"], examples, styles, new)
     facts = [facts_of(shard, piece, names) for shard, piece in pieces]
     parts["pooled"] = pooled_for(base, names, facts, sources)
     return parts

@@ -65,6 +65,14 @@ def test_a_new_genre_gets_rows_and_the_others_keep_theirs(pieces: CorpusPieces) 
     assert np.array_equal(parts["style"]["genre.weight"][-1], base.style["genre.weight"][2])
 
 
+def test_fitting_rows_leaves_torchs_random_numbers_where_they_were(pieces: CorpusPieces) -> None:
+    base = tiny_checkpoint()
+    torch.manual_seed(3)
+    before = torch.random.get_rng_state()
+    parts_for(base, names_of(pieces, base), pieces)
+    assert torch.equal(torch.random.get_rng_state(), before)
+
+
 def test_its_bands_become_likelier(pieces: CorpusPieces) -> None:
     base = tiny_checkpoint()
     names = names_of(pieces, base)
