@@ -18,7 +18,7 @@ import numpy as np
 
 from composer.decoding.generate import Composer
 from composer.model.checkpoint import load_checkpoint
-from composer.planning.like import fit_reference, outline_of_song
+from composer.planning.files.like import fit_reference, outline_of_song
 from composer.planning.plan import plan_song
 from composer.request import DEFAULT_LENGTH_SECONDS, LENGTH_RANGE_SECONDS, ComposeRequest
 from midi_data.analysis.chords import chord_slots

@@ -20,10 +20,10 @@ from composer.decoding.generate import Composer
 from composer.errors import RefusedError
 from composer.genre_store import custom_checkpoint, mix_genres
 from composer.model.checkpoint import load_checkpoint, shipped_checkpoint
-from composer.planning.given import GivenSong, plan_with, with_given_notes
-from composer.planning.like import Reference, fit_reference, nearest_genre, outline_of_song
+from composer.planning.files.given import GivenSong, plan_with, with_given_notes
+from composer.planning.files.like import Reference, fit_reference, nearest_genre, outline_of_song
+from composer.planning.files.primer import Primer, fit_primer
 from composer.planning.plan import Plan, plan_song
-from composer.planning.primer import Primer, fit_primer
 from composer.render import RenderedFiles, render
 from composer.request import ComposeRequest, Format
 from composer.result import PartFacts, Rendition, Timings

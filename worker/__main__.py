@@ -9,7 +9,7 @@ import logging
 import sys
 
 from worker.errors import QUEUE_UNAVAILABLE
-from worker.logs import configure_logging
+from worker.monitoring.logs import configure_logging
 from worker.queue.names import COMPOSE_QUEUE, COMPOSING
 from worker.settings import Settings
 from worker.worker_process import run_worker

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from worker.connection import Queues, connect, open_connection
 from worker.errors import QUEUE_UNAVAILABLE, JobIdError, QueueFullError, ServiceError
-from worker.logs import configure_logging, logged_job
-from worker.process_use import report_bot
+from worker.monitoring.logs import configure_logging, logged_job
+from worker.monitoring.process_use import report_bot
 from worker.queue.dead_letters import DeadLetter, DeadLetters, dead_letter_lists
 from worker.queue.deletion import delete_song
 from worker.queue.files import FileStatus, file_status, forget_file, missing_formats, request_file

@@ -38,7 +38,7 @@ from worker.storage.notes import write_notes
 from worker.storage.songs import LIKE_FILE, PRIMER_FILE
 
 if TYPE_CHECKING:
-    from composer.planning.given import GivenSong
+    from composer.planning.files.given import GivenSong
 
 logger = logging.getLogger(__name__)
 
@@ -169,7 +169,7 @@ def _in_genre_of(song: Song, request: ComposeRequest, settings: Settings) -> Com
 
 def _given_song(queues: Queues, revision: Revision) -> GivenSong:
     """The parent's notes. Raises ``RefusedError`` where the parent was deleted meanwhile."""
-    from composer.planning.given import GivenSong
+    from composer.planning.files.given import GivenSong
     from midi_data.io.midi_file import song_from_bytes
 
     try:

@@ -1,7 +1,7 @@
 """One warm worker process: loads the network once, then performs job after job in the process itself.
 
 RQ's usual worker forks for each job; here the network stays loaded, and CUDA does not survive a fork. Heartbeats and
-maintenance, which the forking parent does in RQ, are done by a process beside it (``worker.heartbeat``).
+maintenance, which the forking parent does in RQ, are done by a process beside it (``worker.monitoring.heartbeat``).
 """
 
 from __future__ import annotations
@@ -21,9 +21,9 @@ from rq.utils import now
 
 from composer.errors import ComposerError
 from worker.connection import Queues, connect
-from worker.heartbeat import HeartbeatProcess
 from worker.jobs import load_performer
-from worker.logs import logged_job
+from worker.monitoring.heartbeat import HeartbeatProcess
+from worker.monitoring.logs import logged_job
 from worker.queue.context import CURRENT_QUEUES
 from worker.queue.dead_jobs import add_dead_job
 from worker.queue.known_job import KnownJob

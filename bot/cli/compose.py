@@ -10,12 +10,12 @@ import typer
 
 from bot.cli.console import print_json, print_result, print_status, progress_bar
 from bot.cli.errors import CommandRefusedError
-from bot.cli.given import given_song
+from bot.cli.requests.given import given_song
 from bot.commands.grammar import field_description
 
 if TYPE_CHECKING:
     from composer.pipeline import OnStage
-    from composer.planning.given import GivenSong
+    from composer.planning.files.given import GivenSong
     from composer.request import ComposeRequest, Format
     from composer.result import Rendition
     from midi_data.song import Song

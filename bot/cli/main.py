@@ -26,7 +26,7 @@ COMMANDS = {
     "api": "bot.cli.service:api",
     "bot": "bot.cli.bot:bot",
     "queue": "bot.cli.queue:app",
-    "songs": "bot.cli.songs:app",
+    "songs": "bot.cli.requests.songs:app",
 }
 """Function or group of each command; only the requested one is imported."""
 

@@ -69,7 +69,7 @@ def worker(
     redis: RedisUrl = None, processes: Processes = None, device: DeviceName = None, queue: QueueName = "compose"
 ) -> None:
     """Run worker processes that make the songs, or that train; any number of machines may work on one queue."""
-    from worker.logs import configure_logging
+    from worker.monitoring.logs import configure_logging
     from worker.supervisor import Supervisor
 
     if queue == "train":
@@ -183,7 +183,7 @@ def _run_api(settings: Settings, api_settings: ApiSettings, listener: socket.soc
     from bot.api.app import create_app
     from bot.api.http.protocol import timed_protocol
     from worker.client import connect
-    from worker.logs import configure_logging
+    from worker.monitoring.logs import configure_logging
 
     configure_logging(settings.log_level)
     config = uvicorn.Config(

@@ -1,6 +1,6 @@
 """Hard rules for the chords that a person asked for: which pitches may begin where, and how long they may sound.
 
-The bias of ``composer.decoding.chord_bias`` alone gave the asked chord in 82 % of the slots.
+The bias of ``composer.decoding.biases.chord_bias`` alone gave the asked chord in 82 % of the slots.
 """
 
 from __future__ import annotations
@@ -8,7 +8,7 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Sequence
 
-from composer.decoding.chord_bias import ChordPlan
+from composer.decoding.biases.chord_bias import ChordPlan
 from composer.decoding.logits_processor import LogitsProcessor
 from composer.decoding.song_state import SongState
 from composer.model.config import CHORD_ROLES, chord_role

@@ -7,16 +7,16 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from composer.decoding.chord_bias import ChordBias, ChordPlan
+from composer.decoding.biases.chord_bias import ChordBias, ChordPlan
+from composer.decoding.biases.histogram_bias import HistogramBias
+from composer.decoding.biases.note_count_bias import NoteCountBias
+from composer.decoding.biases.repetition_bias import RepetitionBias, RepetitionPlan
 from composer.decoding.chord_constraint import ChordConstraint
 from composer.decoding.constraints import Classes
 from composer.decoding.entrances import EntranceRule
 from composer.decoding.given_notes import GivenNotes
-from composer.decoding.histogram_bias import HistogramBias
 from composer.decoding.logits_processor import LogitsProcessor
-from composer.decoding.note_count_bias import NoteCountBias
 from composer.decoding.parameters import REPETITION_TEMPERATURES
-from composer.decoding.repetition_bias import RepetitionBias, RepetitionPlan
 from composer.decoding.sampling import EmbeddingSpace, SamplingParameters, sample
 from composer.decoding.song_state import SongState
 from composer.exact import RandomStream

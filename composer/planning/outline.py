@@ -1,6 +1,6 @@
 """Outlines: what a song follows beside its request: facts, band, form, chords, activity, masks and histograms.
 
-``composer.planning.draw`` draws one, ``composer.planning.like`` takes one of a file, ``plan_song`` uses it.
+``composer.planning.draw`` draws one, ``composer.planning.files.like`` takes one of a file, ``plan_song`` uses it.
 """
 
 from __future__ import annotations

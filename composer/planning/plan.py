@@ -59,7 +59,7 @@ class Plan:
     that the song begins with; ``kept_ticks``: how long they last where their exact notes are kept. ``given``: notes of
     parts that are not composed. ``variation``: other notes over the same plan. ``chords`` (bars, 2): classes of
     ``midi_data.chords``, ``None`` unconditioned; ``chord_strength``: factor on the bias of
-    ``composer.decoding.chord_bias``.
+    ``composer.decoding.biases.chord_bias``.
     """
 
     title: str

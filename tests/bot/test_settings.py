@@ -24,7 +24,7 @@ from tests.bot.fakes.fixtures import clock, fake_mastodon, fake_x, harness, serv
 from tests.bot.fakes.harness import SECRETS, Harness, bot_settings, x_settings
 from tests.bot.fakes.mastodon import FakeMastodon
 from tests.bot.fakes.x import FakeX
-from worker.logs import JsonLines
+from worker.monitoring.logs import JsonLines
 from worker.settings import Settings
 
 ROOT = Path(__file__).parents[2]

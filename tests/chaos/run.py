@@ -102,7 +102,7 @@ class Chaos:
     def kill(self) -> None:
         """SIGKILL to one process, of whatever kind."""
         victims = {name: self.service.pid(name) for name in self.service.parts}
-        for module in ("worker", "worker.heartbeat"):
+        for module in ("worker", "worker.monitoring.heartbeat"):
             pids = self.service.children(module)
             victims[module] = self.generator.choice(pids) if pids else None
         name = self.generator.choice([name for name, pid in victims.items() if pid is not None])

@@ -14,7 +14,7 @@ from pathlib import Path
 import mido
 
 from composer.errors import RefusedError
-from composer.planning.given import GivenSong
+from composer.planning.files.given import GivenSong
 from composer.render import RenderedFiles, render
 from composer.request import ComposeRequest, Format
 from composer.result import PartFacts, Rendition, Timings

@@ -23,8 +23,8 @@ class Shifted(dt.datetime):
 
 def _popen(self: Any, command: list[str], *rest: Any, **options: Any) -> None:
     """The heartbeat process has the same wrong clock."""
-    if command[1:3] == ["-m", "worker.heartbeat"]:
-        code = "import sys; import tests.worker.wrong_clock as clock; clock.run('worker.heartbeat')"
+    if command[1:3] == ["-m", "worker.monitoring.heartbeat"]:
+        code = "import sys; import tests.worker.wrong_clock as clock; clock.run('worker.monitoring.heartbeat')"
         command = [sys.executable, "-c", code, *command[3:]]
     _real_popen(self, command, *rest, **options)
 

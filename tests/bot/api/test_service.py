@@ -12,7 +12,7 @@ from bot.commands.grammar import WORDS
 from midi_data.genres import GENRES
 from tests.bot.service import MakeClient, Service
 from worker.client import QUEUE_UNAVAILABLE
-from worker.logs import JsonLines, without_secrets
+from worker.monitoring.logs import JsonLines, without_secrets
 
 EXEMPLARY = (
     "Accepted", "Composition", "Problem", "GenreFacts", "TrainingAccepted", "TrainingProgress",

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from bot.cli.errors import CommandRefusedError
-from bot.cli.given import given_song
+from bot.cli.requests.given import given_song
 from composer.errors import RefusedError
 from composer.request import ComposeRequest
 from midi_data.io.midi_file import read_midi

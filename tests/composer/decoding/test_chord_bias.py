@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from composer.decoding.chord_bias import ChordBias, ChordPlan
+from composer.decoding.biases.chord_bias import ChordBias, ChordPlan
 from composer.decoding.song_state import SongState
 from midi_data.chords import NO_CHORD, parse_chords
 from midi_data.events.encoding import part_code

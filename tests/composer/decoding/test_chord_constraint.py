@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from composer.decoding.chord_bias import ChordPlan
+from composer.decoding.biases.chord_bias import ChordPlan
 from composer.decoding.chord_constraint import FORBIDDEN, ChordConstraint
 from composer.decoding.generate import Composer
 from composer.model.checkpoint import load_checkpoint

@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from composer.decoding.histogram_bias import NOTES_BETWEEN_UPDATES, HistogramBias
-from composer.decoding.repetition_bias import RepetitionPlan
+from composer.decoding.biases.histogram_bias import NOTES_BETWEEN_UPDATES, HistogramBias
+from composer.decoding.biases.repetition_bias import RepetitionPlan
 from composer.planning.form import Shares
 from midi_data.analysis.attribute_histograms import (
     ATTRIBUTES,

@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from composer.decoding.note_count_bias import NoteCountBias
+from composer.decoding.biases.note_count_bias import NoteCountBias
 from composer.decoding.parameters import NOTE_COUNT_PRIOR as PRIOR
 from composer.decoding.parameters import NOTE_COUNT_STRENGTH as STRENGTH
 from midi_data.analysis.activity import RESTS, TYPICAL_NOTES, UNCONDITIONED

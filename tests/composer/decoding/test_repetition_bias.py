@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
+from composer.decoding.biases.repetition_bias import RepetitionBias, RepetitionPlan
 from composer.decoding.parameters import SOURCE_BONUS
-from composer.decoding.repetition_bias import RepetitionBias, RepetitionPlan
 from midi_data.analysis.repetition import NEW, SIMILARITY_EDGES
 from midi_data.events.encoding import part_code
 from midi_data.events.features import LAGS, NONE

@@ -8,7 +8,7 @@ import pytest
 from composer.decoding.generate import Composer
 from composer.errors import RefusedError
 from composer.pipeline import compose
-from composer.planning.given import GivenSong, plan_with, track_parts, with_given_notes
+from composer.planning.files.given import GivenSong, plan_with, track_parts, with_given_notes
 from composer.planning.plan import plan_song
 from composer.request import ComposeRequest, PartRequest
 from midi_data.events.encoding import part_code, part_instrument

@@ -9,7 +9,7 @@ import pytest
 
 from composer.decoding.generate import Composer
 from composer.model.checkpoint import load_checkpoint
-from composer.planning.like import fit_reference, nearest_genre, outline_of_song
+from composer.planning.files.like import fit_reference, nearest_genre, outline_of_song
 from composer.planning.outline import Outline
 from composer.planning.plan import plan_song
 from composer.request import ComposeRequest, KeyRequest, PartRequest

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from composer.planning.primer import fit_primer
+from composer.planning.files.primer import fit_primer
 from composer.request import ComposeRequest, KeyRequest, PartRequest
 from midi_data.keys import Key
 from midi_data.shifting import shift_song

@@ -1,4 +1,4 @@
-"""A small process beside each worker that sends its heartbeats: ``python -m worker.heartbeat NAME QUEUE PID``.
+"""A process beside each worker sends its heartbeats: ``python -m worker.monitoring.heartbeat NAME QUEUE PID``.
 
 A thread would not do: rendering holds Python's lock for seconds at a time, and a worker without heartbeats counts as
 dead. The worker writes its current job to a pipe. When the pipe ends, the worker has ended, however it ended, and its
@@ -24,10 +24,10 @@ from rq.job import Job
 
 from worker.connection import Queues, connect
 from worker.errors import QUEUE_UNAVAILABLE
-from worker.logs import configure_logging
 from worker.maintenance.housekeeping import HousekeepingThread
 from worker.maintenance.rescue import RescueThread
-from worker.process_use import process_use
+from worker.monitoring.logs import configure_logging
+from worker.monitoring.process_use import process_use
 from worker.queue.leases import Leases
 from worker.queue.names import TRAIN_QUEUE
 from worker.settings import Settings
@@ -100,7 +100,7 @@ class HeartbeatProcess:
 
     def _start(self) -> subprocess.Popen[bytes]:
         return subprocess.Popen(  # noqa: S603  our own command
-            [sys.executable, "-m", "worker.heartbeat", *self.arguments],
+            [sys.executable, "-m", "worker.monitoring.heartbeat", *self.arguments],
             stdin=subprocess.PIPE,
             env=os.environ | self.settings.environment(),
         )

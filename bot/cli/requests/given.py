@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from bot.cli.errors import CommandRefusedError
 
 if TYPE_CHECKING:
-    from composer.planning.given import GivenSong
+    from composer.planning.files.given import GivenSong
     from composer.request import ComposeRequest
     from midi_data.song import Song
 
@@ -22,7 +22,7 @@ def given_song(song: Song | None, parts: str | None, request: ComposeRequest) ->
     if song is None:
         raise CommandRefusedError("--replace names parts of the file given by --primer, and there is none")
     from bot.commands.revising.part_names import named_parts
-    from composer.planning.given import GivenSong
+    from composer.planning.files.given import GivenSong
     from composer.result import PartFacts
     from midi_data.general_midi import instrument_name
 

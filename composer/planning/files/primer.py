@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from composer.planning.fitting import fit_song
+from composer.planning.files.fitting import fit_song
 from composer.request import ComposeRequest
 from midi_data.song import TICKS_PER_QUARTER, Song, seconds_per_tick
 

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from composer.decoding.chord_bias import ChordPlan
+from composer.decoding.biases.chord_bias import ChordPlan
 from composer.decoding.logits_processor import LogitsProcessor
 from composer.decoding.parameters import SOURCE_BONUS
 from composer.decoding.song_state import SongState

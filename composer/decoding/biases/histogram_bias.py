@@ -12,11 +12,11 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import NDArray
 
+from composer.decoding.biases.repetition_bias import RepetitionPlan
 from composer.decoding.logits_processor import LogitsProcessor
 from composer.decoding.parameters import HISTOGRAM_PRIOR as PRIOR
 from composer.decoding.parameters import HISTOGRAM_STRENGTHS as STRENGTHS
 from composer.decoding.parameters import TIME_SHIFT_STRENGTH
-from composer.decoding.repetition_bias import RepetitionPlan
 from composer.decoding.song_state import NoteEvent, SongState
 from composer.exact import log_array
 from midi_data.analysis.attribute_histograms import (

@@ -16,7 +16,7 @@ from composer.model.likelihood import Scorer
 from composer.model.style import DecodedStyle, StyleModel
 from composer.planning.chords import asked_chords, key_of_chords, masks_with_chords
 from composer.planning.conditioning import density_class
-from composer.planning.fitting import fit_song
+from composer.planning.files.fitting import fit_song
 from composer.planning.form import columns_for, filled, parts_within, within_excerpt
 from composer.planning.instrumentation import Instrumentation
 from composer.planning.outline import Facts, Outline

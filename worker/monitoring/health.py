@@ -1,4 +1,4 @@
-"""``python -m worker.health WHAT``: exit status 0 if a process of this machine is healthy; for container health checks.
+"""Health check for containers: ``python -m worker.monitoring.health WHAT``, exit status 0 if it is healthy.
 
 ``worker`` (the default) and ``bot`` ask whether one on this machine has sent a heartbeat lately, ``queue`` whether the
 Redis server accepts writes, and a URL whether it answers 200.

@@ -1,0 +1,1 @@
+"""Additive logit biases: chords, attribute histograms, note counts, repetition."""

@@ -1,0 +1,1 @@
+"""What a worker tells of itself: heartbeat, health, logs, use of the machine."""
