@@ -115,14 +115,14 @@ class HouseProgress(Progress):
     def __init__(self, job: Job, queues: Queues) -> None:
         super().__init__(job)
         self.queues = queues
-        self.looked = 0.0
+        self.checked_at = 0.0
 
     def __call__(self, stage: str, fraction: float) -> None:
         """Report, and look at the queue a few times a second."""
         super().__call__(stage, fraction)
         now = time.monotonic()
-        if now - self.looked >= LOOK_SECONDS:
-            self.looked = now
+        if now - self.checked_at >= LOOK_SECONDS:
+            self.checked_at = now
             if self.queues.depth(COMPOSE_QUEUE):
                 raise GaveWayError
 

@@ -84,7 +84,7 @@ def test_a_song_that_no_composing_process_begins_is_composed_by_its_worker(
     process._beat()
     band.connection.set(key_of(house, "a"), COMPOSED_ELSEWHERE)
     work(band)
-    songs(band, "a", "b")
+    assert len(songs(band, "a", "b")) == 2
 
 
 def test_songs_of_a_dead_composing_process_are_composed_by_their_workers(band: Queues, house: Path) -> None:
@@ -92,7 +92,7 @@ def test_songs_of_a_dead_composing_process_are_composed_by_their_workers(band: Q
     band.stats.beat("dead", 1, COMPOSERS)
     band.connection.set(key_of(house, "a"), IN_PROGRESS, ex=10)
     work(band)
-    songs(band, "a")
+    assert len(songs(band, "a")) == 1
 
 
 def test_a_stopping_process_takes_no_more_songs(band: Queues, process: ComposingProcess) -> None:
