@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -64,6 +65,16 @@ def log_sum(logits: Sequence[float]) -> float:
     return max(logits) + log(sum(softmax_weights(logits)) / (1 << EXP_BITS))
 
 
+class RandomNumbers(Protocol):
+    """Uniform and Gaussian numbers: a ``RandomStream``, or a generator of numpy in training and tests."""
+
+    def random(self, size: tuple[int, ...]) -> NDArray[np.float64]:
+        """Uniform numbers in [0, 1)."""
+
+    def standard_normal(self, size: tuple[int, ...]) -> NDArray[np.float64]:
+        """Numbers of mean 0 and variance 1."""
+
+
 class RandomStream:
     """Random numbers of a seed, from the raw stream of PCG64, which every version of numpy keeps."""
 
@@ -75,8 +86,21 @@ class RandomStream:
         raw: int = self._bits.random_raw()
         return raw * limit >> 64
 
-    def normal(self, count: int) -> NDArray[np.float64]:
-        """(count,) numbers of mean 0 and variance 1, each the sum of twelve uniform ones; multiples of 2⁻¹⁶."""
-        twelve = self._bits.random_raw(3 * count).astype("<u8").view("<u2").reshape(count, 12)
-        normal: NDArray[np.float64] = (twelve.sum(axis=1, dtype=np.int64) - 6 * 0xFFFF) / (1 << 16)
+    def random(self, size: tuple[int, ...]) -> NDArray[np.float64]:
+        """Uniform numbers in [0, 1), multiples of 2⁻⁵³."""
+        raw = self._bits.random_raw(math.prod(size)).reshape(size)
+        uniform: NDArray[np.float64] = (raw >> np.uint64(11)) * np.float64(2.0**-53)
+        return uniform
+
+    def standard_normal(self, size: tuple[int, ...]) -> NDArray[np.float64]:
+        """Numbers of mean 0 and variance 1, each the sum of twelve uniform ones; multiples of 2⁻¹⁶."""
+        twelve = self._bits.random_raw(3 * math.prod(size)).astype("<u8").view("<u2").reshape(*size, 12)
+        normal: NDArray[np.float64] = (twelve.sum(axis=-1, dtype=np.int64) - 6 * 0xFFFF) / (1 << 16)
         return normal
+
+
+def draw_index(shares: NDArray[np.float64], generator: RandomNumbers) -> int:
+    """Index drawn by ``shares`` (N,), which need not sum to 1; 0 where all are 0."""
+    total = np.cumsum(shares)
+    at = int(np.searchsorted(total, generator.random(()) * total[-1], side="right"))
+    return at if at < len(shares) else 0

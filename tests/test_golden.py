@@ -18,12 +18,12 @@ from midi_data.song import Song
 ROOT = Path(__file__).parents[1]
 SECONDS = 15
 SONGS = {
-    ("heavy-metal", 1): "3ad3f3406fb84e7b0c4551647563f009271689b5e516e3276912361a7f594979",
-    ("jazz", 2): "ce4852403d23feab1d015cf952b0cabd99a500f8b1f60b98852e4d43629e131c",
-    ("classical", 3): "2d742ad752687e55e4632ed1416a69881d57c6bc210e1284e036a05eb4d4a397",
+    ("heavy-metal", 1): "ac5c73e0648cde2770b624a00d9a9b5e992b1ad3a5cbc46ee916597e2995585e",
+    ("jazz", 2): "a611e0216b84e77ada7b68d43cf5e3643a03ddf5a1d560c5e167dbadf5168d4f",
+    ("classical", 3): "64349b409008fc36fc35f39de59621cbdf9a63c83b5ca8fe59239b23f9336eb4",
 }
 """(genre, seed): SHA-256 of the MIDI bytes of a song composed alone."""
-BATCH = "38e630f429ed7bd1581b5e76f094d6690318ab88b06d62ff0405c58a2ebbdffd"
+BATCH = "3f890496f1003251e2fccb96106c29ea3fbb942ac6c7f562ad986ff3caf700d5"
 """SHA-256 of the notes of four songs (folk, seeds 0–3) composed as one batch."""
 
 

@@ -130,7 +130,7 @@ def _nearest(
     log p(class) − ‖z − e(class)‖² / (2 scale²), without ‖z‖², which all classes have in common.
     """
     table, squares = space.table, space.squares
-    point = table[drawn] + _rounded(scale * stream.normal(table.shape[1]))
+    point = table[drawn] + _rounded(scale * stream.standard_normal(table.shape[1:]))
     products = table.take(classes, axis=0).dot(point).tolist()
     factor = 0.5 / scale**2
     scores = [

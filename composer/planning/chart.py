@@ -20,6 +20,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from composer.decoding.sampling import nucleus
+from composer.exact import RandomNumbers, draw_index, softmax_weights
 from composer.model.config import ACTIVITY_WEIGHTS, BARS_LEFT_EDGES, PHASE_CLASSES
 from composer.model.planner_config import ACTIVITY_LAGS
 from composer.planning.conditioning import tempo_class
@@ -140,7 +142,7 @@ class Planner:
     def sample(
         self,
         conditions: ChartConditions,
-        generator: np.random.Generator,
+        generator: RandomNumbers,
         how: ChartSampling | None = None,
         *,
         chords: Ints | None = None,
@@ -332,12 +334,9 @@ def _nll(logits: Vector, target: int) -> float:
     return float(top + np.log(np.exp(logits - top).sum()) - logits[target])
 
 
-def draw_class(logits: Vector, temperature: float, top_p: float, generator: np.random.Generator) -> int:
+def draw_class(logits: Vector, temperature: float, top_p: float, generator: RandomNumbers) -> int:
     """One class, from the likeliest that together reach ``top_p``."""
-    rounded = np.rint(logits * _GRID) / _GRID
-    probs = np.exp((rounded - rounded.max()) / temperature)
-    order = np.argsort(-probs, kind="stable")
-    total = np.cumsum(probs[order])
-    kept = int(np.searchsorted(total, top_p * total[-1])) + 1
-    at = np.searchsorted(total[:kept], generator.random() * total[kept - 1], side="right")
-    return int(order[min(int(at), kept - 1)])
+    classes = np.flatnonzero(np.isfinite(logits)).tolist()
+    rounded = np.rint(logits[classes] * _GRID) / _GRID
+    likely = nucleus(classes, softmax_weights(rounded.tolist(), 1 / temperature), top_p)
+    return likely[draw_index(np.array([weight for _, weight in likely]), generator)][0]

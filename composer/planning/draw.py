@@ -13,6 +13,7 @@ from dataclasses import replace
 import numpy as np
 
 from composer.decoding.masks import style_masks
+from composer.exact import RandomNumbers, draw_index, softmax_weights
 from composer.model.checkpoint import Checkpoint
 from composer.model.style import StyleModel
 from composer.planning.chart import Chart, ChartConditions, ChartSampling, Planner
@@ -55,7 +56,7 @@ _ROLE_PARTS = {
 
 
 def draw_outline(
-    request: ComposeRequest, checkpoint: Checkpoint, generator: np.random.Generator, primer: Song | None
+    request: ComposeRequest, checkpoint: Checkpoint, generator: RandomNumbers, primer: Song | None
 ) -> Outline:
     """An outline that the request allows. Raises ``RefusedError`` for a genre that the checkpoint does not have."""
     rows = genre_rows(request, checkpoint)
@@ -86,7 +87,7 @@ def _with_style(
     facts: Facts,
     band: tuple[int, ...],
     chart: Chart,
-    generator: np.random.Generator,
+    generator: RandomNumbers,
 ) -> Outline:
     """``chart`` for ``band`` with a style of the genres' prior, and the density that its activity states."""
     activity = filled(chart.activity.astype(np.uint8))
@@ -112,17 +113,16 @@ def draw_band(
     genres: Mapping[int, float],
     asked: tuple[int, ...] | None,
     core: Sequence[str],
-    generator: np.random.Generator,
+    generator: RandomNumbers,
 ) -> tuple[int, tuple[int, ...]]:
     """Row of a corpus style, and the band: the one ``asked`` for, or one with all ``core`` roles."""
     shares = model.styles_of(genres)
     styles, prior = list(shares), np.array(list(shares.values()))
     if asked:
-        likelihood = np.array([model.log_probability_in(asked, genres, style) for style in styles])
-        posterior = prior * np.exp(likelihood - likelihood.max())
-        return int(generator.choice(styles, p=posterior / posterior.sum())), asked
+        likelihood = [model.log_probability_in(asked, genres, style) for style in styles]
+        return styles[draw_index(prior * softmax_weights(likelihood), generator)], asked
     for _ in range(BANDS):
-        style = int(generator.choice(styles, p=prior))
+        style = styles[draw_index(prior, generator)]
         band = renumbered(model.sample(genres, style, generator))
         missing = [role for role in core if not any(plays_role(part, role) for part in band)]
         if not missing:
@@ -135,7 +135,7 @@ def draw_facts(
     checkpoint: Checkpoint,
     leading: str,
     style: int,
-    generator: np.random.Generator,
+    generator: RandomNumbers,
     primer: Song | None,
 ) -> Facts:
     """Tempo, meter and key: those asked for or of the primer, else drawn for genre ``leading`` and ``style``.
@@ -175,7 +175,7 @@ def draw_chart(
     conditions: ChartConditions,
     chords: Ints | None,
     core: Sequence[str],
-    generator: np.random.Generator,
+    generator: RandomNumbers,
     sampling: ChartSampling,
 ) -> Chart:
     """The chart of the smallest ``shortfall`` among at most ``CHARTS``, the first without any."""

@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from composer.exact import RandomNumbers
 from composer.planning.chart import Vector, Weights, draw_class, gelu
 from midi_data.events.encoding import PART_LIMIT, SAME_PROGRAM_LIMIT
 
@@ -37,7 +38,7 @@ class Instrumentation:
         self._out = np.vstack([out, self._w["end_out.weight"]])  # (V + 1, H)
 
     def sample(
-        self, genres: Mapping[int, float], style: int, generator: np.random.Generator, forced: Sequence[int] = ()
+        self, genres: Mapping[int, float], style: int, generator: RandomNumbers, forced: Sequence[int] = ()
     ) -> tuple[int, ...]:
         """A band, rising part classes. ``genres``: rows with weights; ``forced``: parts that the band has."""
         fixed, band = self._fixed(genres, style), list[int]()

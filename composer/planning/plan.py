@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from composer.decoding.masks import PartMasks, instrument_masks
+from composer.exact import RandomNumbers, RandomStream
 from composer.model.checkpoint import Checkpoint
 from composer.model.config import CONDITIONS
 from composer.planning.chords import ASKED_CHORD_STRENGTH
@@ -105,7 +106,7 @@ def plan_song(
     """
     rows = genre_rows(request, checkpoint)
     seed = request.seed if request.seed is not None else secrets.randbelow(HIGHEST_SEED + 1)
-    generator = np.random.Generator(np.random.PCG64([seed, _PLAN_STREAM]))
+    generator = RandomStream(seed, _PLAN_STREAM)
     obeyed = bool(request.chords) or outline is not None
     outline = outline or _drawn(request, checkpoint, generator, primer)
     facts, band = outline.facts, outline.band
@@ -138,9 +139,7 @@ def plan_song(
     )
 
 
-def _drawn(
-    request: ComposeRequest, checkpoint: Checkpoint, generator: np.random.Generator, primer: Song | None
-) -> Outline:
+def _drawn(request: ComposeRequest, checkpoint: Checkpoint, generator: RandomNumbers, primer: Song | None) -> Outline:
     """The outline of ``request``; a song that is longer than its chart plays the chart again from the top."""
     if request.chart_seconds is None:
         return draw_outline(request, checkpoint, generator, primer)
@@ -169,10 +168,11 @@ def _blended(of_genres: dict[str, float], request: ComposeRequest) -> float:
 
 
 def pitch_dropout_for(
-    generator: np.random.Generator, part_repetition: Activity, band: tuple[int, ...]
+    generator: RandomNumbers, part_repetition: Activity, band: tuple[int, ...]
 ) -> tuple[frozenset[int], ...]:
     """(bars,) parts of ``band`` whose lookback pitches are dropped; ``part_repetition`` (bars, parts)."""
-    dropped = draw_pitch_dropout(generator, part_repetition, band, COMPOSING_PITCH_DROPOUT)
+    uniform = generator.random(part_repetition.shape)
+    dropped = draw_pitch_dropout(uniform, part_repetition, band, COMPOSING_PITCH_DROPOUT)
     return tuple(frozenset(np.array(band)[row].tolist()) for row in dropped)
 
 

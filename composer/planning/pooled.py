@@ -16,6 +16,7 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
+from composer.exact import RandomNumbers, draw_index
 from composer.model.checkpoint_parts import INTEGERS, Arrays
 from composer.model.config import chord_role
 from composer.model.planner_config import (
@@ -82,20 +83,20 @@ class PooledStatistics:
         slowest, fastest = np.searchsorted(total, [_FEW * total[-1], (1 - _FEW) * total[-1]])
         return int(TEMPOS[slowest]), int(TEMPOS[fastest])
 
-    def draw_tempo(self, row: int, bounds: tuple[int, int], generator: np.random.Generator) -> float:
+    def draw_tempo(self, row: int, bounds: tuple[int, int], generator: RandomNumbers) -> float:
         """Whole BPM within ``bounds``; any of them alike where no piece lies there."""
         inside = (bounds[0] <= TEMPOS) & (bounds[1] >= TEMPOS)
         shares = np.where(inside, self.tempo[row], 0.0)
-        return float(TEMPOS[_drawn(shares if shares.any() else inside.astype(np.float64), generator)])
+        return float(TEMPOS[draw_index(shares if shares.any() else inside.astype(np.float64), generator)])
 
-    def draw_meter(self, row: int, generator: np.random.Generator) -> Meter:
+    def draw_meter(self, row: int, generator: RandomNumbers) -> Meter:
         """A meter of the song; 4/4 where none is known."""
-        numerator, denominator = self.meters[_drawn(self.meter[row], generator)].tolist()
+        numerator, denominator = self.meters[draw_index(self.meter[row], generator)].tolist()
         return Meter(0, numerator, denominator) if self.meter[row].any() else Meter(0, 4, 4)
 
-    def draw_key(self, row: int, generator: np.random.Generator) -> int:
+    def draw_key(self, row: int, generator: RandomNumbers) -> int:
         """A row of the key condition; 0 for no key."""
-        return _drawn(self.key[row], generator)
+        return draw_index(self.key[row], generator)
 
     def draw_part_repetition(
         self,
@@ -104,7 +105,7 @@ class PooledStatistics:
         repetition: Ints,
         source_lag: Ints,
         activity: Activity,
-        generator: np.random.Generator,
+        generator: RandomNumbers,
     ) -> Activity:
         """(bars, parts) labels, ``UNCONDITIONED`` where a part rests.
 
@@ -121,7 +122,7 @@ class PooledStatistics:
                 own = int(lag_index(repetition)[bar]) if levels[bar] else -1
                 possible = _possible(activity[:, column].astype(np.int64), bar, own, int(source_lag[bar]))
                 shares = np.where(possible, shares, 0.0)
-                outcome = _drawn(shares, generator) if shares.any() else 0
+                outcome = draw_index(shares, generator) if shares.any() else 0
                 labels[bar, column] = label = label_of(outcome, own)
                 before = 1 + int(similarity_level(np.array(label)))
         return labels
@@ -167,10 +168,3 @@ def _possible(activity: Ints, bar: int, own: int, source_lag: int) -> NDArray[np
             first = 1 if index == own else 1 + LEVELS + index * LEVELS
             possible[first + level - 1] = apart <= _ALLOWED_BINS[level]
     return possible
-
-
-def _drawn(shares: Floats, generator: np.random.Generator) -> int:
-    """Index drawn by ``shares``, which need not sum to 1; 0 where all are 0."""
-    total = np.cumsum(shares)
-    at = int(np.searchsorted(total, generator.random() * total[-1], side="right"))
-    return at if at < len(shares) else 0

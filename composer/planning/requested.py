@@ -8,6 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from composer.errors import RefusedError
+from composer.exact import RandomNumbers, draw_index
 from composer.model.checkpoint import Checkpoint
 from composer.model.config import KEY_UNCONDITIONED
 from composer.planning.chords import key_of_chords
@@ -36,13 +37,13 @@ def genre_label(request: ComposeRequest) -> str:
     return "+".join(f"{name}:{weight:.2g}" for name, weight in request.genres.items())
 
 
-def leading_genre(request: ComposeRequest, generator: np.random.Generator) -> str:
+def leading_genre(request: ComposeRequest, generator: RandomNumbers) -> str:
     """The genre whose facts a song takes; of a blend drawn by weight."""
     names = list(request.genres)
     if len(names) == 1:
         return names[0]
     weights = np.array([request.genres[name] for name in names])
-    return names[int(generator.choice(len(names), p=weights / weights.sum()))]
+    return names[draw_index(weights, generator)]
 
 
 def core_of(genre: str) -> list[str]:

@@ -44,15 +44,16 @@ def lag_index(repetition: Ints) -> Ints:
 
 
 def draw_pitch_dropout(
-    rng: np.random.Generator, part_repetition: NDArray[np.integer], band: tuple[int, ...], rates: tuple[float, ...]
+    uniform: NDArray[np.float64], part_repetition: NDArray[np.integer], band: tuple[int, ...], rates: tuple[float, ...]
 ) -> NDArray[np.bool_]:
     """(bars, parts of ``band``) where a pitched part's lookback pitches are dropped, at ``rates`` by similarity level.
 
-    ``part_repetition`` (bars, parts of ``band``). Onsets, durations and velocities are never dropped.
+    ``uniform``: random numbers in [0, 1), ``part_repetition``: labels, both (bars, parts of ``band``). Onsets,
+    durations and velocities are never dropped.
     """
     pitched = np.array([not part_instrument(part)[1] for part in band], dtype=np.bool_)
     levels = similarity_level(part_repetition.astype(np.int64))
-    dropped: NDArray[np.bool_] = pitched & (rng.random(part_repetition.shape) < np.asarray(rates)[levels])
+    dropped: NDArray[np.bool_] = pitched & (uniform < np.asarray(rates)[levels])
     return dropped
 
 

@@ -13,6 +13,7 @@ from composer.exact import (
     LOG_BITS,
     LOG_STEPS,
     RandomStream,
+    draw_index,
     exp_table,
     log,
     log_array,
@@ -73,6 +74,22 @@ def test_numbers_below_a_limit_are_uniform_and_normal_ones_normal() -> None:
     stream = RandomStream(3)
     counts = np.bincount([stream.below(10) for _ in range(5000)], minlength=10)
     assert counts.min() > 400
-    normal = stream.normal(20_000)
+    normal = stream.standard_normal((20_000,))
     assert (normal.mean(), normal.std()) == (pytest.approx(0, abs=0.03), pytest.approx(1, abs=0.02))
     assert (np.abs(normal) > 2).mean() == pytest.approx(0.0455, abs=0.006)
+
+
+def test_uniform_numbers_are_those_of_numpy_today() -> None:
+    stream, generator = RandomStream(5, 1), np.random.Generator(np.random.PCG64([5, 1]))
+    assert stream.random((3, 2)).tolist() == generator.random((3, 2)).tolist()
+    assert float(stream.random(())) == generator.random()
+    assert RandomStream(7).random((2,)).tolist() == [0.625095466604667, 0.8972138009695755]
+    assert RandomStream(7).standard_normal((2, 1)).shape == (2, 1)
+
+
+def test_an_index_is_drawn_by_its_share() -> None:
+    stream, shares = RandomStream(2), np.array([0.0, 3.0, 1.0, 0.0])
+    counts = np.bincount([draw_index(shares, stream) for _ in range(4000)], minlength=4)
+    assert counts[0] == counts[3] == 0
+    assert counts[1] / 4000 == pytest.approx(0.75, abs=0.03)
+    assert draw_index(np.zeros(3), stream) == 0

@@ -177,7 +177,7 @@ def make_example(piece: Piece, events: EventSequence, names: Names, variation: V
     if variation.dropout_seed is not None:
         rng = np.random.default_rng(variation.dropout_seed)
         labels = part_repetition_of(events, grid, repetition, source_lag)
-        dropped = draw_pitch_dropout(rng, labels, events.band, TRAINING_PITCH_DROPOUT)
+        dropped = draw_pitch_dropout(rng.random(labels.shape), labels, events.band, TRAINING_PITCH_DROPOUT)
         if slots is not None:
             dropped |= chord_pitch_dropout(rng, slots, repetition, source_lag, events.band)
         by_class = by_part_class(dropped, events.band)

@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from composer.exact import RandomNumbers
 from composer.model.style.config import PART_WIDTH, SONG_WIDTH, STYLE_PREFIX, SUMMARY
 from composer.model.style.features import (
     part_classes,
@@ -73,7 +74,7 @@ def interpolate(a: Style, b: Style, weight: float) -> Style:
     return Style(_rounded(a.song + weight * (b.song - a.song)), _rounded(a.parts + weight * (b.parts - a.parts)))
 
 
-def draw_style(mean: Style, std: Style, generator: np.random.Generator) -> Style:
+def draw_style(mean: Style, std: Style, generator: RandomNumbers) -> Style:
     """A style around ``mean`` with standard deviations ``std``, as ``StyleModel.encode`` returns them."""
     song = mean.song + std.song * _rounded(generator.standard_normal(mean.song.shape))
     return Style(
@@ -81,7 +82,7 @@ def draw_style(mean: Style, std: Style, generator: np.random.Generator) -> Style
     )
 
 
-def style_noise(parts: int, generator: np.random.Generator) -> tuple[Floats, Floats]:
+def style_noise(parts: int, generator: RandomNumbers) -> tuple[Floats, Floats]:
     """Noise of a song (1, K, 2) and of its parts (P, K, 2): uniform and Gaussian numbers."""
     shape = (1 + parts, SONG_WIDTH)
     both = np.stack([generator.random(shape), generator.standard_normal(shape)], axis=-1)
@@ -109,7 +110,7 @@ class StyleModel:
         return 1 + genre < len(self._w["genre.weight"])
 
     def sample(
-        self, genres: Mapping[int, float], band: tuple[int, ...], generator: np.random.Generator, spread: float = 1.0
+        self, genres: Mapping[int, float], band: tuple[int, ...], generator: RandomNumbers, spread: float = 1.0
     ) -> Style:
         """A style of the prior; ``spread`` scales the noise within components."""
         song, parts = style_noise(len(band), generator)

@@ -45,7 +45,7 @@ def by_reference(
     kept = classes[weights > 0]
     if sampling == "probability" or scale == 0 or len(kept) == 1:
         return drawn
-    noise = np.rint(scale * stream.normal(WIDTH) * 2**TABLE_BITS) / 2**TABLE_BITS
+    noise = np.rint(scale * stream.standard_normal((WIDTH,)) * 2**TABLE_BITS) / 2**TABLE_BITS
     distances = ((SPACE.table[drawn] + noise - SPACE.table[kept]) ** 2).sum(axis=1)
     return int(kept[np.argmax(logits[kept] / parameters.temperature - distances / (2 * scale**2))])
 
@@ -118,7 +118,7 @@ def test_little_noise_returns_the_drawn_class_and_much_noise_the_likeliest() -> 
         for _ in range(50):
             found = sample(logits, classes, parameters, "embedding", mine, SPACE)
             drawn = sample(logits, classes, parameters, "probability", plain, SPACE)
-            plain.normal(WIDTH)
+            plain.standard_normal((WIDTH,))
             assert found in (expected or {drawn})
 
 

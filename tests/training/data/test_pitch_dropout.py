@@ -35,9 +35,8 @@ def test_training_drops_the_pitches_that_composing_drops(
     grid = BarGrid.of(events.meters, events.end)
     steps = step_features(events)
     part_repetition = np.full((len(grid), len(BAND)), NEW, dtype=np.int64)
-    pitch_dropout = by_part_class(
-        draw_pitch_dropout(np.random.default_rng(seed), part_repetition, BAND, TRAINING_PITCH_DROPOUT), BAND
-    )
+    uniform = np.random.default_rng(seed).random(part_repetition.shape)
+    pitch_dropout = by_part_class(draw_pitch_dropout(uniform, part_repetition, BAND, TRAINING_PITCH_DROPOUT), BAND)
     next_lookback, note = drop_pitches(pitch_dropout, grid, steps.tick, steps.target, steps.next, steps.note)
     by_bar = [frozenset(np.flatnonzero(row).tolist()) for row in pitch_dropout]
     song_state = SongState(BAND, Meter(0, 4, 4), len(grid), by_bar)
@@ -79,9 +78,8 @@ def test_only_pitches_of_pitched_parts_are_dropped() -> None:
 def test_parts_are_hidden_by_their_own_form_and_drums_never() -> None:
     bars = 4000
     part_repetition = np.tile(np.array([NEW, NEW, 2 + 2], dtype=np.int64), (bars, 1))  # 2 + 2: the same as a bar ago
-    pitch_dropout = by_part_class(
-        draw_pitch_dropout(np.random.default_rng(1), part_repetition, BAND, TRAINING_PITCH_DROPOUT), BAND
-    )
+    uniform = np.random.default_rng(1).random(part_repetition.shape)
+    pitch_dropout = by_part_class(draw_pitch_dropout(uniform, part_repetition, BAND, TRAINING_PITCH_DROPOUT), BAND)
     shares = {part: pitch_dropout[:, part].mean() for part in BAND}
     assert BAND == (DRUMS, ORGAN, BASS)
     assert shares[DRUMS] == 0
