@@ -7,10 +7,11 @@ import { icon } from "./icons.js";
 export function menu({ name, label, text, entries, title }) {
   const list = element("ul", { class: "menu-list" });
   const fill = () => list.replaceChildren(...(typeof entries === "function" ? entries() : entries).map((entry) => element("li", {}, entry)));
-  const node = element("details", { class: "menu", "data-kind": text },
-    element("summary", { class: "action", title, "aria-label": label }, icon(name), element("span", {}, text)), list);
+  const summary = element("summary", { class: "action", title, "aria-label": label }, icon(name), element("span", {}, text));
+  const node = element("details", { class: "menu", "data-kind": text }, summary, list);
+  // `toggle` comes later than `click`: a Tab pressed in between would miss entries filled by it.
   if (typeof entries !== "function") fill();
-  else node.addEventListener("toggle", () => node.open && fill());
+  else summary.addEventListener("click", () => node.open || fill());
   list.addEventListener("click", () => close(node));
   return node;
 }
