@@ -21,6 +21,7 @@ from rq.utils import now
 
 from composer.errors import ComposerError
 from worker.connection import Queues, connect
+from worker.errors import QUEUE_UNAVAILABLE
 from worker.jobs import load_performer
 from worker.monitoring.heartbeat import HeartbeatProcess
 from worker.monitoring.logs import logged_job
@@ -33,6 +34,8 @@ from worker.settings import DEFAULT_PERFORMER, Settings
 
 logger = logging.getLogger(__name__)
 
+START_LEASE_SECONDS = 30.0
+"""A lease lasts this long until a heartbeat process renews it: on a loaded machine its start takes seconds."""
 WORKER_TTL_SECONDS = 30
 """RQ waits for a job for this less 15 s, then sends a heartbeat of its own; a lost server shows no later."""
 
@@ -58,6 +61,7 @@ class WarmWorker(SimpleWorker):
         self.next_queues = _without_batches(queues) if first_alone else queues
         self.leases = Leases(queues.connection, self.name)
         self.heartbeat_process: HeartbeatProcess | None = None
+        self._held: tuple[str, str, str] | None = None  # job id, registry of started jobs, execution
 
     def execute_job(self, job: Job, queue: Queue) -> None:
         """Perform ``job`` here, with the context that jobs look for."""
@@ -73,12 +77,25 @@ class WarmWorker(SimpleWorker):
 
     def prepare_execution(self, job: Job) -> Execution:
         """Take the lease, register that the job is begun, and have it renewed."""
-        self.leases.take(job.id, self.get_heartbeat_ttl(job))
+        self.leases.take(job.id, START_LEASE_SECONDS)
         execution = super().prepare_execution(job)
         self._set_job(job, execution)
         return execution
 
+    def keep_lease(self) -> None:
+        """Renew the lease of the job in hand for as long as a new heartbeat process takes to start."""
+        held = self._held
+        try:
+            if held is not None:
+                self.leases.renew(*held, START_LEASE_SECONDS)
+        except QUEUE_UNAVAILABLE as error:
+            logger.warning("the lease is not renewed: the Redis server is unavailable: %s", error)
+
     def _set_job(self, job: Job | None, execution: Execution | None) -> None:
+        self._held = None
+        if job is not None and execution is not None:
+            registry_key = self.service.queue(job.origin).started_job_registry.key
+            self._held = (job.id, registry_key, execution.composite_key)
         if self.heartbeat_process is not None:
             self.heartbeat_process.set_job(job, execution)
 
@@ -118,7 +135,7 @@ def run_worker(settings: Settings, queue_name: str = COMPOSE_QUEUE) -> None:
     """Work until stopped (SIGTERM, SIGINT). Raises one of ``QUEUE_UNAVAILABLE`` at the start."""
     worker = WarmWorker(connect(settings), queue_name, first_alone=True)
     _warm_up(settings, queue_name)
-    worker.heartbeat_process = HeartbeatProcess(settings, worker.name, queue_name)
+    worker.heartbeat_process = HeartbeatProcess(settings, worker.name, queue_name, worker.keep_lease)
     logger.info("worker %s is ready", worker.name)
     try:
         worker.work(logging_level=None)

@@ -15,7 +15,7 @@ from bot.run import Bot
 from tests.bot.fakes.fixtures import clock, harness, server_url
 from tests.bot.fakes.harness import Harness, bot_settings
 from tests.bot.fakes.scripted import ScriptedNetwork, mention
-from tests.waiting import wait_for
+from tests.waiting import DEADLINE_SECONDS, wait_for
 
 SONG = "Dancing robots /compose /g jazz"
 
@@ -129,7 +129,7 @@ def test_twenty_songs_ready_at_once_are_uploaded_side_by_side_and_help_is_answer
     live = Harness(harness.queues, clock)
     bot = live.bot(network, bot_settings(bot_song_threads=24, bot_poll_seconds=0.05))
     released, now = threading.Event(), clock.now()
-    network.upload = lambda _: released.wait(60)
+    network.upload = lambda _: released.wait()
     network.write(*(mention(number, SONG, now) for number in range(20)))
     bot.turn()
     harness.work()
@@ -138,7 +138,7 @@ def test_twenty_songs_ready_at_once_are_uploaded_side_by_side_and_help_is_answer
     try:
         wait_for(lambda: len(network.uploads) == 20)
         network.write(mention("help", "/help", clock.now()))
-        wait_for(lambda: "mhelp" in network.posted, 3)
+        wait_for(lambda: "mhelp" in network.posted)  # while no upload can end
         assert len(network.posted) == 1
         released.set()
         wait_for(lambda: len(network.posted) == 21)
@@ -146,7 +146,7 @@ def test_twenty_songs_ready_at_once_are_uploaded_side_by_side_and_help_is_answer
         released.set()
         bot.stopping.set()
         clock.stop()
-        loop.join(30)
+        loop.join(DEADLINE_SECONDS)
     assert bot.reply_store.owed() == 0
 
 
@@ -167,10 +167,10 @@ def test_a_bot_that_stops_during_an_upload_ends_at_once_and_posts_after_the_rest
     harness.work()
     loop = threading.Thread(target=bot.run)
     loop.start()
-    assert uploading.wait(30)
+    assert uploading.wait(DEADLINE_SECONDS)
     bot.stopping.set()
     clock.stop()
-    loop.join(10)
+    loop.join(DEADLINE_SECONDS)
     assert not loop.is_alive()
     network.upload = lambda _: None
     harness.run_until_idle(harness.bot(network, bot_settings()))

@@ -19,7 +19,7 @@ from bot.run import MAX_SLEEP_SECONDS
 from tests.bot.fakes.fixtures import clock, fake_x, harness, server_url
 from tests.bot.fakes.harness import SECRETS, Harness, bot_settings
 from tests.bot.fakes.x import FakeX
-from tests.waiting import wait_for
+from tests.waiting import DEADLINE_SECONDS, wait_for
 
 ROOT = Path(__file__).parents[2]
 COMMAND = [sys.executable, "-c", "from bot.cli.main import main; main()", "bot"]
@@ -66,7 +66,7 @@ def test_sigterm_ends_the_bot_with_status_0(harness: Harness, fake_x: FakeX, tmp
         asked = fake_x.write(fake_x.person("ada"), "@riffbird /help")
         wait_for(lambda: fake_x.replies_to(asked.id))
         process.send_signal(signal.SIGTERM)
-        _, errors = process.communicate(timeout=30)
+        _, errors = process.communicate(timeout=DEADLINE_SECONDS)
     assert process.returncode == 0
     assert "riffbird listens on x" in errors
     assert "Traceback" not in errors
@@ -116,8 +116,8 @@ def test_backoff_doubles_with_full_jitter_up_to_its_limit() -> None:
 def test_a_sleeping_bot_is_woken_by_news() -> None:
     clock, begin = SystemClock(), time.monotonic()
     clock.wake()
-    clock.wait(30)
-    assert time.monotonic() - begin < 5
+    clock.wait(600)
+    assert time.monotonic() - begin < 300
 
 
 def test_the_place_in_the_queue_is_shown_in_the_terminal_and_not_posted_on_x(

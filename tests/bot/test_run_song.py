@@ -20,6 +20,7 @@ from composer.model.checkpoint import shipped_checkpoint
 from tests.bot.fakes.fixtures import server_url
 from tests.bot.fakes.harness import Harness, open_harness, x_settings
 from tests.bot.fakes.x import FakeX
+from tests.waiting import DEADLINE_SECONDS
 
 ROOT = Path(__file__).parents[2]
 LONGEST_SECONDS = 300.0
@@ -36,7 +37,7 @@ def worker_process(harness: Harness) -> Iterator[None]:
         yield
     finally:
         process.send_signal(signal.SIGTERM)
-        process.wait(60)
+        process.wait(DEADLINE_SECONDS)
 
 
 @needs_checkpoint

@@ -3,7 +3,6 @@
 import json
 import os
 import shutil
-import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -19,6 +18,7 @@ from midi_data.corpus.dataset import all_pieces, open_shards  # noqa: E402
 from midi_data.corpus.prepare import prepare  # noqa: E402
 from tests.songs import midi_folder  # noqa: E402
 from tests.training.distributed_program import Watched, trained  # noqa: E402
+from tests.waiting import free_port  # noqa: E402
 from training.config import TrainingConfig, read_config  # noqa: E402
 from training.data.batches import BatchStream, split_batch  # noqa: E402
 from training.data.corpora import names_of  # noqa: E402
@@ -55,10 +55,7 @@ def run_ranks(order: dict[str, Any], count: int = 2) -> list[dict[str, torch.Ten
     folder = Path(order["folder"])
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "order.json").write_text(json.dumps(order))
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    shared = {**os.environ, "WORLD_SIZE": str(count), "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port)}
+    shared = {**os.environ, "WORLD_SIZE": str(count), "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(free_port())}
     command = [sys.executable, "-m", "tests.training.distributed_program", str(folder / "order.json")]
     ranks = [
         subprocess.Popen(command, cwd=ROOT, env={**shared, "RANK": str(rank), "OMP_NUM_THREADS": "1"})

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from composer.request import ComposeRequest
+from tests.waiting import DEADLINE_SECONDS
 from worker.client import JobState, Queues, connect, fetch_state
 from worker.embedded import EmbeddedServer
 from worker.settings import Settings
@@ -67,4 +68,4 @@ def worker_process(settings: Settings, tests: Path, *command: str) -> Iterator[s
     finally:
         if process.poll() is None:
             process.terminate()
-        process.wait(30)
+        process.wait(DEADLINE_SECONDS)

@@ -106,7 +106,7 @@ def gated(
     tests = Path(os.environ["TEST_FOLDER"])
     progress("composing", 0.5)
     (tests / f"pid-{request.title}-{os.getpid()}").touch()
-    wait_for((tests / "open").exists, 600)
+    wait_for((tests / "open").exists, 3600)
     return quick(request, folder, None, progress=progress)
 
 

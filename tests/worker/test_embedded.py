@@ -5,10 +5,11 @@ import subprocess
 import sys
 from pathlib import Path
 
+import psutil
 import pytest
 import redis
 
-from tests.waiting import wait_for
+from tests.waiting import DEADLINE_SECONDS, has_ended, wait_for
 from tests.worker.conftest import ROOT
 from worker.embedded import MAX_SOCKET_PATH, EmbeddedServer, socket_path
 from worker.errors import WorkerRefusedError
@@ -75,8 +76,9 @@ def test_the_server_ends_when_its_parent_is_killed(tmp_path: Path) -> None:
         [sys.executable, "-c", HOLD_A_SERVER, str(tmp_path)], stdout=subprocess.PIPE, text=True, cwd=ROOT
     ) as parent:
         pid, _url = parent.stdout.readline().split()
+        server = psutil.Process(int(pid))
         parent.kill()
-    wait_for(lambda: not Path(f"/proc/{pid}").exists())
+    wait_for(lambda: has_ended(server))
     with EmbeddedServer(tmp_path) as url, redis.Redis.from_url(url) as client:
         assert client.ping()
 
@@ -89,4 +91,4 @@ def test_a_server_left_over_is_ended_and_its_data_kept(tmp_path: Path) -> None:
     first._lock.close()
     with EmbeddedServer(tmp_path) as url, redis.Redis.from_url(url) as client:
         assert client.get("song") == b"1"
-        assert first.process.wait(10) == 0
+        assert first.process.wait(DEADLINE_SECONDS) == 0

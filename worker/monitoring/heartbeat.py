@@ -43,10 +43,16 @@ RESTART_PAUSE_SECONDS = 0.5
 
 
 class HeartbeatProcess:
-    """The worker's side: starts the process, writes the current job to it, and starts it again when it dies."""
+    """The worker's side: starts the process, writes the current job to it, and starts it again when it dies.
 
-    def __init__(self, settings: Settings, worker_name: str, queue_name: str) -> None:
+    ``keep_lease`` is called when it has died: no heartbeat comes until the next one has started.
+    """
+
+    def __init__(
+        self, settings: Settings, worker_name: str, queue_name: str, keep_lease: Callable[[], None]
+    ) -> None:
         self.settings = settings
+        self.keep_lease = keep_lease
         self.arguments = (worker_name, queue_name, str(os.getpid()))
         self.line = ""
         self.closing = threading.Event()
@@ -73,6 +79,8 @@ class HeartbeatProcess:
         """Start the process again whenever it ends, whether or not the worker has a job."""
         while True:
             self.process.wait()
+            if not self.closing.is_set():
+                self.keep_lease()
             if self.closing.wait(RESTART_PAUSE_SECONDS):
                 return
             logger.warning("the heartbeat process ended with status %d; it is started again", self.process.returncode)

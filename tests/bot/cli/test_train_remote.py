@@ -13,7 +13,7 @@ import pytest
 from composer.model.checkpoint import load_checkpoint
 from tests.bot.service import ROOT, Service
 from tests.songs import midi_folder
-from tests.waiting import wait_for
+from tests.waiting import DEADLINE_SECONDS, wait_for
 from tests.worker.conftest import worker_process
 from tests.worker.trainings import tiny_recipe
 from worker.client import TRAIN_QUEUE, fetch_training_state
@@ -43,7 +43,7 @@ def test_a_worker_trains_and_the_checkpoint_arrives(service_band: Service, tmp_p
     midi_folder(tmp_path / "ska", count=4)
     flags = ("--genre", "ska", "--midi", "ska", "--updates", "30", "--out", "here/ska.safetensors")
     with train(service_band, tmp_path, *flags) as process:
-        out, told = process.communicate(timeout=120)
+        out, told = process.communicate(timeout=DEADLINE_SECONDS)
     assert (process.returncode, out) == (0, "here/ska.safetensors\n"), told
     assert "is number 1 in its queue" in told
     assert load_checkpoint(tmp_path / "here" / "ska.safetensors").header.genres == ("ska",)
@@ -62,7 +62,7 @@ def test_what_cannot_be_handed_in_is_refused_in_one_line(
     service_band: Service, tmp_path: Path, flags: tuple[str, ...], rule: str
 ) -> None:
     with train(service_band, tmp_path, *flags) as process:
-        out, told = process.communicate(timeout=60)
+        out, told = process.communicate(timeout=DEADLINE_SECONDS)
     assert (process.returncode, out, told.count("\n")) == (2, "", 1)
     assert rule in told
 
@@ -73,7 +73,7 @@ def test_ctrl_c_ends_the_watching_and_not_the_training(service_band: Service, tm
         wait_for(lambda: service_band.queues.depth(TRAIN_QUEUE) == 1)
         first = process.stderr.readline()
         process.send_signal(signal.SIGINT)
-        _, told = process.communicate(timeout=60)
+        _, told = process.communicate(timeout=DEADLINE_SECONDS)
     job_id = first.split()[1]
     assert process.returncode == 130
     assert f"training {job_id} goes on" in told

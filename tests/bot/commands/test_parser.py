@@ -292,10 +292,10 @@ def test_each_field_has_one_short_and_at_least_one_long_word() -> None:
     "unit", ["a.", "@a", "@a:", "a-", "\u200d", "👨\u200d", '"', "k.y.", "/i drums ", "/c Am ", "/", "1"]
 )
 def test_no_text_takes_long_however_it_is_made(unit: str) -> None:
-    begin = time.perf_counter()
+    begin = time.process_time()
     parse(f"{unit * 4000} /compose")
     parse(f"/compose /g {unit * 1000}")
-    assert time.perf_counter() - begin < 1
+    assert time.process_time() - begin < 1
 
 
 def test_many_unknown_words_give_few_notices() -> None:
@@ -313,9 +313,9 @@ def test_a_blocked_word_is_masked_in_title_and_notices() -> None:
 
 @pytest.mark.parametrize("unit", ['"', "@a", '"@a', "“(", "/a", "a@b.c ", "www.", "k.y."])
 def test_cleaning_a_title_takes_linear_time(unit: str) -> None:
-    begin = time.perf_counter()
+    begin = time.process_time()
     moderated_title((unit * 2000)[:2000])
-    assert time.perf_counter() - begin < 0.1
+    assert time.process_time() - begin < 0.1
 
 
 def test_parsing_loads_neither_torch_nor_numpy() -> None:

@@ -26,6 +26,8 @@ from worker.embedded import EmbeddedServer
 from worker.settings import Settings
 from worker.worker_process import WarmWorker
 
+TIMEOUT_SECONDS = 2.0
+"""Of clients in tests of lost answers: each planned timeout costs this long, and an answer of a loaded machine less."""
 PERFORMER = "tests.bot.fakes.videos.performer"
 SECRETS = {
     "x_consumer_key": "ck-0123456789",
@@ -39,7 +41,7 @@ def bot_settings(**values: object) -> BotSettings:
     """Settings without the environment, and without rate limits."""
     usual: dict[str, object] = {
         "bot_song_threads": 0, "bot_cooldown_seconds": 0, "bot_songs_a_day": 1000, "bot_waiting_songs": 1000,
-        "bot_request_timeout_seconds": 5,
+        "bot_request_timeout_seconds": 30,
         "x_daily_budget_dollars": 1000,
     }  # fmt: skip
     return BotSettings(_env_file=None, **(usual | values))  # type: ignore[call-arg]

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import os
 import secrets
-import socket
 import subprocess
 import sys
 import tempfile
@@ -20,10 +19,9 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.waiting import wait_for
+from tests.waiting import DEADLINE_SECONDS, free_port, wait_for
 
 REQUIREMENT = "matrix-synapse>=1.120,<2"
-START_SECONDS = 60.0
 
 CONFIGURATION = """
 server_name: localhost
@@ -63,7 +61,7 @@ class Person:
 
     def call(self, method: str, path: str, **body: Any) -> dict[str, Any]:
         headers = {"Authorization": f"Bearer {self.token}"}
-        answer = httpx.request(method, f"{self.url}/_matrix/client/v3{path}", headers=headers, json=body, timeout=10)
+        answer = httpx.request(method, f"{self.url}/_matrix/client/v3{path}", headers=headers, json=body, timeout=60)
         answer.raise_for_status()
         return answer.json()
 
@@ -90,7 +88,7 @@ class Person:
     def download(self, uri: str) -> bytes:
         path = uri.removeprefix("mxc://")
         headers = {"Authorization": f"Bearer {self.token}"}
-        answer = httpx.get(f"{self.url}/_matrix/client/v1/media/download/{path}", headers=headers, timeout=10)
+        answer = httpx.get(f"{self.url}/_matrix/client/v1/media/download/{path}", headers=headers, timeout=60)
         answer.raise_for_status()
         return answer.content
 
@@ -101,7 +99,7 @@ class Synapse:
 
     def register(self, name: str) -> Person:
         body = {"username": name, "password": secrets.token_hex(8), "auth": {"type": "m.login.dummy"}}
-        answer = httpx.post(f"{self.url}/_matrix/client/v3/register", json=body, timeout=10)
+        answer = httpx.post(f"{self.url}/_matrix/client/v3/register", json=body, timeout=60)
         answer.raise_for_status()
         return Person(self.url, answer.json()["user_id"], answer.json()["access_token"])
 
@@ -127,9 +125,7 @@ def synapse_python() -> Path:
 def running_synapse(folder: Path, rate: int = 1000) -> Iterator[Synapse]:
     """A homeserver for the time of the block."""
     python = synapse_python()
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     configuration = folder / "homeserver.yaml"
     text = CONFIGURATION.format(folder=folder, port=port, secret=secrets.token_hex(16), rate=rate)
     configuration.write_text(text, encoding="utf-8")
@@ -144,15 +140,15 @@ def running_synapse(folder: Path, rate: int = 1000) -> Iterator[Synapse]:
         yield Synapse(url)
     finally:
         process.terminate()
-        process.wait(30)
+        process.wait(DEADLINE_SECONDS)
 
 
 def _wait(url: str, process: subprocess.Popen[bytes]) -> None:
     def is_ready() -> bool:
         assert process.poll() is None, "Synapse ended before it was ready"
         try:
-            return httpx.get(f"{url}/health", timeout=1).status_code == 200
+            return httpx.get(f"{url}/health", timeout=10).status_code == 200
         except httpx.TransportError:
             return False  # it is not listening yet
 
-    wait_for(is_ready, START_SECONDS)
+    wait_for(is_ready)

@@ -17,7 +17,7 @@ from bot.run import Bot
 from bot.settings import BotSettings
 from tests.bot.fakes.bluesky import DID, HANDLE, PASSWORD, FakeBluesky
 from tests.bot.fakes.fixtures import clock, harness, server_url
-from tests.bot.fakes.harness import Harness, bot_settings
+from tests.bot.fakes.harness import TIMEOUT_SECONDS, Harness, bot_settings
 from tests.bot.fakes.mutations import mutated
 from tests.bot.fakes.server import TestClock
 
@@ -76,7 +76,7 @@ def test_a_reply_to_the_bot_is_answered_in_its_thread_and_may_say_again(
 def test_a_lost_answer_to_a_post_is_looked_up_and_never_posted_twice(
     fault: str, fake: FakeBluesky, harness: Harness
 ) -> None:
-    settings = settings_of(fake, bot_request_timeout_seconds=0.5)
+    settings = settings_of(fake, bot_request_timeout_seconds=TIMEOUT_SECONDS)
     bot = harness.bot(BlueskyNetwork(settings, harness.clock), settings)
     asked = fake.write("ada", "/help")
     fake.faults.plan("POST /xrpc/com.atproto.repo.putRecord", fault)
@@ -87,7 +87,7 @@ def test_a_lost_answer_to_a_post_is_looked_up_and_never_posted_twice(
 
 @pytest.mark.parametrize("fault", ["429", "500", "503", "timeout", "reset"])
 def test_a_post_that_did_not_happen_is_tried_again(fault: str, fake: FakeBluesky, harness: Harness) -> None:
-    settings = settings_of(fake, bot_request_timeout_seconds=0.5)
+    settings = settings_of(fake, bot_request_timeout_seconds=TIMEOUT_SECONDS)
     bot = harness.bot(BlueskyNetwork(settings, harness.clock), settings)
     asked = fake.write("ada", SONG)
     fake.faults.plan("POST /xrpc/com.atproto.repo.putRecord", fault)

@@ -6,9 +6,10 @@ import pytest
 
 from bot.networks.protocol import CredentialsError
 from tests.bot.fakes.fixtures import clock, fake_mastodon, harness, server_url
-from tests.bot.fakes.harness import Harness
+from tests.bot.fakes.harness import TIMEOUT_SECONDS, Harness
 from tests.bot.fakes.mastodon import FakeMastodon
 from tests.bot.fakes.server import Reply, TestClock
+from tests.waiting import DEADLINE_SECONDS, wait_for
 
 SONG = "@riffbird Dancing robots /compose /g jazz /t 160"
 
@@ -90,12 +91,9 @@ def test_the_stream_wakes_the_bot_and_catch_up_reads_what_came_while_it_slept(
     harness.run_until_idle(bot)
     bot.network.listen(woken.set)
     try:
-        # The stream is opened in the client's own thread: write until it is open.
-        for _ in range(100):
-            asked = fake_mastodon.write(fake_mastodon.person("ada"), SONG)
-            if woken.wait(0.1):
-                break
-        assert woken.is_set()
+        wait_for(lambda: fake_mastodon.listeners)  # the stream is opened in the client's own thread
+        asked = fake_mastodon.write(fake_mastodon.person("ada"), SONG)
+        assert woken.wait(DEADLINE_SECONDS)
         harness.clock.sleep(20)
         harness.run_until_idle(bot)
         assert len(fake_mastodon.replies_to(asked)) == 1
@@ -110,7 +108,7 @@ def test_a_lost_answer_to_a_post_is_looked_up_and_never_posted_twice(
     asked = fake_mastodon.write(fake_mastodon.person("ada"), SONG)
     fake_mastodon.faults.plan("POST /api/v1/statuses", fault)
     fake_mastodon.kept_keys = _Forgetful()  # an instance forgets idempotency keys after an hour: the thread must tell
-    harness.run_until_idle(harness.mastodon_bot(fake_mastodon, bot_request_timeout_seconds=0.3))
+    harness.run_until_idle(harness.mastodon_bot(fake_mastodon, bot_request_timeout_seconds=TIMEOUT_SECONDS))
     assert len(fake_mastodon.replies_to(asked)) == 1
 
 
@@ -124,7 +122,7 @@ def test_many_mentions_on_mastodon_are_answered_once_each_while_one_call_in_ten_
     harness: Harness, fake_mastodon: FakeMastodon
 ) -> None:
     generator, asked = random.Random(4), {}
-    bot = harness.mastodon_bot(fake_mastodon, bot_request_timeout_seconds=0.2)
+    bot = harness.mastodon_bot(fake_mastodon, bot_request_timeout_seconds=1.0)
     fake_mastodon.faults.rate = 0.1
     fake_mastodon.faults.generator.seed(5)
     people = [fake_mastodon.person(f"fan{index}@far.example") for index in range(20)]

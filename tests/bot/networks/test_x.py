@@ -12,7 +12,7 @@ from bot.networks.x.media import Uploader
 from bot.networks.x.prices import seconds_to_midnight
 from bot.networks.x.reading import Position, addresses_bot, snowflake_before, snowflake_seconds
 from tests.bot.fakes.fixtures import clock, fake_x, harness, server_url
-from tests.bot.fakes.harness import Harness, bot_settings, x_settings
+from tests.bot.fakes.harness import TIMEOUT_SECONDS, Harness, bot_settings, x_settings
 from tests.bot.fakes.server import TestClock
 from tests.bot.fakes.videos import media
 from tests.bot.fakes.x import BAND, FakeX
@@ -127,7 +127,7 @@ def test_a_lost_answer_to_a_post_is_looked_up_and_never_posted_twice(
 ) -> None:
     asked = fake_x.write(fake_x.person("ada"), SONG)
     fake_x.faults.plan("POST /2/tweets", fault)
-    harness.run_until_idle(harness.x_bot(fake_x, bot_request_timeout_seconds=0.3))
+    harness.run_until_idle(harness.x_bot(fake_x, bot_request_timeout_seconds=TIMEOUT_SECONDS))
     assert len(fake_x.replies_to(asked.id)) == 1
     assert fake_x.calls[r"GET /2/users/(\d+)/tweets"] >= 1
 
@@ -136,7 +136,7 @@ def test_a_lost_answer_to_a_post_is_looked_up_and_never_posted_twice(
 def test_a_post_that_did_not_happen_is_tried_again(fault: str, harness: Harness, fake_x: FakeX) -> None:
     asked = fake_x.write(fake_x.person("ada"), SONG)
     fake_x.faults.plan("POST /2/tweets", fault, fault)
-    harness.run_until_idle(harness.x_bot(fake_x, bot_request_timeout_seconds=0.3))
+    harness.run_until_idle(harness.x_bot(fake_x, bot_request_timeout_seconds=TIMEOUT_SECONDS))
     assert len(fake_x.replies_to(asked.id)) == 1
 
 
@@ -146,7 +146,7 @@ def test_a_lost_answer_to_a_message_is_looked_up_in_the_conversation(
 ) -> None:
     asked = fake_x.message(fake_x.person("ada"), "Robots /compose /g jazz")
     fake_x.faults.plan(r"POST /2/dm_conversations/([\d-]+)/messages", fault)
-    harness.run_until_idle(harness.x_bot(fake_x, bot_request_timeout_seconds=0.3))
+    harness.run_until_idle(harness.x_bot(fake_x, bot_request_timeout_seconds=TIMEOUT_SECONDS))
     assert len(fake_x.answers_in(asked.conversation)) == 1
 
 

@@ -2,7 +2,6 @@
 
 import os
 import re
-import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -12,7 +11,7 @@ import httpx
 import pytest
 
 from composer.model.checkpoint import shipped_checkpoint
-from tests.waiting import wait_for
+from tests.waiting import free_port, wait_for
 
 CHROMIUM = Path("/usr/bin/chromium")
 README_TWEET = "@riffbird Dancing robots /compose /g heavy-metal /t 160 /r 0.2"
@@ -37,8 +36,7 @@ def ready(url: str) -> bool:
 
 @pytest.fixture
 def served(tmp_path: Path) -> Iterator[str]:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        port = listener.getsockname()[1]
+    port = free_port()
     command = [Path(sys.executable).with_name("riffbird"), "serve", "--port", str(port), "--data", tmp_path / "data"]
     environment = {name: value for name, value in os.environ.items() if not name.startswith("RIFFBIRD_")}
     environment["RIFFBIRD_HOUSE_SONGS"] = "false"

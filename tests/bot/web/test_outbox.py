@@ -1,20 +1,15 @@
 """Posts that the server cannot take in now are kept and sent later, also over a reload."""
 
-import socket
 from pathlib import Path
 
 import httpx
 
 from tests.bot.service import Service
 from tests.bot.web.pages import SONG_MILLISECONDS, OpenPage, expect, listening, post
+from tests.waiting import free_port
 from worker.client import connect
 from worker.embedded import EmbeddedServer
 from worker.settings import Settings
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        return listener.getsockname()[1]
 
 
 def titles(url: str) -> list[str]:

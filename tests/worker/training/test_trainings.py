@@ -2,7 +2,6 @@
 
 import re
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -15,7 +14,7 @@ from composer.genre_store import cards, custom_checkpoint
 from composer.model.checkpoint import load_checkpoint
 from composer.request import ComposeRequest
 from tests.songs import midi_folder
-from tests.waiting import wait_for
+from tests.waiting import has_ended, wait_for
 from tests.worker.conftest import finished, worker_process
 from tests.worker.trainings import archive_of, tiny_finetune_recipe, tiny_recipe
 from worker.client import (
@@ -45,7 +44,10 @@ LONG = 1_000_000
 def settings(settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
     monkeypatch.setenv("RIFFBIRD_GENRES_DIR", str(tmp_path / "genres"))
     return settings.model_copy(
-        update={"train_recipe": tiny_recipe(tmp_path), "train_device": "cpu", "train_snapshot_seconds": 0.05}
+        update={
+            "train_recipe": tiny_recipe(tmp_path), "train_device": "cpu", "train_snapshot_seconds": 0.05,
+            "stop_grace_seconds": 3600,  # songs may be finished in this; a training does not wait for it
+        }
     )
 
 
@@ -165,7 +167,7 @@ def test_a_running_training_is_cancelled_and_the_next_one_begins(
     [program] = [child for child in trainer.children() if "training.job" in child.cmdline()]
     cancel_training(queues, "a")
     assert settled(queues, "a").status == "cancelled"
-    wait_for(lambda: not program.is_running())
+    wait_for(lambda: has_ended(program))
     assert settled(queues, "b").status == "done"
     assert cancel_training(queues, "b").status == "done"
     assert [path.name for path in settings.trainings_dir.iterdir()] == []
@@ -205,9 +207,7 @@ def test_a_stopping_worker_hands_its_training_back(queues: Queues, midi: Path, t
     submit_training(queues, TrainPayload(genre="ska", midi=midi, updates=LONG), job_id="a")
     training(queues, "a")
     trainer.terminate()
-    begun = time.monotonic()
-    wait_for(lambda: not trainer.is_running() or trainer.status() == psutil.STATUS_ZOMBIE)
-    assert time.monotonic() - begun < 15
+    wait_for(lambda: has_ended(trainer))
     assert fetch_training_state(queues, "a").status == "queued"
 
 
@@ -249,7 +249,7 @@ def test_a_training_killed_9_twice_ends_with_the_weights_of_an_undisturbed_one(
             reached.append(training(queues, "disturbed", reached[-1] + 25).update)
             [program] = [c for c in psutil.Process(worker.pid).children() if "training.job" in c.cmdline()]
             worker.kill()
-            wait_for(lambda program=program: not program.is_running())
+            wait_for(lambda program=program: has_ended(program))
     log = settings.trainings_dir / "disturbed" / "log"
     with worker_process(settings, tmp_path, *TRAINER):
         wait_for(lambda: log.read_text().count("resuming at update") == 2, 400)
