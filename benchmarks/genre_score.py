@@ -17,8 +17,8 @@ from typing import Any
 
 import numpy as np
 
+from composer.likelihood.scorer import Scorer
 from composer.model.checkpoint import load_checkpoint
-from composer.model.likelihood import Scorer
 from midi_data.corpus.dataset import all_pieces, open_shards
 from midi_data.events.encoding import EventSequence
 from midi_data.genres import GENRES

@@ -20,8 +20,8 @@ import numpy as np
 
 from composer.decoding.generate import Composer
 from composer.decoding.sampling import SamplingParameters, parameters_for
+from composer.likelihood.scorer import Scorer
 from composer.model.checkpoint import load_checkpoint
-from composer.model.likelihood import Scorer
 from composer.request import Sampling
 from midi_data.corpus.dataset import open_shards
 from midi_data.genres import GENRES

@@ -27,8 +27,8 @@ def score(
     """
     from composer.errors import RefusedError
     from composer.genre_store import custom_checkpoint
+    from composer.likelihood.scorer import STAGES, Scorer
     from composer.model.checkpoint import load_checkpoint
-    from composer.model.likelihood import STAGES, Scorer
     from midi_data.errors import BadMidiError
     from midi_data.events.encoding import FIELDS
     from midi_data.io.inspection import refused_file

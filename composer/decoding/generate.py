@@ -23,7 +23,7 @@ from composer.model.arithmetic.fixed_point import Floats
 from composer.model.checkpoint import Checkpoint
 from composer.model.config import CONDITIONS
 from composer.model.engine import Engine, State
-from composer.model.expression import shipped_expression
+from composer.model.expression_file import shipped_expression
 from composer.model.heads import Heads
 from composer.model.plan_inputs import PlanInputs
 from composer.planning.plan import Plan

@@ -1,1 +1,1 @@
-"""The network: configuration, torch module, numpy engine, checkpoint file, likelihood."""
+"""The network: configuration, torch module, numpy engine, checkpoint file."""

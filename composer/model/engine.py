@@ -45,13 +45,12 @@ class LstmCell:
 
     def __call__(self, gates: Array, cell: Array) -> tuple[Array, Array]:
         """Gates (B, 4 H) in the order input, forget, output, candidate, and cell (B, H) → hidden and cell (B, H)."""
-        backend, size = self._backend, cell.shape[-1]
-        index = backend.index(gates)
-        opened = backend.lookup(self._sigmoid, index[:, : 3 * size])  # (B, 3 H)
-        candidate = backend.lookup(self._candidate, index[:, 3 * size :])  # (B, H)
+        lookup, size = self._backend.lookup, cell.shape[-1]
+        opened = lookup(self._sigmoid, gates[:, : 3 * size])  # (B, 3 H)
+        candidate = lookup(self._candidate, gates[:, 3 * size :])  # (B, H)
         cell = opened[:, size : 2 * size] * cell + opened[:, :size] * candidate
-        shown = backend.lookup(self._shown, backend.index(cell)) * opened[:, 2 * size :]
-        return backend.to_bytes(shown + (ZERO_POINT + 0.5)), cell
+        shown = lookup(self._shown, cell) * opened[:, 2 * size :]
+        return self._backend.to_bytes(shown + (ZERO_POINT + 0.5)), cell
 
 
 class Engine:

@@ -12,7 +12,6 @@ from dataclasses import replace
 
 import numpy as np
 
-from composer.decoding.masks import style_masks
 from composer.exact import RandomNumbers, draw_index, softmax_weights
 from composer.model.checkpoint import Checkpoint
 from composer.model.style import StyleModel
@@ -33,6 +32,7 @@ from composer.planning.requested import (
     leading_genre,
     tempo_range,
 )
+from composer.planning.style_masks import style_masks
 from composer.request import ComposeRequest
 from midi_data.analysis.activity import RESTS, TYPICAL_NOTES
 from midi_data.analysis.chords import split_of

@@ -14,8 +14,8 @@ from typing import Any
 import numpy as np
 
 from composer.decoding.generate import Composer
+from composer.likelihood.scorer import Scorer
 from composer.model.checkpoint import Checkpoint
-from composer.model.likelihood import Scorer
 from composer.request import Sampling
 from midi_data.analysis.excerpts import parts_of, spread_excerpts
 from midi_data.corpus.dataset import Shard, all_pieces

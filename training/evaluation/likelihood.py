@@ -1,6 +1,6 @@
 """Exact likelihood of excerpts under a checkpoint, in nats a note. Low values of songs mean dull songs.
 
-``composer.model.likelihood`` computes it.
+``composer.likelihood.scorer`` computes it.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from composer.model.likelihood import SCORED, Scorer
+from composer.likelihood.scorer import SCORED, Scorer
 from midi_data.events.encoding import EventSequence
 from training.evaluation.distances import mean_with_interval
 from training.evaluation.samples import Sample

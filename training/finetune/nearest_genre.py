@@ -7,8 +7,8 @@ from typing import TypeVar
 
 import numpy as np
 
+from composer.likelihood.scorer import Scorer
 from composer.model.checkpoint import Checkpoint
-from composer.model.likelihood import Scorer
 from midi_data.analysis.excerpts import spread_excerpts
 from midi_data.events.encoding import EventSequence
 from training.evaluation.likelihood import nats_per_note

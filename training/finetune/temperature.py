@@ -12,8 +12,8 @@ from dataclasses import replace
 
 import numpy as np
 
+from composer.likelihood.scorer import Scorer
 from composer.model.checkpoint import Checkpoint
-from composer.model.likelihood import Scorer
 from midi_data.analysis.excerpts import spread_excerpts
 from midi_data.events.encoding import EventSequence, encode
 from training.evaluation.likelihood import nats_per_note

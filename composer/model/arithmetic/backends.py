@@ -8,15 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from importlib.util import find_spec
-from typing import Any, Literal, Protocol
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from composer.errors import RefusedError
-from composer.model.arithmetic.fixed_point import TABLE_HALF, Floats
-from composer.model.arithmetic.onnx_session import BoundProduct, open_session
-from composer.model.arithmetic.quantized import QMAX, ZERO_POINT, Bytes, Int8Weights
+from composer.model.arithmetic.fixed_point import TABLE_HALF
+from composer.model.arithmetic.onnx_product import BoundProduct, open_session
+from composer.model.arithmetic.quantized import QMAX, ZERO_POINT, Int8Weights
 
 BackendName = Literal["auto", "numpy", "onnxruntime", "torch"]
 DeviceName = Literal["auto", "cpu", "cuda"]
@@ -26,84 +26,49 @@ Product = Callable[[Array], Array]
 """(B, in) uint8 activations → (B, out) float32; the result is valid until the next call."""
 
 
-class Backend(Protocol):
-    """Array operations. ``name`` and ``device`` for reports."""
-
-    name: str
-    device: str
-
-    def array(self, values: NDArray[Any]) -> Array:
-        """``values`` on the device."""
-
-    def numpy(self, values: Array) -> NDArray[Any]:
-        """``values`` in this process's memory."""
-
-    def product(self, weights: Int8Weights) -> Product:
-        """The product with ``weights``."""
-
-    def index(self, steps: Array) -> Array:
-        """Table index of arguments given in multiples of 1 / ``TABLE_STEPS``."""
-
-    def lookup(self, table: Array, index: Array) -> Array:
-        """Values of ``table`` (N,) at ``index``, which is clipped to the table."""
-
-    def to_bytes(self, values: Array) -> Array:
-        """``values`` within [0, 256) as uint8, rounded down."""
-
-    def concat(self, arrays: list[Array], axis: int) -> Array:
-        """The arrays one after the other."""
-
-
-class NumpyBackend:
-    """float32 products, exact since no sum of magnitudes reaches 2²⁴."""
+class Backend:
+    """Array operations by numpy; other libraries replace some. ``name`` and ``device`` for reports."""
 
     name, device = "numpy", "cpu"
 
     def array(self, values: NDArray[Any]) -> Array:
-        """``values``."""
+        """``values`` on the device."""
         return values
 
     def numpy(self, values: Array) -> NDArray[Any]:
-        """``values``."""
-        found: NDArray[Any] = values
-        return found
+        """``values`` in this process's memory."""
+        return np.asarray(values)
 
     def product(self, weights: Int8Weights) -> Product:
-        """The product with ``weights``."""
-        floats, scale = weights.values.astype(np.float32), weights.scale
+        """The product with ``weights``. float32 is exact: no sum of magnitudes reaches 2²⁴."""
+        floats, scale = self.array(weights.values.astype(np.float32)), self.array(weights.scale)
+        return lambda inputs: ((self.floats(inputs) - ZERO_POINT) @ floats) * scale
 
-        def product(inputs: Bytes) -> Floats:
-            products: Floats = (inputs.astype(np.float32) - ZERO_POINT) @ floats
-            products *= scale
-            return products
+    def floats(self, values: Array) -> Array:
+        """``values`` as float32."""
+        return values.astype(np.float32)
 
-        return product
+    def lookup(self, table: Array, steps: Array) -> Array:
+        """Values of ``table`` (N,) at the arguments ``steps`` in multiples of 1 / ``TABLE_STEPS``, within the table."""
+        return table.take((steps + np.float32(TABLE_HALF + 0.5)).astype(np.intp), mode="clip")
 
-    def index(self, steps: Floats) -> NDArray[np.intp]:
-        """Table index of ``steps``."""
-        return (steps + np.float32(TABLE_HALF + 0.5)).astype(np.intp)
-
-    def lookup(self, table: Floats, index: NDArray[np.intp]) -> Floats:
-        """Values of ``table`` at ``index``."""
-        return table.take(index, mode="clip")
-
-    def to_bytes(self, values: Floats) -> Bytes:
-        """``values`` as uint8."""
+    def to_bytes(self, values: Array) -> Array:
+        """``values`` within [0, 256) as uint8, rounded down."""
         return values.astype(np.uint8)
 
-    def concat(self, arrays: list[NDArray[Any]], axis: int) -> NDArray[Any]:
+    def concat(self, arrays: list[Array], axis: int) -> Array:
         """The arrays one after the other."""
         return np.concatenate(arrays, axis=axis)
 
 
-class OnnxRuntimeBackend(NumpyBackend):
+class OnnxRuntimeBackend(Backend):
     """onnxruntime's integer products where they are exact on this processor, numpy otherwise."""
 
     name = "onnxruntime"
 
     def product(self, weights: Int8Weights) -> Product:
         """The product with ``weights``."""
-        product = BoundProduct(open_session(weights), weights.values.shape)
+        product = BoundProduct(open_session(weights.values, ZERO_POINT, weights.scale), weights.values.shape)
         return product if is_exact(product, weights) else super().product(weights)
 
 
@@ -112,13 +77,13 @@ def is_exact(product: Product, weights: Int8Weights) -> bool:
     count = len(weights.values)
     scattered = np.arange(count) * 89 % (2 * QMAX + 1) - QMAX
     inputs = (np.stack([np.full(count, QMAX), np.full(count, -QMAX), scattered]) + ZERO_POINT).astype(np.uint8)
-    right = NumpyBackend().product(weights)
+    right = Backend().product(weights)
     # Two different inputs through the bound buffers: a runtime that copied them would repeat its first answer.
     return all(np.array_equal(product(each), right(each)) for each in (inputs[::-1], inputs))
 
 
-class TorchBackend:
-    """torch on ``device``: float32 products as numpy's."""
+class TorchBackend(Backend):
+    """torch on ``device``."""
 
     name = "torch"
 
@@ -135,21 +100,15 @@ class TorchBackend:
 
     def numpy(self, values: Array) -> NDArray[Any]:
         """``values`` in this process's memory."""
-        found: NDArray[Any] = values.cpu().numpy()
-        return found
+        return np.asarray(values.cpu())
 
-    def product(self, weights: Int8Weights) -> Product:
-        """The product with ``weights``."""
-        floats, scale = self.array(weights.values).float(), self.array(weights.scale)
-        return lambda inputs: ((inputs.float() - ZERO_POINT) @ floats) * scale
+    def floats(self, values: Array) -> Array:
+        """``values`` as float32."""
+        return values.float()
 
-    def index(self, steps: Array) -> Array:
-        """Table index of ``steps``."""
-        return (steps + (TABLE_HALF + 0.5)).long()
-
-    def lookup(self, table: Array, index: Array) -> Array:
-        """Values of ``table`` at ``index``."""
-        return table[index.clamp(0, len(table) - 1)]
+    def lookup(self, table: Array, steps: Array) -> Array:
+        """Values of ``table`` at ``steps``."""
+        return table[(steps + (TABLE_HALF + 0.5)).long().clamp(0, len(table) - 1)]
 
     def to_bytes(self, values: Array) -> Array:
         """``values`` as uint8."""
@@ -171,7 +130,7 @@ def open_backend(name: BackendName = "auto", device: DeviceName = "auto") -> Bac
         return TorchBackend(_torch_device(device))
     if name == "onnxruntime" and not find_spec("onnxruntime"):
         raise RefusedError("--backend onnxruntime needs onnxruntime: pip install 'riffbird[fast]'")
-    return NumpyBackend() if name == "numpy" or not find_spec("onnxruntime") else OnnxRuntimeBackend()
+    return Backend() if name == "numpy" or not find_spec("onnxruntime") else OnnxRuntimeBackend()
 
 
 _SELECTED: list[Backend] = []

@@ -10,9 +10,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from composer.decoding.masks import style_masks
+from composer.likelihood.scorer import Scorer
 from composer.model.checkpoint import Checkpoint
-from composer.model.likelihood import Scorer
 from composer.model.style import DecodedStyle, StyleModel
 from composer.planning.chords import asked_chords, key_of_chords, masks_with_chords
 from composer.planning.conditioning import density_class
@@ -22,6 +21,7 @@ from composer.planning.instrumentation import Instrumentation
 from composer.planning.outline import Facts, Outline
 from composer.planning.piece_tables import PieceTables, piece_tables
 from composer.planning.requested import band_of, bars_for, genre_rows, key_row
+from composer.planning.style_masks import style_masks
 from composer.request import ComposeRequest, KeyRequest
 from midi_data.analysis.activity import RESTS, TYPICAL_NOTES, UNCONDITIONED, Activity
 from midi_data.analysis.attribute_histograms import FULL

@@ -9,7 +9,8 @@ from safetensors.numpy import save_file
 from composer.decoding.expression import add_expression
 from composer.errors import CheckpointError
 from composer.model.arithmetic import backends
-from composer.model.expression import FORMAT, Expression, expected_shapes, load_expression, shipped_expression
+from composer.model.expression import Expression
+from composer.model.expression_file import FORMAT, expected_shapes, load_expression, shipped_expression
 from midi_data.events.encoding import encode
 from midi_data.general_midi import usual_polyphony
 from midi_data.song import Meter, Note, Song, Tempo, Track

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from composer.decoding.masks import PartMasks, instrument_masks, masks_of_ranges
+from composer.decoding.masks import PartMasks, instrument_masks
+from composer.planning.style_masks import masks_of_ranges
 from midi_data.analysis.attribute_histograms import COLUMNS, HISTOGRAMS_WIDTH, register_bin, tone_bin
 from tests.composer.checkpoints import BAND
 

@@ -5,9 +5,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from composer.likelihood.array_logits import chord_logits, field_logits
 from composer.model.arithmetic.backends import Backend, BackendName, open_backend
 from composer.model.arithmetic.quantized import ZERO_POINT
-from composer.model.array_logits import chord_logits, field_logits
 from composer.model.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from composer.model.checkpoint_parts import PARTS
 from composer.model.config import CHORD_CONDITION_CLASSES, ModelConfig

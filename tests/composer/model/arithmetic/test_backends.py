@@ -7,10 +7,9 @@ import pytest
 
 from composer.errors import RefusedError
 from composer.model.arithmetic import backends
-from composer.model.arithmetic.backends import NumpyBackend, OnnxRuntimeBackend, open_backend, select_backend
+from composer.model.arithmetic.backends import Backend, OnnxRuntimeBackend, open_backend, select_backend
 from composer.model.arithmetic.fixed_point import EXACT_BITS
-from composer.model.arithmetic.onnx_model import product_model
-from composer.model.arithmetic.onnx_session import BOUND_SHAPES, BoundProduct
+from composer.model.arithmetic.onnx_product import BOUND_SHAPES, BoundProduct, product_model
 from composer.model.arithmetic.quantized import QMAX, ZERO_POINT, quantize
 
 SHAPES = [(8, 3), (96, 24), (2048, 1024), (64, 5000)]
@@ -30,7 +29,7 @@ def some_bytes(batch: int, inner: int) -> np.ndarray:
 def test_a_quantized_product_is_close_to_the_float_product(shape: tuple[int, int]) -> None:
     weights, left = some_weights(*shape), some_bytes(3, shape[1])
     wanted = ((left.astype(np.float64) - ZERO_POINT) / QMAX) @ weights.T
-    found = NumpyBackend().product(quantize(weights))(left)
+    found = Backend().product(quantize(weights))(left)
     assert np.abs(found - wanted).max() < 0.02 * np.abs(weights).max() * np.sqrt(shape[1])
 
 
@@ -41,7 +40,7 @@ def test_other_backends_give_the_same_bits_as_numpy(shape: tuple[int, int], name
     weights, left = quantize(some_weights(*shape)), some_bytes(7, shape[1])
     left[0], left[1] = ZERO_POINT + QMAX, ZERO_POINT - QMAX
     other = open_backend(name, "cpu")
-    mine, its = NumpyBackend().product(weights), other.product(weights)
+    mine, its = Backend().product(weights), other.product(weights)
     assert isinstance(its, BoundProduct) == (name == "onnxruntime")
     found = other.numpy(its(other.array(left))).copy()
     assert np.array_equal(mine(left), found)
@@ -52,7 +51,7 @@ def test_other_backends_give_the_same_bits_as_numpy(shape: tuple[int, int], name
 def test_bound_buffers_are_kept_for_a_few_batch_sizes() -> None:
     pytest.importorskip("onnxruntime", reason="the fast extra")
     weights = quantize(some_weights(8, 3))
-    mine, its = NumpyBackend().product(weights), OnnxRuntimeBackend().product(weights)
+    mine, its = Backend().product(weights), OnnxRuntimeBackend().product(weights)
     assert isinstance(its, BoundProduct)
     for batch in [*range(1, 3 * BOUND_SHAPES), 1, 2]:
         left = some_bytes(batch, 3)
@@ -95,7 +94,7 @@ def test_a_runtime_that_overflows_or_copies_its_buffers_is_not_used(
     runtime: Runtime, used: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     pytest.importorskip("onnxruntime", reason="the fast extra")
-    monkeypatch.setattr(backends, "open_session", lambda _weights: runtime)
+    monkeypatch.setattr(backends, "open_session", lambda *_weights: runtime)
     product = OnnxRuntimeBackend().product(quantize(np.ones((4, 16), dtype=np.float32)))
     assert isinstance(product, BoundProduct) is used
 
@@ -125,7 +124,7 @@ def test_a_selected_backend_is_used_from_then_on(monkeypatch: pytest.MonkeyPatch
 def test_sums_stay_in_the_exact_range_of_float32() -> None:
     weights = np.ones((2, 5000), dtype=np.float32)  # every weight is its row's largest
     quantized = quantize(weights)
-    loudest = NumpyBackend().product(quantized)(np.full((1, 5000), ZERO_POINT + QMAX, dtype=np.uint8))
+    loudest = Backend().product(quantized)(np.full((1, 5000), ZERO_POINT + QMAX, dtype=np.uint8))
     assert np.abs(quantized.values.astype(np.int64)).sum(axis=0).max() * ZERO_POINT < 2**EXACT_BITS
     assert loudest == pytest.approx(5000, rel=0.01)
 

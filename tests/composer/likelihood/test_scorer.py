@@ -5,12 +5,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from composer.model import likelihood
-from composer.model.array_logits import field_logits
+from composer.likelihood import scorer
+from composer.likelihood.array_logits import field_logits
+from composer.likelihood.scorer import Scorer, nll
 from composer.model.config import CLOCK
 from composer.model.engine import Engine
 from composer.model.heads import Heads
-from composer.model.likelihood import Scorer, nll
 from composer.model.plan_inputs import PlanInputs
 from midi_data.events.encoding import FIELDS, VOCABULARY
 from midi_data.song import Note, Song, Track
@@ -31,7 +31,7 @@ def test_all_events_together_have_probability_one() -> None:
         position = None if field == "time_shift" else np.full((count, 1), 7)
         logits = field_logits(heads, field, wide, chosen, position, np.full((count, lookback), 3))
         if field == "part":
-            logits = likelihood.only(logits, BAND)
+            logits = scorer.only(logits, BAND)
         return np.exp(-np.stack([nll(logits, np.full(count, k)) for k in range(VOCABULARY[field])], axis=1))
 
     time_shift = probs("time_shift", np.zeros((1, 0), dtype=np.int64), 5)[0]
@@ -52,7 +52,7 @@ def test_all_events_together_have_probability_one() -> None:
 def test_scores_do_not_depend_on_the_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
     scorer = Scorer(tiny_checkpoint())
     once = scorer.score(riff(), "jazz")
-    monkeypatch.setattr(likelihood, "CHUNK", 7)
+    monkeypatch.setattr("composer.likelihood.scorer.CHUNK", 7)
     assert scorer.score(riff(), "jazz")["fields"] == pytest.approx(once["fields"], rel=1e-5)
 
 

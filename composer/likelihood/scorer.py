@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
 from composer.errors import RefusedError
+from composer.likelihood.array_logits import field_logits
 from composer.model.arithmetic.fixed_point import Doubles, Floats
-from composer.model.array_logits import field_logits
 from composer.model.checkpoint import Checkpoint
 from composer.model.config import CONDITIONS, KEY_UNCONDITIONED
 from composer.model.engine import Engine

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from composer.decoding.masks import style_masks
 from composer.model.style import DecodedStyle
+from composer.planning.style_masks import style_masks
 from midi_data.analysis.attribute_histograms import COLUMNS, HISTOGRAMS_WIDTH, TIME_SHIFT_BINS, register_bin, tone_bin
 from midi_data.events.encoding import DRUM_PITCH, part_code
 

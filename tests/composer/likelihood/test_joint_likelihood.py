@@ -15,8 +15,8 @@ import numpy as np
 import pytest
 from scipy.special import softmax
 
-from composer.model.array_logits import field_logits
-from composer.model.likelihood import Scorer, _StepArrays, only
+from composer.likelihood.array_logits import field_logits
+from composer.likelihood.scorer import Scorer, _StepArrays, only
 from composer.model.planner_config import expected_band_shapes
 from composer.planning.chart import Chart, ChartConditions, Planner
 from composer.planning.conditioning import chord_columns, strengths
