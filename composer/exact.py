@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -65,16 +64,6 @@ def log_sum(logits: Sequence[float]) -> float:
     return max(logits) + log(sum(softmax_weights(logits)) / (1 << EXP_BITS))
 
 
-class RandomNumbers(Protocol):
-    """Uniform and Gaussian numbers: a ``RandomStream``, or a generator of numpy in training and tests."""
-
-    def random(self, size: tuple[int, ...]) -> NDArray[np.float64]:
-        """Uniform numbers in [0, 1)."""
-
-    def standard_normal(self, size: tuple[int, ...]) -> NDArray[np.float64]:
-        """Numbers of mean 0 and variance 1."""
-
-
 class RandomStream:
     """Random numbers of a seed, from the raw stream of PCG64, which every version of numpy keeps."""
 
@@ -97,6 +86,10 @@ class RandomStream:
         twelve = self._bits.random_raw(3 * math.prod(size)).astype("<u8").view("<u2").reshape(*size, 12)
         normal: NDArray[np.float64] = (twelve.sum(axis=-1, dtype=np.int64) - 6 * 0xFFFF) / (1 << 16)
         return normal
+
+
+RandomNumbers = RandomStream | np.random.Generator
+"""numpy's generator is for training and tests: its numbers may change with its version."""
 
 
 def draw_index(shares: NDArray[np.float64], generator: RandomNumbers) -> int:

@@ -89,7 +89,7 @@ class ChordConstraint(LogitsProcessor):
 
     def _durations(self, classes: list[int], slot: int, state: SongState) -> list[bool]:
         """Durations that end before the pitch leaves the chord; the shortest is always allowed."""
-        tone = state.pitch % 12
+        tone = state.event[2] % 12
         longest = self._slot_ticks[-1] - state.tick if tone in _TONES[self._plan.chord(slot)] else PASSING_TICKS
         for following in range(slot + 1, len(self._slot_ticks) - 1):
             chord = self._plan.chord(following)

@@ -9,6 +9,7 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Collection, Mapping, Sequence
 from types import MappingProxyType
+from typing import NamedTuple
 
 import numpy as np
 
@@ -23,7 +24,7 @@ JUST_STRUCK_TICKS = 3
 """A pitch struck less than 3 ticks ago is not struck again, and still occupies a voice."""
 
 
-class StepContext:
+class StepContext(NamedTuple):
     """Where a song is before its next event, or within it once the time shift is chosen.
 
     ``tick``: of the previous event. ``last``: its (part, pitch); None after a wait and at the beginning. ``note_bar``:
@@ -31,33 +32,28 @@ class StepContext:
     the present event. ``ringing``: pitches of each pitched part that sound on for more than ``activity.RELEASE_TICKS``.
     """
 
-    def __init__(
-        self,
-        tick: int,
-        last: tuple[int, int] | None,
-        note_bar: int,
-        struck: Mapping[int, Collection[int]],
-        ringing: Mapping[int, Collection[int]] = MappingProxyType({}),
-    ) -> None:
-        self.tick = tick
-        self.last = last
-        self.note_bar = note_bar
-        self.struck = struck
-        self.ringing = ringing
+    tick: int
+    last: tuple[int, int] | None
+    note_bar: int
+    struck: Mapping[int, Collection[int]]
+    ringing: Mapping[int, Collection[int]] = MappingProxyType({})
 
 
 class Constraints:
-    """The constraints of one song: its band, masks and bars. Caches the allowed time shifts."""
+    """The constraints of one song: its masks and bars. Caches the allowed time shifts."""
 
-    def __init__(self, band: Sequence[int], masks: PartMasks, bar_ticks: Sequence[int]) -> None:
+    def __init__(self, masks: PartMasks, bar_ticks: Sequence[int]) -> None:
         """``bar_ticks``: first tick of each bar, all of one length, then the end of the song."""
         self.end = bar_ticks[-1]
         self._bars = list(bar_ticks)
         self._bar_length = bar_ticks[1] - bar_ticks[0]
         self._grid: list[bool] = masks.grid.tolist()
-        self._pitch: dict[int, list[int]] = {part: np.flatnonzero(masks.pitch[part]).tolist() for part in band}
-        self._duration: dict[int, list[int]] = {part: np.flatnonzero(masks.duration[part]).tolist() for part in band}
-        self._velocity: dict[int, list[int]] = {part: np.flatnonzero(masks.velocity[part]).tolist() for part in band}
+        used: dict[str, dict[int, list[int]]] = {
+            field: {part: np.flatnonzero(mask).tolist() for part, mask in getattr(masks, field).items()}
+            for field in ("pitch", "duration", "velocity")
+        }
+        self.pitches_of, self._duration, self.velocities_of = used.values()
+        """Part → its pitches, or velocities, in the song."""
         self._voices = dict(masks.voices)
         self._time_shifts: dict[tuple[int, int, int, bool, bool], list[int]] = {}
 
@@ -69,37 +65,18 @@ class Constraints:
         tick, bars = context.tick, self._bars
         # The next note falls into the last note's bar or the one after.
         limit = bars[min(context.note_bar + 2, len(bars) - 1)]
-        same_tick = tick < self.end and self._may_add_note(context, playing)
+        same_tick = tick < self.end and bool(self.parts(context, playing, same_tick=True))
         ending = self.may_end(context)
         # The result depends on the position in the bar and in the quarter only.
         key = (tick % self._bar_length, tick % len(self._grid), limit - tick, same_tick, ending)
-        known = self._time_shifts.get(key)
-        if known is None:
-            known = self._time_shifts[key] = [*[0] * same_tick, *self._later(tick, limit), *[EOS] * ending]
-        return known
-
-    def _may_add_note(self, context: StepContext, playing: list[int]) -> bool:
-        """Whether a part may still play at the tick of the previous event: whether ``parts`` would return any."""
-        if context.last is None:
-            return bool(playing)
-        first = context.last[0]
-        for part in reversed(playing):
-            if part <= first:
-                break
-            if self._has_voice(context, part):
-                return True
-        if first not in playing or not self._has_voice(context, first):
-            return False
-        return bool(self.pitches(context, first, same_tick=True))
+        if key not in self._time_shifts:
+            self._time_shifts[key] = [*[0] * same_tick, *self._later(tick, limit), *[EOS] * ending]
+        return self._time_shifts[key]
 
     def _has_voice(self, context: StepContext, part: int) -> bool:
         """Whether ``part`` sounds, or has just struck, fewer notes than its voices."""
-        struck, ringing = context.struck.get(part), context.ringing.get(part)
-        if not struck and not ringing:
-            return True
-        if not struck or not ringing:
-            return len(struck or ringing or ()) < self._voices[part]
-        return len({*struck, *ringing}) < self._voices[part]
+        struck, ringing = context.struck.get(part, ()), context.ringing.get(part, ())
+        return not (struck or ringing) or len({*struck, *ringing}) < self._voices[part]
 
     def may_end(self, context: StepContext) -> bool:
         """Whether the last bar has a note."""
@@ -125,16 +102,12 @@ class Constraints:
             first += 1
         return [part for part in allowed if part >= first]
 
-    def pitches_of(self, part: int) -> Classes:
-        """All pitches of ``part`` in the song."""
-        return self._pitch[part]
-
     def pitches(self, context: StepContext, part: int, *, same_tick: bool) -> Classes:
         """Pitches of ``part`` that do not sound; above the previous one in a chord.
 
         If all sound, all of them, except within a chord.
         """
-        allowed = self._pitch[part]
+        allowed = self.pitches_of[part]
         chord = same_tick and context.last is not None and context.last[0] == part
         if chord and context.last:
             allowed = allowed[bisect_right(allowed, context.last[1]) :]
@@ -150,10 +123,6 @@ class Constraints:
         if DURATIONS[allowed[-1]] <= left:
             return allowed
         return allowed[: max(bisect_right(allowed, bisect_right(DURATIONS, left) - 1), 1)]
-
-    def velocities(self, part: int) -> Classes:
-        """Velocities of ``part``."""
-        return self._velocity[part]
 
     def fold_eos(self, logits: list[float], context: StepContext) -> None:
         """Move the probability of all time shifts beyond the song's end to the end event, once it is allowed.

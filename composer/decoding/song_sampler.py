@@ -65,7 +65,7 @@ class SongSampler:
         self._roles = {part: chord_role(part) for part in plan.band}
         self._column = {part: column for column, part in enumerate(plan.band)}
         self._add_inputs(plan, model)
-        pitches = {part: self.state.constraints.pitches_of(part) for part in plan.band}
+        pitches = {part: self.state.constraints.pitches_of[part] for part in plan.band}
         self._pitch_layers = {part: model.heads.output_layer("pitch", own) for part, own in pitches.items()}
         self._pitch_columns = {
             part: {pitch: column for column, pitch in enumerate(own)} for part, own in pitches.items()
@@ -87,7 +87,7 @@ class SongSampler:
     def plan_input(self) -> Integers:
         """(I,) input of the plan in the chord slot of the previous event, and of the part that played it."""
         inputs: Integers = (
-            self._slots[self.state.slot] + self._projections.inputs[self._column.get(self.state.previous_part, -1) + 1]
+            self._slots[self.state.slot] + self._projections.inputs[self._column.get(self.state.previous[1], -1) + 1]
         )
         return inputs
 
@@ -129,10 +129,9 @@ class SongSampler:
         if chosen is None:
             state.retract()
             return
-        state.append(chosen)
+        note = state.append(chosen)
         if given is not None and state.event_complete:
             given.complete_event()
-        note = state.completed_note if field == FIELDS[-1] else None
         if note is not None:
             for processor in self._processors:
                 processor.update(note)

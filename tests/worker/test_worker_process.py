@@ -103,9 +103,7 @@ def test_a_heartbeat_process_that_dies_beside_an_idle_worker_is_started_again(
         wait_for(lambda: queues.stats.worker_count() == 1)  # the new one sends heartbeats
 
 
-def test_a_job_in_hand_is_kept_until_a_heartbeat_process_has_started(
-    queues: Queues, request_: ComposeRequest
-) -> None:
+def test_a_job_in_hand_is_kept_until_a_heartbeat_process_has_started(queues: Queues, request_: ComposeRequest) -> None:
     """As it starts, and again when it has died: a loaded machine takes seconds to start another."""
     submit(queues, request_, job_id="a", formats=["mid"])
     worker = WarmWorker(queues)

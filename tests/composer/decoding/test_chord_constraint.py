@@ -30,7 +30,7 @@ def allowed(
     constraint = ChordConstraint((PIANO, BASS, DRUMS), ChordPlan(plan, [16] * len(plan)), slots)
     state = state_at((PIANO, BASS, DRUMS), tick, part)
     if pitch is not None:
-        state._event.append(pitch)
+        state.event.append(pitch)
     classes = classes or (PITCHES if field == "pitch" else LENGTHS)
     logits = [0.0] * len(classes)
     constraint.apply(field, classes, logits, state)

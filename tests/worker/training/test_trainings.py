@@ -45,7 +45,9 @@ def settings(settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     monkeypatch.setenv("RIFFBIRD_GENRES_DIR", str(tmp_path / "genres"))
     return settings.model_copy(
         update={
-            "train_recipe": tiny_recipe(tmp_path), "train_device": "cpu", "train_snapshot_seconds": 0.05,
+            "train_recipe": tiny_recipe(tmp_path),
+            "train_device": "cpu",
+            "train_snapshot_seconds": 0.05,
             "stop_grace_seconds": 3600,  # songs may be finished in this; a training does not wait for it
         }
     )
