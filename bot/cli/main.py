@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from bot.cli.console import print_status
-from bot.cli.errors import FAILED, REFUSED, is_refusal
+from bot.cli.errors import FAILED, REFUSED, is_refusal, missing_library
 
 COMMANDS = {
     "compose": "bot.cli.compose:compose",
@@ -76,6 +76,9 @@ def main(arguments: list[str] | None = None) -> None:
         usage = getattr(error, "format_message", None)  # typer has its own copy of click's usage errors
         if usage or is_refusal(error):
             print_status(f"riffbird: {_one_line(usage() if usage else str(error))}")
+            sys.exit(REFUSED)
+        if advice := missing_library(error):
+            print_status(f"riffbird: {advice}")
             sys.exit(REFUSED)
         what = _one_line(f"{type(error).__name__}: {error}")
         print_status(f"riffbird: failed by an error of the program: {what} (--debug shows the traceback)")

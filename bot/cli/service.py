@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, NoReturn, TypeVar
 import typer
 
 from bot.cli.console import print_status
-from bot.cli.errors import CommandRefusedError
+from bot.cli.errors import CommandRefusedError, require
 
 if TYPE_CHECKING:
     from pydantic_settings import BaseSettings
@@ -49,6 +49,7 @@ def serve(
     processes: Processes = None,
 ) -> None:
     """Run the whole service on this machine: queue (embedded unless --redis), workers, API, timeline page."""
+    require("serve")
     _stop_by_exit()
     settings, api_settings = _queue_settings(data_dir=data, redis_url=redis, processes=processes), _api_settings()
     trains = api_settings.train_api_key is not None
@@ -69,6 +70,7 @@ def worker(
     redis: RedisUrl = None, processes: Processes = None, device: DeviceName = None, queue: QueueName = "compose"
 ) -> None:
     """Run worker processes that make the songs, or that train; any number of machines may work on one queue."""
+    require("serve")
     from worker.monitoring.logs import configure_logging
     from worker.supervisor import Supervisor
 
@@ -86,6 +88,7 @@ def worker(
 
 def api(redis: RedisUrl = None, host: Host = "127.0.0.1", port: Port = 8000) -> None:
     """Run the HTTP API and the timeline page alone; workers run elsewhere."""
+    require("serve")
     _stop_by_exit()
     settings, api_settings = _queue_settings(redis_url=redis), _api_settings()
     with _listening(host, port) as listener:

@@ -33,9 +33,11 @@ let older = null;
 let newest = [];
 let house = [];
 let round = 0; // counts reloads: an answer to an earlier one is dropped
+let posted = false; // on this visit: the welcome stays away
 const aside = []; // posts under way, while a search hides them
 
 async function send(wish) {
+  posted = true;
   at("nothing").hidden = true;
   at("welcome").hidden = true;
   const post = await sender.send(wish);
@@ -107,11 +109,12 @@ async function start() {
   if (songId) return startSong();
   await showOlder().catch(trouble);
   await sender.resume();
-  if (!mine.all().length || list.empty) await showWelcome().catch(trouble);
+  if (!posted && (!mine.all().length || list.empty)) await showWelcome().catch(trouble);
 }
 
 async function showWelcome() {
   const { welcome } = await import("./timeline/welcome.js");
+  if (posted) return;
   house = await welcome((text) => {
     composer.fill(text);
     composer.focus();

@@ -1,4 +1,5 @@
 import os
+import shutil
 import signal
 import stat
 import subprocess
@@ -38,6 +39,21 @@ def test_what_was_written_is_there_after_a_crash(tmp_path: Path) -> None:
         client.execute_command("WAITAOF", 1, 0, 5000)
         os.kill(int(client.info("server")["process_id"]), signal.SIGKILL)
     with EmbeddedServer(tmp_path) as url, redis.Redis.from_url(url) as client:
+        assert client.get("song") == b"1"
+
+
+def test_a_copy_of_a_running_servers_folder_is_a_backup(tmp_path: Path) -> None:
+    with EmbeddedServer(tmp_path / "running") as url, redis.Redis.from_url(url) as client:
+        client.set("song", "1")
+        client.execute_command("WAITAOF", 1, 0, 5000)
+        with client.pipeline(transaction=False) as busy:
+            for number in range(10_000):
+                busy.set(f"later-{number}", "x")
+            busy.execute()
+            shutil.copytree(
+                tmp_path / "running", tmp_path / "restored", ignore=shutil.ignore_patterns("*.sock", "lock")
+            )
+    with EmbeddedServer(tmp_path / "restored") as url, redis.Redis.from_url(url) as client:
         assert client.get("song") == b"1"
 
 

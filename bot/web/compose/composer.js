@@ -20,6 +20,7 @@ export class Composer {
     this.home.append(this.form);
     this.genres = [];
     this.parent = null;
+    this.wishesWanted = false; // the last order: the controls are loaded when they are first wanted
     this.files = new FilePicker(this.form, () => this.show());
     this.form.addEventListener("submit", (event) => this.submit(event));
     this.text.addEventListener("input", () => this.show());
@@ -90,12 +91,17 @@ export class Composer {
   }
 
   async toggleWishes() {
-    await this.openWishes(at("wishes").hidden);
+    await this.openWishes(!this.wishesWanted);
   }
 
   async openWishes(open) {
+    this.wishesWanted = open;
     if (open && !this.wishes) {
-      const { Wishes } = await import("./wishes.js");
+      const { Wishes } = await import("./wishes.js").catch((problem) => {
+        this.wishesWanted = false;
+        throw problem;
+      });
+      if (!this.wishesWanted) return; // closed, or posted, meanwhile
       this.wishes ??= new Wishes(at("wishes"), this);
       this.wishes.offer(this.genres);
     }
@@ -132,7 +138,7 @@ export class Composer {
       event.preventDefault();
       return this.release(true);
     }
-    if (!at("wishes").hidden) {
+    if (this.wishesWanted) {
       event.preventDefault();
       this.openWishes(false);
       at("more-wishes").focus();

@@ -1,5 +1,6 @@
 """The deployment files, read and run by the programs they are for; skipped where such a program is not installed."""
 
+import os
 import shutil
 import ssl
 import subprocess
@@ -158,16 +159,33 @@ def test_systemd_accepts_a_unit(unit: Path, tmp_path: Path) -> None:
     assert (done.returncode, done.stderr) == (0, "")
 
 
+def compose() -> tuple[list[str], bool]:
+    """Compose as a plugin of docker or as a program, and whether it is version 1."""
+    if (
+        shutil.which("docker")
+        and not subprocess.run(["docker", "compose", "version"], capture_output=True, check=False).returncode
+    ):
+        return ["docker", "compose"], False
+    words = [program("docker-compose")]
+    version = subprocess.run([*words, "version", "--short"], capture_output=True, text=True, check=True).stdout
+    return words, version.startswith("1.")
+
+
 def test_compose_reads_the_compose_file(tmp_path: Path) -> None:
+    words, is_first = compose()
     text = (ROOT / "docker-compose.yml").read_text()
-    if subprocess.run([program("docker"), "compose", "version"], capture_output=True, check=False).returncode == 0:
-        words = [program("docker"), "compose"]
-    else:
-        words, text = [program("docker-compose")], text.replace("name: riffbird\n", "")  # version 1 knows no name
-    (tmp_path / "docker-compose.yml").write_text(text)
-    command = [*words, "-f", tmp_path / "docker-compose.yml", "--profile", "bot", "--profile", "train", "config"]
-    environment = {"RIFFBIRD_REDIS_PASSWORD": "p", "HOME": str(tmp_path), "PATH": "/usr/bin:/usr/local/bin"}
-    done = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
+    (tmp_path / "docker-compose.yml").write_text(text.replace("name: riffbird\n", "") if is_first else text)
+    command = [*words, "-f", "docker-compose.yml", "-f", DEPLOY / "publish-redis.yml"]
+    command += [flag for profile in ("bot", "train", "gpu") for flag in ("--profile", profile)]
+    environment = {"HOME": str(tmp_path), "PATH": os.environ["PATH"]}
+
+    def read(**more: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [*command, "config"], capture_output=True, text=True, check=False, cwd=tmp_path, env=environment | more
+        )
+
+    assert "set a password for the queue" in read().stderr
+    done = read(RIFFBIRD_REDIS_PASSWORD="p", RIFFBIRD_REDIS_PUBLISH="10.0.0.5:6379")
     assert done.returncode == 0, done.stderr
-    for service in ("redis:", "api:", "worker:", "worker-train:", "bot:"):
+    for service in ("redis:", "api:", "worker:", "worker-gpu:", "worker-train:", "bot:"):
         assert f"  {service}" in done.stdout

@@ -15,6 +15,12 @@ from midi_data.song import Note, Song, Track
 from tests.composer.checkpoints import tiny_checkpoint
 from tests.songs import midi_folder, riff
 
+SIGNED_UP = {
+    "X_CONSUMER_KEY": "k", "X_CONSUMER_SECRET": "s", "X_ACCESS_TOKEN": "t", "X_ACCESS_TOKEN_SECRET": "u",
+    "MASTODON_URL": "http://127.0.0.1:1", "MASTODON_ACCESS_TOKEN": "t",
+    "MATRIX_HOMESERVER": "http://127.0.0.1:1", "MATRIX_USER_ID": "@band:localhost", "MATRIX_ACCESS_TOKEN": "t",
+    "BLUESKY_HANDLE": "band.example", "BLUESKY_APP_PASSWORD": "p",
+}  # fmt: skip
 TWEET = "Dancing robots /compose /g heavy-metal /t 160 /r 0.2"
 
 
@@ -194,6 +200,33 @@ def test_composing_needs_no_torch_and_no_server_libraries(tmp_path: Path) -> Non
     )
     result = subprocess.run([sys.executable, "-c", probe], cwd=tmp_path, capture_output=True, text=True, check=False)
     assert result.returncode == 0, result.stderr
+
+
+@pytest.mark.parametrize(
+    ("command", "module", "extra"),
+    [
+        (["serve"], "redis", "serve"),
+        (["api"], "fastapi", "serve"),
+        (["worker"], "rq", "serve"),
+        (["bot", "x", "--check"], "tweepy", "bot"),
+        (["bot", "mastodon", "--check"], "mastodon", "bot"),
+        (["bot", "matrix", "--check"], "nio", "matrix"),
+        (["bot", "bluesky", "--check"], "atproto", "bluesky"),
+    ],
+)
+def test_a_command_whose_libraries_are_not_installed_names_the_extra(
+    command: list[str], module: str, extra: str, tmp_path: Path
+) -> None:
+    probe = f"import sys; sys.modules[{module!r}] = None; from bot.cli.main import main; main({command!r})"
+    environment = os.environ | {
+        "PYTHONPATH": str(Path(__file__).parents[3]),
+        "RIFFBIRD_REDIS_URL": "redis://127.0.0.1:1",
+    }
+    environment |= {f"RIFFBIRD_{name}": value for name, value in SIGNED_UP.items()}
+    result = subprocess.run(
+        [sys.executable, "-c", probe], cwd=tmp_path, env=environment, capture_output=True, text=True, check=False
+    )
+    assert refused(result, tmp_path).endswith(f"pip install 'riffbird[{extra}]'")
 
 
 def test_a_failure_of_ours_is_one_line_and_status_one(tmp_path: Path) -> None:

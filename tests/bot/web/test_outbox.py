@@ -1,5 +1,6 @@
 """Posts that the server cannot take in now are kept and sent later, also over a reload."""
 
+import time
 from pathlib import Path
 
 import httpx
@@ -59,6 +60,8 @@ def test_an_answer_that_is_lost_makes_no_second_song(open_page: OpenPage, servic
         route.abort()
 
     page.route("**/compositions", lose, times=1)
+    page.clock.install()
+    page.clock.pause_at(time.time() + 60)  # it is not sent again by itself before the click
     one = post(page, "Echo /compose")
     expect(one.locator(".problem")).to_contain_text("Your post is kept")
     one.get_by_role("button", name="Send now").click()

@@ -67,8 +67,9 @@ def test_nothing_of_the_rolls_is_empty_before_the_song_begins(open_page: OpenPag
 
 def test_a_click_in_the_whole_song_goes_there(open_page: OpenPage, song_id: str) -> None:
     page = open_song(open_page, song_id)
-    box = page.locator(".overview").bounding_box()
-    page.mouse.click(box["x"] + box["width"] * 0.5, box["y"] + box["height"] / 2)
+    seek = page.get_by_label("Position in Dancing robots")
+    box = seek.bounding_box()
+    seek.click(position={"x": box["width"] / 2, "y": box["height"] / 2})
     duration = page.evaluate(f"() => {DECK}.duration")
     assert page.evaluate(f"() => {DECK}.time") == pytest.approx(duration / 2, abs=0.3)
     expect(page.get_by_label("Position in Dancing robots")).to_have_attribute(
@@ -104,12 +105,13 @@ def test_the_player_stays_while_the_page_scrolls(open_page: OpenPage, service_ba
         make_song(service_band, site, f"Song {number} /compose /l 10 /s 7", "simple_tune", formats=["mid", "mp3"])
     page = open_page(viewport={"width": 1000, "height": 600})
     page.get_by_role("button", name="Play Song 2").click()
-    page.mouse.wheel(0, 5000)
     bar = page.get_by_role("region", name="Player")
-    expect(bar).to_be_in_viewport()
-    expect(bar.get_by_role("link", name="Song 2")).to_be_visible()
     bar.get_by_role("button", name="Pause the current song").click()
     page.wait_for_function(f"() => !{DECK}.playing")
+    page.mouse.wheel(0, 5000)
+    page.wait_for_function("() => scrollY > 0")
+    expect(bar).to_be_in_viewport()
+    expect(bar.get_by_role("link", name="Song 2")).to_be_visible()
     bar.get_by_role("button", name="Next song", exact=True).click()
     expect(bar.get_by_role("link", name="Song 1")).to_be_visible()
     bar.get_by_role("button", name="Previous song").click()

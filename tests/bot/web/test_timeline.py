@@ -47,6 +47,7 @@ def test_new_songs_of_others_are_offered_not_pushed(open_page: OpenPage, service
     page.clock.install()
     page.reload()
     expect(page.locator(".post")).to_have_count(2)
+    expect(page.locator("#backstage")).to_contain_text("on stage")  # the next look is due in 15 seconds
     make_song(service_band, site, "A third /compose /l 10")
     page.clock.fast_forward(16_000)
     page.get_by_role("button", name="Show 1 new song").click()
