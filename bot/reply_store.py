@@ -14,28 +14,23 @@ script that checks the owner, so two bot processes still post one reply.
 from __future__ import annotations
 
 import json
-import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from redis import Redis
 from redis.client import Pipeline
-from redis.exceptions import ResponseError
 
 from bot.networks.protocol import Mention
 from bot.rate_limits import Person
 from bot.state.network_records import MEMORY_SECONDS, NetworkRecords, utc_day
 from bot.state.owed_reply import CLAIM, COMPLETE, MARK_POSTING, RELEASE, Claim, OwedReply
-from bot.state.store_errors import is_unavailable
-from worker.client import bans_key
+from worker.client import bans_key, wait_for_disk
 
 IGNORED_SECONDS = 2 * 24 * 3600
 WAITING_SECONDS = 3 * 24 * 3600  # longer than a song is retried
-DISK_MILLISECONDS = 3000
 REPLY_KEY = "promise"  # as version 0.1.0 named it, so that running installations keep what they owe
 
-logger = logging.getLogger(__name__)
 
 
 @dataclass
@@ -181,17 +176,8 @@ class ReplyStore(NetworkRecords):
         keys = [self._key(REPLY_KEY, interaction), self._key("due")]
         held = bool(self._run(MARK_POSTING, keys, interaction, self.owner, now + lease_seconds))
         if held and self.durable:
-            self._wait_for_disk()
+            wait_for_disk(self.server)  # a crash of Redis must not forget that a reply is about to become visible
         return held
-
-    def _wait_for_disk(self) -> None:
-        """A crash of Redis must not forget that a reply is about to become visible."""
-        try:
-            self.server.waitaof(1, 0, DISK_MILLISECONDS)
-        except ResponseError as error:
-            if is_unavailable(error):
-                raise
-            logger.warning("Redis does not confirm writes to disk: %s", error)  # an old server, or appendonly is off
 
     def release(self, interaction: str, until: float, *, in_doubt: bool) -> None:
         """Give the lease back; the reply is due again at ``until``."""

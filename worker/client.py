@@ -17,6 +17,7 @@ from worker.queue.names import COMPOSE_QUEUE, SERIALIZER, TRAIN_QUEUE
 from worker.queue.payloads import Action, Revision, TrainPayload
 from worker.queue.state import JobState, Status, fetch_state, state_of_song
 from worker.queue.submission import Submission, submit
+from worker.server_disk import wait_for_disk
 from worker.server_time import server_time
 from worker.storage.media import Media
 from worker.storage.moderation import HTTP, Moderation, bans_key
@@ -85,4 +86,5 @@ __all__ = [
     "state_of_song",
     "submit",
     "submit_training",
+    "wait_for_disk",
 ]

@@ -37,15 +37,18 @@ CORS_HEADERS = ("Content-Type", "Idempotency-Key", "Authorization")
 CORS_EXPOSED = ("Location", "Retry-After", "X-Request-ID")
 
 
-def create_app(queues: Queues, settings: ApiSettings) -> FastAPI:
-    """The app over ``queues``. FastAPI's documentation pages load foreign scripts, so they are off."""
+def create_app(queues: Queues, settings: ApiSettings, *, durable: bool = False) -> FastAPI:
+    """The app over ``queues``; ``durable`` as in `Service`.
+
+    FastAPI's documentation pages load foreign scripts, so they are off.
+    """
     app = FastAPI(
         title="Riffbird", version="1", description=DESCRIPTION, docs_url=None, redoc_url=None,
         responses={422: {"model": Problem, "description": "A value that breaks a rule: the rule and the value"}},
     )  # fmt: skip
     app.openapi_version = "3.2.0"  # the first that can describe an event stream
     metrics = HttpMetrics(queues)
-    app.state.service = Service(queues, settings, metrics)
+    app.state.service = Service(queues, settings, metrics, durable)
     app.state.routers = [part.router for part in ROUTES]
     for router in app.state.routers:
         app.include_router(router)

@@ -2,30 +2,41 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Annotated, cast
 
+from anyio import CapacityLimiter, to_thread
 from fastapi import Depends, HTTPException, Path, Request
 
 from bot.api.http.limits import RateLimit
 from bot.api.metrics import HttpMetrics
 from bot.api.schemas import JOB_ID_PATTERN
 from bot.api.settings import ApiSettings
-from worker.client import JobState, Queues, fetch_state
+from worker.client import JobState, Queues, fetch_state, wait_for_disk
+
+DISK_THREADS = 64
+"""Requests that wait for the disk at once, in threads that are not those of the endpoints."""
 
 
 @dataclass(frozen=True, slots=True)
 class Service:
-    """The app's queues, settings and metrics."""
+    """The app's queues, settings and metrics. ``durable``: what is accepted is on Redis's disk before the answer."""
 
     queues: Queues
     settings: ApiSettings
     metrics: HttpMetrics
+    durable: bool = False
+    disk_threads: CapacityLimiter = field(default_factory=lambda: CapacityLimiter(DISK_THREADS))
 
     @property
     def rate_limit(self) -> RateLimit:
         """The limit on songs of one client."""
         return RateLimit(self.settings.rate_limit_songs, self.settings.rate_limit_seconds)
+
+    async def keep(self) -> None:
+        """Wait until what was accepted outlives a kill of the Redis server: half a second, where ``durable``."""
+        if self.durable:
+            await to_thread.run_sync(wait_for_disk, self.queues.connection, limiter=self.disk_threads)
 
 
 def service_of(request: Request) -> Service:

@@ -190,7 +190,7 @@ def _run_api(settings: Settings, api_settings: ApiSettings, listener: socket.soc
 
     configure_logging(settings.log_level)
     config = uvicorn.Config(
-        create_app(connect(settings), api_settings),
+        create_app(connect(settings), api_settings, durable=True),
         http=timed_protocol(api_settings.request_timeout_seconds),
         log_config=None,
         access_log=False,

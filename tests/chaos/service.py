@@ -12,6 +12,7 @@ import sys
 import time
 import uuid
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO
@@ -25,7 +26,8 @@ from worker.embedded import EmbeddedServer, socket_path
 ROOT = Path(__file__).parents[2]
 RIFFBIRD = str(Path(sys.executable).with_name("riffbird"))
 MARK = "CHAOS_RUN"
-STOP_SECONDS = 60
+STOP_SECONDS = 180
+ORPHAN_SECONDS = 30
 
 
 @dataclass
@@ -107,16 +109,10 @@ class Service:
     def children(self, module: str) -> list[int]:
         """Processes below the supervisor that run ``python -m MODULE``."""
         top = self.pid("workers")
-        if top is None:
-            return []
-        found = []
-        for child in psutil.Process(top).children(recursive=True):
-            try:
-                if ["-m", module] == child.cmdline()[1:3]:
-                    found.append(child.pid)
-            except (psutil.NoSuchProcess, psutil.ZombieProcess):
-                continue
-        return found
+        below: list[psutil.Process] = []
+        with suppress(psutil.NoSuchProcess):  # it has just ended
+            below = psutil.Process(top).children(recursive=True) if top else []
+        return [child.pid for child in below if ["-m", module] == _command_line(child)[1:3]]
 
     def stop_all(self) -> None:
         """Stop everything in order, the server last."""
@@ -129,14 +125,30 @@ class Service:
         self._log.close()
 
     def orphans(self) -> list[str]:
-        """Command lines of processes of this run that are still alive. Call it after ``stop_all``."""
-        return [" ".join(process.cmdline()) for process in psutil.process_iter() if self._is_ours(process)]
+        """Command lines of processes of this run that do not end. Call it after ``stop_all``.
+
+        The heartbeat process of a killed worker ends a moment later than the worker.
+        """
+        end = time.monotonic() + ORPHAN_SECONDS
+        wait_for(lambda: not self._living() or time.monotonic() > end)
+        return [" ".join(_command_line(process)) for process in self._living()]
+
+    def _living(self) -> list[psutil.Process]:
+        return [process for process in psutil.process_iter() if self._is_ours(process)]
 
     def _is_ours(self, process: psutil.Process) -> bool:
         try:
             return process.environ().get(MARK) == self.run and process.status() != psutil.STATUS_ZOMBIE
         except (psutil.NoSuchProcess, psutil.AccessDenied):
             return False
+
+
+def _command_line(process: psutil.Process) -> list[str]:
+    """Empty for a process that has ended."""
+    try:
+        return process.cmdline()
+    except (psutil.NoSuchProcess, psutil.ZombieProcess):
+        return []
 
 
 def pause(service: Service, seconds: float, until: Callable[[], bool] = lambda: False) -> None:

@@ -76,6 +76,7 @@ async def create_composition(
     """Request a song by a tweet or by fields; it is made in the background."""
     form = await read_request(request)
     accepted = await run_in_threadpool(_accept, service, form, client_of(request), key)
+    await service.keep()
     response.headers["Location"] = accepted.status_url
     return accepted
 

@@ -96,6 +96,7 @@ async def create_training(
             body_hash = request_hash(wanted.model_dump_json().encode(), digest)
             submit = partial(submit_upload, service, wanted, job_id, folder / "upload")
             accepted = await run_in_threadpool(answer_once, service, key, job_id, body_hash, submit)
+    await service.keep()
     response.headers["Location"] = accepted.status_url
     return accepted
 

@@ -7,7 +7,9 @@ import pytest
 from fastapi.testclient import TestClient
 from jsonschema import Draft202012Validator
 
+from bot.api.app import create_app
 from bot.api.http.limits import _network, is_allowed
+from bot.api.settings import ApiSettings
 from bot.commands.grammar import WORDS
 from midi_data.genres import GENRES
 from tests.bot.service import MakeClient, Service
@@ -245,6 +247,17 @@ def test_a_server_that_refuses_writes_is_a_503(
     monkeypatch.setattr(service_client.app.state.service.queues.connection, "pipeline", refuse)
     for answer in (service_client.post("/compositions", json={"text": "x /compose"}), service_client.get("/ready")):
         assert (answer.status_code, answer.headers["retry-after"]) == (503, "5")
+
+
+def test_an_accepted_request_is_on_disk_before_it_is_answered(service_band: Service) -> None:
+    """Else a server that is killed may have forgotten it."""
+    server = service_band.queues.connection
+    server.config_resetstat()
+    with TestClient(create_app(service_band.queues, ApiSettings(), durable=True)) as client:
+        assert client.post("/compositions", json={"text": "x /compose"}).status_code == 202
+        assert server.info("commandstats")["cmdstat_waitaof"]["calls"] == 1
+        assert client.post("/compositions", json={"text": "x /compose /t fast"}).status_code == 422
+        assert server.info("commandstats")["cmdstat_waitaof"]["calls"] == 1
 
 
 def test_a_full_disk_is_a_503(service_client: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -91,6 +91,7 @@ def test_who_does_not_know_the_key_is_turned_away(client: TestClient, said: str 
         ({"genre": "ska", "midi": "ska\0"}, "no such folder"),
         ({"genre": "ska", "midi": "ska", "minutes": 100000}, "minutes: at most 600"),
         ({"genre": "ska", "midi": "ska", "minutes": -1}, "minutes"),
+        ({"genre": "ska", "midi": "ska", "updates": 10**6}, "updates: at most 100000"),
         ({"genre": "ska", "midi": "ska", "minutes": 1, "updates": 1}, "not both"),
         ({"genre": "ska", "midi": "ska", "seed": -1}, "seed"),
         ({"genre": "ska", "midi": "ska", "out": "/etc"}, "out"),
