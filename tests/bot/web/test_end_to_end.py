@@ -59,10 +59,11 @@ def test_a_tweet_becomes_a_song_that_plays_and_is_the_same_again_by_its_command(
         page.fill("#text", README_TWEET + " /l 12")
         page.click("#send")
         post = page.locator(".post").first
-        expect(post.locator(".doing")).to_contain_text(re.compile("Composing|Recording"), timeout=60_000)
+        working = re.compile("Composing|Recording")
+        expect(post.locator(".doing")).to_contain_text(working, timeout=PATIENCE_SECONDS * 1000)
         expect(post).to_have_attribute("data-status", "done", timeout=PATIENCE_SECONDS * 1000)
         post.get_by_role("button", name="Play Dancing robots").click()
-        expect(post.locator(".time")).to_contain_text(re.compile("0:0[1-9] / "), timeout=30_000)
+        expect(post.locator(".time")).to_contain_text(re.compile("0:0[1-9] / "), timeout=60_000)
         song = httpx.get(f"{served}/compositions/{post.get_attribute('data-id')}").json()
         browser.close()
     assert (song["genre"], song["tempo_bpm"], song["randomness"]) == ("heavy-metal", 160, 0.2)
