@@ -12,7 +12,8 @@ from dataclasses import replace
 
 import numpy as np
 
-from composer.decoding.sampling import draw
+from composer.decoding.parameters import EXPRESSION_MIN_P
+from composer.decoding.sampling import draw, likely_classes
 from composer.exact import RandomStream, softmax_weights
 from composer.model.expression import Expression
 from midi_data.bars import BarGrid
@@ -61,10 +62,10 @@ _LENGTHS: list[list[int]] = [
 
 
 def _drawn(logits: list[float], classes: list[int], stream: RandomStream) -> int:
-    """One of ``classes`` from the softmax of their ``logits``."""
+    """One of ``classes`` from the softmax of their ``logits``, without unlikely ones."""
     if len(classes) == 1:
         return classes[0]
-    return draw(list(zip(classes, softmax_weights(logits), strict=True)), stream)
+    return draw(likely_classes(classes, softmax_weights(logits), EXPRESSION_MIN_P), stream)
 
 
 class _Part:

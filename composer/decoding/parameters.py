@@ -7,8 +7,10 @@ from __future__ import annotations
 
 TEMPERATURE = (0.9, 1.1)
 """Factor on the genre's temperature at randomness 0 and 1."""
-TOP_P = (0.94, 1.0)
-"""Share of the probability that is kept, at randomness 0 and 1."""
+MIN_P = (0.1, 0.0)
+"""Least probability of a class, as a share of the likeliest one's, at randomness 0 and 1."""
+EXPRESSION_MIN_P = 0.1
+"""The same for exact velocities and lengths, at any randomness: real parts use few of them."""
 TAU = (0.4, 1.2)
 """Noise of embedding sampling, in distances to the nearest neighbour, at randomness 0 and 1."""
 REPETITION_TEMPERATURES = (1.05, 0.95, 0.75, 0.4)

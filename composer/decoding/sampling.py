@@ -1,8 +1,10 @@
-"""Samples one of the allowed classes from their logits: temperature, nucleus, and optionally a step in embedding space.
+"""Samples one of the allowed classes from their logits: temperature, min-p, and optionally a step in embedding space.
 
-``probability`` sampling draws from the distribution after temperature and top-p (Holtzman et al. 2020). ``embedding``
-sampling draws likewise, adds Gaussian noise to the drawn class's row of the tied embedding table, and returns the class
-with the largest posterior given that point: improbable draws move to probable neighbours.
+``probability`` sampling draws from the distribution after temperature and min-p (Nguyen et al. 2024), which leaves out
+classes far less probable than the likeliest: hundreds of notes of a part draw from the tail often, and each odd note
+makes the next one likelier. ``embedding`` sampling draws likewise, adds Gaussian noise to the drawn class's row of the
+tied embedding table, and returns the class with the largest posterior given that point: improbable draws move to
+probable neighbours.
 
 Plain lists, because five classes are sampled a note and few are allowed. All arithmetic is exact (``composer.exact``).
 """
@@ -15,7 +17,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from composer.decoding.parameters import TAU, TEMPERATURE, TOP_P
+from composer.decoding.parameters import MIN_P, TAU, TEMPERATURE
 from composer.exact import RandomStream, softmax_weights
 from composer.request import Sampling
 
@@ -27,25 +29,25 @@ TABLE_BITS = 12
 
 @dataclass(frozen=True, slots=True)
 class SamplingParameters:
-    """``temperature`` > 0 divides logits; ``top_p`` in (0, 1]; ``tau`` ≥ 0 scales the noise in embedding space."""
+    """``temperature`` > 0 divides logits; ``min_p`` in [0, 1]; ``tau`` ≥ 0 scales the noise in embedding space."""
 
     temperature: float
-    top_p: float
+    min_p: float
     tau: float
 
     def scaled(self, factor: float) -> SamplingParameters:
         """The same with ``factor`` times the temperature."""
-        return SamplingParameters(self.temperature * factor, self.top_p, self.tau)
+        return SamplingParameters(self.temperature * factor, self.min_p, self.tau)
 
 
 def parameters_for(randomness: float, temperature: float = 1.0) -> SamplingParameters:
-    """Sampling parameters of a ``randomness`` in [0, 1]; each rises with it.
+    """Sampling parameters of a ``randomness`` in [0, 1]; with it temperature and tau rise and min-p falls.
 
     ``temperature``: the genre's calibrated temperature, which applies at randomness 0.5.
     """
     r = min(max(randomness, 0.0), 1.0)
-    warm, share, tau = (low + (high - low) * r for low, high in (TEMPERATURE, TOP_P, TAU))
-    return SamplingParameters(temperature * warm, share, tau)
+    warm, least, tau = (low + (high - low) * r for low, high in (TEMPERATURE, MIN_P, TAU))
+    return SamplingParameters(temperature * warm, least, tau)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -85,7 +87,7 @@ def sample(
             raise ValueError("at least one class is allowed, not 0")
         return classes[0]
     weights = softmax_weights(logits, 1.0 / parameters.temperature)
-    likely = nucleus(classes, weights, parameters.top_p)
+    likely = likely_classes(classes, weights, parameters.min_p)
     drawn = draw(likely, stream)
     scale = parameters.tau * space.distance
     if sampling == "probability" or scale == 0 or len(likely) == 1:
@@ -94,15 +96,9 @@ def sample(
     return _nearest([each for each, _ in likely], logit_of, drawn, scale, parameters.temperature, stream, space)
 
 
-def nucleus(classes: list[int], weights: list[int], top_p: float) -> list[tuple[int, int]]:
-    """(class, weight) of the largest weights that together reach ``top_p`` of the total, and of equal ones."""
-    left = top_p * sum(weights)
-    least = 1
-    for weight in sorted(weights, reverse=True):
-        left -= weight
-        if left <= 0:
-            least = max(weight, 1)
-            break
+def likely_classes(classes: list[int], weights: list[int], min_p: float) -> list[tuple[int, int]]:
+    """(class, weight) of the weights above 0 that are at least ``min_p`` times the largest."""
+    least = max(min_p * max(weights), 1)
     return [(each, weight) for each, weight in zip(classes, weights, strict=True) if weight >= least]
 
 

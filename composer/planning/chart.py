@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from composer.decoding.sampling import nucleus
+from composer.decoding.sampling import likely_classes
 from composer.exact import RandomNumbers, draw_index, softmax_weights
 from composer.model.config import ACTIVITY_WEIGHTS, BARS_LEFT_EDGES, PHASE_CLASSES
 from composer.model.planner_config import ACTIVITY_LAGS
@@ -157,25 +157,25 @@ class Planner:
             if form is None:
                 logits = run.label_logits(bar)
                 logits[NEW] += how.new_bar_bias
-                label = draw_class(logits, how.temperature, 1.0, generator)
+                label = draw_class(logits, how.temperature, 0.0, generator)
                 lag = LAGS[-1]
                 if is_far(label):
-                    lag = draw_class(run.lag_logits(bar, label), how.temperature, 1.0, generator) + 1
+                    lag = draw_class(run.lag_logits(bar, label), how.temperature, 0.0, generator) + 1
             else:
                 label, lag = int(form[0][bar]), int(form[1][bar])
             run.take_label(bar, label, lag)
             if chords is None:
-                first = draw_class(run.first_logits(bar), how.temperature, 1.0, generator)
+                first = draw_class(run.first_logits(bar), how.temperature, 0.0, generator)
                 second = first
                 if conditions.two_slots:
-                    second = draw_class(run.second_logits(bar, first), how.temperature, 1.0, generator)
+                    second = draw_class(run.second_logits(bar, first), how.temperature, 0.0, generator)
             else:
                 first, second = transposed_chords(chords[bar], -conditions.tonic).tolist()
             run.chords[bar] = first, second
             for part in range(len(conditions.band)):
                 if activity is None:
                     logits = run.activity_logits(bar, part)
-                    run.activity[bar, part] = draw_class(logits, how.temperature, 1.0, generator)
+                    run.activity[bar, part] = draw_class(logits, how.temperature, 0.0, generator)
                 else:
                     run.activity[bar, part] = activity[bar, part]
         return Chart(run.labels, run.lags, transposed_chords(run.chords, conditions.tonic), run.activity)
@@ -334,9 +334,9 @@ def _nll(logits: Vector, target: int) -> float:
     return float(top + np.log(np.exp(logits - top).sum()) - logits[target])
 
 
-def draw_class(logits: Vector, temperature: float, top_p: float, generator: RandomNumbers) -> int:
-    """One class, from the likeliest that together reach ``top_p``."""
+def draw_class(logits: Vector, temperature: float, min_p: float, generator: RandomNumbers) -> int:
+    """One class, of those at least ``min_p`` times as likely as the likeliest."""
     classes = np.flatnonzero(np.isfinite(logits)).tolist()
     rounded = np.rint(logits[classes] * _GRID) / _GRID
-    likely = nucleus(classes, softmax_weights(rounded.tolist(), 1 / temperature), top_p)
+    likely = likely_classes(classes, softmax_weights(rounded.tolist(), 1 / temperature), min_p)
     return likely[draw_index(np.array([weight for _, weight in likely]), generator)][0]

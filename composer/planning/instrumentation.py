@@ -21,7 +21,7 @@ from composer.exact import RandomNumbers
 from composer.planning.chart import Vector, Weights, draw_class, gelu
 from midi_data.events.encoding import PART_LIMIT, SAME_PROGRAM_LIMIT
 
-TEMPERATURE, TOP_P = 1.0, 0.98
+TEMPERATURE, MIN_P = 1.0, 0.02
 """Sampling of each part."""
 
 
@@ -48,7 +48,7 @@ class Instrumentation:
             logits[due + 1 :] = -np.inf  # no forced part is skipped
             if len(band) >= PART_LIMIT - sum(part not in band for part in forced):
                 logits[:due] = -np.inf
-            part = draw_class(logits, TEMPERATURE, TOP_P, generator) if np.isfinite(logits).sum() > 1 else due
+            part = draw_class(logits, TEMPERATURE, MIN_P, generator) if np.isfinite(logits).sum() > 1 else due
             if part == self._end:
                 return tuple(band)
             band.append(part)

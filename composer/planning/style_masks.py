@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from composer.decoding.masks import Mask, PartMasks, instrument_masks, mask_between, pitch_range
+from composer.decoding.masks import QUIETEST_CLASS, Mask, PartMasks, instrument_masks, mask_between, pitch_range
 from composer.model.style import DecodedStyle
 from midi_data.analysis.attribute_histograms import COLUMNS, register_bin, tone_bin
 from midi_data.events.encoding import VOCABULARY, part_instrument
@@ -48,13 +48,15 @@ def style_masks(band: Sequence[int], style: DecodedStyle, parts: Sequence[int] |
     """Masks of a decoded style of ``parts`` (``None``: of ``band``); instrument masks for the others of ``band``.
 
     Ranges are the likeliest ones, so parts may exceed them a little. That of drums is open: a lowest key of 37 where 36
-    is meant would leave out the kick. Their histograms say which keys they have.
+    is meant would leave out the kick. Their histograms say which keys they have. Those of velocities are open too: a
+    tenth of the notes that histograms plan lay outside them, most of all the accents.
     """
     parts = band if parts is None else parts
     ranges = np.column_stack([style.lowest, style.highest, style.softest, style.loudest, style.voices])
     for part, row in zip(parts, ranges, strict=True):
         is_drum = part_instrument(part)[1]
         row[:2] = pitch_range(part) if is_drum else (row[0] - RANGE_MARGIN, row[1] + RANGE_MARGIN)
+        row[2:4] = QUIETEST_CLASS, VOCABULARY["velocity"] - 1
     shares = dict(zip(parts, style.shares, strict=True))
     return masks_of_ranges(band, dict(zip(parts, ranges, strict=True)), shares, style.grid >= GRID_PROBABILITY)
 

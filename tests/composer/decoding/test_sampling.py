@@ -11,8 +11,8 @@ from composer.decoding.sampling import (
     TABLE_BITS,
     EmbeddingSpace,
     SamplingParameters,
+    likely_classes,
     neighbour_distance,
-    nucleus,
     parameters_for,
     sample,
 )
@@ -26,7 +26,7 @@ allowed_of = st.sets(st.integers(0, CLASSES - 1), min_size=1).map(sorted)
 parameters_of = st.builds(
     SamplingParameters,
     temperature=st.floats(0.3, 2),
-    top_p=st.sampled_from([0.3, 0.9, 0.97, 1.0]),
+    min_p=st.sampled_from([0.0, 0.02, 0.1, 0.5]),
     tau=st.sampled_from([0.0, 0.4, 1.2]),
 )
 
@@ -39,7 +39,7 @@ def by_reference(
         return allowed[0]
     classes = np.array(allowed)
     weights = np.array(softmax_weights(logits[classes].tolist(), 1.0 / parameters.temperature))
-    weights = np.where(weights >= needed(weights, parameters.top_p), weights, 0)
+    weights = np.where(weights >= parameters.min_p * weights.max(), weights, 0)
     drawn = int(classes[np.searchsorted(weights.cumsum(), stream.below(int(weights.sum())), side="right")])
     scale = parameters.tau * SPACE.distance
     kept = classes[weights > 0]
@@ -48,13 +48,6 @@ def by_reference(
     noise = np.rint(scale * stream.standard_normal((WIDTH,)) * 2**TABLE_BITS) / 2**TABLE_BITS
     distances = ((SPACE.table[drawn] + noise - SPACE.table[kept]) ** 2).sum(axis=1)
     return int(kept[np.argmax(logits[kept] / parameters.temperature - distances / (2 * scale**2))])
-
-
-def needed(weights: np.ndarray, top_p: float) -> int:
-    """The smallest weight among the largest ones that together reach ``top_p``."""
-    falling = np.sort(weights)[::-1]
-    count = int((np.cumsum(falling) < top_p * weights.sum()).sum())
-    return max(int(falling[min(count, len(falling) - 1)]), 1)
 
 
 @given(logits_of, allowed_of, parameters_of, st.sampled_from(["probability", "embedding"]), st.floats(0.2, 8))
@@ -79,19 +72,18 @@ def test_only_allowed_classes_are_sampled_and_none_is_an_error(sampling: str) ->
         sample([], [], parameters_for(0.5), sampling, generator, SPACE)
 
 
-@given(logits_of, st.floats(0.01, 1))
-def test_top_p_keeps_the_smallest_set_that_reaches_the_share(logits: np.ndarray, share: float) -> None:
-    weights = softmax_weights(logits.tolist())
-    kept = [weight for _, weight in nucleus(list(range(CLASSES)), weights, share)]
-    left_out = sorted(weights)[: CLASSES - len(kept)]
-    assert sum(kept) >= share * sum(weights) - 1
-    assert sum(kept) - kept.count(min(kept)) * min(kept) < share * sum(weights)
-    assert max(left_out, default=0) <= min(kept)
+@given(logits_of, st.floats(0, 1))
+def test_min_p_leaves_out_what_is_less_likely_than_its_share_of_the_likeliest(logits: np.ndarray, min_p: float) -> None:
+    weights = softmax_weights((4 * logits).tolist())
+    kept = dict(likely_classes(list(range(CLASSES)), weights, min_p))
+    assert int(logits.argmax()) in kept
+    for each, weight in enumerate(weights):
+        assert (each in kept) == (weight > 0 and weight >= min_p * max(weights))
 
 
 def test_samples_follow_the_probabilities() -> None:
     probs = np.array([0.1, 0.6, 0.3])
-    parameters, generator = SamplingParameters(1.0, 1.0, 0.0), RandomStream(1)
+    parameters, generator = SamplingParameters(1.0, 0.0, 0.0), RandomStream(1)
     logits = np.log(probs).tolist()
     counts = np.bincount(
         [sample(logits, [0, 1, 2], parameters, "probability", generator, SPACE) for _ in range(20_000)]
@@ -114,7 +106,7 @@ def test_drawing_from_the_embedding_posterior_keeps_the_distribution(scale: floa
 def test_little_noise_returns_the_drawn_class_and_much_noise_the_likeliest() -> None:
     logits, classes = [0.0, 1.0, 5.0, 2.0, 0.5, 0.1], list(range(6))
     for tau, expected in ((1e-6, set()), (1e6, {2})):
-        parameters, mine, plain = SamplingParameters(4.0, 1.0, tau), RandomStream(5), RandomStream(5)
+        parameters, mine, plain = SamplingParameters(4.0, 0.0, tau), RandomStream(5), RandomStream(5)
         for _ in range(50):
             found = sample(logits, classes, parameters, "embedding", mine, SPACE)
             drawn = sample(logits, classes, parameters, "probability", plain, SPACE)
@@ -127,11 +119,11 @@ def test_neighbour_distance_is_the_median_distance_to_the_nearest_row() -> None:
     assert neighbour_distance(table) == pytest.approx(1.5)
 
 
-def test_every_sampling_parameter_rises_with_randomness() -> None:
+def test_higher_randomness_is_hotter_and_leaves_out_less() -> None:
     grid = [parameters_for(r) for r in np.linspace(0, 1, 11)]
     for lower, higher in pairwise(grid):
         assert lower.temperature < higher.temperature
-        assert lower.top_p < higher.top_p <= 1
+        assert lower.min_p > higher.min_p >= 0
         assert lower.tau < higher.tau
 
 

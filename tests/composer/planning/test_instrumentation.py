@@ -37,7 +37,7 @@ def test_a_full_band_ends_of_itself(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_bands_are_drawn_as_often_as_they_are_likely(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(instrumentation, "TOP_P", 1.0)
+    monkeypatch.setattr(instrumentation, "MIN_P", 0.0)
     drawn, generator = model(), np.random.default_rng(1)
     bands = []
     for _ in range(2000):

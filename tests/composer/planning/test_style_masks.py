@@ -1,4 +1,4 @@
-"""Masks of a decoded style keep pitched parts to its ranges, and drums to the keys of its histograms."""
+"""Masks of a decoded style keep pitched parts to its ranges, drums and velocities to its histograms."""
 
 from __future__ import annotations
 
@@ -13,12 +13,9 @@ DRUMS, BASS = part_code(0, is_drum=True), part_code(33, is_drum=False)
 KICK, SNARE = DRUM_PITCH + 36, DRUM_PITCH + 38
 
 
-def test_a_kick_below_the_stated_range_stays_if_the_histograms_have_it() -> None:
-    shares = np.zeros((2, HISTOGRAMS_WIDTH))
-    for key in (KICK, SNARE):
-        shares[0, COLUMNS["tone"].start + tone_bin(np.array(key))] = 0.5
-        shares[0, COLUMNS["register"].start + register_bin(np.array(key))] = 1.0
-    style = DecodedStyle(
+def style_of(shares: np.ndarray) -> DecodedStyle:
+    """The style of drums and a bass with ``shares`` (2, 255)."""
+    return DecodedStyle(
         shares,
         np.zeros(TIME_SHIFT_BINS),
         lowest=np.array([DRUM_PITCH + 37, 33]),
@@ -28,7 +25,20 @@ def test_a_kick_below_the_stated_range_stays_if_the_histograms_have_it() -> None
         voices=np.array([3, 1]),
         grid=np.ones(24),
     )
-    masks = style_masks((DRUMS, BASS), style)
+
+
+def test_histograms_alone_say_which_velocities_a_part_has() -> None:
+    shares = np.zeros((2, HISTOGRAMS_WIDTH))
+    shares[1, COLUMNS["velocity"]][[3, 14]] = 0.5
+    assert np.flatnonzero(style_masks((DRUMS, BASS), style_of(shares)).velocity[BASS]).tolist() == [3, 14]
+
+
+def test_a_kick_below_the_stated_range_stays_if_the_histograms_have_it() -> None:
+    shares = np.zeros((2, HISTOGRAMS_WIDTH))
+    for key in (KICK, SNARE):
+        shares[0, COLUMNS["tone"].start + tone_bin(np.array(key))] = 0.5
+        shares[0, COLUMNS["register"].start + register_bin(np.array(key))] = 1.0
+    masks = style_masks((DRUMS, BASS), style_of(shares))
     assert masks.pitch[DRUMS][[KICK, SNARE]].all()
     assert not masks.pitch[DRUMS][DRUM_PITCH + 46]  # an open hi-hat: within the range, not in the histograms
     assert np.flatnonzero(masks.pitch[BASS]).tolist() == list(range(30, 49))
