@@ -6,7 +6,7 @@ import ctypes
 import os
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
@@ -79,6 +79,14 @@ def render(
     return RenderedFiles(files, job.seconds["audio"], job.seconds["video"])
 
 
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """The still picture of a song, and its ``cover``: the same as a JPEG file, for tags."""
+
+    image: Image
+    cover: bytes
+
+
 @contextmanager
 def _staging_folder(folder: Path, stem: str) -> Iterator[Path]:
     """Make a hidden folder inside ``folder``, so that finished files are moved by a rename; remove it afterwards."""
@@ -144,25 +152,33 @@ class _Rendering:
         self.seconds = {"audio": 0.0, "video": 0.0}
 
     def run(self, names: Sequence[str]) -> None:
-        """Write every format: sound and still picture first, then the files in parallel, the slowest first."""
-        with ThreadPoolExecutor(2, "render") as pool:
-            drawing = pool.submit(self._timed, "picture", self._picture) if _NEEDS_PICTURE.intersection(names) else None
-            audio: Any = self._timed("sound", self._sound) if _NEEDS_SOUND.intersection(names) else None
-            picture: Any = drawing.result() if drawing else None
-            tags = replace(self.tags, cover=_cover(picture)) if picture is not None and audio is not None else self.tags
-            tasks: dict[str, Callable[[], None]] = {
-                "mid": self._mid,
-                "png": partial(self._png, picture),
-                "musicxml": self._musicxml,
-                "stems": self._stems,
-                "wav": partial(self._wav, audio),
-                "mp3": partial(self._mp3, audio, tags),
-                "ogg": partial(self._ogg, audio, tags),
-                "mp4": partial(self._mp4, audio, tags),
-            }
+        """Write every format in threads, the slowest first. The video is drawn while the sound is mixed."""
+        with ThreadPoolExecutor(3, "render") as pool:
+            # Both begin before all that waits for them, so waiting never takes the last thread.
+            drawn = pool.submit(self._timed, "picture", self._picture) if _NEEDS_PICTURE.intersection(names) else None
+            # A video takes the second core and the memory of a second part.
+            mixing = partial(self._sound, 1 if "mp4" in names else 2)
+            mixed = pool.submit(self._timed, "sound", mixing) if _NEEDS_SOUND.intersection(names) else None
             order = sorted(names, key=_WEIGHTS.__getitem__, reverse=True)
-            for future in [pool.submit(self._timed, name, tasks[name]) for name in order]:
+            for future in [pool.submit(self._write, name, drawn, mixed) for name in order]:
                 future.result()
+
+    def _write(self, name: str, drawn: Future[Picture] | None, mixed: Future[Audio] | None) -> None:
+        """Write one format as soon as the picture and the sound that it needs are there."""
+        picture: Any = drawn.result() if drawn and name in _NEEDS_PICTURE else None
+        audio: Any = mixed.result() if mixed and name in _NEEDS_SOUND - {"mp4"} else None
+        tags = replace(self.tags, cover=picture.cover) if picture else self.tags
+        tasks: dict[str, Callable[[], None]] = {
+            "mid": self._mid,
+            "png": partial(self._png, picture),
+            "musicxml": self._musicxml,
+            "stems": self._stems,
+            "wav": partial(self._wav, audio),
+            "mp3": partial(self._mp3, audio, tags),
+            "ogg": partial(self._ogg, audio, tags),
+            "mp4": partial(self._mp4, mixed, tags),
+        }
+        self._timed(name, tasks[name])
 
     def _timed(self, step: str, work: Callable[[], T]) -> T:
         begin = perf_counter()
@@ -171,18 +187,19 @@ class _Rendering:
         self.seconds["video" if step in _VIDEO_STEPS else "audio"] += perf_counter() - begin
         return result
 
-    def _sound(self) -> Audio:
+    def _sound(self, at_once: int) -> Audio:
         from composer.audio.mix import mix
 
         _release_free_memory()  # what loading the network needed
-        audio = mix(self.song, self.progress.of("sound"), genres=self.genres)
+        audio = mix(self.song, self.progress.of("sound"), genres=self.genres, at_once=at_once)
         _release_free_memory()
         return audio
 
-    def _picture(self) -> Image:
-        from composer.video.still import draw_song
+    def _picture(self) -> Picture:
+        from composer.video.still import cover_jpeg, draw_song
 
-        return draw_song(self.song, self.tags.title, self.subtitle)
+        image = draw_song(self.song, self.tags.title, self.subtitle)
+        return Picture(image, cover_jpeg(image))
 
     def _mid(self) -> None:
         from midi_data.io.midi_writer import write_midi
@@ -194,10 +211,10 @@ class _Rendering:
 
         write_musicxml(self.song, self.staging / "musicxml")
 
-    def _png(self, picture: Image) -> None:
+    def _png(self, picture: Picture) -> None:
         from composer.video.still import save_png
 
-        save_png(picture, self.staging / "png")
+        save_png(picture.image, self.staging / "png")
 
     def _stems(self) -> None:
         from composer.audio.stems import write_stems
@@ -219,14 +236,8 @@ class _Rendering:
 
         write_ogg(audio, self.staging / "ogg", tags, self.progress.of("ogg"))
 
-    def _mp4(self, audio: Audio, tags: Tags) -> None:
+    def _mp4(self, mixed: Any, tags: Tags) -> None:
         from composer.video.encode import write_video
 
         path, progress = self.staging / "mp4", self.progress.of("mp4")
-        write_video(self.song, audio, path, tags, subtitle=self.subtitle, progress=progress)
-
-
-def _cover(picture: Image) -> bytes:
-    from composer.video.still import cover_jpeg
-
-    return cover_jpeg(picture)
+        write_video(self.song, mixed.result, path, tags, subtitle=self.subtitle, progress=progress)

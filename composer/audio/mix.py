@@ -19,6 +19,8 @@ from midi_data.song import Song, Track
 
 TAIL_SECONDS = 2.5
 """How long the last notes and the reverberation ring after the song's end."""
+PARTS_AT_ONCE = 2
+"""Parts rendered side by side, each in a thread."""
 _FADE_SECONDS = 1.75
 """Fade to zero at the end of the tail."""
 _STEM_LUFS = -20.0
@@ -27,23 +29,26 @@ _MAX_GAIN_DB = 30.0
 """Most gain of a stem: quieter parts were composed to be barely audible."""
 
 
-def mix(song: Song, progress: Progress = None, *, genres: Mapping[str, float] | None = None) -> Audio:
+def mix(
+    song: Song, progress: Progress = None, *, genres: Mapping[str, float] | None = None, at_once: int = PARTS_AT_ONCE
+) -> Audio:
     """Return the mastered sound of ``song``: (samples, 2), its ``duration_seconds`` plus ``TAIL_SECONDS``.
 
-    ``genres``: genre → weight, as in a request; selects the row of `GENRE_MIXES`.
+    ``genres``: genre → weight, as in a request; selects the row of `GENRE_MIXES`. ``at_once``: parts rendered side by
+    side; each takes about 60 MB for 45 s.
     """
     settings = genre_mix(genres or {})
-    bus = unmastered_mix(song, settings, progress)
+    bus = unmastered_mix(song, settings, progress, at_once)
     effects.equalize(bus, settings.low_db, settings.presence_db, settings.air_db)
     return effects.fade_out(mastering.master(effects.compress_bus(bus)), _FADE_SECONDS)
 
 
-def unmastered_mix(song: Song, settings: GenreMix, progress: Progress = None) -> Audio:
+def unmastered_mix(song: Song, settings: GenreMix, progress: Progress = None, at_once: int = PARTS_AT_ONCE) -> Audio:
     """Return the sum of all parts and their reverberation, before equalizer, compressor and limiter: (samples, 2)."""
     tracks = sounding_tracks(song)
-    bus = np.zeros((2, _length(song)), np.float32).T
+    bus = np.zeros((2, sound_samples(song)), np.float32).T
     send = np.zeros(len(bus), np.float32)
-    for done, (placement, sound) in enumerate(_dry_stems(tracks, song, settings), start=1):
+    for done, (placement, sound) in enumerate(_dry_stems(tracks, song, settings, at_once), start=1):
         bus += sound
         if placement.preset.reverb:
             send += _mid(sound) * np.float32(placement.preset.reverb)
@@ -65,18 +70,21 @@ def sounding_tracks(song: Song) -> list[Track]:
     return [track for track in song.tracks if track.notes]
 
 
-def _length(song: Song) -> int:
+def sound_samples(song: Song) -> int:
+    """Return the length of the sound of ``song`` in samples, its tail included."""
     return round((song.duration_seconds + TAIL_SECONDS) * SAMPLE_RATE)
 
 
-def _dry_stems(tracks: Sequence[Track], song: Song, settings: GenreMix) -> Iterator[tuple[Placement, Audio]]:
-    """Yield each of ``tracks`` without reverberation, (samples, 2), in order; two are rendered at a time."""
+def _dry_stems(
+    tracks: Sequence[Track], song: Song, settings: GenreMix, at_once: int = PARTS_AT_ONCE
+) -> Iterator[tuple[Placement, Audio]]:
+    """Yield each of ``tracks`` without reverberation, (samples, 2), in order; ``at_once`` are rendered at a time."""
     seconds = song.duration_seconds + TAIL_SECONDS
     pending: deque[tuple[Placement, Future[Audio]]] = deque()
-    with ThreadPoolExecutor(2, "stem") as pool:
+    with ThreadPoolExecutor(at_once, "stem") as pool:
         for track, placement in zip(tracks, placements(tracks, settings), strict=True):
             pending.append((placement, pool.submit(_stem, track, song, seconds, placement)))
-            if len(pending) > 1:
+            if len(pending) >= at_once:
                 yield _finished(*pending.popleft())
         for ready in pending:
             yield _finished(*ready)

@@ -29,10 +29,11 @@ class YuvFrame:
     ``planes``: (samples (H / step, W / step), step) of Y, U and V; step: pixels that a sample covers each way.
     """
 
-    __slots__ = ("frame", "planes")
+    __slots__ = ("_changes", "frame", "planes")
 
     def __init__(self, frame: av.VideoFrame) -> None:
         self.frame = frame
+        self._changes = [Area(0, 0, frame.width, frame.height)]
         self.planes = tuple((_samples(plane), 1 + (index > 0)) for index, plane in enumerate(frame.planes))
 
     def copy(self) -> YuvFrame:
@@ -42,40 +43,51 @@ class YuvFrame:
             theirs[:] = mine
         return other
 
+    def take_changes(self) -> list[Area]:
+        """Return the areas written to since the last call; at first the whole frame."""
+        changes, self._changes = self._changes, []
+        return changes
+
     def save(self, area: Area) -> list[Plane]:
         """Return a copy of ``area``, for `restore`."""
         return [plane[_slices(area, step)].copy() for plane, step in self.planes]
 
     def restore(self, area: Area, saved: list[Plane]) -> None:
         """Write back ``area`` as it was when it was ``saved``."""
+        self._changes.append(area)
         for (plane, step), before in zip(self.planes, saved, strict=True):
             plane[_slices(area, step)] = before
 
     def paste(self, source: YuvFrame, area: Area) -> None:
         """Copy ``area`` from a ``source`` of the same size."""
+        self._changes.append(area)
         for (mine, step), (theirs, _) in zip(self.planes, source.planes, strict=True):
             where = _slices(area, step)
             mine[where] = theirs[where]
 
     def paste_where(self, source: YuvFrame, area: Area, mask: NDArray[np.bool_]) -> None:
         """Copy the pixels of ``area`` where ``mask`` (H, W of the area) is true."""
+        self._changes.append(area)
         for (mine, step), (theirs, _) in zip(self.planes, source.planes, strict=True):
             where = _slices(area, step)
             np.copyto(mine[where], theirs[where], where=mask[::step, ::step])
 
     def stamp(self, stamp: YuvFrame, left: int, top: int) -> None:
         """Copy the whole of a smaller frame to ``left``, ``top``."""
+        self._changes.append(Area(left, top, left + stamp.frame.width, top + stamp.frame.height))
         for (mine, step), (small, _) in zip(self.planes, stamp.planes, strict=True):
             height, width = small.shape
             mine[top // step : top // step + height, left // step : left // step + width] = small
 
     def fill(self, area: Area, colour: Colour) -> None:
         """Fill ``area`` with one colour."""
+        self._changes.append(area)
         for (plane, step), value in zip(self.planes, yuv_from_colour(colour), strict=True):
             plane[_slices(area, step)] = value
 
     def glow(self, area: Area, around: Area, colour: Colour, mask: NDArray[np.bool_]) -> None:
         """Add a glow of ``around`` in ``colour`` to ``area`` where ``mask`` (H, W of the area) is true."""
+        self._changes.append(area)
         weight = _glow_weights(area, around) * mask
         for (plane, step), value in zip(self.planes, yuv_from_colour(colour), strict=True):
             ground = plane[_slices(area, step)]
@@ -83,6 +95,7 @@ class YuvFrame:
 
     def brighten(self, area: Area, luma: NDArray[np.int16]) -> None:
         """Add the last columns of ``luma`` (W,) to ``area``, at most to white."""
+        self._changes.append(area)
         plane = self.planes[0][0][_slices(area, 1)]
         plane[:] = np.minimum(plane + luma[len(luma) - area.width :], _WHITE_LUMA)
 

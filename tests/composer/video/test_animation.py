@@ -59,6 +59,21 @@ def test_meters_follow_the_music(render_band: Song) -> None:
     assert (levels <= [lane.area.height for lane in roll.lanes]).all()
 
 
+def test_nothing_changes_outside_the_stated_areas(render_band: Song) -> None:
+    before = None
+    for image in Animation(render_band, "Dancing robots", "heavy metal").frames(60, 10):
+        changes = image.take_changes()
+        after = image.copy()
+        if before is not None:
+            for (old, step), (new, _) in zip(before.planes, after.planes, strict=True):
+                differs = old != new
+                for area in changes:
+                    differs[area.top // step : area.bottom // step, area.left // step : area.right // step] = False
+                assert not differs.any()
+        before = after
+    assert changes != [Area(0, 0, *SIZE)]
+
+
 @pytest.mark.parametrize(
     "song",
     [

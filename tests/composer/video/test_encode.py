@@ -1,6 +1,7 @@
 from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
+from threading import Event
 
 import av
 import numpy as np
@@ -11,6 +12,7 @@ from composer.audio.mix import mix
 from composer.audio.signal import SAMPLE_RATE, Audio, decibels
 from composer.audio.tags import Tags
 from composer.video import encode
+from composer.video.animation import SIZE, Animation
 from composer.video.encode import FRAMES_PER_SECOND, write_video
 from composer.video.still import cover_jpeg, draw_song
 from midi_data.song import Song
@@ -28,7 +30,7 @@ def file(render_band: Song, sound: Audio, tmp_path_factory: pytest.TempPathFacto
     path = tmp_path_factory.mktemp("video") / "song.mp4"
     cover = cover_jpeg(draw_song(render_band, "Dancing robots", "heavy metal"))
     tags = Tags("Dancing robots 🤘", genre="heavy-metal", bpm=120, key="E minor", seed=7, cover=cover)
-    write_video(render_band, sound, path, tags, subtitle="heavy metal")
+    write_video(render_band, lambda: sound, path, tags, subtitle="heavy metal")
     return path
 
 
@@ -122,7 +124,7 @@ def test_a_song_too_long_is_faded_out(
     render_band: Song, sound: Audio, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, render_decoded: Decoder
 ) -> None:
     monkeypatch.setattr(encode, "MAX_SECONDS", 2.0)
-    write_video(render_band, sound, tmp_path / "short.mp4")
+    write_video(render_band, lambda: sound, tmp_path / "short.mp4")
     decoded = render_decoded(tmp_path / "short.mp4")
     assert len(decoded) / SAMPLE_RATE == pytest.approx(2.0, abs=0.1)
     assert np.abs(decoded[-2400:]).max() < 0.02
@@ -132,8 +134,30 @@ def test_the_longest_song_asked_for_fits_x() -> None:
     assert encode.MAX_SECONDS + 0.1 < 140
 
 
-def test_progress_rises(render_band: Song, sound: Audio, tmp_path: Path) -> None:
+def test_progress_rises(render_band: Song, sound: Audio, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(encode, "MAX_SECONDS", 3.0)
     told: list[float] = []
-    write_video(render_band, sound[: 3 * SAMPLE_RATE], tmp_path / "song.mp4", progress=told.append)
+    write_video(render_band, lambda: sound, tmp_path / "song.mp4", progress=told.append)
     assert told == sorted(told)
     assert len(told) == 3
+
+
+def test_pictures_are_encoded_while_the_sound_is_mixed(render_band: Song, sound: Audio, tmp_path: Path) -> None:
+    drawn = Event()
+
+    def mixed() -> Audio:
+        assert drawn.wait(60), "no picture was encoded before the sound was there"
+        return sound
+
+    write_video(render_band, mixed, tmp_path / "song.mp4", progress=lambda _done: drawn.set())
+
+
+def test_every_decoded_frame_is_what_was_drawn(file: Path, render_band: Song) -> None:
+    """Parts that the encoder is told to skip do not fall behind."""
+    drawn = Animation(render_band, "Dancing robots 🤘", "heavy metal")
+    with av.open(str(file)) as container:
+        decoded = container.decode(video=0)
+        for image, shown in zip(drawn.frames(90, FRAMES_PER_SECOND), decoded, strict=False):
+            errors = image.planes[0][0].astype(int) - shown.to_ndarray()[: SIZE[1]]
+            blocks = np.square(errors).reshape(SIZE[1] // 16, 16, SIZE[0] // 16, 16).mean(axis=(1, 3))
+            assert blocks.max() < 60
