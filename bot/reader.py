@@ -25,7 +25,8 @@ logger = logging.getLogger(__name__)
 
 CREDENTIALS_PAUSE_SECONDS = 300.0
 WAKE_PAUSE_SECONDS = 1.0  # a pushed event causes at most one reading a second
-FIRST_READ_SECONDS = 120.0  # without a cursor, mentions older than this at the start are not answered
+FIRST_READ_SECONDS = 120.0  # without a cursor, mentions older than this at the first start are not answered
+FIRST_START = "first-start"  # kept as a cursor: unix seconds
 
 
 @dataclass
@@ -103,10 +104,18 @@ class Reader:
         channel.in_doubt = channel.in_doubt and batch.more
 
     def _since(self, cursor: str | None) -> float:
-        """The oldest mention to read: the catch-up time, or about now if nothing is known of earlier readings."""
-        if cursor is None:
-            return self._started_at - FIRST_READ_SECONDS
-        return self.clock.now() - self.intake.catch_up_seconds
+        """The oldest mention to read: the catch-up time, or without a cursor shortly before the first start."""
+        oldest = self.clock.now() - self.intake.catch_up_seconds
+        return oldest if cursor else max(oldest, self._first_start() - FIRST_READ_SECONDS)
+
+    def _first_start(self) -> float:
+        """When a bot first read this network: it may have died since, before it had a cursor."""
+        known, _ = self.cursors.get(FIRST_START)
+        try:
+            return float(known or "")
+        except ValueError:
+            self.cursors.move(FIRST_START, str(self._started_at))
+            return self._started_at
 
     def _pause_channel(self, channel: Channel, error: Exception) -> None:
         channel.failures += 1

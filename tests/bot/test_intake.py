@@ -138,6 +138,22 @@ def test_without_any_cursor_only_mentions_since_the_start_are_answered(
     assert set(network.posted) == {"m2"}
 
 
+@pytest.mark.parametrize("redis_is_lost", [False, True])
+def test_what_came_since_the_first_start_is_answered_though_the_bot_died_before_it_had_a_cursor(
+    harness: Harness, bot: Bot, network: ScriptedNetwork, *, redis_is_lost: bool
+) -> None:
+    begun = harness.clock.now()
+    bot.reader.channels[0].read = lambda _cursor, _since: 1 / 0  # type: ignore[assignment,return-value]
+    bot.turn()
+    harness.clock.sleep(600)
+    if redis_is_lost:
+        harness.queues.connection.flushall()
+    again = harness.bot(network, bot_settings())
+    network.batches.append(Batch((mention(1, "/help", begun - 3600), mention(2, "/help", begun + 1)), "c"))
+    harness.run_until_idle(again)
+    assert set(network.posted) == {"m2"}
+
+
 def test_after_losing_redis_nothing_is_answered_twice(harness: Harness, bot: Bot, network: ScriptedNetwork) -> None:
     now = harness.clock.now()
     old = [mention(number, "/help", now) for number in range(3)]
