@@ -29,7 +29,9 @@ from composer.planning.conditioning import slot_clock
 from composer.planning.plan import Plan
 from midi_data.chords import QUALITIES
 from midi_data.events.encoding import FIELDS, VOCABULARY
-from midi_data.events.features import LAGS
+
+_EVERY_CLASS = {field: {each: each for each in range(count)} for field, count in VOCABULARY.items()}
+"""Columns of the output layers that are not reduced to a song's classes."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -62,19 +64,14 @@ class SongSampler:
         # (2 bars,) chord condition classes; 0 where the song has no chart.
         self._chords: list[int] = [chord + 1 for chord in chords] or [0] * (2 * plan.bars)
         self._chord_bonus: list[list[list[list[float]]]] = model.heads.chord_bonus.tolist()
-        self._roles = {part: chord_role(part) for part in plan.band}
-        self._column = {part: column for column, part in enumerate(plan.band)}
-        self._add_inputs(plan, model)
-        pitches = {part: self.state.constraints.pitches_of[part] for part in plan.band}
+        pitches = self.state.constraints.pitches_of
         self._pitch_layers = {part: model.heads.output_layer("pitch", own) for part, own in pitches.items()}
-        self._pitch_columns = {
-            part: {pitch: column for column, pitch in enumerate(own)} for part, own in pitches.items()
-        }
-        first = len(plan.band) + len(LAGS)  # the activity bonuses follow the lookback's
-        self._activity = [{p: first + n for p, n in zip(plan.band, row, strict=True)} for row in plan.activity.tolist()]
-
-    def _add_inputs(self, plan: Plan, model: Model) -> None:
-        """Project the plan: inputs of the network by slot, and by the part of the previous event."""
+        self._pitch_columns = {part: {pitch: n for n, pitch in enumerate(own)} for part, own in pitches.items()}
+        self._part_columns = {part: column for column, part in enumerate(plan.band)}
+        self._activity: list[dict[int, int]] = [
+            dict(zip(plan.band, row, strict=True)) for row in plan.activity.tolist()
+        ]
+        # The plan's inputs of the network by slot, and by the part of the previous event.
         roots = histogram_roots(plan.attribute_histograms, plan.band)
         fixed = model.plan_inputs.conditions(plan.labels, plan.band)
         bars = model.plan_inputs.activity(plan.activity, plan.band, roots)
@@ -86,15 +83,14 @@ class SongSampler:
     @property
     def plan_input(self) -> Integers:
         """(I,) input of the plan in the chord slot of the previous event, and of the part that played it."""
-        inputs: Integers = (
-            self._slots[self.state.slot] + self._projections.inputs[self._column.get(self.state.previous[1], -1) + 1]
-        )
+        own = self._projections.inputs[self._part_columns.get(self.state.previous[1], -1) + 1]
+        inputs: Integers = self._slots[self.state.slot] + own
         return inputs
 
     @property
     def part_context(self) -> Floats:
         """(3, W) projected histograms of the part just chosen, for the note heads."""
-        context: Floats = self._projections.heads[self._column[self.state.part] + 1]
+        context: Floats = self._projections.heads[self._part_columns[self.state.part] + 1]
         return context
 
     def head_inputs(self, field: str) -> list[int]:
@@ -119,12 +115,12 @@ class SongSampler:
         """
         state, given = self.state, self._given
         chosen = state.forced(field)
+        if chosen is None and given is not None:
+            chosen = given.forced(field)
         if chosen is None:
-            chosen = (
-                self._among_given(given, field, outputs)
-                if given
-                else self._sample(field, outputs, state.allowed(field))
-            )
+            classes = state.allowed(field) if given is None else given.allowed(field, state.allowed(field))
+            chosen = self._sample(field, outputs, classes) if classes else None
+            chosen = chosen if given is None else given.decide(field, state.tick, chosen)
         self.is_rejected = chosen is None
         if chosen is None:
             state.retract()
@@ -135,15 +131,6 @@ class SongSampler:
         if note is not None:
             for processor in self._processors:
                 processor.update(note)
-
-    def _among_given(self, given: GivenNotes, field: str, outputs: list[float]) -> int | None:
-        """The class of ``field`` where some parts are given; ``None`` if the event is rejected."""
-        state = self.state
-        chosen = given.forced(field)
-        if chosen is not None:
-            return chosen
-        classes = given.allowed(field, state.allowed(field))
-        return given.decide(field, state.tick, self._sample(field, outputs, classes) if classes else None)
 
     def _sample(self, field: str, outputs: list[float], classes: Classes) -> int:
         if len(classes) == 1:
@@ -156,43 +143,33 @@ class SongSampler:
 
     def _logits(self, field: str, outputs: list[float], classes: Classes) -> list[float]:
         """Logits of the allowed ``classes``, with lookback bonuses, of parts activity, of pitches chord bonuses."""
-        if field == "pitch":
-            columns = self._pitch_columns[self.state.part]
-            logits = self._with_lookback(outputs, columns, classes)
-            self._add_chord(logits, classes, outputs, len(columns) + len(LAGS) + 1)
-            return logits
-        if field == "part":
-            logits, bonus = self._with_lookback(outputs, self._column, classes), self._activity[self.state.bar_after]
-            return [logit + outputs[bonus[part]] for logit, part in zip(logits, classes, strict=True)]
-        count = VOCABULARY[field]
-        for lag, seen in enumerate(self.state.lookback):
-            if seen != count:
-                outputs[seen] += outputs[count + lag]
+        state = self.state
+        columns = {"part": self._part_columns, "pitch": self._pitch_columns.get(state.part, {})}.get(field)
+        columns = _EVERY_CLASS[field] if columns is None else columns
+        first = len(columns)
+        for lag, seen in enumerate(state.lookback):
+            if seen in columns:
+                outputs[columns[seen]] += outputs[first + lag]
         if field == "time_shift":
-            self.state.constraints.fold_eos(outputs, self.state.context)
-        return [outputs[each] for each in classes]
+            state.constraints.fold_eos(outputs, state.context)
+        logits = [outputs[columns[each]] for each in classes]
+        more = first + len(state.lookback)  # what follows the lookback's bonuses
+        if field == "part":
+            bins = self._activity[state.bar_after]
+            return [logit + outputs[more + bins[part]] for logit, part in zip(logits, classes, strict=True)]
+        if field == "pitch":
+            self._add_chord(logits, classes, outputs[more:])
+        return logits
 
-    def _add_chord(self, logits: list[float], pitches: Classes, outputs: list[float], first: int) -> None:
-        """Add to the logit of each pitch the bonus of its interval above the chord's root.
-
-        ``outputs``: the head's, those of the 12 intervals from ``first`` on.
-        """
-        role, kind = self._roles[self.state.part], self._chords[self.state.slot_after] - 2
+    def _add_chord(self, logits: list[float], pitches: Classes, intervals: list[float]) -> None:
+        """Add to the logit of each pitch the bonus of its interval above the chord's root: the head's and a table's."""
+        role, kind = chord_role(self.state.part), self._chords[self.state.slot_after] - 2
         if kind < 0 or role >= CHORD_ROLES:
             return
         root, quality = divmod(kind, len(QUALITIES))
-        bonus = self._chord_bonus[role][quality][self.state.strength]
+        bonus = [a + b for a, b in zip(intervals, self._chord_bonus[role][quality][self.state.strength], strict=True)]
         for index, pitch in enumerate(pitches):
-            interval = (pitch - root) % 12
-            logits[index] += outputs[first + interval] + bonus[interval]
-
-    def _with_lookback(self, outputs: list[float], columns: dict[int, int], classes: Classes) -> list[float]:
-        """Logits of ``classes`` for an output layer of some classes only, each in its column."""
-        first = len(columns)
-        for lag, seen in enumerate(self.state.lookback):
-            if seen in columns:
-                outputs[columns[seen]] += outputs[first + lag]
-        return [outputs[columns[each]] for each in classes]
+            logits[index] += bonus[(pitch - root) % 12]
 
 
 def _processors(
