@@ -34,7 +34,6 @@ def log_table() -> list[int]:
 
 _EXP = exp_table()
 _LOG = [entry / (1 << LOG_BITS) for entry in log_table()]
-_LOG_ARRAY = np.array(_LOG)
 _LOG_OF_2 = -_LOG[0]
 
 
@@ -49,14 +48,6 @@ def log(value: float) -> float:
     """The natural logarithm of a positive number."""
     mantissa, exponent = math.frexp(value)
     return _LOG[int(mantissa * LOG_STEPS + 0.5) - LOG_STEPS // 2] + exponent * _LOG_OF_2
-
-
-def log_array(values: NDArray[np.float64]) -> NDArray[np.float64]:
-    """``log`` of each of ``values``."""
-    mantissas, exponents = np.frexp(values)
-    steps = (mantissas * LOG_STEPS + 0.5).astype(np.int64) - LOG_STEPS // 2
-    logs: NDArray[np.float64] = _LOG_ARRAY[steps] + exponents * _LOG_OF_2
-    return logs
 
 
 def log_sum(logits: Sequence[float]) -> float:

@@ -18,12 +18,12 @@ from midi_data.song import Song
 ROOT = Path(__file__).parents[1]
 SECONDS = 15
 SONGS = {
-    ("heavy-metal", 1): "ad0fa5a2e8c8e0a1e13ee89cd59dd86d4d51f6c747fcb4c1c77e9d948e80eb69",
-    ("jazz", 2): "bc1df9afa3eed8a393bb6f945bbdcfa39c50ef9d395ab7853c5f16265952a135",
-    ("classical", 3): "dbd60c60b6734aaa406e53f804adf829f43088d6d492ba0b8f1307ec5e883a71",
+    ("heavy-metal", 1): "2fafe6a52167c897226ca0cd5e71f932d498c78ef70ac2a4e2ba4499458dc3f7",
+    ("jazz", 2): "8accce5b8b3b93813eb283dc6a670c6bde316246057244b54488679778952dc5",
+    ("classical", 3): "0da81c835b5a9fbcafa85d3509154820a2cfb52c01709c5578983bc8bd1bb7f4",
 }
 """(genre, seed): SHA-256 of the MIDI bytes of a song composed alone."""
-BATCH = "0d7ba38f1b4c510910a509d746756710644a7c5f4243054fc704dd413eade26e"
+BATCH = "4204151926bd287c76ba820c51c20c28ba750087c5d0d08fbba9afdd8c521054"
 """SHA-256 of the notes of four songs (folk, seeds 0–3) composed as one batch."""
 
 

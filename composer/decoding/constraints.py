@@ -20,9 +20,6 @@ from midi_data.events.encoding import DURATIONS, EOS, MAX_SHIFT
 Classes = list[int]
 """Classes that may come next, rising."""
 
-JUST_STRUCK_TICKS = 3
-"""A pitch struck less than 3 ticks ago is not struck again, and still occupies a voice."""
-
 
 class StepContext(NamedTuple):
     """Where a song is before its next event, or within it once the time shift is chosen.

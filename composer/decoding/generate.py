@@ -5,7 +5,7 @@ Every song has its own random numbers and is the same, bit for bit, in any batch
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Hashable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from typing import Any, TypeVar
 
@@ -14,7 +14,6 @@ from numpy.typing import NDArray
 from threadpoolctl import ThreadpoolController
 
 from composer.decoding.expression import add_expression
-from composer.decoding.parameters import BIASES
 from composer.decoding.sampling import EmbeddingSpace, SamplingParameters, parameters_for
 from composer.decoding.song_sampler import Model, SongSampler
 from composer.decoding.sounding import song_of
@@ -53,13 +52,11 @@ class Composer:
         checkpoint: Checkpoint,
         parameters: ParameterRule = parameters_for,
         *,
-        biases: Collection[str] = BIASES,
         backend: Backend | None = None,
     ) -> None:
-        """``biases``: logit biases that are applied (``composer.decoding.parameters``)."""
         # The model has its own packed copy of the weights.
         self.checkpoint = replace(checkpoint, weights={})
-        self._parameters, self._biases = parameters, biases
+        self._parameters = parameters
         weights = checkpoint.weights
         self.model = Model(
             Engine(checkpoint, backend),
@@ -131,7 +128,7 @@ class Composer:
         return add_expression(song, genres, plan.note_seed, shipped_expression())
 
     def _sampler(self, plan: Plan) -> SongSampler:
-        return SongSampler(plan, self._parameters(plan.randomness, plan.temperature), self.model, self._biases)
+        return SongSampler(plan, self._parameters(plan.randomness, plan.temperature), self.model)
 
     def _events(self, songs: list[SongSampler], state: State) -> State:
         """``EVENTS_BETWEEN_PLANS`` events of each of ``songs``, or fewer if one of them ends."""

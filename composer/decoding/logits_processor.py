@@ -12,7 +12,7 @@ class LogitsProcessor:
     fields: tuple[str, ...] = FIELDS
     """The fields whose logits it may change."""
 
-    def apply(self, field: str, classes: list[int], logits: list[float], state: SongState) -> None:
+    def apply(self, classes: list[int], logits: list[float], state: SongState) -> None:
         """Change ``logits`` in place; they are those of ``classes``, rising."""
         raise NotImplementedError
 

@@ -12,13 +12,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from composer.decoding.parameters import QUIETEST_CLASS
 from midi_data.events.encoding import DRUM_PITCH, VOCABULARY, part_instrument
 from midi_data.general_midi import playable_range, usual_polyphony
 from midi_data.song import TICKS_PER_QUARTER
 
 Mask = NDArray[np.bool_]
-QUIETEST_CLASS = 1
-"""Velocity class 0 is not audible in a band."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

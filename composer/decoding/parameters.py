@@ -1,41 +1,52 @@
-"""The hand-set numbers of decoding, and the logit biases that a composer applies.
+"""The hand-set numbers between the network and the notes: all of them, 25 at most (a test counts them).
 
-Everything else that decides about a note is learned, drawn by the plan, or a hard constraint.
+Everything else that decides about a note is learned, drawn by the plan, calibrated by genre in the checkpoint's header
+(temperature, repetition strength), or a rule without a number. ``docs/decoding.md`` says what each is worth.
 """
 
 from __future__ import annotations
 
+# -- sampling, at randomness 0 and 1 -----------------------------------------------------------------------------------
+
 TEMPERATURE = (0.9, 1.1)
-"""Factor on the genre's temperature at randomness 0 and 1."""
-MIN_P = (0.1, 0.0)
-"""Least probability of a class, as a share of the likeliest one's, at randomness 0 and 1."""
+"""Factor on the genre's temperature."""
+MIN_P = 0.1
+"""Least probability of a class, as a share of the likeliest one's, at randomness 0; none at 1."""
 EXPRESSION_MIN_P = 0.1
 """The same for exact velocities and lengths, at any randomness: real parts use few of them."""
 TAU = (0.4, 1.2)
-"""Noise of embedding sampling, in distances to the nearest neighbour, at randomness 0 and 1."""
-REPETITION_TEMPERATURES = (1.05, 0.95, 0.75, 0.4)
-"""Factors on the temperature by similarity level: new, varied, nearly the same, the same."""
+"""Noise of embedding sampling, in distances to the nearest neighbour."""
 
-BIASES = ("histogram", "note_count", "repetition", "chord")
-"""Logit biases in their order; ``Composer`` takes any of them."""
+# -- logit biases ------------------------------------------------------------------------------------------------------
 
-HISTOGRAM_PRIOR = 12.0
-"""Notes distributed as planned that are counted in advance."""
-HISTOGRAM_STRENGTHS = (1.0, 0.6, 0.2, 0.0)
-"""Factors on the histogram bias by similarity level."""
-TIME_SHIFT_STRENGTH = 2.0
-"""Factor on the time-shift bias: the most frequent drift is to play everything at once."""
 NOTE_COUNT_PRIOR = 3.0
 """Notes added to the planned and to the generated count."""
 NOTE_COUNT_STRENGTH = 3.0
 """Factor on the log of planned over generated notes."""
-SOURCE_BONUS = (0.0, 1.5, 3.5, 8.0)
-"""Added to the source's class in a new, a varied, a nearly same and a same bar. Without it varied bars of songs were
-half as similar to their source as those of real pieces: one deviation leads to the next."""
-CHORD_BIAS = (
-    ((0.1, 0.05, -0.1), (0.2, 0.1, -0.15), (0.5, 0.1, -0.3)),
-    ((0.1, 0.1, -0.1), (0.2, 0.2, -0.3), (0.35, 0.35, -0.45)),
-)
-"""Added to the logits of the chord's root, its other tones and all other pitches, by role and metrical strength."""
-MISSING_TONE_BIAS = 0.6
-"""Added, times the strength above 1, to tones of the chord that only a bass or no part has played in its slot."""
+SOURCE_BONUS = (1.5, 3.5, 8.0)
+"""Added to the source's class in a varied, a nearly same and a same bar: one deviation leads to the next."""
+PITCH_DROPOUT = (0.5, 0.1)
+"""Probability that a part's lookback pitches are dropped in a new and in a varied bar: songs would repeat too much."""
+CHORD_BIAS = 0.25
+"""Added to tones of the planned chord, times 1 plus the metrical strength (0 … 2)."""
+ASKED_CHORD_STRENGTH = 8.0
+"""Factor on ``CHORD_BIAS`` where a person asked for the chords."""
+MISSING_TONE_BIAS = 4.2
+"""Added to tones of an asked chord that only a bass or no part has played in its slot."""
+SEVENTH_TICKS = 36
+"""A seventh counts as played once it sounds this long: a shorter one is heard as passing."""
+
+# -- rules -------------------------------------------------------------------------------------------------------------
+
+PASSING_TICKS = 12
+"""Longest note outside an asked chord: an eighth."""
+EARLY_TICKS = 3
+"""A note that begins at most this long before a slot belongs to it: hands are a little early."""
+JUST_STRUCK_TICKS = 3
+"""A pitch struck less than 3 ticks ago is not struck again, and still occupies a voice."""
+QUIETEST_CLASS = 1
+"""Velocity class 0 is not audible in a band."""
+RANGE_MARGIN = 3
+"""Semitones that pitched parts may exceed the range of a decoded style by."""
+GRID_PROBABILITY = 0.5
+"""Ticks of the quarter that a style uses at least as probably are allowed."""

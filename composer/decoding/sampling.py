@@ -11,7 +11,10 @@ Plain lists, because five classes are sampled a note and few are allowed. All ar
 
 from __future__ import annotations
 
+from bisect import bisect_right
+from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import accumulate
 from typing import Any
 
 import numpy as np
@@ -46,8 +49,8 @@ def parameters_for(randomness: float, temperature: float = 1.0) -> SamplingParam
     ``temperature``: the genre's calibrated temperature, which applies at randomness 0.5.
     """
     r = min(max(randomness, 0.0), 1.0)
-    warm, least, tau = (low + (high - low) * r for low, high in (TEMPERATURE, MIN_P, TAU))
-    return SamplingParameters(temperature * warm, least, tau)
+    warm, tau = (low + (high - low) * r for low, high in (TEMPERATURE, TAU))
+    return SamplingParameters(temperature * warm, MIN_P * (1 - r), tau)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -86,54 +89,39 @@ def sample(
         if not classes:
             raise ValueError("at least one class is allowed, not 0")
         return classes[0]
-    weights = softmax_weights(logits, 1.0 / parameters.temperature)
-    likely = likely_classes(classes, weights, parameters.min_p)
-    drawn = draw(likely, stream)
-    scale = parameters.tau * space.distance
-    if sampling == "probability" or scale == 0 or len(likely) == 1:
-        return drawn
-    logit_of = dict(zip(classes, logits, strict=True))
-    return _nearest([each for each, _ in likely], logit_of, drawn, scale, parameters.temperature, stream, space)
+    weights = likely(softmax_weights(logits, 1.0 / parameters.temperature), parameters.min_p)
+    drawn, scale = draw(weights, stream), parameters.tau * space.distance
+    if sampling == "probability" or scale == 0 or weights[drawn] == sum(weights):
+        return classes[drawn]
+    scores = {each: logits[n] / parameters.temperature for n, each in enumerate(classes) if weights[n]}
+    return _nearest(scores, classes[drawn], scale, stream, space)
 
 
-def likely_classes(classes: list[int], weights: list[int], min_p: float) -> list[tuple[int, int]]:
-    """(class, weight) of the weights above 0 that are at least ``min_p`` times the largest."""
-    least = max(min_p * max(weights), 1)
-    return [(each, weight) for each, weight in zip(classes, weights, strict=True) if weight >= least]
+def likely(weights: list[int], min_p: float) -> list[int]:
+    """``weights`` with 0 for those that are less than ``min_p`` times the largest."""
+    least = min_p * max(weights)
+    return [weight if weight >= least else 0 for weight in weights]
 
 
-def draw(likely: list[tuple[int, int]], stream: RandomStream) -> int:
-    """One class of ``likely`` (class, weight) in proportion to its weight."""
-    left = stream.below(sum([weight for _, weight in likely]))
-    for each, weight in likely:
-        left -= weight
-        if left < 0:
-            return each
-    raise AssertionError("the number is below the sum of the weights")
+def draw(weights: list[int], stream: RandomStream) -> int:
+    """An index in proportion to its weight."""
+    total = list(accumulate(weights))
+    return bisect_right(total, stream.below(total[-1]))
 
 
-def _nearest(
-    classes: list[int],
-    logit_of: dict[int, float],
-    drawn: int,
-    scale: float,
-    temperature: float,
-    stream: RandomStream,
-    space: EmbeddingSpace,
-) -> int:
-    """The class with the largest posterior at the embedding of ``drawn`` plus noise: the point z (E,).
+def _nearest(scores: Mapping[int, float], drawn: int, scale: float, stream: RandomStream, space: EmbeddingSpace) -> int:
+    """The class of ``scores`` (log p) with the largest posterior at the embedding of ``drawn`` plus noise: z (E,).
 
     log p(class) − ‖z − e(class)‖² / (2 scale²), without ‖z‖², which all classes have in common.
     """
-    table, squares = space.table, space.squares
-    point = table[drawn] + _rounded(scale * stream.standard_normal(table.shape[1:]))
-    products = table.take(classes, axis=0).dot(point).tolist()
+    point = space.table[drawn] + _rounded(scale * stream.standard_normal(space.table.shape[1:]))
+    products = space.table.take(list(scores), axis=0).dot(point).tolist()
     factor = 0.5 / scale**2
-    scores = [
-        logit_of[each] / temperature - (squares[each] - 2 * product) * factor
-        for each, product in zip(classes, products, strict=True)
-    ]
-    return classes[scores.index(max(scores))]
+    posterior = {
+        each: score - (space.squares[each] - 2 * product) * factor
+        for (each, score), product in zip(scores.items(), products, strict=True)
+    }
+    return max(posterior, key=posterior.__getitem__)
 
 
 def _rounded(values: Table) -> Table:

@@ -2,21 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 
-from composer.decoding.biases.chord_bias import ChordBias, ChordPlan
-from composer.decoding.biases.histogram_bias import HistogramBias
-from composer.decoding.biases.note_count_bias import NoteCountBias
-from composer.decoding.biases.repetition_bias import RepetitionBias, RepetitionPlan
-from composer.decoding.chord_constraint import ChordConstraint
+from composer.decoding.biases import ChordBias, ChordPlan, NoteCountBias, RepetitionBias
 from composer.decoding.constraints import Classes
-from composer.decoding.entrances import EntranceRule
 from composer.decoding.given_notes import GivenNotes
 from composer.decoding.logits_processor import LogitsProcessor
-from composer.decoding.parameters import REPETITION_TEMPERATURES
+from composer.decoding.rules import ChordConstraint, EntranceRule
 from composer.decoding.sampling import EmbeddingSpace, SamplingParameters, sample
 from composer.decoding.song_state import SongState
 from composer.exact import RandomStream
@@ -47,18 +42,16 @@ class Model:
 class SongSampler:
     """One song: its ``state``, the inputs of a step, and ``choose`` for each field of an event."""
 
-    def __init__(self, plan: Plan, parameters: SamplingParameters, model: Model, biases: Collection[str]) -> None:
-        """``biases``: those of ``parameters.BIASES`` that are applied."""
+    def __init__(self, plan: Plan, parameters: SamplingParameters, model: Model) -> None:
         self.state = SongState(
             plan.band, plan.meter, plan.bars, plan.pitch_dropout, plan.primer, plan.activity, plan.masks,
             plan.source_lag,
         )  # fmt: skip
-        self._repetition = RepetitionPlan(plan.band, plan.repetition, plan.part_repetition)
         chords: list[int] = [] if plan.chords is None else plan.chords.ravel().tolist()
-        self._processors = _processors(plan, self._repetition, chords, biases, self.state)
+        self._processors = _processors(plan, chords, self.state)
         self._by_field = {field: [each for each in self._processors if field in each.fields] for field in FIELDS}
-        self._parameters = [parameters.scaled(factor) for factor in REPETITION_TEMPERATURES]
-        self._sampling, self._spaces, self._stream = plan.sampling, model.spaces, RandomStream(*plan.note_seed)
+        self._parameters, self._sampling, self._spaces = parameters, plan.sampling, model.spaces
+        self._stream = RandomStream(*plan.note_seed)
         self._given = GivenNotes(plan.given) if plan.given else None
         self.is_rejected = False
         # (2 bars,) chord condition classes; 0 where the song has no chart.
@@ -137,9 +130,8 @@ class SongSampler:
             return classes[0]
         state, logits = self.state, self._logits(field, outputs, classes)
         for processor in self._by_field[field]:
-            processor.apply(field, classes, logits, state)
-        parameters = self._parameters[self._repetition.level(state.bar_after, state.part)]
-        return sample(logits, classes, parameters, self._sampling, self._stream, self._spaces[field])
+            processor.apply(classes, logits, state)
+        return sample(logits, classes, self._parameters, self._sampling, self._stream, self._spaces[field])
 
     def _logits(self, field: str, outputs: list[float], classes: Classes) -> list[float]:
         """Logits of the allowed ``classes``, with lookback bonuses, of parts activity, of pitches chord bonuses."""
@@ -172,18 +164,13 @@ class SongSampler:
             logits[index] += bonus[(pitch - root) % 12]
 
 
-def _processors(
-    plan: Plan, repetition: RepetitionPlan, chords: list[int], biases: Collection[str], state: SongState
-) -> list[LogitsProcessor]:
+def _processors(plan: Plan, chords: list[int], state: SongState) -> list[LogitsProcessor]:
     """The logit biases of a song, and its rules: entrances, asked chords."""
     chord_plan = ChordPlan(chords, plan.source_lag)
-    every: dict[str, LogitsProcessor] = {
-        "histogram": HistogramBias(plan.attribute_histograms, plan.time_shift_histogram, repetition),
-        "note_count": NoteCountBias(plan.band, plan.activity, plan.meter.bar_ticks),
-        "repetition": RepetitionBias(repetition, plan.repetition_strength, chord_plan),
-        "chord": ChordBias(plan.band, chord_plan, plan.chord_strength),
-    }
-    rules: list[LogitsProcessor] = [EntranceRule(plan.band, plan.activity)]
-    if plan.chord_strength > 1:
-        rules.append(ChordConstraint(plan.band, chord_plan, state.slot_ticks))
-    return [*(every[name] for name in biases), *rules]
+    processors = [
+        NoteCountBias(plan.band, plan.activity, plan.meter.bar_ticks),
+        RepetitionBias(plan.band, plan.part_repetition, plan.repetition_strength, chord_plan),
+        ChordBias(chord_plan, plan.chord_strength),
+        EntranceRule(plan.band, plan.activity),
+    ]
+    return [*processors, ChordConstraint(chord_plan, state.slot_ticks)] if plan.chord_strength > 1 else processors

@@ -11,8 +11,9 @@ from itertools import chain
 import numpy as np
 from numpy.typing import NDArray
 
-from composer.decoding.constraints import JUST_STRUCK_TICKS, Classes, Constraints, StepContext
+from composer.decoding.constraints import Classes, Constraints, StepContext
 from composer.decoding.masks import PartMasks, instrument_masks
+from composer.decoding.parameters import JUST_STRUCK_TICKS
 from midi_data.analysis.activity import RELEASE_TICKS, RESTS, Activity
 from midi_data.analysis.chords import split_of
 from midi_data.bars import POSITION_CLASSES, meter_class
@@ -162,6 +163,11 @@ class SongState:
         """Take back the time shift of the present event."""
         self.event = []
         self._move(self._tick, self._tick)
+
+    @property
+    def field(self) -> str:
+        """The field that is chosen next."""
+        return FIELDS[len(self.event)]
 
     @property
     def part(self) -> int:

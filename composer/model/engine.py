@@ -15,6 +15,7 @@ import numpy as np
 from composer.model.arithmetic.backends import Array, Backend, selected_backend
 from composer.model.arithmetic.fixed_point import (
     ROW_BITS,
+    TABLE_CENTRE,
     TABLE_STEPS,
     Floats,
     activation_table,
@@ -35,10 +36,10 @@ HIGH, LOW = 256, 128
 
 
 class LstmCell:
-    """The nonlinear part of an LSTM layer, by tables. Gates are in multiples of 1 / ``TABLE_STEPS``."""
+    """The nonlinear part of an LSTM layer, by tables. Gates are in 1 / ``TABLE_STEPS``, plus ``TABLE_CENTRE``."""
 
     def __init__(self, backend: Backend) -> None:
-        self._backend = backend
+        self._backend, self._centre = backend, float(TABLE_CENTRE)
         self._sigmoid = backend.array(activation_table(sigmoid, 15))
         self._candidate = backend.array(activation_table(np.tanh, 15, TABLE_STEPS))
         self._shown = backend.array(activation_table(lambda values: QMAX * np.tanh(values), 8))
@@ -49,7 +50,7 @@ class LstmCell:
         opened = lookup(self._sigmoid, gates[:, : 3 * size])  # (B, 3 H)
         candidate = lookup(self._candidate, gates[:, 3 * size :])  # (B, H)
         cell = opened[:, size : 2 * size] * cell + opened[:, :size] * candidate
-        shown = lookup(self._shown, cell) * opened[:, 2 * size :]
+        shown = lookup(self._shown, cell + self._centre) * opened[:, 2 * size :]
         return self._backend.to_bytes(shown + (ZERO_POINT + 0.5)), cell
 
 
@@ -67,7 +68,8 @@ class Engine:
         self._from_input = backend.product(quantize(layers[0][0], steps * QMAX / 2.0**INPUT_BITS))
         recurrent = [layers[0][1], *(np.concatenate(layer[:2], axis=1) for layer in layers[1:])]
         self._recurrent = [backend.product(quantize(each, steps)) for each in recurrent]
-        self._bias = [backend.array(round_to_grid(bias, ROW_BITS) * np.float32(steps)) for *_, bias in layers]
+        bias = [round_to_grid(each, ROW_BITS) * np.float32(steps) + TABLE_CENTRE for *_, each in layers]
+        self._bias = [backend.array(each) for each in bias]
         heads = np.concatenate([weights[f"heads.{field}.from_hidden.weight"] for field in FIELDS])
         heads_bias = np.concatenate([weights[f"heads.{field}.from_hidden.bias"] for field in FIELDS])
         self._heads = backend.product(quantize(heads, steps))

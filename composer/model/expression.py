@@ -14,7 +14,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from composer.model.arithmetic.backends import Backend, open_backend
-from composer.model.arithmetic.fixed_point import OUT_BITS, ROW_BITS, TABLE_STEPS, Floats, exact_product, round_to_grid
+from composer.model.arithmetic.fixed_point import (
+    OUT_BITS,
+    ROW_BITS,
+    TABLE_CENTRE,
+    TABLE_STEPS,
+    Floats,
+    exact_product,
+    round_to_grid,
+)
 from composer.model.arithmetic.quantized import ZERO_POINT, quantize
 from composer.model.engine import LstmCell
 from midi_data.events.encoding import Ints
@@ -63,7 +71,7 @@ class Expression:
             row = self._genres.index(name) if name in self._genres else NO_GENRE
             gates += weight * self._genre_gates[row]
             logits += weight * self._genre_logits[row]
-        return round_to_grid(gates, ROW_BITS) * np.float32(TABLE_STEPS), round_to_grid(logits, OUT_BITS)
+        return round_to_grid(gates, ROW_BITS) * np.float32(TABLE_STEPS) + TABLE_CENTRE, round_to_grid(logits, OUT_BITS)
 
     def start(self, batch: int) -> tuple[NDArray[np.uint8], Floats]:
         """Hidden (B, H) as bytes around ``ZERO_POINT`` and cell (B, H) before the first note."""

@@ -18,7 +18,6 @@ from numpy.typing import NDArray
 from composer.model.arithmetic.fixed_point import (
     ACTIVATION_BITS,
     OUT_BITS,
-    TABLE_HALF,
     Doubles,
     Floats,
     activation_table,
@@ -65,7 +64,6 @@ class Heads:
         head = self._heads[field]
         total = np.add.reduce(head.rows.take(rows + head.first, axis=0), axis=1)
         total += inner[:, FIELDS.index(field)]
-        total += np.float32(TABLE_HALF + 0.5)
         hidden: Doubles = self._gelu.take(total.astype(np.intp), mode="clip")
         return hidden
 

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from composer.model.arithmetic.fixed_point import (
     OUT_BITS,
     ROW_BITS,
+    TABLE_CENTRE,
     TABLE_STEPS,
     Doubles,
     Floats,
@@ -34,9 +35,9 @@ from midi_data.events.encoding import FIELDS, Ints
 class PackedHead:
     """One head: ``rows`` (R, W) added before its GELU, in 1 / ``TABLE_STEPS``; ``out`` (W, V + K [+ more]) after it.
 
-    ``first``: first row of each group, in the order chosen fields, position, chord, lookback. The columns of ``out``
-    and ``bias``: classes, the bonus of each lookback, for parts of each activity bin, for pitches of each interval
-    above the chord's root.
+    Rows of the first group have ``TABLE_CENTRE`` in them. ``first``: first row of each group, in the order chosen
+    fields, position, chord, lookback. The columns of ``out`` and ``bias``: classes, the bonus of each lookback, for
+    parts of each activity bin, for pitches of each interval above the chord's root.
     """
 
     rows: Floats
@@ -105,9 +106,11 @@ def pack_layer(weights: Weights, layer: int) -> tuple[Floats, Floats, Floats]:
 def pack_head(weights: Weights, config: ModelConfig, field: str) -> PackedHead:
     """The head of ``field``."""
     groups = _head_groups(weights, config, field)
+    rows = np.concatenate([round_to_grid(group, ROW_BITS) for group in groups]) * np.float32(TABLE_STEPS)
+    rows[: len(groups[0])] += TABLE_CENTRE
     out, bias = _head_outputs(weights, config, field)
     return PackedHead(
-        rows=np.concatenate([round_to_grid(group, ROW_BITS) for group in groups]) * np.float32(TABLE_STEPS),
+        rows=rows,
         first=np.cumsum([0, *map(len, groups)])[:-1].astype(np.int64),
         out=np.ascontiguousarray(round_to_grid(out, OUT_BITS).astype(np.float64).T),
         bias=round_to_grid(bias, ROW_BITS).astype(np.float64),

@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from composer.decoding.sampling import likely_classes
+from composer.decoding.sampling import likely
 from composer.exact import RandomNumbers, draw_index, softmax_weights
 from composer.model.config import ACTIVITY_WEIGHTS, BARS_LEFT_EDGES, PHASE_CLASSES
 from composer.model.planner_config import ACTIVITY_LAGS
@@ -338,5 +338,6 @@ def draw_class(logits: Vector, temperature: float, min_p: float, generator: Rand
     """One class, of those at least ``min_p`` times as likely as the likeliest."""
     classes = np.flatnonzero(np.isfinite(logits)).tolist()
     rounded = np.rint(logits[classes] * _GRID) / _GRID
-    likely = likely_classes(classes, softmax_weights(rounded.tolist(), 1 / temperature), min_p)
-    return likely[draw_index(np.array([weight for _, weight in likely]), generator)][0]
+    weights = likely(softmax_weights(rounded.tolist(), 1 / temperature), min_p)
+    chosen: int = classes[draw_index(np.array(weights), generator)]
+    return chosen

@@ -16,8 +16,6 @@ from midi_data.events.encoding import VOCABULARY, Ints, part_instrument
 from midi_data.keys import Key, estimate_key
 from midi_data.song import Meter
 
-ASKED_CHORD_STRENGTH = 8.0
-"""Factor on the bias towards the tones of asked chords; 1 for planned ones."""
 _ROOT_WEIGHT = 2.0
 
 

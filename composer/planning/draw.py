@@ -104,7 +104,6 @@ def _with_style(
         chart.chords,
         style_masks(band, style),
         dict(zip(band, style.shares, strict=True)),
-        style.time_shift,
     )
 
 

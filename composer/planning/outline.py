@@ -35,7 +35,7 @@ class Outline:
     ``repetition``, ``source_lag`` (bars,) and ``part_repetition`` (bars, parts): labels of
     ``midi_data.analysis.repetition``. ``activity`` (bars, parts): bins of ``midi_data.analysis.activity``. ``chords``
     (bars, 2): classes of ``midi_data.chords``, ``None`` unconditioned. ``attribute_histograms``: part class → (255,)
-    shares; ``time_shift_histogram`` (21,) shares, all 0 unconditioned.
+    shares.
     """
 
     facts: Facts
@@ -47,7 +47,6 @@ class Outline:
     chords: Ints | None
     masks: PartMasks
     attribute_histograms: dict[int, Shares]
-    time_shift_histogram: Shares
 
 
 def played_again(outline: Outline, bars: int) -> Outline:

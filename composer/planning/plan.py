@@ -11,10 +11,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from composer.decoding.masks import PartMasks, instrument_masks
+from composer.decoding.parameters import ASKED_CHORD_STRENGTH, PITCH_DROPOUT
 from composer.exact import RandomNumbers, RandomStream
 from composer.model.checkpoint import Checkpoint
 from composer.model.config import CONDITIONS
-from composer.planning.chords import ASKED_CHORD_STRENGTH
 from composer.planning.conditioning import tempo_class
 from composer.planning.draw import draw_outline
 from composer.planning.form import Shares
@@ -28,9 +28,6 @@ from midi_data.events.features import step_features
 from midi_data.keys import Key
 from midi_data.song import Meter, Song
 
-COMPOSING_PITCH_DROPOUT = (0.5, 0.1, 0.0, 0.0)
-"""Probability that the lookback pitches of a pitched part are dropped in a bar, by similarity level. With less dropout
-songs repeat more than real pieces do."""
 _PLAN_STREAM = 1
 """Second seed of the plan's random numbers; notes use the seed alone."""
 _VARIATION_STREAM = 3
@@ -55,12 +52,12 @@ class Plan:
     ``repetition``, ``source_lag`` (bars,) and ``part_repetition`` (bars, parts): labels of
     ``midi_data.analysis.repetition``. ``pitch_dropout`` (bars,): parts whose lookback pitches are dropped in each bar.
     ``activity`` (bars, parts): bins of ``midi_data.analysis.activity``. ``attribute_histograms``: part class → (255,)
-    shares; ``time_shift_histogram`` (21,). ``labels``: for each of ``CONDITIONS`` its (row, weight) pairs.
+    shares. ``labels``: for each of ``CONDITIONS`` its (row, weight) pairs.
     ``temperature``, ``repetition_strength``: the genre's own (``composer.model.checkpoint.Header``). ``primer``: events
     that the song begins with; ``kept_ticks``: how long they last where their exact notes are kept. ``given``: notes of
     parts that are not composed. ``variation``: other notes over the same plan. ``chords`` (bars, 2): classes of
     ``midi_data.chords``, ``None`` unconditioned; ``chord_strength``: factor on the bias of
-    ``composer.decoding.biases.chord_bias``.
+    ``composer.decoding.biases.ChordBias``.
     """
 
     title: str
@@ -79,7 +76,6 @@ class Plan:
     chord_strength: float
     masks: PartMasks
     attribute_histograms: dict[int, Shares]
-    time_shift_histogram: Shares
     key: Key | None
     labels: tuple[tuple[tuple[int, float], ...], ...]
     randomness: float
@@ -127,7 +123,6 @@ def plan_song(
         chord_strength=ASKED_CHORD_STRENGTH if obeyed else 1.0,
         masks=instrument_masks(band) if primer else outline.masks,
         attribute_histograms={} if primer else outline.attribute_histograms,
-        time_shift_histogram=outline.time_shift_histogram * (not primer),
         key=asked_key(request),
         labels=_labels(request, rows, facts, primer),
         randomness=request.randomness,
@@ -172,7 +167,7 @@ def pitch_dropout_for(
 ) -> tuple[frozenset[int], ...]:
     """(bars,) parts of ``band`` whose lookback pitches are dropped; ``part_repetition`` (bars, parts)."""
     uniform = generator.random(part_repetition.shape)
-    dropped = draw_pitch_dropout(uniform, part_repetition, band, COMPOSING_PITCH_DROPOUT)
+    dropped = draw_pitch_dropout(uniform, part_repetition, band, (*PITCH_DROPOUT, 0.0, 0.0))
     return tuple(frozenset(np.array(band)[row].tolist()) for row in dropped)
 
 

@@ -8,15 +8,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from composer.decoding.masks import QUIETEST_CLASS, Mask, PartMasks, instrument_masks, mask_between, pitch_range
+from composer.decoding.masks import Mask, PartMasks, instrument_masks, mask_between, pitch_range
+from composer.decoding.parameters import GRID_PROBABILITY, QUIETEST_CLASS, RANGE_MARGIN
 from composer.model.style import DecodedStyle
 from midi_data.analysis.attribute_histograms import COLUMNS, register_bin, tone_bin
 from midi_data.events.encoding import VOCABULARY, part_instrument
 
-RANGE_MARGIN = 3
-"""Semitones that pitched parts may exceed the range of a decoded style by."""
-GRID_PROBABILITY = 0.5
-"""Ticks of the quarter that a style uses at least as probably are allowed."""
 _PITCHES = np.arange(VOCABULARY["pitch"])
 
 

@@ -14,7 +14,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from composer.errors import RefusedError
-from composer.model.arithmetic.fixed_point import TABLE_HALF
 from composer.model.arithmetic.onnx_product import BoundProduct, open_session
 from composer.model.arithmetic.quantized import QMAX, ZERO_POINT, Int8Weights
 
@@ -48,9 +47,9 @@ class Backend:
         """``values`` as float32."""
         return values.astype(np.float32)
 
-    def lookup(self, table: Array, steps: Array) -> Array:
-        """Values of ``table`` (N,) at the arguments ``steps`` in multiples of 1 / ``TABLE_STEPS``, within the table."""
-        return table.take((steps + np.float32(TABLE_HALF + 0.5)).astype(np.intp), mode="clip")
+    def lookup(self, table: Array, places: Array) -> Array:
+        """Values of ``table`` (N,) at the integer parts of ``places``, within the table."""
+        return table.take(places.astype(np.intp), mode="clip")
 
     def to_bytes(self, values: Array) -> Array:
         """``values`` within [0, 256) as uint8, rounded down."""
@@ -106,9 +105,9 @@ class TorchBackend(Backend):
         """``values`` as float32."""
         return values.float()
 
-    def lookup(self, table: Array, steps: Array) -> Array:
-        """Values of ``table`` at ``steps``."""
-        return table[(steps + (TABLE_HALF + 0.5)).long().clamp(0, len(table) - 1)]
+    def lookup(self, table: Array, places: Array) -> Array:
+        """Values of ``table`` at ``places``."""
+        return table[places.long().clamp(0, len(table) - 1)]
 
     def to_bytes(self, values: Array) -> Array:
         """``values`` as uint8."""

@@ -32,6 +32,8 @@ TABLE_STEPS = 512
 """Table entries per unit of the argument."""
 TABLE_HALF = 16 * TABLE_STEPS
 """Entries on each side of 0: tables reach from −16 to 16."""
+TABLE_CENTRE = np.float32(TABLE_HALF + 0.5)
+"""Added to an argument in table steps (biases have it in them), its integer part is the nearest entry."""
 
 
 def round_to_grid(values: NDArray[Any], bits: int) -> Floats:

@@ -97,7 +97,6 @@ def outline_of_song(song: Song, request: ComposeRequest, checkpoint: Checkpoint)
         chords,
         masks_with_chords(style_masks(band, style, parts), chords),
         dict(zip(parts, style.shares, strict=True)),
-        style.time_shift * (band == parts),
     )
 
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from composer.decoding.biases.chord_bias import ChordPlan
-from composer.decoding.chord_constraint import FORBIDDEN, ChordConstraint
+from composer.decoding.biases import ChordPlan
 from composer.decoding.generate import Composer
+from composer.decoding.rules import FORBIDDEN, ChordConstraint
 from composer.model.checkpoint import load_checkpoint
 from composer.planning.plan import plan_song
 from composer.request import ComposeRequest
@@ -27,13 +27,13 @@ def allowed(
     """The classes that may come: pitches 60–71 or durations in ticks, in 4/4 with two chord slots a bar."""
     plan = [chord for bar in parse_chords(chords).bars for chord in bar]
     slots = [slot * BAR // 2 for slot in range(len(plan) + 1)]
-    constraint = ChordConstraint((PIANO, BASS, DRUMS), ChordPlan(plan, [16] * len(plan)), slots)
+    constraint = ChordConstraint(ChordPlan(plan, [16] * len(plan)), slots)
     state = state_at((PIANO, BASS, DRUMS), tick, part)
     if pitch is not None:
         state.event.append(pitch)
     classes = classes or (PITCHES if field == "pitch" else LENGTHS)
     logits = [0.0] * len(classes)
-    constraint.apply(field, classes, logits, state)
+    constraint.apply(classes, logits, state)
     kept = [each for each, logit in zip(classes, logits, strict=True) if logit > FORBIDDEN]
     return [DURATIONS[each] for each in kept] if field == "duration" else kept
 

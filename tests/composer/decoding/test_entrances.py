@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from composer.decoding.entrances import FORBIDDEN, EntranceRule
+from composer.decoding.rules import FORBIDDEN, EntranceRule
 from midi_data.analysis.activity import RESTS
 from midi_data.events.encoding import part_code
 from tests.composer.decoding.states import BAR, state_at
@@ -15,7 +15,7 @@ BAND = (DRUMS, PIANO, BASS)
 
 def chosen_from(rule: EntranceRule, bar: int) -> list[int]:
     logits = [0.0] * len(BAND)
-    rule.apply("part", list(BAND), logits, state_at(BAND, bar * BAR))
+    rule.apply(list(BAND), logits, state_at(BAND, bar * BAR))
     return [part for part, logit in zip(BAND, logits, strict=True) if logit > FORBIDDEN]
 
 

@@ -11,7 +11,7 @@ from composer.decoding.sampling import (
     TABLE_BITS,
     EmbeddingSpace,
     SamplingParameters,
-    likely_classes,
+    likely,
     neighbour_distance,
     parameters_for,
     sample,
@@ -75,10 +75,9 @@ def test_only_allowed_classes_are_sampled_and_none_is_an_error(sampling: str) ->
 @given(logits_of, st.floats(0, 1))
 def test_min_p_leaves_out_what_is_less_likely_than_its_share_of_the_likeliest(logits: np.ndarray, min_p: float) -> None:
     weights = softmax_weights((4 * logits).tolist())
-    kept = dict(likely_classes(list(range(CLASSES)), weights, min_p))
-    assert int(logits.argmax()) in kept
-    for each, weight in enumerate(weights):
-        assert (each in kept) == (weight > 0 and weight >= min_p * max(weights))
+    kept = likely(weights, min_p)
+    assert kept[int(logits.argmax())] == max(weights)
+    assert kept == [weight if weight >= min_p * max(weights) else 0 for weight in weights]
 
 
 def test_samples_follow_the_probabilities() -> None:

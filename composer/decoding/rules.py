@@ -1,6 +1,6 @@
-"""Hard rules for the chords that a person asked for: which pitches may begin where, and how long they may sound.
+"""Hard rules beside the constraints: every part plays, and chords that a person asked for are heard.
 
-The bias of ``composer.decoding.biases.chord_bias`` alone gave the asked chord in 82 % of the slots.
+The bias of ``composer.decoding.biases.ChordBias`` alone gave the asked chord in 82 % of the slots.
 """
 
 from __future__ import annotations
@@ -8,19 +8,19 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Sequence
 
-from composer.decoding.biases.chord_bias import ChordPlan
+import numpy as np
+
+from composer.decoding.biases import ChordPlan
 from composer.decoding.logits_processor import LogitsProcessor
-from composer.decoding.song_state import SongState
+from composer.decoding.parameters import EARLY_TICKS, PASSING_TICKS
+from composer.decoding.song_state import NoteEvent, SongState
 from composer.model.config import CHORD_ROLES, chord_role
+from midi_data.analysis.activity import RESTS, Activity
 from midi_data.chords import CHORD_CLASSES, NO_CHORD, chord_root, chord_tones
 from midi_data.events.encoding import DURATIONS
 
 FORBIDDEN = -1000.0
 """Added to the logits of forbidden classes: their probability becomes 0."""
-PASSING_TICKS = 12
-"""Longest note outside the chord: an eighth."""
-EARLY_TICKS = 3
-"""A note that begins at most this long before a slot belongs to it: hands are a little early."""
 _TONES = [frozenset(chord_tones(chord)) for chord in range(CHORD_CLASSES)]
 _COLOURS = (3, 4, 10, 11)
 """Thirds and sevenths: one that is not the chord's makes it another chord, on any beat."""
@@ -28,8 +28,31 @@ _BARE_COLOURS = (2, 3, 4, 5, 10, 11)
 """The same beside a chord without a third: a second or a fourth makes it a suspended one."""
 
 
+class EntranceRule(LogitsProcessor):
+    """Every part plays: one that has no note yet is chosen in the last bar in which it may play."""
+
+    fields = ("part",)
+
+    def __init__(self, band: Sequence[int], activity: Activity) -> None:
+        """``activity`` (bars, parts of ``band``)."""
+        bars = [np.flatnonzero(column != RESTS) for column in activity.T]
+        self._last_bar = {part: int(own[-1]) for part, own in zip(band, bars, strict=True) if len(own)}
+
+    def apply(self, classes: list[int], logits: list[float], state: SongState) -> None:
+        """Forbid the other parts where one is due."""
+        due = [self._last_bar.get(part) == state.bar_after for part in classes]
+        if any(due):
+            for index, is_due in enumerate(due):
+                if not is_due:
+                    logits[index] += FORBIDDEN
+
+    def update(self, note: NoteEvent) -> None:
+        """The part of ``note`` has begun."""
+        self._last_bar.pop(note[1], None)
+
+
 class ChordConstraint(LogitsProcessor):
-    """The rules of one song.
+    """The chords that a person asked for: which pitches may begin where, and how long they may sound.
 
     On a beat pitched parts begin tones of the chord only, where a slot begins a bass begins its root. Off the beat
     other tones may pass, except thirds and sevenths. A note ends where a chord begins that it is not in.
@@ -37,28 +60,27 @@ class ChordConstraint(LogitsProcessor):
 
     fields = ("part", "pitch", "duration")
 
-    def __init__(self, band: Sequence[int], plan: ChordPlan, slot_ticks: Sequence[int]) -> None:
+    def __init__(self, plan: ChordPlan, slot_ticks: Sequence[int]) -> None:
         """``slot_ticks`` (2 bars + 1,): first tick of each half of each bar, then the end."""
         self._plan, self._slot_ticks = plan, list(slot_ticks)
-        self._roles = {part: chord_role(part) for part in band}
 
-    def apply(self, field: str, classes: list[int], logits: list[float], state: SongState) -> None:
+    def apply(self, classes: list[int], logits: list[float], state: SongState) -> None:
         """Forbid parts, pitches and durations that break the rules, unless that would leave none."""
         slot = self._slot(state)
         if self._plan.chord(slot) == NO_CHORD:
             return
-        for index, kept in enumerate(self._allowed(field, classes, slot, state)):
+        for index, kept in enumerate(self._allowed(classes, slot, state)):
             if not kept:
                 logits[index] += FORBIDDEN
 
-    def _allowed(self, field: str, classes: list[int], slot: int, state: SongState) -> list[bool]:
+    def _allowed(self, classes: list[int], slot: int, state: SongState) -> list[bool]:
         """Whether each of ``classes`` keeps the rules; empty where all may come."""
-        chord, allowed = self._plan.chord(slot), list[bool]()
+        chord, field, allowed = self._plan.chord(slot), state.field, list[bool]()
         if field == "part" and state.same_tick:
             allowed = self._parts(classes, chord, state)
-        elif field == "pitch" and self._roles[state.part] < CHORD_ROLES:
+        elif field == "pitch" and chord_role(state.part) < CHORD_ROLES:
             allowed = self._pitches(classes, chord, state, state.part)
-        elif field == "duration" and self._roles[state.part] < CHORD_ROLES:
+        elif field == "duration" and chord_role(state.part) < CHORD_ROLES:
             allowed = self._durations(classes, slot, state)
         return allowed if any(allowed) else []
 
@@ -69,7 +91,7 @@ class ChordConstraint(LogitsProcessor):
     def _parts(self, parts: list[int], chord: int, state: SongState) -> list[bool]:
         """Whether each part has an allowed pitch: the one that played last goes upwards only."""
         last = state.context.last[0] if state.context.last else -1
-        if last not in parts or self._roles[last] >= CHORD_ROLES:
+        if last not in parts or chord_role(last) >= CHORD_ROLES:
             return [True] * len(parts)
         pitches = state.constraints.pitches(state.context, last, same_tick=True)
         goes_on = any(self._pitches(pitches, chord, state, last))
@@ -77,7 +99,7 @@ class ChordConstraint(LogitsProcessor):
 
     def _pitches(self, pitches: list[int], chord: int, state: SongState, part: int) -> list[bool]:
         root, tones, strength = chord_root(chord) or 0, _TONES[chord], state.strength
-        if self._roles[part] == 0 and strength == 2:
+        if chord_role(part) == 0 and strength == 2:
             on_root = [pitch % 12 == root for pitch in pitches]
             if any(on_root):
                 return on_root

@@ -1,1 +1,0 @@
-"""Additive logit biases: chords, attribute histograms, note counts, repetition."""
