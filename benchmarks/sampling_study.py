@@ -3,7 +3,7 @@
     python benchmarks/sampling_study.py CORPUS curve [--songs 8] [--genres heavy-metal,jazz,…]
     python benchmarks/sampling_study.py CORPUS rules [--songs 24] [--genres heavy-metal,jazz,folk]
 
-CORPUS is a prepared corpus. ``curve``: nats a note and copy rate of songs at randomness 0, .1 … 1. ``rules``: top-p
+CORPUS is a prepared corpus. ``curve``: nats a note and copy rate of songs at randomness 0, .1 … 1. ``rules``: min-p
 and embedding sampling at several strengths, all at the genre's own temperature (times the one said);
 compare those of like nats a note. Writes JSON lines.
 """
@@ -33,14 +33,14 @@ from training.evaluation.statistics import near_enough, statistics
 
 BARS = 16
 RULES: tuple[tuple[str, Sampling, SamplingParameters], ...] = (
-    ("plain", "probability", SamplingParameters(1.0, 1.0, 0.0)),
-    ("temperature .9", "probability", SamplingParameters(0.9, 1.0, 0.0)),
-    ("top-p .98", "probability", SamplingParameters(1.0, 0.98, 0.0)),
-    ("top-p .95", "probability", SamplingParameters(1.0, 0.95, 0.0)),
-    ("top-p .9", "probability", SamplingParameters(1.0, 0.9, 0.0)),
-    ("embedding τ .3", "embedding", SamplingParameters(1.0, 1.0, 0.3)),
-    ("embedding τ .6", "embedding", SamplingParameters(1.0, 1.0, 0.6)),
-    ("embedding τ 1", "embedding", SamplingParameters(1.0, 1.0, 1.0)),
+    ("plain", "probability", SamplingParameters(1.0, 0.0, 0.0)),
+    ("temperature .9", "probability", SamplingParameters(0.9, 0.0, 0.0)),
+    ("min-p .02", "probability", SamplingParameters(1.0, 0.02, 0.0)),
+    ("min-p .05", "probability", SamplingParameters(1.0, 0.05, 0.0)),
+    ("min-p .1", "probability", SamplingParameters(1.0, 0.1, 0.0)),
+    ("embedding τ .3", "embedding", SamplingParameters(1.0, 0.0, 0.3)),
+    ("embedding τ .6", "embedding", SamplingParameters(1.0, 0.0, 0.6)),
+    ("embedding τ 1", "embedding", SamplingParameters(1.0, 0.0, 1.0)),
     ("shipped, randomness .5", "probability", parameters_for(0.5)),
     ("shipped, randomness .5, embedding", "embedding", parameters_for(0.5)),
 )
