@@ -1,4 +1,4 @@
-"""Songs of the house: one of each genre, composed while nobody waits, so that the first visitor finds some to play.
+"""Songs of the house: one of each genre, composed on an empty queue, so that the first visitor finds some to play.
 
 They begin where the timeline is empty, go on over restarts until every genre has one, and give way to any request: a
 worker that composes one drops it as soon as a job waits, and it is queued again later.
@@ -54,7 +54,7 @@ class HouseThread(PeriodicThread):
         super().__init__(queues, "house", pause_seconds, LOCK_SECONDS)
 
     def run_round(self) -> None:
-        """Submit the next song of the house, if one is missing and nobody is kept waiting."""
+        """Submit the next song of the house, if one is missing and no request waits."""
         if not self._is_idle() or not self._has_begun():
             return
         genre = next((each.name for each in GENRES if self._is_missing(each.name)), None)

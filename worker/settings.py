@@ -88,7 +88,8 @@ class Settings(SettingsWithSecretFiles):
         default=8, ge=1, le=64, description="songs composed together: the one in hand and songs that wait"
     )
     house_songs: bool = Field(
-        default=True, description="whether serve composes a song of each genre itself while nobody waits"
+        default=True,
+        description="whether serve composes a song of each genre itself while the queue and the timeline are empty",
     )
     heartbeat_seconds: float = Field(default=1.0, gt=0, description="between two heartbeats of a worker")
     heartbeat_ttl_seconds: int = Field(default=6, ge=2, description="a worker silent for this long counts as dead")

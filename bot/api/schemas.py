@@ -190,7 +190,7 @@ class GenreFacts(BaseModel):
     aliases: tuple[str, ...]
     tempo_range_bpm: tuple[int, int]
     description: str
-    house: bool = Field(description="played when nobody asks for a genre")
+    house: bool = Field(description="played when no genre is asked for")
     band: tuple[str, ...] = Field(default=(), description="a usual band, as /i takes it")
 
 

@@ -49,7 +49,7 @@ def _payload(service: Service, wanted: TrainingRequest, **source: Any) -> TrainP
     if minutes is None and wanted.updates is None:
         minutes = settings.train_minutes
     if minutes is not None and wanted.updates is not None:
-        raise HTTPException(422, "a training lasts so many minutes or so many updates, not both")
+        raise HTTPException(422, "a training is limited by minutes or by updates, not both")
     if minutes is not None and minutes > settings.train_minutes_limit:
         raise HTTPException(422, f"minutes: at most {settings.train_minutes_limit:g} here, not {minutes:g}")
     if wanted.updates is not None and wanted.updates > settings.train_updates_limit:

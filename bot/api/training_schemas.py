@@ -84,7 +84,7 @@ class TrainingProgress(BaseModel):
     progress: float = Field(ge=0, le=1)
     position: int = Field(description="1 is next, 0 does not wait")
     update: int
-    updates: int = Field(description="in all; an estimate where it lasts so many minutes")
+    updates: int = Field(description="in all; an estimate for a training limited by minutes")
     nll: float | None = Field(default=None, description="on what it trains on, a running mean")
     valid: dict[str, float] = Field(description="on held-out pieces, by genre, at the latest validation")
     best: float | None = Field(default=None, description="the best validation so far: what is kept")

@@ -167,7 +167,7 @@ def _workers(settings: Settings, queue_name: str) -> Iterator[None]:
 
 @contextmanager
 def _house_songs(settings: Settings) -> Iterator[None]:
-    """Submit songs of the house for the time of the block, while nobody waits."""
+    """Submit songs of the house for the time of the block, while the queue is empty."""
     from worker.connection import connect
     from worker.house import HouseThread
 

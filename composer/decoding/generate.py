@@ -34,7 +34,7 @@ NoteRows = NDArray[np.int32]
 OnProgress = Callable[[float], None]
 KeyT = TypeVar("KeyT", bound=Hashable)
 Take = Callable[[int], Iterable[tuple[KeyT, Plan]]]
-"""At most so many further plans, each with a key of its own."""
+"""Most further plans that are tried, each with a key of its own."""
 ParameterRule = Callable[[float, float], SamplingParameters]
 """(randomness, the genre's temperature) → sampling parameters."""
 EVENTS_BETWEEN_PLANS = 50

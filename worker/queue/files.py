@@ -31,7 +31,7 @@ def missing_formats(song: SongRecord) -> list[Format]:
 
 
 def file_status(queues: Queues, song: SongRecord, kind: Format) -> FileStatus | None:
-    """How far the file ``kind`` of ``song`` is; ``None`` if nobody has asked for it."""
+    """How far the file ``kind`` of ``song`` is; ``None`` if it was never asked for."""
     if kind in song.rendition.files:
         return "done"
     try:
