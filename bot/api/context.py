@@ -34,9 +34,14 @@ class Service:
         return RateLimit(self.settings.rate_limit_songs, self.settings.rate_limit_seconds)
 
     async def keep(self) -> None:
+        """As `keep_now`, without a thread of the endpoints."""
+        if self.durable:
+            await to_thread.run_sync(self.keep_now, limiter=self.disk_threads)
+
+    def keep_now(self) -> None:
         """Wait until what was accepted outlives a kill of the Redis server: half a second, where ``durable``."""
         if self.durable:
-            await to_thread.run_sync(wait_for_disk, self.queues.connection, limiter=self.disk_threads)
+            wait_for_disk(self.queues.connection)
 
 
 def service_of(request: Request) -> Service:

@@ -97,6 +97,7 @@ def delete_composition(job_id: JobId, service: CurrentService, state: FoundState
         raise HTTPException(401, "deleting needs the operator's key or the asker's token", BEARER)
     delete_song(service.queues, job_id)
     service.queues.moderation.record("delete", job_id, by="operator" if is_operator else "asker")
+    service.keep_now()
 
 
 @router.post(f"{PATH}/{{job_id}}/report", status_code=202, responses=UNKNOWN | {429: PROBLEMS[429]})

@@ -43,6 +43,7 @@ def moderate(action: ModerationAction, service: Operator, response: Response) ->
     if not _ACTIONS[action.action](service.queues, action.target.strip()):
         raise HTTPException(404, f"{action.action}: there is no {action.target[:100]!r}")
     service.queues.moderation.record(action.action, action.target, action.note)
+    service.keep_now()
     return _state(service.queues)
 
 

@@ -249,15 +249,24 @@ def test_a_server_that_refuses_writes_is_a_503(
         assert (answer.status_code, answer.headers["retry-after"]) == (503, "5")
 
 
-def test_an_accepted_request_is_on_disk_before_it_is_answered(service_band: Service) -> None:
-    """Else a server that is killed may have forgotten it."""
-    server = service_band.queues.connection
+def test_what_is_accepted_is_on_disk_before_it_is_answered(service_band: Service) -> None:
+    """Else a server that is killed may have forgotten a request, a deletion or a ban."""
+    server, key = service_band.queues.connection, "k" * 16
     server.config_resetstat()
-    with TestClient(create_app(service_band.queues, ApiSettings(), durable=True)) as client:
-        assert client.post("/compositions", json={"text": "x /compose"}).status_code == 202
-        assert server.info("commandstats")["cmdstat_waitaof"]["calls"] == 1
+
+    def waits() -> int:
+        return int(server.info("commandstats").get("cmdstat_waitaof", {"calls": 0})["calls"])
+
+    with TestClient(create_app(service_band.queues, ApiSettings(operator_key=key), durable=True)) as client:
         assert client.post("/compositions", json={"text": "x /compose /t fast"}).status_code == 422
-        assert server.info("commandstats")["cmdstat_waitaof"]["calls"] == 1
+        assert waits() == 0
+        accepted = client.post("/compositions", json={"text": "x /compose"})
+        assert (accepted.status_code, waits()) == (202, 1)
+        signed = {"Authorization": f"Bearer {key}"}
+        deleted = client.delete(accepted.json()["status_url"], headers=signed)
+        assert (deleted.status_code, waits()) == (204, 2)
+        paused = client.post("/moderation", json={"action": "pause", "target": "http"}, headers=signed)
+        assert (paused.status_code, waits()) == (200, 3)
 
 
 def test_a_full_disk_is_a_503(service_client: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:
