@@ -7,6 +7,7 @@ entries are rounded so far from that last bit that every library gives the same 
 from __future__ import annotations
 
 import math
+from bisect import bisect_right
 from collections.abc import Sequence
 
 import numpy as np
@@ -33,15 +34,19 @@ def log_table() -> list[int]:
 
 
 _EXP = exp_table()
+_RISING = [-entry for entry in _EXP]
 _LOG = [entry / (1 << LOG_BITS) for entry in log_table()]
 _LOG_OF_2 = -_LOG[0]
 
 
-def softmax_weights(logits: Sequence[float], inverse_temperature: float = 1.0) -> list[int]:
-    """Integers in proportion to exp(logit · ``inverse_temperature``); the largest is 2^``EXP_BITS``."""
-    top, scale, table, limit = max(logits), inverse_temperature * EXP_STEPS, _EXP, EXP_LIMIT
-    steps = [int((top - logit) * scale + 0.5) for logit in logits]
-    return [table[step] if step < limit else 0 for step in steps]
+def softmax_weights(logits: Sequence[float], inverse_temperature: float = 1.0, min_p: float = 0.0) -> list[int]:
+    """Integers in proportion to exp(logit · ``inverse_temperature``); the largest is 2^``EXP_BITS``.
+
+    Those less than ``min_p`` times the largest are 0.
+    """
+    top, scale, table = max(logits), inverse_temperature * EXP_STEPS, _EXP
+    end = bisect_right(_RISING, -min_p * (1 << EXP_BITS)) - 0.5
+    return [table[int(step + 0.5)] if (step := (top - logit) * scale) < end else 0 for logit in logits]
 
 
 def log(value: float) -> float:

@@ -13,7 +13,7 @@ from dataclasses import replace
 import numpy as np
 
 from composer.decoding.parameters import EXPRESSION_MIN_P
-from composer.decoding.sampling import draw, likely
+from composer.decoding.sampling import draw
 from composer.exact import RandomStream, softmax_weights
 from composer.model.expression import Expression
 from midi_data.bars import BarGrid
@@ -65,7 +65,7 @@ def _drawn(logits: list[float], classes: list[int], stream: RandomStream) -> int
     """One of ``classes`` from the softmax of their ``logits``, without unlikely ones."""
     if len(classes) == 1:
         return classes[0]
-    return classes[draw(likely(softmax_weights(logits), EXPRESSION_MIN_P), stream)]
+    return classes[draw(softmax_weights(logits, min_p=EXPRESSION_MIN_P), stream)]
 
 
 class _Part:

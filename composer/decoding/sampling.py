@@ -89,18 +89,12 @@ def sample(
         if not classes:
             raise ValueError("at least one class is allowed, not 0")
         return classes[0]
-    weights = likely(softmax_weights(logits, 1.0 / parameters.temperature), parameters.min_p)
+    weights = softmax_weights(logits, 1.0 / parameters.temperature, parameters.min_p)
     drawn, scale = draw(weights, stream), parameters.tau * space.distance
     if sampling == "probability" or scale == 0 or weights[drawn] == sum(weights):
         return classes[drawn]
     scores = {each: logits[n] / parameters.temperature for n, each in enumerate(classes) if weights[n]}
     return _nearest(scores, classes[drawn], scale, stream, space)
-
-
-def likely(weights: list[int], min_p: float) -> list[int]:
-    """``weights`` with 0 for those that are less than ``min_p`` times the largest."""
-    least = min_p * max(weights)
-    return [weight if weight >= least else 0 for weight in weights]
 
 
 def draw(weights: list[int], stream: RandomStream) -> int:

@@ -135,9 +135,9 @@ class SongSampler:
 
     def _logits(self, field: str, outputs: list[float], classes: Classes) -> list[float]:
         """Logits of the allowed ``classes``, with lookback bonuses, of parts activity, of pitches chord bonuses."""
-        state = self.state
-        columns = {"part": self._part_columns, "pitch": self._pitch_columns.get(state.part, {})}.get(field)
-        columns = _EVERY_CLASS[field] if columns is None else columns
+        state, columns = self.state, _EVERY_CLASS[field]
+        if field in ("part", "pitch"):
+            columns = self._part_columns if field == "part" else self._pitch_columns[state.part]
         first = len(columns)
         for lag, seen in enumerate(state.lookback):
             if seen in columns:

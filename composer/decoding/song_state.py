@@ -33,8 +33,9 @@ class SongState:
     """Grammar and history of one song; see the module's docstring for the order of calls.
 
     ``tick``, ``bar_after``, ``slot_after`` (twice the bar, plus 1 in its second chord slot): of the present event.
-    ``bar``, ``slot``, ``previous``: of the previous event. ``event``: the present event's fields that are chosen.
-    ``lookback``: classes that ``read_lookback`` returned last. ``finished``: whether the song has ended.
+    ``bar``, ``slot``, ``previous``: of the previous event. ``event``: the present event's fields that are chosen;
+    ``part``: its part, −1 before it is chosen. ``lookback``: classes that ``read_lookback`` returned last.
+    ``finished``: whether the song has ended.
     """
 
     def __init__(
@@ -60,6 +61,7 @@ class SongState:
         self._primer: list[Event] = list(primer)[::-1]
         self.previous: Event = NO_EVENT
         self.event: list[int] = []
+        self.part = -1
         self.finished = False
         self.lookback: list[int] = []
         self._matched, self._note_bar, self._released_at = 0, -1, -1
@@ -83,7 +85,7 @@ class SongState:
         if self._begun:
             rows, dropped = self._history.next_events(self._tick, self._last_key(0)), self._pitch_dropout[self.bar]
             self.next_lookback = [(*row[:2], NONE["pitch"]) if row[1] in dropped else row for row in rows]
-        self.event = []
+        self.event, self.part = [], -1
         return [*self.previous, self.position, *chain.from_iterable(self.next_lookback), self._matched]
 
     @property
@@ -150,7 +152,9 @@ class SongState:
         event.append(chosen)
         if len(event) == len(FIELDS):
             return self._complete_note()
-        if len(event) == 1:
+        if len(event) == 2:
+            self.part = chosen
+        elif len(event) == 1:
             if chosen == EOS:
                 self.finished = True
             elif chosen == MAX_SHIFT:
@@ -161,18 +165,13 @@ class SongState:
 
     def retract(self) -> None:
         """Take back the time shift of the present event."""
-        self.event = []
+        self.event, self.part = [], -1
         self._move(self._tick, self._tick)
 
     @property
     def field(self) -> str:
         """The field that is chosen next."""
         return FIELDS[len(self.event)]
-
-    @property
-    def part(self) -> int:
-        """Part of the present event; −1 before it is chosen."""
-        return self.event[1] if len(self.event) > 1 else -1
 
     @property
     def slot_ticks(self) -> list[int]:

@@ -20,7 +20,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from composer.decoding.sampling import likely
 from composer.exact import RandomNumbers, draw_index, softmax_weights
 from composer.model.config import ACTIVITY_WEIGHTS, BARS_LEFT_EDGES, PHASE_CLASSES
 from composer.model.planner_config import ACTIVITY_LAGS
@@ -338,6 +337,6 @@ def draw_class(logits: Vector, temperature: float, min_p: float, generator: Rand
     """One class, of those at least ``min_p`` times as likely as the likeliest."""
     classes = np.flatnonzero(np.isfinite(logits)).tolist()
     rounded = np.rint(logits[classes] * _GRID) / _GRID
-    weights = likely(softmax_weights(rounded.tolist(), 1 / temperature), min_p)
+    weights = softmax_weights(rounded.tolist(), 1 / temperature, min_p)
     chosen: int = classes[draw_index(np.array(weights), generator)]
     return chosen

@@ -49,6 +49,13 @@ def test_weights_are_in_proportion_to_exp() -> None:
     assert softmax_weights([0.0, -1000.0])[1] == 0
 
 
+@pytest.mark.parametrize("min_p", [0.0, 0.05, 0.3, 1.0])
+def test_weights_below_a_share_of_the_largest_are_0(min_p: float) -> None:
+    logits = np.random.default_rng(2).normal(0, 4, 50).tolist()
+    every = softmax_weights(logits)
+    assert softmax_weights(logits, min_p=min_p) == [each if each >= min_p * max(every) else 0 for each in every]
+
+
 @pytest.mark.parametrize("value", [1e-9, 0.3, 0.5, 0.99999, 1.0, 2.0, 7.7, 1e12])
 def test_log_is_close_and_exact_for_powers_of_two(value: float) -> None:
     assert log(value) == pytest.approx(math.log(value), abs=0.0003)

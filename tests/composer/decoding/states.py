@@ -16,5 +16,5 @@ def state_at(
     state.tick, state.bar_after = tick, tick // BAR if bar is None else bar
     state.slot_after = state._slot_of(tick)
     state.lookback = list(lookback)
-    state.event = [0] if part < 0 else [0, part]
+    state.event, state.part = [0] if part < 0 else [0, part], part
     return state

@@ -11,7 +11,6 @@ from composer.decoding.sampling import (
     TABLE_BITS,
     EmbeddingSpace,
     SamplingParameters,
-    likely,
     neighbour_distance,
     parameters_for,
     sample,
@@ -70,14 +69,6 @@ def test_only_allowed_classes_are_sampled_and_none_is_an_error(sampling: str) ->
     assert sample([-800.0], [7], parameters_for(0.5), sampling, generator, SPACE) == 7
     with pytest.raises(ValueError, match="at least one"):
         sample([], [], parameters_for(0.5), sampling, generator, SPACE)
-
-
-@given(logits_of, st.floats(0, 1))
-def test_min_p_leaves_out_what_is_less_likely_than_its_share_of_the_likeliest(logits: np.ndarray, min_p: float) -> None:
-    weights = softmax_weights((4 * logits).tolist())
-    kept = likely(weights, min_p)
-    assert kept[int(logits.argmax())] == max(weights)
-    assert kept == [weight if weight >= min_p * max(weights) else 0 for weight in weights]
 
 
 def test_samples_follow_the_probabilities() -> None:
