@@ -104,7 +104,8 @@ class RepetitionBias(LogitsProcessor):
         ]
         """By bar: part → (similarity level, index into ``LAGS`` of the source)."""
         self._chords = chords or ChordPlan((), ())
-        self._bonus = [0.0, *(strength * bonus for bonus in SOURCE_BONUS)]
+        # Parts that are the same are forced; where their source is silent nothing is raised.
+        self._bonus = [0.0, *(strength * bonus for bonus in SOURCE_BONUS), 0.0]
 
     def apply(self, classes: list[int], logits: list[float], state: SongState) -> None:
         """Add to the parts that play here in their source bar, or to the class that the part's source had."""

@@ -1,4 +1,4 @@
-"""The hand-set numbers between the network and the notes: all of them, 25 at most (a test counts them).
+"""The hand-set numbers between the network and the notes: all of them, 24 at most (a test counts them).
 
 Everything else that decides about a note is learned, drawn by the plan, calibrated by genre in the checkpoint's header
 (temperature, repetition strength), or a rule without a number. ``docs/model.md`` says what each is worth.
@@ -23,8 +23,8 @@ NOTE_COUNT_PRIOR = 3.0
 """Notes added to the planned and to the generated count."""
 NOTE_COUNT_STRENGTH = 3.0
 """Factor on the log of planned over generated notes."""
-SOURCE_BONUS = (1.5, 3.5, 8.0)
-"""Added to the source's class in a varied, a nearly same and a same bar: one deviation leads to the next."""
+SOURCE_BONUS = (1.5, 3.5)
+"""Added to the source's class in a varied and a nearly same bar: one deviation leads to the next."""
 PITCH_DROPOUT = (0.5, 0.1)
 """Probability that a part's lookback pitches are dropped in a new and in a varied bar: songs would repeat too much."""
 CHORD_BIAS = 0.25

@@ -9,7 +9,7 @@ import numpy as np
 
 from composer.decoding.biases import ChordBias, ChordPlan, NoteCountBias, RepetitionBias
 from composer.decoding.constraints import Classes
-from composer.decoding.given_notes import GivenNotes
+from composer.decoding.forced_notes import ForcedNotes, RepeatedParts
 from composer.decoding.logits_processor import LogitsProcessor
 from composer.decoding.rules import ChordConstraint, EntranceRule
 from composer.decoding.sampling import EmbeddingSpace, SamplingParameters, sample
@@ -52,7 +52,8 @@ class SongSampler:
         self._by_field = {field: [each for each in self._processors if field in each.fields] for field in FIELDS}
         self._parameters, self._sampling, self._spaces = parameters, plan.sampling, model.spaces
         self._stream = RandomStream(*plan.note_seed)
-        self._given = GivenNotes(plan.given) if plan.given else None
+        repeated = RepeatedParts(plan.band, plan.part_repetition, plan.source_lag, plan.meter.bar_ticks)
+        self._forced = ForcedNotes(plan.given, plan.band, repeated)
         self.is_rejected = False
         # (2 bars,) chord condition classes; 0 where the song has no chart.
         self._chords: list[int] = [chord + 1 for chord in chords] or [0] * (2 * plan.bars)
@@ -101,26 +102,25 @@ class SongSampler:
         return self._part_layer if field == "part" else self._pitch_layers[self.state.part]
 
     def choose(self, field: str, outputs: list[float]) -> None:
-        """Sample ``field``, or take it from the primer or the given notes, and append it to the state.
+        """Sample ``field``, or take it from the primer or the forced notes, and append it to the state.
 
-        ``outputs``: those of the output layer for this song; they are overwritten. Where the given notes reject the
+        ``outputs``: those of the output layer for this song; they are overwritten. Where the forced notes reject the
         event, the state is as before it and ``is_rejected`` is set.
         """
-        state, given = self.state, self._given
+        state, forced = self.state, self._forced
         chosen = state.forced(field)
-        if chosen is None and given is not None:
-            chosen = given.forced(field)
         if chosen is None:
-            classes = state.allowed(field) if given is None else given.allowed(field, state.allowed(field))
-            chosen = self._sample(field, outputs, classes) if classes else None
-            chosen = chosen if given is None else given.decide(field, state.tick, chosen)
+            chosen = forced.forced(field)
+        if chosen is None:
+            classes = forced.allowed(field, state.allowed(field))
+            chosen = forced.decide(field, state, self._sample(field, outputs, classes) if classes else None)
         self.is_rejected = chosen is None
         if chosen is None:
             state.retract()
             return
         note = state.append(chosen)
-        if given is not None and state.event_complete:
-            given.complete_event()
+        if state.event_complete:
+            forced.complete_event()
         if note is not None:
             for processor in self._processors:
                 processor.update(note)

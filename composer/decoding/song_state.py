@@ -190,6 +190,11 @@ class SongState:
         return min(self._tick / self.end, 1.0)
 
     @property
+    def played(self) -> list[Event]:
+        """The notes so far in order: (onset, part, pitch, duration, velocity)."""
+        return self._notes
+
+    @property
     def notes(self) -> NDArray[np.int32]:
         """(N, 5) the notes so far in order: onset, part, pitch, duration, velocity."""
         return np.array(self._notes, dtype=np.int32).reshape(-1, 5)

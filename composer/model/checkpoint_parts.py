@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from composer.errors import CheckpointError
 from composer.model.planner_config import (
+    CELLS,
     FEWEST_PIECES,
     expected_band_shapes,
     expected_planner_shapes,
@@ -40,6 +41,7 @@ INTEGERS = ("pieces", "part_pieces", "meters")
 def unpack_parts(path: Path, tensors: dict[str, NDArray[Any]], genres: int, styles: int) -> dict[str, Arrays]:
     """Take the arrays of all parts out of ``tensors``. Raises ``CheckpointError`` for a damaged one."""
     parts = {name: _unpack(path, tensors, f"{name}.") for name in PARTS}
+    _divide_cells(parts["pooled"], genres)
     for name, found in parts.items():
         if found:
             check_shapes(path, PARTS[name](genres, styles, found), found)
@@ -66,6 +68,13 @@ def _unpack(path: Path, tensors: dict[str, NDArray[Any]], prefix: str) -> Arrays
             raise CheckpointError(f"{path}: damaged checkpoint, {name} must be integers, is {tensor.dtype}")
         found[own] = tensor.astype(np.int64) if own in INTEGERS else finite_weight(path, name, tensor)
     return found
+
+
+def _divide_cells(pooled: Arrays, genres: int) -> None:
+    """Repeat the rows of files that do not tell whether a source has the same chords: two cells share one row."""
+    for name in ("part_pieces", "part_repetition"):
+        if name in pooled and len(pooled[name]) == (1 + genres) * CELLS // 2:
+            pooled[name] = np.repeat(pooled[name], 2, axis=0)
 
 
 def _check_pooled(path: Path, pooled: Arrays) -> None:

@@ -103,8 +103,9 @@ KEYS = 25
 PART_ROLES, LEVELS = 1 + CHORD_ROLES, len(SIMILARITY_EDGES)
 LEVELS_BEFORE = 2 + LEVELS
 """The part rested in the bar before, or its level of repetition there."""
-CELLS = PART_ROLES * (1 + LEVELS) * LEVELS_BEFORE
-"""Rows of one genre of repetition of parts."""
+CELLS = PART_ROLES * (1 + LEVELS) * LEVELS_BEFORE * 2
+"""Rows of one genre of repetition of parts, by role, level of the bar, level before, and whether a source has the same
+chords."""
 OUTCOMES = 1 + LEVELS + len(LAGS) * LEVELS
 """New; the bar's source at each level; each lag at each level."""
 

@@ -75,10 +75,11 @@ def draw_outline(
         chart, band = _without_silent_parts(chart, band)
     pitched = any(not part_instrument(part)[1] for part in band)
     made = _with_style(checkpoint, weights, facts, band, chart, generator)
-    labels = PooledStatistics.of(checkpoint.pooled).draw_part_repetition(
-        rows[leading], band, chart.repetition, chart.source_lag, made.activity, generator
+    labels, activity = PooledStatistics.of(checkpoint.pooled).draw_part_repetition(
+        rows[leading], band, chart.repetition, chart.source_lag, made.activity, chart.chords, generator
     )
-    return replace(made, part_repetition=labels, chords=chart.chords if pitched and not primer else chords)
+    drawn = chart.chords if pitched and not primer else chords
+    return replace(made, part_repetition=labels, activity=activity, chords=drawn)
 
 
 def _with_style(

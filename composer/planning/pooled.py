@@ -1,8 +1,8 @@
 """Statistics of training pieces, each pooled over at least ten of them: tempo, meter, key, repetition of parts.
 
 Facts have one row a genre and one a style (that of style 0, "any", is of all pieces); repetition of parts has one row a
-genre, role, level of the bar and level of the part's bar before. Rows of fewer than ``FEWEST_PIECES`` pieces are all 0;
-a coarser row stands in for them.
+genre, role, level of the bar, level of the part's bar before, and whether a source has the same chords. Rows of fewer
+than ``FEWEST_PIECES`` pieces are all 0; a coarser row stands in for them.
 
 Shape letters: R rows of facts (genres, then styles), M meters, C cells, O outcomes.
 """
@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from composer.exact import RandomNumbers, draw_index
 from composer.model.checkpoint_parts import INTEGERS, Arrays
-from composer.model.config import chord_role
+from composer.model.config import CHORD_ROLES, chord_role
 from composer.model.planner_config import (
     CELLS,
     FASTEST_TEMPO,
@@ -28,7 +28,7 @@ from composer.model.planner_config import (
     OUTCOMES,
     SLOWEST_TEMPO,
 )
-from midi_data.analysis.activity import RESTS, UNCONDITIONED, Activity
+from midi_data.analysis.activity import ACTIVITY_CLASSES, RESTS, UNCONDITIONED, Activity
 from midi_data.analysis.repetition import NEW, lag_index, similarity_level
 from midi_data.events.encoding import Ints
 from midi_data.events.features import LAGS
@@ -38,8 +38,9 @@ TEMPOS = np.arange(SLOWEST_TEMPO, FASTEST_TEMPO + 1)
 """Whole BPM of the columns of ``tempo``."""
 _FEW = 0.02
 """Share of the songs that may lie below, and above, a range of tempos."""
-_ALLOWED_BINS = {1: 2, 2: 1, 3: 0}
-"""Largest difference in activity bins between a part's bar and its source, by level."""
+_ALLOWED_BINS = {1: 2, 2: 1, 3: ACTIVITY_CLASSES}
+"""Largest difference in activity bins between a part's bar and its source, by level; a part that plays the same takes
+its source's bin."""
 
 Floats = NDArray[np.float64]
 
@@ -105,27 +106,36 @@ class PooledStatistics:
         repetition: Ints,
         source_lag: Ints,
         activity: Activity,
+        chords: Ints,
         generator: RandomNumbers,
-    ) -> Activity:
-        """(bars, parts) labels, ``UNCONDITIONED`` where a part rests.
+    ) -> tuple[Activity, Activity]:
+        """(bars, parts) labels, ``UNCONDITIONED`` for a rest; (bars, parts) activity, same parts with their source's.
 
-        ``repetition``, ``source_lag`` (bars,) of the whole bars; ``activity`` (bars, parts). A part repeats only a bar
-        in which it plays about as many notes.
+        ``repetition``, ``source_lag`` (bars,) of the whole bars; ``activity`` (bars, parts), ``chords``
+        (bars, 2). A part varies only a bar in which it plays about as many notes. A pitched part is the same only
+        over the same chords: elsewhere its notes do not fit those of the other parts.
         """
-        labels = np.full(activity.shape, UNCONDITIONED, dtype=np.uint8)
+        labels, activity = np.full(activity.shape, UNCONDITIONED, dtype=np.uint8), activity.copy()
         levels = similarity_level(repetition)
         for column, part in enumerate(band):
-            before = 0
-            for bar in np.flatnonzero(activity[:, column] > RESTS).tolist():
-                before = before if bar and activity[bar - 1, column] > RESTS else 0
-                shares = self._outcomes(genre_row, cell_of(chord_role(part), int(levels[bar]), before))
-                own = int(lag_index(repetition)[bar]) if levels[bar] else -1
-                possible = _possible(activity[:, column].astype(np.int64), bar, own, int(source_lag[bar]))
+            before, plays = 0, activity[:, column]
+            for bar in np.flatnonzero(plays > RESTS).tolist():
+                before = before if bar and plays[bar - 1] > RESTS else 0
+                own, last = int(lag_index(repetition)[bar]) if levels[bar] else -1, int(source_lag[bar])
+                same = has_same_chords(chords, bar, own, last)
+                shares = self._outcomes(
+                    genre_row, cell_of(chord_role(part), int(levels[bar]), before, same_chords=same)
+                )
+                possible = _possible(plays.astype(np.int64), bar, own, last)
+                if chord_role(part) < CHORD_ROLES:
+                    possible &= _over_same_chords(chords, bar, own, last)
                 shares = np.where(possible, shares, 0.0)
                 outcome = draw_index(shares, generator) if shares.any() else 0
                 labels[bar, column] = label = label_of(outcome, own)
                 before = 1 + int(similarity_level(np.array(label)))
-        return labels
+                if before == 1 + LEVELS:
+                    plays[bar] = plays[bar - [*LAGS[:-1], int(source_lag[bar])][int(lag_index(np.array(label)))]]
+        return labels, activity
 
     def _outcomes(self, genre_row: int, cell: int) -> Floats:
         """(O,) of a cell: the genre's, or those of all genres where its pieces are too few."""
@@ -134,9 +144,22 @@ class PooledStatistics:
         return shares
 
 
-def cell_of(role: int, level: int, before: int) -> int:
-    """Cell of a part's ``role``, the bar's ``level`` 0–3 and what came ``before``: 0 rest, 1 + level of the part."""
-    return (role * (1 + LEVELS) + level) * LEVELS_BEFORE + before
+def cell_of(role: int, level: int, before: int, *, same_chords: bool) -> int:
+    """Cell of a part's ``role``, the bar's ``level`` 0–3 and what came ``before``: 0 rest, 1 + level of the part.
+
+    ``same_chords``: ``has_same_chords``; left out for drums, which follow no chords.
+    """
+    return ((role * (1 + LEVELS) + level) * LEVELS_BEFORE + before) * 2 + (same_chords and role < CHORD_ROLES)
+
+
+def has_same_chords(chords: Ints, bar: int, own: int, source_lag: int) -> bool:
+    """Whether a bar's source has its ``chords`` (bars, 2); of a new bar whether any bar at a lag has.
+
+    ``own``: lag index of the bar's source, −1 for a new bar.
+    """
+    lags = [*LAGS[:-1], source_lag]
+    sources = [bar - lag for lag in (lags if own < 0 else [lags[own]]) if bar >= lag]
+    return any(bool((chords[bar] == chords[source]).all()) for source in sources)
 
 
 def outcome_of(label: int, own: int) -> int:
@@ -165,6 +188,18 @@ def _possible(activity: Ints, bar: int, own: int, source_lag: int) -> NDArray[np
             continue
         apart = abs(int(activity[bar - lag] - activity[bar]))
         for level in range(1, 1 + LEVELS):
-            first = 1 if index == own else 1 + LEVELS + index * LEVELS
-            possible[first + level - 1] = apart <= _ALLOWED_BINS[level]
+            possible[_first_outcome(index, own) + level - 1] = apart <= _ALLOWED_BINS[level]
     return possible
+
+
+def _over_same_chords(chords: Ints, bar: int, own: int, source_lag: int) -> NDArray[np.bool_]:
+    """(O,) outcomes but those of the same notes over other ``chords`` (bars, 2) than those of the bar."""
+    kept = np.ones(OUTCOMES, dtype=np.bool_)
+    for index, lag in enumerate([*LAGS[:-1], source_lag]):
+        kept[_first_outcome(index, own) + LEVELS - 1] = bar >= lag and (chords[bar] == chords[bar - lag]).all()
+    return kept
+
+
+def _first_outcome(index: int, own: int) -> int:
+    """First outcome of the source at a lag index; ``own``: that of the bar's source."""
+    return 1 if index == own else 1 + LEVELS + index * LEVELS

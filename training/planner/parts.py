@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from composer.model.checkpoint import Checkpoint
 from composer.model.checkpoint_parts import Arrays
 from composer.model.planner_config import CELLS, FEWEST_PIECES
+from midi_data.analysis.chords import chord_slots
 from midi_data.analysis.repetition import part_repetition_of, repetition_of
 from midi_data.bars import BarGrid
 from midi_data.corpus.dataset import Piece, Shard
@@ -68,8 +69,9 @@ def facts_of(shard: Shard, piece: Piece, names: Names) -> PieceFacts:
     _, numerator, denominator = piece.meters[0]
     meter = numerator, denominator
     return PieceFacts(
-        names.genre_row(piece), names.style_row(piece), piece.tempos[0][1], meter, piece.key, events.band, label, parts
-    )
+        names.genre_row(piece), names.style_row(piece), piece.tempos[0][1], meter, piece.key, events.band, label, lag,
+        parts, chord_slots(events, grid),
+    )  # fmt: skip
 
 
 def pooled_for(base: Checkpoint, names: Names, facts: Sequence[PieceFacts], sources: Sequence[int]) -> Arrays:

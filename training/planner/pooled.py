@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from composer.model.config import chord_role
 from composer.model.planner_config import CELLS, FEWEST_PIECES, KEYS, OUTCOMES
-from composer.planning.pooled import TEMPOS, PooledStatistics, cell_of, outcome_of
+from composer.planning.pooled import TEMPOS, PooledStatistics, cell_of, has_same_chords, outcome_of
 from midi_data.analysis.activity import UNCONDITIONED
 from midi_data.analysis.repetition import lag_index, similarity_level
 from midi_data.events.encoding import Ints
@@ -23,7 +23,11 @@ _TEMPO_SPREAD = 0.025
 
 @dataclass(frozen=True, slots=True, eq=False)
 class PieceFacts:
-    """What one piece adds. ``repetition`` (bars,) and ``part_repetition`` (bars, parts): labels of the piece."""
+    """What one piece adds.
+
+    ``repetition``, ``source_lag`` (bars,) and ``part_repetition`` (bars, parts): labels of the piece. ``chords``
+    (bars, 2).
+    """
 
     genre_row: int
     style: int
@@ -32,7 +36,9 @@ class PieceFacts:
     key: int
     band: tuple[int, ...]
     repetition: Ints
+    source_lag: Ints
     part_repetition: Ints
+    chords: Ints
 
 
 def pooled_statistics(
@@ -91,8 +97,9 @@ def _part_repetition(pieces: Iterable[PieceFacts], genres: int) -> tuple[Ints, N
                     before = 0
                     continue
                 level = int(levels[bar])
-                cell = cell_of(chord_role(part), level, before)
-                own[cell, outcome_of(label, int(lags[bar]) if level else -1)] += 1
+                lag = int(lags[bar]) if level else -1
+                same = has_same_chords(piece.chords, bar, lag, int(piece.source_lag[bar]))
+                own[cell_of(chord_role(part), level, before, same_chords=same), outcome_of(label, lag)] += 1
                 before = 1 + (0 if label <= 1 else (label - 2) % 3 + 1)
         for first in (0, (1 + piece.genre_row) * CELLS):
             counts[first : first + CELLS] += own

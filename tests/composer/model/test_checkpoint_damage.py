@@ -58,6 +58,16 @@ def test_impossible_statistics_are_refused(name: str, value: int, words: str, tm
     assert words in refusal((tmp_path / "written.safetensors").read_bytes(), tmp_path)
 
 
+def test_statistics_that_do_not_tell_whether_chords_are_the_same_are_read(tmp_path: Path) -> None:
+    checkpoint, path = tiny_checkpoint(), tmp_path / "written.safetensors"
+    own = {name: checkpoint.pooled[name] for name in ("part_pieces", "part_repetition")}
+    checkpoint.pooled.update({name: table[::2] for name, table in own.items()})
+    save_checkpoint(checkpoint, path)
+    read = load_checkpoint(path).pooled
+    for name, table in own.items():
+        assert np.allclose(read[name], np.repeat(table[::2], 2, axis=0), atol=1e-3)
+
+
 def test_a_file_of_an_earlier_version_is_refused(good: bytes, tmp_path: Path) -> None:
     assert "earlier version" in refusal(with_header(good, "riffbird-checkpoint-3", "riffbird-checkpoint-2"), tmp_path)
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -9,19 +11,21 @@ from composer.model.checkpoint import load_checkpoint
 from composer.model.planner_config import FEWEST_PIECES, OUTCOMES
 from composer.planning.pooled import PooledStatistics, cell_of, label_of, outcome_of
 from midi_data.analysis.activity import RESTS, UNCONDITIONED
-from midi_data.analysis.repetition import NEW, REPETITION_CLASSES, similarity_level
+from midi_data.analysis.repetition import NEW, REPETITION_CLASSES
 from midi_data.events.encoding import part_code
 from midi_data.events.features import LAGS
 from training.planner.pooled import PieceFacts, pooled_statistics
 
 DRUMS, BASS = part_code(0, is_drum=True), part_code(33, is_drum=False)
 SAME_1_BAR_BACK, NEARLY_1_BAR_BACK = 4, 3
+SAME_CHORDS = np.ones((4, 2), dtype=np.int64)
 
 
 def piece(genre: int = 0, style: int = 0, bpm: float = 120, key: int = 1) -> PieceFacts:
     repetition = np.array([NEW, SAME_1_BAR_BACK, SAME_1_BAR_BACK, NEW])
     parts = np.array([[NEW, NEW], [SAME_1_BAR_BACK, UNCONDITIONED], [SAME_1_BAR_BACK, NEW], [NEW, NEW]])
-    return PieceFacts(genre, style, bpm, (3, 4), key, (DRUMS, BASS), repetition, parts)
+    lags, chords = np.full(4, LAGS[-1]), np.ones((4, 2), dtype=np.int64)
+    return PieceFacts(genre, style, bpm, (3, 4), key, (DRUMS, BASS), repetition, lags, parts, chords)
 
 
 def test_no_row_of_the_shipped_checkpoint_belongs_to_fewer_than_ten_pieces() -> None:
@@ -77,19 +81,45 @@ def test_parts_repeat_as_those_of_the_pieces_do() -> None:
     pooled = pooled_statistics([piece()] * 12, 1, 1)
     repetition = np.array([NEW, SAME_1_BAR_BACK, SAME_1_BAR_BACK, SAME_1_BAR_BACK])
     activity = np.full((4, 2), 4, dtype=np.uint8)
-    labels = pooled.draw_part_repetition(
-        0, (DRUMS, BASS), repetition, np.full(4, LAGS[-1]), activity, np.random.default_rng(0)
+    labels, _ = pooled.draw_part_repetition(
+        0, (DRUMS, BASS), repetition, np.full(4, LAGS[-1]), activity, SAME_CHORDS, np.random.default_rng(0)
     )
     assert labels[:, 0].tolist() == repetition.tolist()
-    assert pooled.part_pieces[cell_of(2, 3, 1)] == 12
+    assert pooled.part_pieces[cell_of(2, 3, 1, same_chords=True)] == 12
 
 
-def test_a_part_repeats_only_a_bar_in_which_it_plays_as_much() -> None:
+def test_a_part_that_plays_the_same_plays_as_much_and_repeats_no_rest() -> None:
     pooled = pooled_statistics([piece()] * 12, 1, 1)
-    repetition = np.array([NEW, SAME_1_BAR_BACK, SAME_1_BAR_BACK])
-    activity = np.array([[4, 4], [6, 4], [RESTS, 4]], dtype=np.uint8)
-    labels = pooled.draw_part_repetition(
-        0, (DRUMS, BASS), repetition, np.full(3, LAGS[-1]), activity, np.random.default_rng(0)
+    repetition = np.array([NEW, SAME_1_BAR_BACK, SAME_1_BAR_BACK, SAME_1_BAR_BACK])
+    drawn = np.array([[4, 4], [6, 4], [RESTS, 4], [5, 4]], dtype=np.uint8)
+    labels, activity = pooled.draw_part_repetition(
+        0, (DRUMS, BASS), repetition, np.full(4, LAGS[-1]), drawn, SAME_CHORDS, np.random.default_rng(0)
     )
-    assert labels[:, 0].tolist() == [NEW, NEW, UNCONDITIONED]
-    assert similarity_level(labels[1, 0].astype(np.int64)) == 0
+    assert labels[:, 0].tolist() == [NEW, SAME_1_BAR_BACK, UNCONDITIONED, NEW]
+    assert activity[:, 0].tolist() == [4, 4, RESTS, 5]
+    assert drawn[:, 0].tolist() == [4, 6, RESTS, 5]
+
+
+def test_pitched_parts_play_the_same_over_the_same_chords_only() -> None:
+    parts = np.array([[NEW, NEW], *[[SAME_1_BAR_BACK, SAME_1_BAR_BACK]] * 3])
+    chords = np.array([[1, 2], [1, 2], [1, 3], [1, 4]])
+    always = replace(piece(), repetition=parts[:, 0], part_repetition=parts, chords=chords)
+    pooled = pooled_statistics([always] * 12, 1, 1)
+    repetition, activity = np.array([NEW, *[SAME_1_BAR_BACK] * 3]), np.full((4, 2), 4, dtype=np.uint8)
+    labels, _ = pooled.draw_part_repetition(
+        0, (DRUMS, BASS), repetition, np.full(4, LAGS[-1]), activity, chords, np.random.default_rng(0)
+    )
+    assert labels[:, 0].tolist() == repetition.tolist()
+    assert labels[:, 1].tolist() == [NEW, SAME_1_BAR_BACK, NEW, NEW]
+
+
+def test_parts_repeat_by_whether_the_source_has_the_same_chords() -> None:
+    parts = np.array([[NEW, NEW], [SAME_1_BAR_BACK, SAME_1_BAR_BACK], [SAME_1_BAR_BACK, NEW]])
+    facts = replace(piece(), repetition=parts[:, 0], source_lag=np.full(3, LAGS[-1]), part_repetition=parts)
+    chords = np.array([[1, 2], [1, 2], [1, 3]])
+    pooled = pooled_statistics([replace(facts, chords=chords)] * 12, 1, 1)
+    labels, _ = pooled.draw_part_repetition(
+        0, (DRUMS, BASS), parts[:, 0], np.full(3, LAGS[-1]), np.full((3, 2), 4, dtype=np.uint8), chords,
+        np.random.default_rng(0),
+    )  # fmt: skip
+    assert labels.tolist() == parts.tolist()
