@@ -18,12 +18,12 @@ from midi_data.song import Song
 ROOT = Path(__file__).parents[1]
 SECONDS = 15
 SONGS = {
-    ("heavy-metal", 1): "aae3e19653e921d2617c9860e6f92e476432fcd7cfcac5656195c4f0df2eb1fe",
-    ("jazz", 2): "5546ed20044f932ee9cdfcee8aed2c7a3527f90d07480d9a6c274a7efe0ce427",
-    ("classical", 3): "0da81c835b5a9fbcafa85d3509154820a2cfb52c01709c5578983bc8bd1bb7f4",
+    ("heavy-metal", 1): "a65b4cab4d80c34565c3090f842fe2c3436e73ab693c43fd6fe941442a62f572",
+    ("jazz", 2): "94180f83fdad0a03794209cde83f7a5f3ac01fb13de2e2e404fb91e89f448355",
+    ("classical", 3): "c50e930f0b176226243edc5fa4950644d3af9e5f1f911d957c186b6935e13f31",
 }
 """(genre, seed): SHA-256 of the MIDI bytes of a song composed alone."""
-BATCH = "a207d7071e49def80f61cca96f7284b84b4a2ef7afb192da86a407bc1d97547c"
+BATCH = "59eb365a14a58334264b7e4191cb24108dc6075e748d6cf13e321ce0c82c7c7c"
 """SHA-256 of the notes of four songs (folk, seeds 0–3) composed as one batch."""
 
 

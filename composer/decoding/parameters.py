@@ -10,7 +10,7 @@ from __future__ import annotations
 
 TEMPERATURE = (0.9, 1.1)
 """Factor on the genre's temperature."""
-MIN_P = 0.1
+MIN_P = 0.04
 """Least probability of a class, as a share of the likeliest one's, at randomness 0; none at 1."""
 EXPRESSION_MIN_P = 0.1
 """The same for exact velocities and lengths, at any randomness: real parts use few of them."""
