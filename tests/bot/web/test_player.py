@@ -148,8 +148,10 @@ def test_the_volume_is_kept(open_page: OpenPage) -> None:
     assert page.evaluate(f"() => {DECK}.audio.volume") == pytest.approx(0.3)
 
 
-def test_parts_can_be_muted_and_soloed_while_it_plays(open_page: OpenPage, song_id: str) -> None:
-    page = open_song(open_page, song_id)
+def test_parts_can_be_muted_and_soloed_while_it_plays(open_page: OpenPage, service_band: Service, site: str) -> None:
+    """The song is long enough to go on until the last step on a slow machine."""
+    words = "Dancing robots /compose /g heavy-metal /t 160 /l 60 /s 7"
+    page = open_song(open_page, make_song(service_band, site, words, "simple_tune", formats=["mid", "mp3"]))
     play(page)
     page.locator(".mixer summary").click()
     page.get_by_role("button", name="Mute Drums").click()
