@@ -38,6 +38,8 @@ _WEIGHTS: dict[str, float] = {
 _NEEDS_SOUND = frozenset({"wav", "mp3", "ogg", "mp4"})
 _NEEDS_PICTURE = frozenset({"png", "mp3", "ogg", "mp4"})
 _VIDEO_STEPS = frozenset({"picture", "png", "mp4"})
+_M_MMAP_THRESHOLD, _LARGE_BYTES = -3, 16_000_000
+"""Parameter of glibc's mallopt(3); 42 s of stereo sound."""
 _ENDINGS = {"stems": "stems.zip"}
 """File name endings that differ from the format's name."""
 
@@ -128,6 +130,16 @@ class _TotalProgress:
         return report
 
 
+def _map_large_arrays() -> None:
+    """Make glibc return arrays above ``_LARGE_BYTES`` to the system when they are freed.
+
+    Its heaps, one a thread, keep 50 MB of them while a video is drawn beside the mix.
+    """
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None) if os.name == "posix" else None
+    if mallopt is not None:
+        mallopt(_M_MMAP_THRESHOLD, _LARGE_BYTES)
+
+
 def _release_free_memory() -> None:
     """Return freed memory to the system: glibc keeps 80 MB of it after a mix."""
     trim = getattr(ctypes.CDLL(None), "malloc_trim", None) if os.name == "posix" else None
@@ -190,6 +202,7 @@ class _Rendering:
     def _sound(self, at_once: int) -> Audio:
         from composer.audio.mix import mix
 
+        _map_large_arrays()
         _release_free_memory()  # what loading the network needed
         audio = mix(self.song, self.progress.of("sound"), genres=self.genres, at_once=at_once)
         _release_free_memory()

@@ -1,11 +1,12 @@
 import subprocess
 import sys
 from pathlib import Path
-from typing import get_args
+from typing import Any, get_args
 
 import pytest
 
 from composer.audio import encode, mix
+from composer.audio.signal import Audio
 from composer.audio.tags import Tags
 from composer.errors import RefusedError
 from composer.render import render
@@ -122,3 +123,19 @@ def test_progress_rises_to_one(render_band: Song, tmp_path: Path) -> None:
     assert told == sorted(told)
     assert told[-1] == pytest.approx(1.0)
     assert len(told) > 5
+
+
+@pytest.mark.parametrize(("name", "parts"), [("wav", 2), ("mp4", 1)])
+def test_a_video_leaves_the_mix_one_part_at_a_time(
+    name: Format, parts: int, render_silence: Song, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = []
+    original = mix.mix
+
+    def noted(*args: Any, at_once: int, **settings: Any) -> Audio:
+        asked.append(at_once)
+        return original(*args, at_once=at_once, **settings)
+
+    monkeypatch.setattr(mix, "mix", noted)
+    render(render_silence, [name], tmp_path, "song")
+    assert asked == [parts]
