@@ -57,6 +57,7 @@ def test_a_remix_shows_its_difference_before_and_after_it_is_posted(
     expect(page.locator("#text")).to_be_focused()
     assert re.search(r"Dancing robots /compose .*/s 7", page.locator("#text").input_value())
     expect(page.locator("#difference")).to_have_text("same seed.")
+    expect(page.locator("#wishes")).to_be_visible()  # the buttons move as the controls open
     page.get_by_role("button", name="Slower").click()
     page.get_by_role("button", name="Calmer").click()
     page.locator("#key").select_option("Dm")

@@ -93,6 +93,7 @@ def test_by_mouse_alone(open_page: OpenPage, site: str, tmp_path: Path) -> None:
     one.get_by_role("button", name=re.compile("^Play")).click()
     wait_for_sound(page, one)
     one.get_by_role("button", name=re.compile("^Remix")).click()
+    expect(page.locator("#wishes")).to_be_visible()  # the buttons move as the controls open
     page.get_by_role("button", name="Slower").click()
     page.get_by_role("button", name="Post", exact=True).click()
     one = done(page, 1)
