@@ -50,22 +50,19 @@ def served(tmp_path: Path) -> Iterator[str]:
         assert service.wait(60) == 0
 
 
-def test_a_tweet_becomes_a_song_that_plays_and_is_the_same_again_by_its_command(served: str) -> None:
-    with playwright.sync_playwright() as started:
-        flags = ["--no-sandbox", "--autoplay-policy=no-user-gesture-required"]
-        browser = started.chromium.launch(executable_path=str(CHROMIUM), args=flags)
-        page = browser.new_page()
-        page.goto(served)
-        page.fill("#text", README_TWEET + " /l 12")
-        page.click("#send")
-        post = page.locator(".post").first
-        working = re.compile("Composing|Recording")
-        expect(post.locator(".doing")).to_contain_text(working, timeout=PATIENCE_SECONDS * 1000)
-        expect(post).to_have_attribute("data-status", "done", timeout=PATIENCE_SECONDS * 1000)
-        post.get_by_role("button", name="Play Dancing robots").click()
-        expect(post.locator(".time")).to_contain_text(re.compile("0:0[1-9] / "), timeout=60_000)
-        song = httpx.get(f"{served}/compositions/{post.get_attribute('data-id')}").json()
-        browser.close()
+def test_a_tweet_becomes_a_song_that_plays_and_is_the_same_again_by_its_command(browser: object, served: str) -> None:
+    page = browser.new_page()
+    page.goto(served)
+    page.fill("#text", README_TWEET + " /l 12")
+    page.click("#send")
+    post = page.locator(".post").first
+    working = re.compile("Composing|Recording")
+    expect(post.locator(".doing")).to_contain_text(working, timeout=PATIENCE_SECONDS * 1000)
+    expect(post).to_have_attribute("data-status", "done", timeout=PATIENCE_SECONDS * 1000)
+    post.get_by_role("button", name="Play Dancing robots").click()
+    expect(post.locator(".time")).to_contain_text(re.compile("0:0[1-9] / "), timeout=60_000)
+    song = httpx.get(f"{served}/compositions/{post.get_attribute('data-id')}").json()
+    page.close()
     assert (song["genre"], song["tempo_bpm"], song["randomness"]) == ("heavy-metal", 160, 0.2)
     assert set(song["files"]) == {"mid", "mp3", "png", "mp4"}
     again = httpx.post(f"{served}/compositions", json={"text": song["command"], "formats": ["mid"]}).json()
