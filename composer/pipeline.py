@@ -125,32 +125,44 @@ def compose_all(
     if last:
         composers.clear()
         _cached_composer.cache_clear()
-    composed = time.perf_counter()
-    timings = Timings(load=loaded - begun, compose=composed - loaded)
+    timings = Timings(load=loaded - begun, compose=time.perf_counter() - loaded)
     renditions = []
     for number, (request, plan, song, label) in enumerate(zip(requests, plans, songs, labels, strict=True)):
         tell = (lambda share, done=number: progress("rendering", (done + share) / len(songs))) if progress else None
-        since = time.perf_counter()
-        file = own[number]
-        stem = file_stem(plan, request, file.song if file else None)
-        key = estimate_song_key(encode(song))
-        files = render(
-            song,
-            formats,
-            folder,
-            stem,
-            tags=_tags(plan, song, str(key or "")),
-            subtitle=subtitle(plan, song),
-            genres=mix_genres(request.genres),
-            progress=tell,
-        )
-        total = composed - begun + time.perf_counter() - since
-        spent = timings.model_copy(update={"audio": files.audio_seconds, "video": files.video_seconds, "total": total})
-        rendition = _rendition(request, plan, song, str(key or ""), files, label, spent)
-        if file:
-            rendition.notices.extend(file.notices)
-        renditions.append(rendition)
+        renditions.append(_rendered(request, plan, song, own[number], folder, formats, label, timings, tell))
     return renditions
+
+
+def _rendered(
+    request: ComposeRequest,
+    plan: Plan,
+    song: Song,
+    file: Primer | Reference | None,
+    folder: Path,
+    formats: Sequence[Format],
+    label: str,
+    timings: Timings,
+    progress: Callable[[float], None] | None,
+) -> Rendition:
+    """Render a composed ``song``; ``file``: the person's own that it goes on from or imitates."""
+    since = time.perf_counter()
+    key = str(estimate_song_key(encode(song)) or "")
+    files = render(
+        song,
+        formats,
+        folder,
+        file_stem(plan, request, file.song if file else None),
+        tags=_tags(plan, song, key),
+        subtitle=subtitle(plan, song),
+        genres=mix_genres(request.genres),
+        progress=progress,
+    )
+    total = timings.load + timings.compose + time.perf_counter() - since
+    spent = timings.model_copy(update={"audio": files.audio_seconds, "video": files.video_seconds, "total": total})
+    rendition = _rendition(request, plan, song, key, files, label, spent)
+    if file:
+        rendition.notices.extend(file.notices)
+    return rendition
 
 
 def _fitted(request: ComposeRequest, primer: Song | None, like: Song | None) -> Primer | Reference | None:

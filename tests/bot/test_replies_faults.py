@@ -138,7 +138,7 @@ def test_twenty_songs_ready_at_once_are_uploaded_side_by_side_and_help_is_answer
     try:
         wait_for(lambda: len(network.uploads) == 20)
         network.write(mention("help", "/help", clock.now()))
-        wait_for(lambda: "mhelp" in network.posted)  # while no upload can end
+        wait_for(lambda: "mhelp" in network.posted, 3)  # while no upload can end
         assert len(network.posted) == 1
         released.set()
         wait_for(lambda: len(network.posted) == 21)

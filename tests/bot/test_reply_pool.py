@@ -19,7 +19,7 @@ def test_songs_that_take_long_run_side_by_side_and_delay_no_text() -> None:
     for number in range(20):
         pool.submit(f"song-{number}", is_text=False)
     pool.submit("text", is_text=True)
-    wait_for(lambda: len(running) == 20 and texts)
+    assert wait_for(lambda: len(running) == 20 and texts) == ["text"]
     released.set()
     pool.close()
     wait_for(lambda: not any(pool.is_running(f"song-{number}") for number in range(20)))

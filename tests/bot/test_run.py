@@ -116,8 +116,8 @@ def test_backoff_doubles_with_full_jitter_up_to_its_limit() -> None:
 def test_a_sleeping_bot_is_woken_by_news() -> None:
     clock, begin = SystemClock(), time.monotonic()
     clock.wake()
-    clock.wait(600)
-    assert time.monotonic() - begin < 300
+    clock.wait(30)
+    assert time.monotonic() - begin < 5
 
 
 def test_the_place_in_the_queue_is_shown_in_the_terminal_and_not_posted_on_x(

@@ -119,7 +119,8 @@ def test_a_banned_client_gets_no_song_until_the_ban_ends(client: TestClient) -> 
 
 @pytest.mark.parametrize("target", ["ada", "elsewhere:ada", "x:", "song:unknown"])
 def test_a_ban_names_a_place_and_a_person(client: TestClient, target: str) -> None:
-    moderate(client, "ban", target, 422)
+    problem = moderate(client, "ban", target, 422)
+    assert problem["detail"]
 
 
 def test_a_pause_stops_requests_until_it_ends(client: TestClient) -> None:

@@ -2,6 +2,7 @@
 
 import re
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -73,7 +74,7 @@ def settled(queues: Queues, job_id: str) -> TrainingState:
 
 
 def training(queues: Queues, job_id: str, updates: int = 1) -> TrainingState:
-    """The state, once so many updates are done."""
+    """The state, once at least ``updates`` are done."""
 
     def state() -> TrainingState | None:
         found = fetch_training_state(queues, job_id)
@@ -209,7 +210,9 @@ def test_a_stopping_worker_hands_its_training_back(queues: Queues, midi: Path, t
     submit_training(queues, TrainPayload(genre="ska", midi=midi, updates=LONG), job_id="a")
     training(queues, "a")
     trainer.terminate()
+    begun = time.monotonic()
     wait_for(lambda: has_ended(trainer))
+    assert time.monotonic() - begun < 15
     assert fetch_training_state(queues, "a").status == "queued"
 
 
