@@ -19,7 +19,7 @@ from tests.songs import midi_folder
 
 ROOT = Path(__file__).parents[3]
 MEGABYTES = 256
-SHARDS, PIECES, REPEATS = 3, 300, 60
+SHARDS, PIECES, REPEATS = 3, 1200, 15
 
 
 def long_piece(shard: Shard, repeats: int) -> np.ndarray:
