@@ -11,20 +11,18 @@ from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
-from threadpoolctl import ThreadpoolController
+from threadpoolctl import ThreadpoolController, threadpool_limits
 
 from composer.decoding.expression import add_expression
-from composer.decoding.sampling import EmbeddingSpace, SamplingParameters, parameters_for
+from composer.decoding.sampling import SamplingParameters, parameters_for
 from composer.decoding.song_sampler import Model, SongSampler
 from composer.decoding.sounding import song_of
 from composer.model.arithmetic.backends import Backend
 from composer.model.arithmetic.fixed_point import Floats
 from composer.model.checkpoint import Checkpoint
 from composer.model.config import CONDITIONS
-from composer.model.engine import Engine, State
+from composer.model.engine import State
 from composer.model.expression_file import shipped_expression
-from composer.model.heads import Heads
-from composer.model.plan_inputs import PlanInputs
 from composer.planning.plan import Plan
 from midi_data.events.encoding import FIELDS
 from midi_data.song import Song
@@ -57,13 +55,8 @@ class Composer:
         # The model has its own packed copy of the weights.
         self.checkpoint = replace(checkpoint, weights={})
         self._parameters = parameters
-        weights = checkpoint.weights
-        self.model = Model(
-            Engine(checkpoint, backend),
-            Heads(weights, checkpoint.config),
-            PlanInputs(weights),
-            {field: EmbeddingSpace.of(weights[f"tables.{field}.weight"][:-1]) for field in FIELDS},
-        )
+        with threadpool_limits(1):  # BLAS's threads wait for one another longer than they compute
+            self.model = Model.of(checkpoint, backend)
         self._threads = ThreadpoolController()
 
     def compose(
@@ -109,10 +102,11 @@ class Composer:
             begun = dict(take(batch_size - len(batch))) if len(batch) < batch_size else {}
             state = engine.continued(state, range(len(batch)), len(begun))
             plans |= begun
-            batch |= {key: self._sampler(plan) for key, plan in begun.items()}
-            if not batch:
-                return
-            state = self._events(list(batch.values()), state)
+            with self._threads.limit(limits=1):
+                batch |= {key: self._sampler(plan) for key, plan in begun.items()}
+                if not batch:
+                    return
+                state = self._events(list(batch.values()), state)
             ended = [key for key, song in batch.items() if song.state.finished]
             state = engine.continued(state, [row for row, key in enumerate(batch) if key not in ended], 0)
             notes = {key: batch.pop(key).state.notes for key in ended}
@@ -125,26 +119,25 @@ class Composer:
         song = song_of(new_notes(notes, plan), plan.band, plan.meter, plan.bars, plan.tempo_bpm, plan.title)
         names = self.checkpoint.header.genres
         genres = {names[row]: weight for row, weight in plan.labels[CONDITIONS.index("genre")]}
-        return add_expression(song, genres, plan.note_seed, shipped_expression())
+        with self._threads.limit(limits=1):
+            return add_expression(song, genres, plan.note_seed, shipped_expression())
 
     def _sampler(self, plan: Plan) -> SongSampler:
         return SongSampler(plan, self._parameters(plan.randomness, plan.temperature), self.model)
 
     def _events(self, songs: list[SongSampler], state: State) -> State:
         """``EVENTS_BETWEEN_PLANS`` events of each of ``songs``, or fewer if one of them ends."""
-        # The products of a step are too small to gain from threads, which wait for one another.
-        with self._threads.limit(limits=1):
-            for _ in range(EVENTS_BETWEEN_PLANS):
-                state = self._event(songs, state)
-                if any(song.state.finished for song in songs):
-                    break
+        for _ in range(EVENTS_BETWEEN_PLANS):
+            state = self._event(songs, state)
+            if any(song.state.finished for song in songs):
+                break
         return state
 
     def _event(self, songs: list[SongSampler], state: State) -> State:
         """One event of each of ``songs``: a note, a wait or the end."""
         engine = self.model.engine
-        rows = np.array([song.state.inputs() for song in songs]) + engine.row_starts  # (B, R)
-        inputs = engine.inputs(rows) + np.array([song.plan_input for song in songs])  # (B, I)
+        inputs = engine.inputs(np.array([song.state.inputs() for song in songs]))  # (B, I)
+        inputs += np.array([song.plan_input for song in songs])  # (B, I)
         inner, state = engine.step(inputs, state)  # (B, 5, W)
         self._fields(songs, inner)
         return state

@@ -15,11 +15,14 @@ from composer.decoding.rules import ChordConstraint, EntranceRule
 from composer.decoding.sampling import EmbeddingSpace, SamplingParameters, sample
 from composer.decoding.song_state import SongState
 from composer.exact import RandomStream
+from composer.model.arithmetic.backends import Backend
 from composer.model.arithmetic.fixed_point import Floats
+from composer.model.checkpoint import Checkpoint
 from composer.model.config import CHORD_ROLES, chord_role
 from composer.model.engine import Engine
 from composer.model.heads import Heads, OutputLayer
-from composer.model.plan_inputs import Integers, PlanInputs, histogram_roots
+from composer.model.packing import Integers
+from composer.model.plan_inputs import PlanInputs, histogram_roots
 from composer.planning.conditioning import slot_clock
 from composer.planning.plan import Plan
 from midi_data.chords import QUALITIES
@@ -37,6 +40,17 @@ class Model:
     heads: Heads
     plan_inputs: PlanInputs
     spaces: Mapping[str, EmbeddingSpace]
+
+    @classmethod
+    def of(cls, checkpoint: Checkpoint, backend: Backend | None = None) -> Model:
+        """The packed network of ``checkpoint``."""
+        weights = checkpoint.weights
+        return cls(
+            Engine(checkpoint, backend),
+            Heads(weights, checkpoint.config),
+            PlanInputs(weights),
+            {field: EmbeddingSpace.of(weights[f"tables.{field}.weight"][:-1]) for field in FIELDS},
+        )
 
 
 class SongSampler:
@@ -72,7 +86,10 @@ class SongSampler:
         clock = slot_clock(plan.meter, plan.bars, plan.repetition, plan.activity, plan.chords)
         self._slots = np.repeat(bars + fixed, 2, axis=0) + model.engine.clock_inputs(clock)  # (2 bars, I)
         self._projections = model.plan_inputs.attributes(roots)
-        self._part_layer = model.heads.part_output_layer(plan.band, self._projections)
+        parts = model.heads.output_layer("part", plan.band)
+        parts.out[:, : len(plan.band)] += self._projections.part_out
+        parts.bias[: len(plan.band)] += self._projections.part_bias
+        self._part_layer = parts
 
     @property
     def plan_input(self) -> Integers:

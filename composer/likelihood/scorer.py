@@ -22,7 +22,8 @@ from composer.model.checkpoint import Checkpoint
 from composer.model.config import CONDITIONS, KEY_UNCONDITIONED
 from composer.model.engine import Engine
 from composer.model.heads import Heads
-from composer.model.plan_inputs import Integers, PlanInputs
+from composer.model.packing import Integers
+from composer.model.plan_inputs import PlanInputs
 from composer.planning.chart import Planner, chart_of
 from composer.planning.conditioning import chord_columns, clock, strengths, tempo_class
 from composer.planning.instrumentation import Instrumentation
@@ -116,7 +117,8 @@ class Scorer:
         for first in range(0, len(inputs), CHUNK):
             chunk = slice(first, min(first + CHUNK, len(inputs)))
             inner = []
-            for step in self._engine.inputs(self._engine.input_rows(*inputs.of(chunk))):  # (T, I)
+            events, clock_classes = inputs.of(chunk)
+            for step in self._engine.inputs(events) + self._engine.clock_inputs(clock_classes):  # (T, I)
                 heads, state = self._engine.step(step + conditions, state)
                 inner.append(heads)
             yield chunk, np.stack(inner, axis=1)
@@ -160,20 +162,23 @@ class _StepArrays:
         after = features.tick[1:]
         self.chord = np.column_stack([chord_columns(grid, after, chords)[:, 0], strengths(grid, after)])  # (S, 2)
         self.lookback = lookback_by_field(features.next, features.part, features.note)
-        self._inputs = (
-            previous_events(self.target),  # (S, 5)
-            clock(grid, features.tick[:-1], length_conditioned=False, chords=chords),  # (S, 10)
-            features.next,  # (S, K, 3)
-            matched_lags(self.target, features.note),  # (S, K)
-        )
+        self._clock = clock(grid, features.tick[:-1], length_conditioned=False, chords=chords)  # (S, 10)
+        matched = matched_lags(self.target, features.note)  # (S, K)
+        self._events = np.column_stack(
+            [
+                previous_events(self.target),
+                self._clock[:, 0],
+                features.next.reshape(len(self), -1),
+                matched @ (1 << np.arange(matched.shape[1])),
+            ]
+        )  # (S, 5 + 1 + 3 K + 1)
 
     def __len__(self) -> int:
         return len(self.target)
 
-    def of(self, chunk: slice) -> tuple[Ints, Ints, Ints, Ints]:
-        """Arguments of ``Engine.input_rows`` for a chunk."""
-        previous, clock_classes, next_events, matched = self._inputs
-        return previous[chunk], clock_classes[chunk], next_events[chunk], matched[chunk]
+    def of(self, chunk: slice) -> tuple[Ints, Ints]:
+        """Arguments of ``Engine.inputs`` and ``Engine.clock_inputs`` for a chunk."""
+        return self._events[chunk], self._clock[chunk]
 
 
 def only(logits: Doubles, classes: tuple[int, ...]) -> Doubles:

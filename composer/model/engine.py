@@ -25,8 +25,7 @@ from composer.model.arithmetic.fixed_point import (
 from composer.model.arithmetic.quantized import QMAX, ZERO_POINT, Bytes, quantize
 from composer.model.checkpoint import Checkpoint
 from composer.model.config import CLOCK
-from composer.model.packing import input_starts, next_starts, pack_inputs, pack_layer
-from composer.model.plan_inputs import INPUT_BITS, Integers
+from composer.model.packing import INPUT_BITS, Integers, pack_inputs, pack_layer, stacked, to_units
 from midi_data.events.encoding import FIELDS, Ints
 
 State = tuple[tuple[Array, Array], ...]
@@ -61,9 +60,9 @@ class Engine:
         self.config = config = checkpoint.config
         self.backend = backend = backend or selected_backend()
         weights = checkpoint.weights
-        self._input_rows, self._first = pack_inputs(weights, config)
-        self.row_starts = input_starts(self._first, len(config.lags))
-        layers = [pack_layer(weights, layer) for layer in range(config.layers)]
+        self._input_rows = pack_inputs(weights, config)
+        self._clock_rows = stacked([to_units(weights[f"clock_tables.{name}.weight"]) for name in CLOCK[1:]])
+        layers = [pack_layer(weights, f"layers.{layer}") for layer in range(config.layers)]
         steps = float(TABLE_STEPS)
         self._from_input = backend.product(quantize(layers[0][0], steps * QMAX / 2.0**INPUT_BITS))
         recurrent = [layers[0][1], *(np.concatenate(layer[:2], axis=1) for layer in layers[1:])]
@@ -79,22 +78,12 @@ class Engine:
     # -- inputs ------------------------------------------------------------------------------------------------------
 
     def clock_inputs(self, clock: Ints) -> Integers:
-        """(slots, I) the clock (slots, 10) in each chord slot, without the position."""
-        return self.inputs(clock[:, 1:] + np.array([self._first[f"clock.{name}"] for name in CLOCK[1:]]))
+        """(…, I) the clock (…, 10) as it is throughout a chord slot: without the position."""
+        return _summed(self._clock_rows, clock[..., 1:])
 
-    def input_rows(self, previous: Ints, clock: Ints, next_lookback: Ints, matched: Ints) -> Ints:
-        """Row numbers (…, 5 + 10 + 3 K + K) of a step's inputs: classes as in ``composer.model.network.StepInputs``."""
-        first, lags = self._first, len(self.config.lags)
-        starts = [first[f"previous.{field}"] for field in FIELDS] + [first[f"clock.{name}"] for name in CLOCK]
-        starts += next_starts(first, lags)
-        flags = matched + (first["matched"] + 2 * np.arange(lags))
-        flat = next_lookback.reshape(*next_lookback.shape[:-2], -1)
-        return np.concatenate([np.concatenate([previous, clock, flat], axis=-1) + starts, flags], axis=-1)
-
-    def inputs(self, rows: Ints) -> Integers:
-        """(…, I) sum of the rows numbered ``rows`` (…, R)."""
-        total: Integers = np.add.reduce(self._input_rows.take(rows, axis=0), axis=-2, dtype=np.int32)
-        return total
+    def inputs(self, classes: Ints) -> Integers:
+        """(…, I) inputs of an event, from ``SongState.inputs`` (…, R)."""
+        return _summed(self._input_rows, classes)
 
     # -- one step ----------------------------------------------------------------------------------------------------
 
@@ -130,6 +119,13 @@ class Engine:
         """(B, H) hidden of the last layer → (B, 5, W) inputs of the heads, biases included, in 1 / ``TABLE_STEPS``."""
         inner: Floats = self.backend.numpy(self._heads(hidden)) + self._heads_bias
         return inner.reshape(len(inner), len(FIELDS), self.config.head)
+
+
+def _summed(rows: tuple[Integers, Ints], classes: Ints) -> Integers:
+    """(…, I) sum of one row of each group; ``rows``: all groups and the first row of each, ``classes`` (…, groups)."""
+    table, first = rows
+    total: Integers = np.add.reduce(table.take(classes + first, axis=0), axis=-2, dtype=np.int32)
+    return total
 
 
 def byte_planes(inputs: Integers) -> Bytes:

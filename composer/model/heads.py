@@ -18,6 +18,9 @@ from numpy.typing import NDArray
 from composer.model.arithmetic.fixed_point import (
     ACTIVATION_BITS,
     OUT_BITS,
+    ROW_BITS,
+    TABLE_CENTRE,
+    TABLE_STEPS,
     Doubles,
     Floats,
     activation_table,
@@ -25,8 +28,7 @@ from composer.model.arithmetic.fixed_point import (
     round_to_grid,
 )
 from composer.model.config import ModelConfig
-from composer.model.packing import pack_head
-from composer.model.plan_inputs import AttributeProjections, Weights
+from composer.model.packing import Weights, pack_head_outputs, pack_head_rows, stacked
 from midi_data.events.encoding import FIELDS, VOCABULARY, Ints
 
 
@@ -34,7 +36,7 @@ from midi_data.events.encoding import FIELDS, VOCABULARY, Ints
 class OutputLayer:
     """Output layer of a head for some classes: ``out`` (W, V + K), ``bias`` (V + K,).
 
-    Of the part head V is the band, and the activity bins follow the lookback; of the pitch head the intervals do.
+    After the lookback's bonuses come, of the part head, the activity bins' and of the pitch head the intervals'.
     """
 
     out: Doubles
@@ -49,8 +51,16 @@ class Heads:
     """The heads of a checkpoint. Stateless."""
 
     def __init__(self, weights: Weights, config: ModelConfig) -> None:
-        self._heads = {field: pack_head(weights, config, field) for field in FIELDS}
-        self.layers = {field: OutputLayer(head.out, head.bias) for field, head in self._heads.items()}
+        groups = {field: pack_head_rows(weights, config, field) for field in FIELDS}
+        self._rows, self._first = dict[str, Floats](), dict[str, Ints]()
+        self.layers = dict[str, OutputLayer]()
+        for field in FIELDS:
+            rows, self._first[field] = stacked(groups[field])
+            self._rows[field] = round_to_grid(rows, ROW_BITS) * np.float32(TABLE_STEPS)
+            self._rows[field][: len(groups[field][0])] += TABLE_CENTRE
+            out, bias = pack_head_outputs(weights, field)
+            out = np.ascontiguousarray(round_to_grid(out, OUT_BITS).astype(np.float64).T)
+            self.layers[field] = OutputLayer(out, round_to_grid(bias, ROW_BITS).astype(np.float64))
         self.chord_bonus = round_to_grid(weights["heads.pitch.chord_bonus"], OUT_BITS).astype(np.float64)
         """(roles, qualities, strengths, 12) added to the interval outputs of the pitch head."""
         self._gelu = activation_table(gelu, ACTIVATION_BITS).astype(np.float64)
@@ -61,8 +71,7 @@ class Heads:
         ``inner`` (B, 5, W) from ``Engine.step``, plus ``AttributeProjections.heads`` once the part is chosen. ``rows``
         (B, R): classes of the fields before, the position and a note's chord, then lookback classes.
         """
-        head = self._heads[field]
-        total = np.add.reduce(head.rows.take(rows + head.first, axis=0), axis=1)
+        total = np.add.reduce(self._rows[field].take(rows + self._first[field], axis=0), axis=1)
         total += inner[:, FIELDS.index(field)]
         hidden: Doubles = self._gelu.take(total.astype(np.intp), mode="clip")
         return hidden
@@ -72,11 +81,3 @@ class Heads:
         layer = self.layers[field]
         columns = [*classes, *range(VOCABULARY[field], layer.out.shape[-1])]
         return OutputLayer(np.ascontiguousarray(layer.out[:, columns]), layer.bias[columns])
-
-    def part_output_layer(self, band: Sequence[int], projections: AttributeProjections) -> OutputLayer:
-        """The part head's output layer for a band, with its projected attribute histograms."""
-        layer, parts = self.output_layer("part", band), len(band)
-        out, bias = layer.out.copy(), layer.bias.copy()
-        out[:, :parts] += projections.part_out
-        bias[:parts] += projections.part_bias
-        return OutputLayer(out, bias)

@@ -19,8 +19,10 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from threadpoolctl import threadpool_limits
 
 from composer.exact import RandomNumbers, draw_index, softmax_weights
+from composer.model.arithmetic.fixed_point import gelu, sigmoid
 from composer.model.config import ACTIVITY_WEIGHTS, BARS_LEFT_EDGES, PHASE_CLASSES
 from composer.model.planner_config import ACTIVITY_LAGS
 from composer.planning.conditioning import tempo_class
@@ -149,35 +151,41 @@ class Planner:
         activity: Ints | None = None,
     ) -> Chart:
         """A chart. Given ``chords`` (T, 2), ``form`` (labels, lags) or ``activity`` (T, P) are taken as they are."""
-        run = _Run(self._w, conditions)
-        how = how or ChartSampling()
+        with threadpool_limits(1):  # the products are too small to gain from threads
+            return self._sampled(conditions, generator, how or ChartSampling(), chords, form, activity)
+
+    def _sampled(
+        self, conditions: ChartConditions, generator: RandomNumbers, how: ChartSampling, chords: Ints | None,
+        form: tuple[Ints, Ints] | None, activity: Ints | None,
+    ) -> Chart:  # fmt: skip
+        run, temperature = _Run(self._w, conditions), how.temperature
         for bar in range(conditions.bars):
             run.step(bar)
-            if form is None:
-                logits = run.label_logits(bar)
-                logits[NEW] += how.new_bar_bias
-                label = draw_class(logits, how.temperature, 0.0, generator)
-                lag = LAGS[-1]
-                if is_far(label):
-                    lag = draw_class(run.lag_logits(bar, label), how.temperature, 0.0, generator) + 1
-            else:
-                label, lag = int(form[0][bar]), int(form[1][bar])
+            label, lag = self._form(run, bar, how, generator) if form is None else (int(each[bar]) for each in form)
             run.take_label(bar, label, lag)
             if chords is None:
-                first = draw_class(run.first_logits(bar), how.temperature, 0.0, generator)
-                second = first
+                first = second = draw_class(run.first_logits(bar), temperature, 0.0, generator)
                 if conditions.two_slots:
-                    second = draw_class(run.second_logits(bar, first), how.temperature, 0.0, generator)
+                    second = draw_class(run.second_logits(bar, first), temperature, 0.0, generator)
             else:
                 first, second = transposed_chords(chords[bar], -conditions.tonic).tolist()
             run.chords[bar] = first, second
             for part in range(len(conditions.band)):
                 if activity is None:
-                    logits = run.activity_logits(bar, part)
-                    run.activity[bar, part] = draw_class(logits, how.temperature, 0.0, generator)
+                    run.activity[bar, part] = draw_class(run.activity_logits(bar, part), temperature, 0.0, generator)
                 else:
                     run.activity[bar, part] = activity[bar, part]
         return Chart(run.labels, run.lags, transposed_chords(run.chords, conditions.tonic), run.activity)
+
+    @staticmethod
+    def _form(run: _Run, bar: int, how: ChartSampling, generator: RandomNumbers) -> tuple[int, int]:
+        """Label and lag of ``bar``."""
+        logits = run.label_logits(bar)
+        logits[NEW] += how.new_bar_bias
+        label = draw_class(logits, how.temperature, 0.0, generator)
+        if not is_far(label):
+            return label, LAGS[-1]
+        return label, draw_class(run.lag_logits(bar, label), how.temperature, 0.0, generator) + 1
 
     def nll(self, conditions: ChartConditions, chart: Chart) -> dict[str, float]:
         """Exact negative log-likelihood of a chart in nats, by ``FIELDS``."""
@@ -249,8 +257,8 @@ class _Run:
         x = x + w["bars_left.weight"][left] + w["phase.weight"][bar % PHASE_CLASSES]
         gates = w["lstm.weight_ih_l0"] @ x + w["lstm.weight_hh_l0"] @ self._hidden
         first, forget, candidate, out = np.split(gates + w["lstm.bias_ih_l0"] + w["lstm.bias_hh_l0"], 4)
-        self._cell = _sigmoid(forget) * self._cell + _sigmoid(first) * np.tanh(candidate)
-        self._hidden = _sigmoid(out) * np.tanh(self._cell)
+        self._cell = sigmoid(forget) * self._cell + sigmoid(first) * np.tanh(candidate)
+        self._hidden = sigmoid(out) * np.tanh(self._cell)
         self._heads = w["heads_in.weight"] @ self._hidden + w["heads_in.bias"]
 
     def _head(self, index: int) -> Vector:
@@ -315,17 +323,6 @@ class _Run:
             inner = inner + w["activity_pair.weight"][pair]
         logits = w["activity_out.weight"] @ gelu(inner) + w["activity_out.bias"]
         return np.where(np.arange(ACTIVITY_CLASSES) >= RESTS, logits, -np.inf)
-
-
-def _sigmoid(values: Vector) -> Vector:
-    return 0.5 + 0.5 * np.tanh(0.5 * values)
-
-
-def gelu(values: Vector) -> Vector:
-    """The tanh approximation of GELU, elementwise."""
-    inner = np.sqrt(2 / np.pi) * (values + 0.044715 * values**3)
-    result: Vector = 0.5 * values * (1 + np.tanh(inner))
-    return result
 
 
 def _nll(logits: Vector, target: int) -> float:

@@ -18,7 +18,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from composer.exact import RandomNumbers
-from composer.planning.chart import Vector, Weights, draw_class, gelu
+from composer.model.arithmetic.fixed_point import gelu
+from composer.planning.chart import Vector, Weights, draw_class
 from midi_data.events.encoding import PART_LIMIT, SAME_PROGRAM_LIMIT
 
 TEMPERATURE, MIN_P = 1.0, 0.02

@@ -43,11 +43,15 @@ def round_to_grid(values: NDArray[Any], bits: int) -> Floats:
     return rounded
 
 
+def fold_grid(values: NDArray[Any]) -> Doubles:
+    """``values`` rounded to multiples of 2^−``FOLD_BITS``."""
+    grid: Doubles = np.rint(values * 2.0**FOLD_BITS) / 2.0**FOLD_BITS
+    return grid.astype(np.float64)
+
+
 def exact_product(left: NDArray[Any], right: NDArray[Any]) -> Doubles:
-    """``left @ right``, both rounded to multiples of 2^−``FOLD_BITS``: exact for up to 2¹⁰ factors below 64."""
-    scale = 2.0**FOLD_BITS
-    product: Doubles = np.rint(left * np.float64(scale)) @ np.rint(right * np.float64(scale))
-    product /= scale * scale
+    """``left @ right``, both on ``fold_grid``: exact for up to 2¹⁰ factors below 64."""
+    product: Doubles = fold_grid(left) @ fold_grid(right)
     return product
 
 

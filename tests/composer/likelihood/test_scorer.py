@@ -22,8 +22,8 @@ def test_all_events_together_have_probability_one() -> None:
     checkpoint = tiny_checkpoint(scale=0.8)
     engine, heads = Engine(checkpoint), Heads(checkpoint.weights, checkpoint.config)
     condition = PlanInputs(checkpoint.weights).conditions([[(0, 1.0)]] * 5, BAND)
-    rows = engine.input_rows(*(np.zeros(shape, dtype=np.int64) for shape in ((5,), (len(CLOCK),), (5, 3), (5,))))
-    before, _ = engine.step(engine.inputs(rows)[None] + condition, engine.start(1))
+    event, clock = np.zeros((1, 5 + 1 + 5 * 3 + 1), dtype=np.int64), np.zeros((1, len(CLOCK)), dtype=np.int64)
+    before, _ = engine.step(engine.inputs(event) + engine.clock_inputs(clock) + condition, engine.start(1))
 
     def probs(field: str, chosen: np.ndarray, lookback: int) -> np.ndarray:
         count = len(chosen)

@@ -63,14 +63,21 @@ class Net:
         self.plan = PlanInputs(checkpoint.weights)
 
 
+def event_inputs(net: Net, inputs: dict[str, np.ndarray], step: int) -> np.ndarray:
+    """(1, I) inputs of one event: the previous one, the clock, and the lookback."""
+    matched = inputs["matched"][step] @ (1 << np.arange(LAGS))
+    clock = inputs["clock"][step]
+    classes = np.array([*inputs["previous"][step], clock[0], *inputs["next"][step].ravel(), matched])
+    return net.engine.inputs(classes[None]) + net.engine.clock_inputs(clock[None])
+
+
 def scored_logits(net: Net, inputs: dict[str, np.ndarray], batch: int = 1) -> dict[str, np.ndarray]:
     """(STEPS, batch, V) logits of each field by the arrays that score."""
     state, logits = net.engine.start(batch), {field: [] for field in FIELDS}
     lookback = lookback_by_field(inputs["next"], inputs["part"], inputs["note"])
     for step in range(STEPS):
-        rows = net.engine.input_rows(*(inputs[name][step] for name in ("previous", "clock", "next", "matched")))
         playing = net.plan.activity(inputs["activity"][step : step + 1, list(BAND)], BAND)
-        plan = net.engine.inputs(rows) + net.plan.conditions(LABELS, BAND) + playing
+        plan = event_inputs(net, inputs, step) + net.plan.conditions(LABELS, BAND) + playing
         inner, state = net.engine.step(np.repeat(plan, batch, 0), state)
         for i, field in enumerate(FIELDS):
             chosen = np.repeat(inputs["target"][step, None, :i], batch, 0)
@@ -85,14 +92,15 @@ def scored_logits(net: Net, inputs: dict[str, np.ndarray], batch: int = 1) -> di
 def composed_logits(net: Net, inputs: dict[str, np.ndarray], roots: np.ndarray) -> list[np.ndarray]:
     """Logits of each field as in composing, conditioned on attribute histograms."""
     projections = net.plan.attributes(roots)
-    part_layer = net.heads.part_output_layer(BAND, projections)
+    part_layer = net.heads.output_layer("part", BAND)
+    part_layer.out[:, : len(BAND)] += projections.part_out
+    part_layer.bias[: len(BAND)] += projections.part_bias
     state, found = net.engine.start(1), [[] for _ in FIELDS]
     lookback = lookback_by_field(inputs["next"], inputs["part"], inputs["note"])
     for step in range(STEPS):
         plan = net.plan.activity(inputs["activity"][step : step + 1, list(BAND)], BAND, roots)
         plan = plan + net.plan.conditions(LABELS, BAND) + projections.inputs[inputs["slots"][step, 0]]
-        rows = net.engine.input_rows(*(inputs[name][step] for name in ("previous", "clock", "next", "matched")))
-        inner, state = net.engine.step(net.engine.inputs(rows)[None] + plan, state)
+        inner, state = net.engine.step(event_inputs(net, inputs, step) + plan, state)
         for i, field in enumerate(FIELDS):
             seen, chosen = lookback[field][step].tolist(), inputs["target"][step, :i].tolist()
             position, chord = [int(inputs["position_after"][step])] * (i > 0), [int(inputs["chord"][step, 0])] * (i > 1)
