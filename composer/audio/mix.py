@@ -13,7 +13,7 @@ from composer.audio.genre_mix import GenreMix, genre_mix
 from composer.audio.guitar_amp import amplify
 from composer.audio.mix_presets import Placement, placements
 from composer.audio.reverb import add_reverb
-from composer.audio.sampler.synth import play
+from composer.audio.sampler.synth import MONO, Panning, play
 from composer.audio.signal import SAMPLE_RATE, Audio, Mono, Progress, amplitude, report
 from midi_data.song import Song, Track
 
@@ -51,7 +51,7 @@ def unmastered_mix(song: Song, settings: GenreMix, progress: Progress = None, at
     for done, (placement, sound) in enumerate(_dry_stems(tracks, song, settings, at_once), start=1):
         bus += sound
         if placement.preset.reverb:
-            send += _mid(sound) * np.float32(placement.preset.reverb)
+            send += _mid(sound, placement.preset.reverb)
         del sound  # 18 MB for 45 s, while the next part is rendered
         report(progress, 0.8 * done / len(tracks))
     add_reverb(bus, send)
@@ -62,7 +62,7 @@ def stems(song: Song, settings: GenreMix) -> Iterator[tuple[Track, Audio]]:
     """Yield each sounding part with its reverberation, (samples, 2): aligned, their sum is `unmastered_mix`."""
     tracks = sounding_tracks(song)
     for track, (placement, sound) in zip(tracks, _dry_stems(tracks, song, settings), strict=True):
-        add_reverb(sound, _mid(sound) * np.float32(placement.preset.reverb))
+        add_reverb(sound, _mid(sound, placement.preset.reverb))
         yield track, effects.scale_width(sound, settings.width)
 
 
@@ -98,9 +98,10 @@ def _finished(placement: Placement, sound: Future[Audio]) -> tuple[Placement, Au
 def _stem(track: Track, song: Song, seconds: float, placement: Placement) -> Audio:
     """Return ``track`` played once a pan position and brought to its loudness: (samples, 2)."""
     preset = placement.preset
-    sound = (
-        _wide_take(track, song, seconds, placement) if preset.width else _mono_takes(track, song, seconds, placement)
-    )
+    if preset.width:
+        sound = play(track, song, seconds, panning=_panning(preset.width, placement.pans[0]))
+    else:
+        sound = _mono_takes(track, song, seconds, placement)
     sound = effects.apply_shelves(sound, *preset.shelves_db)
     sound *= np.float32(amplitude(_gain_db(sound, placement)))
     return effects.soft_clip(sound, amplitude(_STEM_LUFS + preset.level_lu + preset.crest_db))
@@ -111,27 +112,23 @@ def _mono_takes(track: Track, song: Song, seconds: float, placement: Placement) 
     drive = placement.preset.drive
     sound = np.zeros((2, round(seconds * SAMPLE_RATE)), np.float32)
     for take, pan in enumerate(placement.pans):
-        mid = play(track, song, seconds, take=take, channels=1)[:, 0]
+        mid = play(track, song, seconds, take=take, panning=MONO)[:, 0]
         mid = amplify(mid, drive) if drive else mid
         for side, gain in zip(sound, _pan_gains(pan), strict=True):
             np.add(side, mid * gain, out=side)
     return sound.T
 
 
-def _wide_take(track: Track, song: Song, seconds: float, placement: Placement) -> Audio:
-    """Return ``track`` played once at its width and pan: (samples, 2)."""
-    sound, (left, right) = play(track, song, seconds), _pan_gains(placement.pans[0])
-    mid = _mid(sound)
-    sound[:, 0] -= mid
-    sound[:, 0] *= np.float32(placement.preset.width)
-    np.subtract(mid * right, sound[:, 0], out=sound[:, 1])
-    sound[:, 0] += mid * left
-    return sound
+def _panning(width: float, pan: float) -> Panning:
+    """Return the panning of a stereo part: its side signal times ``width``, its mean at ``pan`` (−1 … 1)."""
+    left, right = map(float, _pan_gains(pan))
+    return ((left + width) / 2, (left - width) / 2), ((right - width) / 2, (right + width) / 2)
 
 
-def _mid(sound: Audio) -> Mono:
+def _mid(sound: Audio, gain: float) -> Mono:
+    """Return the mean of both channels of ``sound`` (samples, 2) times ``gain``: (samples,)."""
     mid: Mono = sound[:, 0] + sound[:, 1]
-    mid *= np.float32(0.5)
+    mid *= np.float32(0.5 * gain)
     return mid
 
 

@@ -18,6 +18,14 @@ _PAN, _EXCLUSIVE_CLASS = 17, 57
 _TIMING_SECONDS = 0.006
 """Standard deviation of a skilled musician's timing."""
 _SILENT_GAIN = 1e-6
+
+Panning = tuple[tuple[float, float], ...]
+"""Gains with which the font's left and right enter each channel: (channels, 2)."""
+STEREO: Panning = ((1.0, 0.0), (0.0, 1.0))
+"""The two channels as the font pans its samples."""
+MONO: Panning = ((0.5, 0.5),)
+"""One channel: the mean of left and right."""
+
 _CHOKE_SECONDS = 0.03
 """Fade of an open hi-hat that a closing one silences."""
 
@@ -32,13 +40,13 @@ class Stroke:
     velocity: int
 
 
-def play(track: Track, song: Song, seconds: float, *, take: int = 0, channels: int = 2) -> Audio:
+def play(track: Track, song: Song, seconds: float, *, take: int = 0, panning: Panning = STEREO) -> Audio:
     """Return the dry sound of ``track`` along ``song``'s tempo map: (seconds · SAMPLE_RATE, channels).
 
     ``take`` 0 is sample-exact; every other number is a repeatable performance with a musician's timing errors.
-    ``channels`` 1 gives the mean of the two. A drum track's program selects the font's kit.
+    ``panning`` makes the channels from the font's left and right. A drum track's program selects the font's kit.
     """
-    sound = np.zeros((channels, round(seconds * SAMPLE_RATE)), np.float32)
+    sound = np.zeros((len(panning), round(seconds * SAMPLE_RATE)), np.float32)
     strokes = _humanize([_stroke(song, note) for note in track.notes], take)
     keys = {stroke.key for stroke in strokes}
     by_region = {
@@ -48,7 +56,7 @@ def play(track: Track, song: Song, seconds: float, *, take: int = 0, channels: i
     }
     for region, matching in by_region.items():
         if matching:
-            _play_region(region, matching, _choke_times(region, by_region), sound)
+            _play_region(region, matching, _choke_times(region, by_region), panning, sound)
     return sound.T
 
 
@@ -74,22 +82,26 @@ def _humanize(strokes: list[Stroke], take: int) -> list[Stroke]:
     return [replace(s, begin=max(s.begin + shift[s.begin], 0), end=s.end + shift[s.begin]) for s in strokes]
 
 
-def _play_region(region: Region, strokes: Sequence[Stroke], chokes: NDArray[np.int64], sound: Audio) -> None:
+def _play_region(
+    region: Region, strokes: Sequence[Stroke], chokes: NDArray[np.int64], panning: Panning, sound: Audio
+) -> None:
     """Add ``strokes`` to ``sound`` (channels, samples) in place."""
     by_modulated: dict[Region, list[Stroke]] = {}
     for stroke in strokes:
         by_modulated.setdefault(region.modulated(stroke.key, stroke.velocity), []).append(stroke)
     for modulated, alike in by_modulated.items():
-        _play_alike(modulated, alike, chokes, sound)
+        _play_alike(modulated, alike, chokes, panning, sound)
 
 
-def _play_alike(region: Region, strokes: Sequence[Stroke], chokes: NDArray[np.int64], sound: Audio) -> None:
+def _play_alike(
+    region: Region, strokes: Sequence[Stroke], chokes: NDArray[np.int64], panning: Panning, sound: Audio
+) -> None:
     """Add ``strokes`` of the same generators to ``sound`` (channels, samples) in place."""
     release = release_curve(region)
     voices = render_voices(region, _longest(strokes, len(release), sound.shape[1]))
     # Pan −500 … 500 is left … right, at constant power.
     angle = (np.clip(region.amount(_PAN), -500, 500) / 500 + 1) * np.pi / 4
-    pans = (np.cos(angle), np.sin(angle)) if len(sound) == 2 else ((np.cos(angle) + np.sin(angle)) / 2,)
+    pans = [left * np.cos(angle) + right * np.sin(angle) for left, right in panning]
     for stroke in strokes:
         gain, at = region.gain(stroke.key, stroke.velocity), stroke.begin
         for piece in _choked(_faded(voices[stroke.key], stroke.end - at, release), at, chokes):
@@ -101,7 +113,7 @@ def _add(voice: Mono, at: int, gains: Sequence[np.float32], sound: Audio) -> Non
     """Add ``voice`` to ``sound`` (channels, samples) from sample ``at`` on, with one gain a channel, in place."""
     scaled = voice * gains[0]
     for side, gain in zip(sound, gains, strict=True):
-        if gain > _SILENT_GAIN:
+        if abs(gain) > _SILENT_GAIN:
             side[at : at + len(voice)] += scaled if gain == gains[0] else voice * gain
 
 

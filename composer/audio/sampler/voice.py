@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -24,6 +25,8 @@ _VOLUME = (33, 34, 35, 36, 37, 38)
 _KEY_TO_DECAY = 40
 _FULL_FALL_DB, _INAUDIBLE_DB = 100.0, 70.0
 """The fall that a decay or release time refers to, and the fall after which a voice ends."""
+_SHORTEST_ATTACK, _SHORTEST_DECAY = 1e-4, 1e-3
+"""Seconds."""
 _OPEN_FILTER_CENTS = 13_500
 _FILTER_CUTOFF, _FILTER_RESONANCE, _FILTER_FROM_TREMOLO, _FILTER_FROM_ENVELOPE = 8, 9, 10, 11
 _VOLUME_FROM_TREMOLO = 13
@@ -50,12 +53,19 @@ class Envelope:
 
     def attack_gain(self, seconds: Seconds) -> Seconds:
         """Return the gain of delay and attack, linear from 0 to 1, then 1: (N,)."""
-        return _float32(np.clip((seconds - np.float32(self.delay)) * np.float32(1 / max(self.attack, 1e-4)), 0, 1))
+        return _float32(
+            np.clip((seconds - np.float32(self.delay)) * np.float32(1 / max(self.attack, _SHORTEST_ATTACK)), 0, 1)
+        )
 
     def decay_progress(self, seconds: Seconds) -> Seconds:
         """Return the elapsed share of the decay time, 0 before it begins, not limited by the sustained level: (N,)."""
         begin = np.float32(self.delay + self.attack + self.hold)
-        return _float32(np.maximum((seconds - begin) * np.float32(1 / max(self.decay, 1e-3)), 0))
+        return _float32(np.maximum((seconds - begin) * np.float32(1 / max(self.decay, _SHORTEST_DECAY)), 0))
+
+    def settled_after(self) -> float:
+        """Return the seconds until a volume envelope is at its sustained level."""
+        stages = self.delay + self.attack + _SHORTEST_ATTACK + self.hold
+        return stages + max(self.decay, _SHORTEST_DECAY) * max(self.sustain, 0) / 10 / _FULL_FALL_DB
 
     def silent_after(self) -> float:
         """Return the seconds until a volume envelope is inaudible; infinity if it sustains."""
@@ -96,7 +106,11 @@ def _new_voices(region: Region, lengths: dict[int, int]) -> dict[int, Mono]:
 
 def release_curve(region: Region) -> Mono:
     """Return the gains with which a voice falls after its key is let go, until inaudible: (samples,), at least 7 ms."""
-    seconds = min(max(region.seconds(_VOLUME[_RELEASE]), 0.01), 20.0)
+    return _release_curve(min(max(region.seconds(_VOLUME[_RELEASE]), 0.01), 20.0))
+
+
+@lru_cache(maxsize=8)
+def _release_curve(seconds: float) -> Mono:
     length = round(_INAUDIBLE_DB / _FULL_FALL_DB * seconds * SAMPLE_RATE)
     return _attenuation(_times(length) * (_FULL_FALL_DB / seconds))
 
@@ -111,7 +125,7 @@ def _float32(values: Any) -> NDArray[np.float32]:
 
 
 def _times(length: int, step: int = 1) -> Seconds:
-    return _float32(np.arange(0, length, step, dtype=np.int32) / np.float32(SAMPLE_RATE))
+    return np.arange(0, length, step, dtype=np.float32) / np.float32(SAMPLE_RATE)
 
 
 def _attenuation(decibels: NDArray[np.float32]) -> Mono:
@@ -222,11 +236,13 @@ def _cutoff_cents(region: Region, seconds: Seconds) -> Seconds:
 
 def _volume(region: Region, key: int, length: int) -> Mono:
     """Return the gains of a held key's volume envelope, the region's attenuation included: (length,)."""
-    seconds = _times(length)
-    envelope = _envelope(region, _VOLUME, key)
+    envelope, tremolo = _envelope(region, _VOLUME, key), region.amount(_VOLUME_FROM_TREMOLO)
+    moving = length if tremolo else min(length, round(envelope.settled_after() * SAMPLE_RATE) + 2)
+    seconds = _times(moving)
     decay_db = envelope.decay_progress(seconds) * np.float32(_FULL_FALL_DB)
     fall_db = np.minimum(decay_db, np.float32(envelope.sustain / 10))
     fall_db += np.float32(region.amount(_ATTENUATION) * _ATTENUATION_DB)
-    if tremolo := region.amount(_VOLUME_FROM_TREMOLO):
+    if tremolo:
         fall_db -= np.float32(tremolo / 10) * _tremolo(region, seconds)
-    return envelope.attack_gain(seconds) * _attenuation(fall_db)
+    gains = envelope.attack_gain(seconds) * _attenuation(fall_db)
+    return np.concatenate((gains, np.full(length - moving, gains[-1:], np.float32))) if moving < length else gains

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from composer.audio.sampler.synth import play
+from composer.audio.sampler.synth import MONO, Panning, play
 from composer.audio.signal import SAMPLE_RATE, Audio
 from midi_data.song import Note, Song, Tempo, Track
 
@@ -98,3 +98,13 @@ def test_it_sounds_like_an_independent_synthesiser(program: int, is_drum: bool, 
 
     mine, other = spectra(ours), spectra(theirs)
     assert (mine * other).sum() / np.sqrt(np.square(mine).sum() * np.square(other).sum()) > 0.9
+
+
+@pytest.mark.parametrize(("program", "is_drum"), [(0, False), (0, True)])
+def test_channels_are_made_of_left_and_right_as_the_panning_says(program: int, is_drum: bool) -> None:
+    song = one(program, Note(0, 42, 24, 100), Note(24, 49, 24, 80), is_drum=is_drum)
+    left, right = heard(song).T
+    panning: Panning = ((0.7, 0.2), (-0.1, 0.9))
+    for channel, (of_left, of_right) in zip(play(song.tracks[0], song, 2.0, panning=panning).T, panning, strict=True):
+        assert channel == pytest.approx(of_left * left + of_right * right, abs=1e-6)
+    assert play(song.tracks[0], song, 2.0, panning=MONO)[:, 0] == pytest.approx((left + right) / 2, abs=1e-6)
