@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from bisect import bisect_right
 from collections.abc import Sequence
+from functools import cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -33,10 +34,16 @@ def log_table() -> list[int]:
     return [round(math.log(i / LOG_STEPS) * (1 << LOG_BITS)) for i in range(LOG_STEPS // 2, LOG_STEPS + 1)]
 
 
-_EXP = exp_table()
-_RISING = [-entry for entry in _EXP]
+_EXP = [*exp_table(), 0]
+_RISING = [-entry for entry in _EXP[:-1]]
 _LOG = [entry / (1 << LOG_BITS) for entry in log_table()]
 _LOG_OF_2 = -_LOG[0]
+
+
+@cache
+def _steps_of(share: float) -> float:
+    """Steps of ``exp``'s table up to the last entry that is not less than ``share``."""
+    return bisect_right(_RISING, -share * (1 << EXP_BITS)) - 0.5
 
 
 def softmax_weights(logits: Sequence[float], inverse_temperature: float = 1.0, min_p: float = 0.0) -> list[int]:
@@ -45,8 +52,8 @@ def softmax_weights(logits: Sequence[float], inverse_temperature: float = 1.0, m
     Those less than ``min_p`` times the largest are 0.
     """
     top, scale, table = max(logits), inverse_temperature * EXP_STEPS, _EXP
-    end = bisect_right(_RISING, -min_p * (1 << EXP_BITS)) - 0.5
-    return [table[int(step + 0.5)] if (step := (top - logit) * scale) < end else 0 for logit in logits]
+    lowest = top - _steps_of(min_p) / scale
+    return [table[int((top - logit) * scale + 0.5)] if logit > lowest else 0 for logit in logits]
 
 
 def log(value: float) -> float:

@@ -41,7 +41,7 @@ def add_expression(song: Song, genres: Mapping[str, float], seed: Sequence[int],
     stream = RandomStream(*seed, _STREAM)
     parts = [_Part(track, BarGrid.of(song.meters, song.end), song.end) for track in song.tracks]
     parts.sort(key=lambda part: -len(part.notes))  # parts with the most notes stay at the front of the batch
-    genre, state = network.genre_rows(genres), network.start(len(parts))
+    genre, state = network.genre_row(genres), network.start(len(parts))
     given: list[list[float]] = network.length_given.tolist()
     for step in range(len(parts[0].notes)):
         playing = [part for part in parts if step < len(part.notes)]

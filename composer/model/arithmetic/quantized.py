@@ -27,11 +27,14 @@ class Int8Weights:
     scale: Floats
 
 
-def quantize(weights: Floats, scale: float = 1.0) -> Int8Weights:
-    """``weights`` (out, in) with one quantization step a row, for activations in [−1, 1]; ``scale``: a power of two."""
+def quantize(weights: Floats, scale: float | NDArray[np.float64] = 1.0) -> Int8Weights:
+    """``weights`` (out, in) with one quantization step a row, for activations in [−1, 1].
+
+    ``scale``: a power of two, one for all or (out,).
+    """
     step = _row_steps(weights)
     values = np.ascontiguousarray(np.rint(weights / step[:, None]).astype(np.int8).T)
-    return Int8Weights(values, np.float32(scale) * (step / np.float32(QMAX)))
+    return Int8Weights(values, np.asarray(scale, np.float32) * (step / np.float32(QMAX)))
 
 
 def _row_steps(weights: Floats) -> Floats:
