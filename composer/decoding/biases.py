@@ -159,8 +159,8 @@ class ChordBias(LogitsProcessor):
         if role and self._missing:
             for tone, ticks in zip(bonus, (1, 1, 1, SEVENTH_TICKS), strict=False):
                 bonus[tone] += self._missing * (self._sounded.get(tone, 0) < ticks)
-        for index, pitch in enumerate(classes):
-            logits[index] += bonus.get(pitch % 12, 0.0)
+        by_tone = [bonus.get(tone, 0.0) for tone in range(12)]
+        logits[:] = [logit + by_tone[pitch % 12] for logit, pitch in zip(logits, classes, strict=True)]
 
     def update(self, note: NoteEvent) -> None:
         """Count the ticks of a note that is not a bass's."""

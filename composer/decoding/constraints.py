@@ -72,8 +72,8 @@ class Constraints:
 
     def _has_voice(self, context: StepContext, part: int) -> bool:
         """Whether ``part`` sounds, or has just struck, fewer notes than its voices."""
-        struck, ringing = context.struck.get(part, ()), context.ringing.get(part, ())
-        return not (struck or ringing) or len({*struck, *ringing}) < self._voices[part]
+        struck, ringing, voices = context.struck.get(part, ()), context.ringing.get(part, ()), self._voices[part]
+        return len(struck) + len(ringing) < voices or len({*struck, *ringing}) < voices
 
     def may_end(self, context: StepContext) -> bool:
         """Whether the last bar has a note."""

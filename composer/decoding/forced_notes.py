@@ -64,8 +64,11 @@ class RepeatedParts:
 class ForcedNotes:
     """The forced notes that a song has not reached yet."""
 
-    def __init__(self, given: Given | None, band: Sequence[int], repeated: RepeatedParts) -> None:
-        """``given``: notes of parts that are not composed; ``None`` where all of ``band`` is."""
+    def __init__(
+        self, primer: Sequence[Event], given: Given | None, band: Sequence[int], repeated: RepeatedParts
+    ) -> None:
+        """``primer``: the song's first events. ``given``: notes of parts that are not composed, if not all are."""
+        self._primer = list(reversed(primer))
         self._sampled = given.sampled if given else frozenset(band)
         self._notes: list[Event] = list(reversed(given.events)) if given else []
         self._repeated = repeated
@@ -76,8 +79,10 @@ class ForcedNotes:
         self._after = -1  # time shifts up to this one were rejected
 
     def forced(self, field: str) -> int | None:
-        """The class of ``field`` where the present event is a forced note."""
-        return self._notes[-1][FIELDS.index(field)] if self._is_forced else None
+        """The class of ``field`` where the present event is the primer's or a forced note."""
+        if self._primer or self._is_forced:
+            return (self._primer or self._notes)[-1][FIELDS.index(field)]
+        return None
 
     def allowed(self, field: str, classes: Classes) -> Classes:
         """Those of ``classes`` that may be sampled: time shifts that were not rejected."""
@@ -94,8 +99,10 @@ class ForcedNotes:
         return self._part(state, sampled) if field == "part" else sampled
 
     def complete_event(self) -> None:
-        """Go on to the next event; a forced note is done."""
-        if self._is_forced:
+        """Go on to the next event; one of the primer or a forced note is done."""
+        if self._primer:
+            self._primer.pop()
+        elif self._is_forced:
             self._notes.pop()
         self._is_forced, self._after = False, -1
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from dataclasses import replace
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -147,13 +147,13 @@ class Composer:
         heads = self.model.heads
         for field in FIELDS:
             hidden = heads.hidden(field, inner, np.array([song.head_inputs(field) for song in songs]))  # (B, W)
-            outputs: Sequence[NDArray[Any]]
+            outputs: list[list[float]]
             if field in BY_SONG:
-                outputs = [song.output_layer(field)(row) for song, row in zip(songs, hidden, strict=True)]
+                outputs = [song.output_layer(field)(row).tolist() for song, row in zip(songs, hidden, strict=True)]
             else:
-                outputs = list(heads.layers[field](hidden))  # (B, V + K)
+                outputs = heads.layers[field](hidden).tolist()  # (B, V + K)
             for song, row in zip(songs, outputs, strict=True):
-                song.choose(field, row.tolist())
+                song.choose(field, row)
             if field == "time_shift":  # waits and ends have no further fields
                 going = [row for row, song in enumerate(songs) if not song.state.event_complete]
                 if not going:

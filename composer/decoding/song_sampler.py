@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -58,7 +58,7 @@ class SongSampler:
 
     def __init__(self, plan: Plan, parameters: SamplingParameters, model: Model) -> None:
         self.state = SongState(
-            plan.band, plan.meter, plan.bars, plan.pitch_dropout, plan.primer, plan.activity, plan.masks,
+            plan.band, plan.meter, plan.bars, plan.pitch_dropout, plan.activity, plan.masks,
             plan.source_lag,
         )  # fmt: skip
         chords: list[int] = [] if plan.chords is None else plan.chords.ravel().tolist()
@@ -67,7 +67,7 @@ class SongSampler:
         self._parameters, self._sampling, self._spaces = parameters, plan.sampling, model.spaces
         self._stream = RandomStream(*plan.note_seed)
         repeated = RepeatedParts(plan.band, plan.part_repetition, plan.source_lag, plan.meter.bar_ticks)
-        self._forced = ForcedNotes(plan.given, plan.band, repeated)
+        self._forced = ForcedNotes(plan.primer, plan.given, plan.band, repeated)
         self.is_rejected = False
         # (2 bars,) chord condition classes; 0 where the song has no chart.
         self._chords: list[int] = [chord + 1 for chord in chords] or [0] * (2 * plan.bars)
@@ -104,7 +104,7 @@ class SongSampler:
         context: Floats = self._projections.heads[self._part_columns[self.state.part] + 1]
         return context
 
-    def head_inputs(self, field: str) -> list[int]:
+    def head_inputs(self, field: str) -> Sequence[int]:
         """Classes that enter the head of ``field``: chosen fields, position, a note's chord, lookback."""
         state = self.state
         lookback = state.read_lookback(field)
@@ -125,9 +125,7 @@ class SongSampler:
         event, the state is as before it and ``is_rejected`` is set.
         """
         state, forced = self.state, self._forced
-        chosen = state.forced(field)
-        if chosen is None:
-            chosen = forced.forced(field)
+        chosen = forced.forced(field)
         if chosen is None:
             classes = forced.allowed(field, state.allowed(field))
             chosen = forced.decide(field, state, self._sample(field, outputs, classes) if classes else None)
@@ -156,29 +154,27 @@ class SongSampler:
         if field in ("part", "pitch"):
             columns = self._part_columns if field == "part" else self._pitch_columns[state.part]
         first = len(columns)
-        for lag, seen in enumerate(state.lookback):
+        for bonus, seen in zip(outputs[first:], state.lookback, strict=False):
             if seen in columns:
-                outputs[columns[seen]] += outputs[first + lag]
+                outputs[columns[seen]] += bonus
         if field == "time_shift":
             state.constraints.fold_eos(outputs, state.context)
-        logits = [outputs[columns[each]] for each in classes]
+        logits = outputs[:first] if len(classes) == first else [outputs[columns[each]] for each in classes]
         more = first + len(state.lookback)  # what follows the lookback's bonuses
         if field == "part":
             bins = self._activity[state.bar_after]
             return [logit + outputs[more + bins[part]] for logit, part in zip(logits, classes, strict=True)]
-        if field == "pitch":
-            self._add_chord(logits, classes, outputs[more:])
-        return logits
+        return self._with_chord(logits, classes, outputs[more:]) if field == "pitch" else logits
 
-    def _add_chord(self, logits: list[float], pitches: Classes, intervals: list[float]) -> None:
+    def _with_chord(self, logits: list[float], pitches: Classes, intervals: list[float]) -> list[float]:
         """Add to the logit of each pitch the bonus of its interval above the chord's root: the head's and a table's."""
         role, kind = chord_role(self.state.part), self._chords[self.state.slot_after] - 2
         if kind < 0 or role >= CHORD_ROLES:
-            return
+            return logits
         root, quality = divmod(kind, len(QUALITIES))
-        bonus = [a + b for a, b in zip(intervals, self._chord_bonus[role][quality][self.state.strength], strict=True)]
-        for index, pitch in enumerate(pitches):
-            logits[index] += bonus[(pitch - root) % 12]
+        table = self._chord_bonus[role][quality][self.state.strength]
+        bonus = [intervals[(tone - root) % 12] + table[(tone - root) % 12] for tone in range(12)]
+        return [logit + bonus[pitch % 12] for logit, pitch in zip(logits, pitches, strict=True)]
 
 
 def _processors(plan: Plan, chords: list[int], state: SongState) -> list[LogitsProcessor]:

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from composer.decoding.constraints import Classes, Constraints, StepContext
 from composer.decoding.masks import PartMasks, instrument_masks
 from composer.decoding.parameters import JUST_STRUCK_TICKS
+from composer.model.config import LOOKBACK_FIELDS
 from midi_data.analysis.activity import RELEASE_TICKS, RESTS, Activity
 from midi_data.analysis.chords import split_of
 from midi_data.bars import POSITION_CLASSES, meter_class
@@ -26,15 +27,17 @@ NO_EVENT = tuple(NONE[field] for field in FIELDS)
 Event = tuple[int, ...]
 NoteEvent = tuple[int, int, int, int, int]
 """(onset in ticks, part, pitch, duration, velocity), the last four as classes."""
-_NOTE_FIELDS = {"pitch": 0, "duration": 1, "velocity": 2}
+NOTE_FIELDS = LOOKBACK_FIELDS["note"]
 
 
 class SongState:
     """Grammar and history of one song; see the module's docstring for the order of calls.
 
-    ``tick``, ``bar_after``, ``slot_after`` (twice the bar, plus 1 in its second chord slot): of the present event.
-    ``bar``, ``slot``, ``previous``: of the previous event. ``event``: the present event's fields that are chosen;
-    ``part``: its part, −1 before it is chosen. ``lookback``: classes that ``read_lookback`` returned last.
+    ``tick``, ``bar_after``, ``slot_after`` (twice the bar, plus 1 in its second chord slot), ``position`` (class of
+    ``tick`` in its bar): of the present event. ``same_tick``: whether it has the tick of the previous one, once its
+    time shift is chosen. ``bar``, ``slot``, ``previous``: of the previous event. ``event``: the present event's fields
+    that are chosen; ``part``: its part, −1 before it is chosen. ``lookback``: classes that ``read_lookback`` returned
+    last.
     ``finished``: whether the song has ended.
     """
 
@@ -44,7 +47,6 @@ class SongState:
         meter: Meter,
         bars: int,
         pitch_dropout: Sequence[frozenset[int]] | None = None,
-        primer: Sequence[Event] = (),
         activity: Activity | None = None,
         masks: PartMasks | None = None,
         source_lag: Sequence[int] | None = None,
@@ -58,19 +60,19 @@ class SongState:
         bins = np.zeros((bars, len(band)), dtype=np.uint8) if activity is None else activity
         self._playing: list[list[int]] = [np.array(sorted(band))[row != RESTS].tolist() for row in bins]
         self._history = IncrementalLookback(bar_ticks[:-1], source_lag)
-        self._primer: list[Event] = list(primer)[::-1]
         self.previous: Event = NO_EVENT
         self.event: list[int] = []
         self.part = -1
         self.finished = False
-        self.lookback: list[int] = []
+        self.lookback: Sequence[int] = ()
         self._matched, self._note_bar, self._released_at = 0, -1, -1
+        self.same_tick = False
         self._recent: list[tuple[int, int, int]] = []
         self._ends: dict[int, dict[int, int]] = {part: {} for part in band if not part_instrument(part)[1]}
         self._last: tuple[int, int] | None = None
         self._begun = False
         self.next_lookback: list[Classes3] = [NO_NEXT] * len(LAGS)
-        self._note_rows: list[Classes3] = []
+        self._note_lookback: dict[str, Sequence[int]] = {}
         self._notes: list[Event] = []
         self._move(0, 0)
 
@@ -84,7 +86,9 @@ class SongState:
         """
         if self._begun:
             rows, dropped = self._history.next_events(self._tick, self._last_key(0)), self._pitch_dropout[self.bar]
-            self.next_lookback = [(*row[:2], NONE["pitch"]) if row[1] in dropped else row for row in rows]
+            if dropped:
+                rows = [(*row[:2], NONE["pitch"]) if row[1] in dropped else row for row in rows]
+            self.next_lookback = rows
         self.event, self.part = [], -1
         return [*self.previous, self.position, *chain.from_iterable(self.next_lookback), self._matched]
 
@@ -99,17 +103,7 @@ class SongState:
         bar, place = divmod(min(tick, self.end - 1), self._bar_length)
         return 2 * bar + (place >= self._split)
 
-    @property
-    def same_tick(self) -> bool:
-        """Whether the present event has the tick of the previous one."""
-        return self.event[0] == 0 and self._last is not None
-
-    @property
-    def position(self) -> int:
-        """Position class of ``tick`` in its bar."""
-        return min(min(self.tick, self.end - 1) % self._bar_length, POSITION_CLASSES - 1)
-
-    def read_lookback(self, field: str) -> list[int]:
+    def read_lookback(self, field: str) -> Sequence[int]:
         """Lookback classes of ``field``, K or K + 1; of notes once the part is chosen."""
         if field == "time_shift":
             self.lookback = [row[0] for row in self.next_lookback]
@@ -117,8 +111,10 @@ class SongState:
             self.lookback = self._history.parts_at(self.tick, self._last_key(-1) if self.same_tick else -1)
         else:
             if field == "pitch":
-                self._note_rows = self._read_notes(self.part)
-            self.lookback = [row[_NOTE_FIELDS[field]] for row in self._note_rows]
+                self._note_lookback = dict(
+                    zip(NOTE_FIELDS, zip(*self._read_notes(self.part), strict=True), strict=True)
+                )
+            self.lookback = self._note_lookback[field]
         return self.lookback
 
     def _read_notes(self, part: int) -> list[Classes3]:
@@ -142,10 +138,6 @@ class SongState:
             return self.constraints.durations(self.part, self.tick)
         return self.constraints.velocities_of[self.part]
 
-    def forced(self, field: str) -> int | None:
-        """The primer's class of ``field``; None after the primer."""
-        return self._primer[-1][FIELDS.index(field)] if self._primer else None
-
     def append(self, chosen: int) -> NoteEvent | None:
         """Append the next field of the present event. The note that the last field completes, else ``None``."""
         event = self.event
@@ -155,6 +147,7 @@ class SongState:
         if len(event) == 2:
             self.part = chosen
         elif len(event) == 1:
+            self.same_tick = chosen == 0 and self._last is not None
             if chosen == EOS:
                 self.finished = True
             elif chosen == MAX_SHIFT:
@@ -204,6 +197,7 @@ class SongState:
         self._tick, self.tick = before, tick
         self.slot, self.slot_after = self._slot_of(before), self._slot_of(tick)
         self.bar, self.bar_after = self.slot // 2, self.slot_after // 2
+        self.position = min(min(tick, self.end - 1) % self._bar_length, POSITION_CLASSES - 1)
         struck: dict[int, set[int]] = {}
         for onset, part, pitch in self._recent:
             if tick - onset < JUST_STRUCK_TICKS:
@@ -233,7 +227,7 @@ class SongState:
         self._history.add_note(*note)
         self._notes.append(note)
         self._note_bar = onset // self._bar_length
-        matched = sum(1 << lag for lag, row in enumerate(self._note_rows[: len(LAGS)]) if row[0] == pitch)
+        matched = sum(1 << lag for lag, seen in enumerate(self._note_lookback["pitch"][: len(LAGS)]) if seen == pitch)
         self._end_event(tuple(self.event), (part, pitch), onset, matched)
         return note
 
@@ -241,5 +235,3 @@ class SongState:
         """Make ``event`` the previous one. ``last``: its part and pitch; ``matched``: lags that had its pitch."""
         self.previous, self._last, self._matched, self._begun = event, last, matched, True
         self._move(tick, tick)
-        if self._primer:
-            self._primer.pop()

@@ -48,7 +48,7 @@ def test_training_drops_the_pitches_that_composing_drops(
             continue
         song_state.append(event[1])
         for place, field in enumerate(("pitch", "duration", "velocity")):
-            assert song_state.read_lookback(field) == note[index, :, place].tolist()
+            assert list(song_state.read_lookback(field)) == note[index, :, place].tolist()
             song_state.append(event[2 + place])
 
 
