@@ -5,12 +5,10 @@ The numbers, and what each is for, are in ``composer.decoding.parameters``.
 
 from __future__ import annotations
 
-from bisect import bisect_left
 from collections.abc import Sequence
 
 import numpy as np
 
-from composer.decoding.logits_processor import LogitsProcessor
 from composer.decoding.parameters import (
     CHORD_BIAS,
     MISSING_TONE_BIAS,
@@ -25,8 +23,25 @@ from composer.model.config import CHORD_ROLES, chord_role
 from midi_data.analysis.activity import TYPICAL_NOTES, UNCONDITIONED, Activity
 from midi_data.analysis.repetition import lag_index, similarity_level
 from midi_data.chords import NO_CHORD, chord_tones
-from midi_data.events.encoding import DURATIONS
+from midi_data.events.encoding import DURATIONS, FIELDS
 from midi_data.events.features import LAGS
+
+
+class LogitsProcessor:
+    """Changes the logits of the allowed classes of some fields, and follows the notes of the song.
+
+    The interface of biases and of ``composer.decoding.rules``, as in Hugging Face transformers.
+    """
+
+    fields: tuple[str, ...] = FIELDS
+    """The fields whose logits it may change."""
+
+    def apply(self, classes: list[int], logits: list[float], state: SongState) -> None:
+        """Change ``logits`` in place; they are those of ``classes``, rising."""
+        raise NotImplementedError
+
+    def update(self, note: NoteEvent) -> None:
+        """Count a generated note."""
 
 
 class NoteCountBias(LogitsProcessor):
@@ -69,47 +84,58 @@ class NoteCountBias(LogitsProcessor):
 class ChordPlan:
     """The chords of a song by slot (twice the bar, plus 1 in its second half)."""
 
-    def __init__(self, chords: Sequence[int], source_lag: Sequence[int]) -> None:
-        """``chords`` (2 bars,) classes, empty without a chart; ``source_lag`` (bars,) of the last of ``LAGS``."""
-        self._chords, self._source_lag = list(chords), list(source_lag)
+    def __init__(self, chords: Sequence[int] = ()) -> None:
+        """``chords`` (2 bars,) classes, empty without a chart."""
+        self._chords = list(chords)
 
     def chord(self, slot: int) -> int:
         """Class of the chord in ``slot``; no chord without a chart."""
         return self._chords[slot] if self._chords else NO_CHORD
 
-    def differs(self, slot: int, lag: int) -> bool:
-        """Whether the bar at index ``lag`` of ``LAGS`` before ``slot`` has another chord in its half."""
-        distance = LAGS[lag] if lag < len(LAGS) - 1 else self._source_lag[slot // 2]
-        source = slot - 2 * distance
+    def differs(self, slot: int, bars: int) -> bool:
+        """Whether there is a chart, and another chord ``bars`` before ``slot``."""
+        source = slot - 2 * bars
         return bool(self._chords) and source >= 0 and self._chords[source] != self._chords[slot]
+
+
+class SourceBars:
+    """The earlier bar that each part repeats in each bar of a song, and how exactly, as planned.
+
+    Each part has repetition labels of its own (``midi_data.analysis.repetition``): drums can repeat under a new melody.
+    """
+
+    def __init__(self, band: Sequence[int], part_repetition: Activity, source_lag: Sequence[int]) -> None:
+        """``part_repetition`` (bars, parts of ``band``): labels; ``source_lag`` (bars,): their last lag, in bars."""
+        labels = part_repetition.astype(np.int64)
+        rows = zip(similarity_level(labels).tolist(), lag_index(labels).tolist(), strict=True)
+        self.by_bar: list[dict[int, tuple[int, int]]] = [
+            dict(zip(band, zip(levels, lags, strict=True), strict=True)) for levels, lags in rows
+        ]
+        """By bar: part → (similarity level, index into ``LAGS`` of the source)."""
+        self._source_lag = source_lag
+
+    def distance(self, bar: int, lag: int) -> int:
+        """Bars between ``bar`` and its source at index ``lag`` of ``LAGS``."""
+        return LAGS[lag] if lag < len(LAGS) - 1 else self._source_lag[bar]
 
 
 class RepetitionBias(LogitsProcessor):
     """Raises the logits of what a part played in its source bar, the more the more similar the bars are planned to be.
 
-    Each part has repetition labels of its own (``midi_data.analysis.repetition``): drums can repeat under a new melody.
     Pitches of a source with another chord are not raised.
     """
 
     fields = ("part", "pitch", "duration", "velocity")
 
-    def __init__(
-        self, band: Sequence[int], part_repetition: Activity, strength: float = 1.0, chords: ChordPlan | None = None
-    ) -> None:
-        """``part_repetition`` (bars, parts of ``band``): labels. ``strength``: the genre's factor on the bonus."""
-        labels = part_repetition.astype(np.int64)
-        rows = zip(similarity_level(labels).tolist(), lag_index(labels).tolist(), strict=True)
-        self._sources: list[dict[int, tuple[int, int]]] = [
-            dict(zip(band, zip(levels, lags, strict=True), strict=True)) for levels, lags in rows
-        ]
-        """By bar: part → (similarity level, index into ``LAGS`` of the source)."""
-        self._chords = chords or ChordPlan((), ())
+    def __init__(self, sources: SourceBars, strength: float = 1.0, chords: ChordPlan | None = None) -> None:
+        """``strength``: the genre's factor on the bonus."""
+        self._sources, self._chords = sources, chords or ChordPlan()
         # Parts that are the same are forced; where their source is silent nothing is raised.
         self._bonus = [0.0, *(strength * bonus for bonus in SOURCE_BONUS), 0.0]
 
     def apply(self, classes: list[int], logits: list[float], state: SongState) -> None:
         """Add to the parts that play here in their source bar, or to the class that the part's source had."""
-        sources = self._sources[state.bar_after]
+        sources = self._sources.by_bar[state.bar_after]
         if state.field == "part":
             for index in range(len(classes) - 1, -1, -1):
                 level, lag = sources[classes[index]]
@@ -117,11 +143,11 @@ class RepetitionBias(LogitsProcessor):
                     _take_from_later(logits, index, self._bonus[level])
             return
         level, lag = sources[state.part]
+        if not level or state.lookback[lag] not in classes:
+            return
         pitched = state.field == "pitch" and chord_role(state.part) < CHORD_ROLES
-        if level and not (pitched and self._chords.differs(state.slot_after, lag)):
-            index = bisect_left(classes, state.lookback[lag])
-            if index < len(classes) and classes[index] == state.lookback[lag]:
-                logits[index] += self._bonus[level]
+        if not (pitched and self._chords.differs(state.slot_after, self._sources.distance(state.bar_after, lag))):
+            logits[classes.index(state.lookback[lag])] += self._bonus[level]
 
 
 def _take_from_later(logits: list[float], index: int, bonus: float) -> None:

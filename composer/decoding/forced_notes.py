@@ -9,69 +9,25 @@ there, given all notes before.
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
-import numpy as np
-
+from composer.decoding.biases import SourceBars
 from composer.decoding.constraints import Classes
 from composer.decoding.song_state import Event, SongState
 from composer.planning.plan import Given
-from midi_data.analysis.activity import Activity
-from midi_data.analysis.repetition import SIMILARITY_EDGES, lag_index, similarity_level
+from midi_data.analysis.repetition import SIMILARITY_EDGES
 from midi_data.events.encoding import EOS, FIELDS, MAX_SHIFT, VOCABULARY
-from midi_data.events.features import LAGS
-
-
-class RepeatedParts:
-    """Which parts repeat which earlier bar exactly (similarity level "same"), bar by bar."""
-
-    def __init__(
-        self, band: Sequence[int], part_repetition: Activity, source_lag: Sequence[int], bar_ticks: int
-    ) -> None:
-        """``part_repetition`` (bars, parts of ``band``): labels; ``source_lag`` (bars,): their last lag, in bars.
-
-        ``bar_ticks``: length of a bar.
-        """
-        self.bar_ticks = bar_ticks
-        labels = part_repetition.astype(np.int64)
-        rows = zip(similarity_level(labels).tolist(), lag_index(labels).tolist(), source_lag, strict=True)
-        self._lags: list[dict[int, int]] = [
-            {
-                part: [*LAGS[:-1], last][lag]
-                for part, level, lag in zip(band, levels, lags, strict=True)
-                if level == len(SIMILARITY_EDGES)
-            }
-            for levels, lags, last in rows
-        ]
-
-    def events_of(self, bar: int, parts: Iterable[int], state: SongState) -> list[Event]:
-        """The notes of those of ``parts`` that repeat in ``bar``, in order; of the notes so far."""
-        notes, found = state.played, list[Event]()
-        for part in parts:
-            lag = self._lags[bar].get(part, 0)
-            if not 0 < lag <= bar:
-                continue
-            first, last = ((bar - lag + n) * self.bar_ticks for n in (0, 1))
-            own = notes[bisect_left(notes, (first,)) : bisect_left(notes, (last,))]
-            found += [(onset + lag * self.bar_ticks, part, *fields) for onset, by, *fields in own if by == part]
-        return sorted(found)
-
-    def __len__(self) -> int:
-        """Number of bars."""
-        return len(self._lags)
 
 
 class ForcedNotes:
     """The forced notes that a song has not reached yet."""
 
-    def __init__(
-        self, primer: Sequence[Event], given: Given | None, band: Sequence[int], repeated: RepeatedParts
-    ) -> None:
+    def __init__(self, primer: Sequence[Event], given: Given | None, band: Sequence[int], sources: SourceBars) -> None:
         """``primer``: the song's first events. ``given``: notes of parts that are not composed, if not all are."""
         self._primer = list(reversed(primer))
         self._sampled = given.sampled if given else frozenset(band)
         self._notes: list[Event] = list(reversed(given.events)) if given else []
-        self._repeated = repeated
+        self._sources = sources
         self._repeating: dict[int, set[int]] = {}
         """Parts with forced notes in each bar reached."""
         self._next_bar = 0
@@ -125,13 +81,25 @@ class ForcedNotes:
         A bar begins once no note of the bars before it is left: sources are complete then.
         """
         self._next_bar = max(self._next_bar, state.bar + 1)
-        while self._next_bar < len(self._repeated):
-            if self._next_bar * self._repeated.bar_ticks > min(tick, self._notes[-1][0] if self._notes else tick):
+        while self._next_bar < len(self._sources.by_bar):
+            if self._next_bar * state.bar_ticks > min(tick, self._notes[-1][0] if self._notes else tick):
                 break
-            events = self._repeated.events_of(self._next_bar, self._sampled, state)
+            events = self._repeated(self._next_bar, state)
             self._repeating[self._next_bar] = {event[1] for event in events}
             self._notes = sorted([*self._notes, *events], reverse=True)
             self._next_bar += 1
+
+    def _repeated(self, bar: int, state: SongState) -> list[Event]:
+        """The notes of the sampled parts that repeat an earlier bar exactly in ``bar``."""
+        notes, found = state.played, list[Event]()
+        for part, (level, lag) in self._sources.by_bar[bar].items():
+            distance = self._sources.distance(bar, lag)
+            if part in self._sampled and level == len(SIMILARITY_EDGES) and 0 < distance <= bar:
+                first, last = ((bar - distance + n) * state.bar_ticks for n in (0, 1))
+                own = notes[bisect_left(notes, (first,)) : bisect_left(notes, (last,))]
+                moved = distance * state.bar_ticks
+                found += [(onset + moved, part, *fields) for onset, by, *fields in own if by == part]
+        return found
 
     def _part(self, state: SongState, sampled: int | None) -> int | None:
         is_at_note = bool(self._notes) and self._notes[-1][0] == state.tick

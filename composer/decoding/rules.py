@@ -5,13 +5,11 @@ The bias of ``composer.decoding.biases.ChordBias`` alone gave the asked chord in
 
 from __future__ import annotations
 
-from bisect import bisect_right
 from collections.abc import Sequence
 
 import numpy as np
 
-from composer.decoding.biases import ChordPlan
-from composer.decoding.logits_processor import LogitsProcessor
+from composer.decoding.biases import ChordPlan, LogitsProcessor
 from composer.decoding.parameters import EARLY_TICKS, PASSING_TICKS
 from composer.decoding.song_state import NoteEvent, SongState
 from composer.model.config import CHORD_ROLES, chord_role
@@ -60,13 +58,12 @@ class ChordConstraint(LogitsProcessor):
 
     fields = ("part", "pitch", "duration")
 
-    def __init__(self, plan: ChordPlan, slot_ticks: Sequence[int]) -> None:
-        """``slot_ticks`` (2 bars + 1,): first tick of each half of each bar, then the end."""
-        self._plan, self._slot_ticks = plan, list(slot_ticks)
+    def __init__(self, plan: ChordPlan) -> None:
+        self._plan = plan
 
     def apply(self, classes: list[int], logits: list[float], state: SongState) -> None:
         """Forbid parts, pitches and durations that break the rules, unless that would leave none."""
-        slot = self._slot(state)
+        slot = state.slot_of(state.tick + EARLY_TICKS)
         if self._plan.chord(slot) == NO_CHORD:
             return
         for index, kept in enumerate(self._allowed(classes, slot, state)):
@@ -83,10 +80,6 @@ class ChordConstraint(LogitsProcessor):
         elif field == "duration" and chord_role(state.part) < CHORD_ROLES:
             allowed = self._durations(classes, slot, state)
         return allowed if any(allowed) else []
-
-    def _slot(self, state: SongState) -> int:
-        """The slot that a note at the present tick belongs to."""
-        return min(bisect_right(self._slot_ticks, state.tick + EARLY_TICKS), len(self._slot_ticks) - 1) - 1
 
     def _parts(self, parts: list[int], chord: int, state: SongState) -> list[bool]:
         """Whether each part has an allowed pitch: the one that played last goes upwards only."""
@@ -112,10 +105,10 @@ class ChordConstraint(LogitsProcessor):
     def _durations(self, classes: list[int], slot: int, state: SongState) -> list[bool]:
         """Durations that end before the pitch leaves the chord; the shortest is always allowed."""
         tone = state.event[2] % 12
-        longest = self._slot_ticks[-1] - state.tick if tone in _TONES[self._plan.chord(slot)] else PASSING_TICKS
-        for following in range(slot + 1, len(self._slot_ticks) - 1):
+        longest = state.end - state.tick if tone in _TONES[self._plan.chord(slot)] else PASSING_TICKS
+        for following in range(slot + 1, state.slot_of(state.end) + 1):
             chord = self._plan.chord(following)
             if chord != NO_CHORD and tone not in _TONES[chord]:
-                longest = min(longest, self._slot_ticks[following] - state.tick)
+                longest = min(longest, state.slot_tick(following) - state.tick)
                 break
         return [DURATIONS[each] <= longest or index == 0 for index, each in enumerate(classes)]

@@ -7,10 +7,16 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from composer.decoding.biases import ChordBias, ChordPlan, NoteCountBias, RepetitionBias
+from composer.decoding.biases import (
+    ChordBias,
+    ChordPlan,
+    LogitsProcessor,
+    NoteCountBias,
+    RepetitionBias,
+    SourceBars,
+)
 from composer.decoding.constraints import Classes
-from composer.decoding.forced_notes import ForcedNotes, RepeatedParts
-from composer.decoding.logits_processor import LogitsProcessor
+from composer.decoding.forced_notes import ForcedNotes
 from composer.decoding.rules import ChordConstraint, EntranceRule
 from composer.decoding.sampling import EmbeddingSpace, SamplingParameters, sample
 from composer.decoding.song_state import SongState
@@ -62,12 +68,12 @@ class SongSampler:
             plan.source_lag,
         )  # fmt: skip
         chords: list[int] = [] if plan.chords is None else plan.chords.ravel().tolist()
-        self._processors = _processors(plan, chords, self.state)
+        sources = SourceBars(plan.band, plan.part_repetition, plan.source_lag)
+        self._processors = _processors(plan, ChordPlan(chords), sources)
         self._by_field = {field: [each for each in self._processors if field in each.fields] for field in FIELDS}
         self._parameters, self._sampling, self._spaces = parameters, plan.sampling, model.spaces
         self._stream = RandomStream(*plan.note_seed)
-        repeated = RepeatedParts(plan.band, plan.part_repetition, plan.source_lag, plan.meter.bar_ticks)
-        self._forced = ForcedNotes(plan.primer, plan.given, plan.band, repeated)
+        self._forced = ForcedNotes(plan.primer, plan.given, plan.band, sources)
         self.is_rejected = False
         # (2 bars,) chord condition classes; 0 where the song has no chart.
         self._chords: list[int] = [chord + 1 for chord in chords] or [0] * (2 * plan.bars)
@@ -177,13 +183,12 @@ class SongSampler:
         return [logit + bonus[pitch % 12] for logit, pitch in zip(logits, pitches, strict=True)]
 
 
-def _processors(plan: Plan, chords: list[int], state: SongState) -> list[LogitsProcessor]:
+def _processors(plan: Plan, chords: ChordPlan, sources: SourceBars) -> list[LogitsProcessor]:
     """The logit biases of a song, and its rules: entrances, asked chords."""
-    chord_plan = ChordPlan(chords, plan.source_lag)
     processors = [
         NoteCountBias(plan.band, plan.activity, plan.meter.bar_ticks),
-        RepetitionBias(plan.band, plan.part_repetition, plan.repetition_strength, chord_plan),
-        ChordBias(chord_plan, plan.chord_strength),
+        RepetitionBias(sources, plan.repetition_strength, chords),
+        ChordBias(chords, plan.chord_strength),
         EntranceRule(plan.band, plan.activity),
     ]
-    return [*processors, ChordConstraint(chord_plan, state.slot_ticks)] if plan.chord_strength > 1 else processors
+    return [*processors, ChordConstraint(chords)] if plan.chord_strength > 1 else processors

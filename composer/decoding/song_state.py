@@ -51,15 +51,15 @@ class SongState:
         masks: PartMasks | None = None,
         source_lag: Sequence[int] | None = None,
     ) -> None:
-        self._bar_length = meter.bar_ticks
+        self.bar_ticks = meter.bar_ticks
         self._split = split_of(meter_class(meter), meter.bar_ticks) or meter.bar_ticks
-        self.end = bars * self._bar_length
-        bar_ticks = [bar * meter.bar_ticks for bar in range(bars + 1)]
+        self.end = bars * self.bar_ticks
+        starts = [bar * meter.bar_ticks for bar in range(bars + 1)]
         self._pitch_dropout = pitch_dropout or [frozenset()] * bars
-        self.constraints = Constraints(masks or instrument_masks(band), bar_ticks)
+        self.constraints = Constraints(masks or instrument_masks(band), starts)
         bins = np.zeros((bars, len(band)), dtype=np.uint8) if activity is None else activity
         self._playing: list[list[int]] = [np.array(sorted(band))[row != RESTS].tolist() for row in bins]
-        self._history = IncrementalLookback(bar_ticks[:-1], source_lag)
+        self._history = IncrementalLookback(starts[:-1], source_lag)
         self.previous: Event = NO_EVENT
         self.event: list[int] = []
         self.part = -1
@@ -72,7 +72,7 @@ class SongState:
         self._last: tuple[int, int] | None = None
         self._begun = False
         self.next_lookback: list[Classes3] = [NO_NEXT] * len(LAGS)
-        self._note_lookback: dict[str, Sequence[int]] = {}
+        self._note_lookback: dict[str, Sequence[int]] = {"pitch": ()}
         self._notes: list[Event] = []
         self._move(0, 0)
 
@@ -95,13 +95,17 @@ class SongState:
     @property
     def strength(self) -> int:
         """Metrical strength of ``tick``: 2 where a chord slot begins, 1 on a quarter of the bar, else 0."""
-        place = self.tick % self._bar_length
+        place = self.tick % self.bar_ticks
         return 2 if place in (0, self._split) else int(place % TICKS_PER_QUARTER == 0)
 
-    def _slot_of(self, tick: int) -> int:
+    def slot_of(self, tick: int) -> int:
         """Chord slot of ``tick``; ticks past the end count to the last slot."""
-        bar, place = divmod(min(tick, self.end - 1), self._bar_length)
+        bar, place = divmod(min(tick, self.end - 1), self.bar_ticks)
         return 2 * bar + (place >= self._split)
+
+    def slot_tick(self, slot: int) -> int:
+        """First tick of ``slot``; the second slot of a bar with one chord is empty."""
+        return slot // 2 * self.bar_ticks + slot % 2 * self._split
 
     def read_lookback(self, field: str) -> Sequence[int]:
         """Lookback classes of ``field``, K or K + 1; of notes once the part is chosen."""
@@ -167,12 +171,6 @@ class SongState:
         return FIELDS[len(self.event)]
 
     @property
-    def slot_ticks(self) -> list[int]:
-        """(2 bars + 1,) first tick of each half bar, then the end; second halves of one-slot bars are empty."""
-        bars = range(0, self.end, self._bar_length)
-        return [*(start + half for start in bars for half in (0, self._split)), self.end]
-
-    @property
     def event_complete(self) -> bool:
         """Whether the present event has all its fields: a note, a wait or the end."""
         return self.finished or len(self.event) in (0, len(FIELDS)) or self.event[0] == MAX_SHIFT
@@ -195,9 +193,9 @@ class SongState:
     def _move(self, before: int, tick: int) -> None:
         """Set the ticks of the previous and the present event, and what follows from them."""
         self._tick, self.tick = before, tick
-        self.slot, self.slot_after = self._slot_of(before), self._slot_of(tick)
+        self.slot, self.slot_after = self.slot_of(before), self.slot_of(tick)
         self.bar, self.bar_after = self.slot // 2, self.slot_after // 2
-        self.position = min(min(tick, self.end - 1) % self._bar_length, POSITION_CLASSES - 1)
+        self.position = min(min(tick, self.end - 1) % self.bar_ticks, POSITION_CLASSES - 1)
         struck: dict[int, set[int]] = {}
         for onset, part, pitch in self._recent:
             if tick - onset < JUST_STRUCK_TICKS:
@@ -226,7 +224,7 @@ class SongState:
             self._ends[part][pitch] = onset + DURATIONS[duration]
         self._history.add_note(*note)
         self._notes.append(note)
-        self._note_bar = onset // self._bar_length
+        self._note_bar = onset // self.bar_ticks
         matched = sum(1 << lag for lag, seen in enumerate(self._note_lookback["pitch"][: len(LAGS)]) if seen == pitch)
         self._end_event(tuple(self.event), (part, pitch), onset, matched)
         return note

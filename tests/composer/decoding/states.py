@@ -9,12 +9,18 @@ BAR = 96
 
 
 def state_at(
-    band: Sequence[int], tick: int = 0, part: int = -1, *, bar: int | None = None, lookback: Sequence[int] = ()
-) -> SongState:
+    band: Sequence[int],
+    tick: int = 0,
+    part: int = -1,
+    *,
+    bar: int | None = None,
+    lookback: Sequence[int] = (),
+    bars: int = 16,
+) -> SongState:  # fmt: skip
     """A state at ``tick`` in ``bar`` (default: the tick's), with ``part`` chosen unless it is −1."""
-    state = SongState(band, Meter(0, 4, 4), 16)
+    state = SongState(band, Meter(0, 4, 4), bars)
     state.tick, state.bar_after = tick, tick // BAR if bar is None else bar
-    state.slot_after = state._slot_of(tick)
+    state.slot_after = state.slot_of(tick)
     state.lookback = list(lookback)
     state.event, state.part = [0] if part < 0 else [0, part], part
     return state

@@ -26,7 +26,7 @@ def biased(bias: ChordBias, state: SongState) -> list[float]:
 
 
 def bias_of(*chords: int, strength: float = 1.0) -> ChordBias:
-    return ChordBias(ChordPlan(chords, [16] * len(chords)), strength)
+    return ChordBias(ChordPlan(chords), strength)
 
 
 def test_tones_of_the_chord_rise() -> None:
@@ -54,8 +54,8 @@ def test_tones_not_yet_played_in_the_slot_rise_where_chords_are_asked_for() -> N
 
 
 def test_sources_with_another_chord_are_known() -> None:
-    plan = ChordPlan([C, C, G, G, C, C], [16, 16, 2])
-    assert plan.differs(2, 0)
-    assert not plan.differs(4, 1)
-    assert not plan.differs(0, 0)  # the source lies before the song
-    assert not plan.differs(4, 4)  # two bars back, by the bar's source lag
+    plan = ChordPlan([C, C, G, G, C, C])
+    assert plan.differs(2, 1)
+    assert not plan.differs(4, 2)
+    assert not plan.differs(0, 1)  # the source lies before the song
+    assert not ChordPlan().differs(2, 1)

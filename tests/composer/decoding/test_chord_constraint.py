@@ -26,9 +26,8 @@ def allowed(
 ) -> list[int]:
     """The classes that may come: pitches 60–71 or durations in ticks, in 4/4 with two chord slots a bar."""
     plan = [chord for bar in parse_chords(chords).bars for chord in bar]
-    slots = [slot * BAR // 2 for slot in range(len(plan) + 1)]
-    constraint = ChordConstraint(ChordPlan(plan, [16] * len(plan)), slots)
-    state = state_at((PIANO, BASS, DRUMS), tick, part)
+    constraint = ChordConstraint(ChordPlan(plan))
+    state = state_at((PIANO, BASS, DRUMS), tick, part, bars=len(plan) // 2)
     if pitch is not None:
         state.event.append(pitch)
     classes = classes or (PITCHES if field == "pitch" else LENGTHS)

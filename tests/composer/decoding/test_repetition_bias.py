@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from composer.decoding.biases import RepetitionBias
+from composer.decoding.biases import RepetitionBias, SourceBars
 from composer.decoding.parameters import SOURCE_BONUS
 from midi_data.analysis.repetition import NEW, SIMILARITY_EDGES
 from midi_data.events.encoding import part_code
@@ -21,7 +21,7 @@ def label(lag: int, level: int) -> int:
 
 
 def bias_of(*bars: tuple[int, int, int], strength: float = 1.0) -> RepetitionBias:
-    return RepetitionBias(BAND, np.array(bars, dtype=np.uint8), strength)
+    return RepetitionBias(SourceBars(BAND, np.array(bars, dtype=np.uint8), [16] * len(bars)), strength)
 
 
 def biased(bias: RepetitionBias, part: int, classes: list[int], lookback: list[int]) -> list[float]:
@@ -65,3 +65,8 @@ def test_other_lags_than_the_source_give_no_bonus() -> None:
 def test_the_strength_of_a_genre_scales_the_bonus() -> None:
     bias = bias_of((NEW, label(1, 1), NEW), strength=2.0)
     assert biased(bias, BASS, [7], [7] * 6) == [2 * SOURCE_BONUS[0]]
+
+
+def test_the_last_lag_is_the_bars_own() -> None:
+    sources = SourceBars(BAND, np.full((2, 3), NEW, dtype=np.uint8), [16, 5])
+    assert [sources.distance(1, lag) for lag in range(len(LAGS))] == [*LAGS[:-1], 5]
