@@ -6,9 +6,8 @@ A page is drawn once in each state; from frame to frame only what changes is cop
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import count as counter
 from itertools import pairwise
 
 import numpy as np
@@ -17,8 +16,8 @@ from PIL import Image, ImageDraw
 
 from composer.video import still, theme
 from composer.video.labels import draw_labels
-from composer.video.layout import Area, Span, boxes, notes_within
-from composer.video.still import PianoRoll, Pixels
+from composer.video.layout import Area, Span
+from composer.video.still import PianoRoll, Pixels, PlacedNote
 from composer.video.theme import Colour, blend, font
 from composer.video.yuv import YuvFrame, even_area, yuv_from_rgb
 from midi_data.song import Note, Song
@@ -35,7 +34,7 @@ _HALO = 12
 _MIN_FLASH_SECONDS = 0.13
 _METER_LEFT, _METER_WIDTH = 40, 6
 _METER_DECAY_SECONDS = 0.3
-_TRAIL = (np.linspace(0, 1, 64) ** 2 * 26).astype(np.int16)
+_TRAIL = (np.linspace(0, 1, 64) ** 2 * 26).astype(np.uint8)
 """Luma added by the playhead's trail: (64,), one value a column."""
 
 
@@ -99,8 +98,23 @@ class Animation:
         image = Image.fromarray(still.draw_lanes(self.roll, span, self._background))
         draw_labels(image, self.song, self.roll.area.top, span)
         empty = np.array(image)
-        states = {state: yuv_from_rgb(still.draw_notes(empty, self.roll, span, state)) for state in still.STATES}
-        return Page(span, states, *_changes(self.roll, span))
+        placed = still.placed_notes(self.roll, span)
+        states = self._states(empty, placed)
+        return Page(span, states, *_changes(self.song, placed))
+
+    def _states(self, empty: Pixels, placed: Sequence[PlacedNote]) -> dict[str, YuvFrame]:
+        """Return the page in each state; outside the lanes all are the same and only the first is converted."""
+        states: dict[str, YuvFrame] = {}
+        area = even_area(self.roll.area, 0, _FULL)
+        for state in still.STATES:
+            pixels = still.draw_notes(empty, self.roll, placed, state)
+            if states:
+                states[state] = states[still.STATES[0]].copy()
+                lanes = yuv_from_rgb(pixels[area.top : area.bottom, area.left : area.right])
+                states[state].stamp(lanes, area.left, area.top)
+            else:
+                states[state] = yuv_from_rgb(pixels)
+        return states
 
     def clock(self, second: int) -> YuvFrame:
         """Return the picture of the clock at a whole ``second``, cached."""
@@ -232,7 +246,7 @@ def _with_overview(background: Pixels, roll: PianoRoll, state: str) -> Pixels:
     span = Span(0, max(roll.song.end, 1), _OVERVIEW.left, _OVERVIEW.right)
     result = background.copy()
     still.fill(result, _OVERVIEW, theme.LANE)
-    return still.draw_notes(result, small, span, state)
+    return still.draw_notes(result, small, still.placed_notes(small, span), state)
 
 
 def _clock(second: float, duration: float) -> YuvFrame:
@@ -247,20 +261,17 @@ def _minutes(seconds: float) -> str:
     return f"{int(seconds) // 60}:{int(seconds) % 60:02}"
 
 
-def _changes(roll: PianoRoll, span: Span) -> tuple[NDArray[np.int16], tuple[Change, ...]]:
+def _changes(song: Song, placed: Sequence[PlacedNote]) -> tuple[NDArray[np.int16], tuple[Change, ...]]:
     """Return the number of the note at each pixel of a page, (H, W), and the changes of state in order of time."""
     owners = np.zeros((SIZE[1], SIZE[0]), np.int16)
-    changes, numbers = [], counter(1)
-    for track, lane, colour in zip(roll.tracks, roll.lanes, roll.colours, strict=True):
-        notes = notes_within(track, span)
-        for note, box in zip(notes, boxes(notes, lane, span).tolist(), strict=True):
-            owner = next(numbers)
-            owners[box[1] : box[3], box[0] : box[2]] = owner
-            begin, end = _lit_seconds(roll.song, note, track.is_drum)
-            changes += [
-                Change(second, state, owner, Area(*box), colour)
-                for second, state in ((begin, "playing"), (end, "played"))
-            ]
+    changes = []
+    for owner, each in enumerate(placed, start=1):
+        area = each.area
+        owners[area.top : area.bottom, area.left : area.right] = owner
+        begin, end = _lit_seconds(song, each.note, each.is_drum)
+        changes += [
+            Change(second, state, owner, area, each.colour) for second, state in ((begin, "playing"), (end, "played"))
+        ]
     return owners, tuple(sorted(changes, key=lambda change: change.second))
 
 

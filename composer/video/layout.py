@@ -38,6 +38,12 @@ class Area:
         """Pixels from top to bottom."""
         return self.bottom - self.top
 
+    def within(self, bounds: Area) -> Area:
+        """Return the part of the area inside ``bounds``, relative to their upper left corner."""
+        left, top = max(self.left, bounds.left), max(self.top, bounds.top)
+        right, bottom = min(self.right, bounds.right), min(self.bottom, bounds.bottom)
+        return Area(left - bounds.left, top - bounds.top, right - bounds.left, bottom - bounds.top)
+
 
 @dataclass(frozen=True, slots=True)
 class Lane:

@@ -6,6 +6,7 @@ import io
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import product
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +18,7 @@ from composer.video.labels import draw_labels
 from composer.video.layout import Area, Lane, Span, boxes, grid, lanes, notes_within
 from composer.video.theme import Colour, blend, fit_text, font
 from midi_data.general_midi import instrument_name
-from midi_data.song import Song, Track
+from midi_data.song import Note, Song, Track
 
 Pixels = NDArray[np.uint8]
 """(H, W, 3), red, green, blue."""
@@ -34,6 +35,16 @@ _GLOW = 0.25
 _SHADES = {"coming": (0.36, 0.0), "playing": (1.0, 0.55), "played": (0.95, 0.0)}
 STATES = tuple(_SHADES)
 """The states of a note: opacity of its part's colour, and of white above it."""
+
+
+@dataclass(frozen=True, slots=True)
+class PlacedNote:
+    """A note of a part of ``colour`` at its ``area`` of a page."""
+
+    note: Note
+    area: Area
+    colour: Colour
+    is_drum: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +95,8 @@ def draw_song(song: Song, title: str, subtitle: str) -> Image.Image:
     span = Span(0, max(song.end, 1), roll.area.left, roll.area.right)
     empty = Image.new("RGB", PNG_SIZE, theme.BACKGROUND)
     draw_frame(empty, roll, title, subtitle)
-    picture = Image.fromarray(draw_notes(draw_lanes(roll, span, np.array(empty)), roll, span, "played"))
+    page = draw_lanes(roll, span, np.array(empty))
+    picture = Image.fromarray(draw_notes(page, roll, placed_notes(roll, span), "played"))
     draw_labels(picture, song, roll.area.top, span)
     return picture
 
@@ -102,18 +114,28 @@ def draw_lanes(roll: PianoRoll, span: Span, background: Pixels) -> Pixels:
     return pixels
 
 
-def draw_notes(page: Pixels, roll: PianoRoll, span: Span, state: str) -> Pixels:
-    """Return ``page`` with the notes of ``span`` in ``state``, one of ``STATES``; played notes glow: (H, W, 3)."""
-    area, result = roll.area, page.copy()
-    notes, mask = np.zeros_like(page), np.zeros(page.shape[:2], np.uint8)
+def placed_notes(roll: PianoRoll, span: Span) -> list[PlacedNote]:
+    """Return the notes of ``span``, part by part."""
+    placed = []
     for track, lane, colour in zip(roll.tracks, roll.lanes, roll.colours, strict=True):
-        for note, box in zip(notes_in := notes_within(track, span), boxes(notes_in, lane, span), strict=True):
-            _paint_note(notes, mask, Area(*box.tolist()), _shade(colour, note.velocity, state))
-    inside = slice(area.top, area.bottom), slice(area.left, area.right)
-    under, over = Image.fromarray(page[inside]), Image.fromarray(notes[inside])
+        notes = notes_within(track, span)
+        areas = boxes(notes, lane, span).tolist()
+        placed += [PlacedNote(n, Area(*box), colour, track.is_drum) for n, box in zip(notes, areas, strict=True)]
+    return placed
+
+
+def draw_notes(page: Pixels, roll: PianoRoll, placed: Sequence[PlacedNote], state: str) -> Pixels:
+    """Return ``page`` with the ``placed`` notes in ``state``, one of ``STATES``; played notes glow: (H, W, 3)."""
+    area, result = roll.area, page.copy()
+    ground = page[area.top : area.bottom, area.left : area.right]
+    notes, mask = np.zeros_like(ground), np.zeros(ground.shape[:2], np.uint8)
+    for each in placed:
+        _paint_note(notes, mask, each.area.within(area), _shade(each.colour, each.note.velocity, state))
+    under, over = Image.fromarray(ground), Image.fromarray(notes)
     if state == "played":
         under = ImageChops.add(under, _halo(over, _GLOW))
-    result[inside] = np.asarray(Image.composite(over, under, Image.fromarray(mask[inside])))
+    lanes = Image.composite(over, under, Image.fromarray(mask))
+    result[area.top : area.bottom, area.left : area.right] = np.asarray(lanes)
     return result
 
 
@@ -121,8 +143,8 @@ def _paint_note(notes: Pixels, mask: NDArray[np.uint8], area: Area, colour: Colo
     fill(notes, area, colour)
     mask[area.top : area.bottom, area.left : area.right] = 255
     if min(area.width, area.height) > _SHARP_PIXELS:
-        ends, sides = [area.top, area.bottom - 1], [area.left, area.right - 1]
-        mask[np.ix_(ends, sides)] = 80
+        for y, x in product((area.top, area.bottom - 1), (area.left, area.right - 1)):
+            mask[y, x] = 80
 
 
 def _halo(notes: Image.Image, strength: float) -> Image.Image:

@@ -5,7 +5,7 @@ BT.709, limited range. Areas have even edges, because one chroma sample covers t
 
 from __future__ import annotations
 
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any
 
 import av
@@ -17,7 +17,7 @@ from composer.video.layout import Area
 from composer.video.theme import Colour
 
 Plane = NDArray[np.uint8]
-_WHITE_LUMA, _GREY_CHROMA = 235, 128
+_WHITE_LUMA, _GREY_CHROMA = np.uint8(235), 128
 _GLOW, _GLOW_RADIUS = 0.6, 6.0
 _BELL = np.exp(-np.square(np.arange(64) / _GLOW_RADIUS)).astype(np.float32)
 """Intensity of a glow by distance in pixels: (64,)."""
@@ -93,25 +93,26 @@ class YuvFrame:
             ground = plane[_slices(area, step)]
             ground[:] = ground + (value - ground.astype(np.float32)) * weight[::step, ::step]
 
-    def brighten(self, area: Area, luma: NDArray[np.int16]) -> None:
+    def brighten(self, area: Area, luma: NDArray[np.uint8]) -> None:
         """Add the last columns of ``luma`` (W,) to ``area``, at most to white."""
         self._changes.append(area)
-        plane = self.planes[0][0][_slices(area, 1)]
-        plane[:] = np.minimum(plane + luma[len(luma) - area.width :], _WHITE_LUMA)
+        plane, added = self.planes[0][0][_slices(area, 1)], luma[len(luma) - area.width :]
+        np.minimum(plane, _WHITE_LUMA - added, out=plane)
+        plane += added
 
 
 def yuv_from_rgb(pixels: NDArray[np.uint8]) -> YuvFrame:
     """X of shape (height, width, 3); height and width are even."""
     frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(pixels), format="rgb24")
-    converted = _reformatter().reformat(
+    converted = _reformatter(frame.width, frame.height).reformat(
         frame, format="yuv420p", dst_colorspace=Colorspace.ITU709, dst_color_range=ColorRange.MPEG
     )
     return YuvFrame(converted)
 
 
-@cache
-def _reformatter() -> VideoReformatter:
-    """Return the cached colour converter: creating one takes longer than converting a small picture."""
+@lru_cache(maxsize=4)
+def _reformatter(_width: int, _height: int) -> VideoReformatter:
+    """Return the cached colour converter of one size: setting it up takes longer than converting a small picture."""
     return VideoReformatter()
 
 

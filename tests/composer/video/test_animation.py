@@ -3,9 +3,10 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
+from composer.video import still
 from composer.video.animation import SIZE, Animation, meter_levels, pages, ticks_at
 from composer.video.layout import Area
-from composer.video.yuv import YuvFrame
+from composer.video.yuv import YuvFrame, yuv_from_rgb
 from midi_data.song import Meter, Note, Song, Tempo, Track
 
 ROLL = Area(200, 100, 1200, 600)
@@ -57,6 +58,17 @@ def test_meters_follow_the_music(render_band: Song) -> None:
     assert levels[:40].max(axis=0).min() > 0
     assert not levels[45:].any()
     assert (levels <= [lane.area.height for lane in roll.lanes]).all()
+
+
+def test_a_page_in_each_state_is_what_is_drawn_of_it(render_band: Song) -> None:
+    animation = Animation(render_band, "Dancing robots", "heavy metal")
+    empty = still.draw_lanes(animation.roll, animation._spans[0], animation._background)
+    placed = still.placed_notes(animation.roll, animation._spans[0])
+    for state, frame in animation._states(empty, placed).items():
+        drawn = yuv_from_rgb(still.draw_notes(empty, animation.roll, placed, state))
+        for (plane, _), (expected, _) in zip(frame.planes, drawn.planes, strict=True):
+            # Chroma at the edge of the lanes may be rounded otherwise.
+            assert np.abs(plane.astype(int) - expected).max() <= 1
 
 
 def test_nothing_changes_outside_the_stated_areas(render_band: Song) -> None:

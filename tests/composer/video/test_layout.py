@@ -52,3 +52,9 @@ def test_the_grid_has_bars_and_beats_of_every_meter() -> None:
     found = list(grid(song, 0, 144))
     assert [tick for tick, bar in found if bar] == [0, 72]
     assert [tick for tick, bar in found if not bar] == [24, 48, 84, 96, 108, 120, 132]
+
+
+def test_an_area_is_cut_at_its_bounds_and_counted_from_their_corner() -> None:
+    bounds = Area(10, 20, 110, 220)
+    assert Area(30, 40, 50, 60).within(bounds) == Area(20, 20, 40, 40)
+    assert Area(0, 19, 200, 21).within(bounds) == Area(0, 0, 100, 1)

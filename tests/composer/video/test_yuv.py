@@ -62,7 +62,7 @@ def test_glow_is_brightest_beside_its_note_and_never_overflows() -> None:
 
 def test_light_stays_within_the_video_range() -> None:
     canvas = yuv_from_rgb(np.full((32, 64, 3), 250, np.uint8))
-    canvas.brighten(Area(0, 0, 64, 32), np.full(64, 200, np.int16))
+    canvas.brighten(Area(0, 0, 64, 32), np.full(64, 200, np.uint8))
     assert canvas.planes[0][0].max() == 235
 
 
