@@ -6,7 +6,7 @@ expression network, note by note, all parts side by side. Onsets, pitches and cl
 
 from __future__ import annotations
 
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
@@ -17,17 +17,14 @@ from composer.decoding.sampling import draw
 from composer.exact import RandomStream, softmax_weights
 from composer.model.expression import Expression
 from midi_data.bars import BarGrid
-from midi_data.events.encoding import DRUM_DURATION, DURATIONS, VELOCITY_STEP, Ints, duration_class
-from midi_data.events.expression_features import (
-    RESIDUALS,
-    ExpressionHistory,
-    allowed_lengths,
-    length_of,
-)
+from midi_data.events.encoding import DRUM_DURATION, DURATIONS, VELOCITY_STEP, duration_class
+from midi_data.events.expression_features import RESIDUALS, ExpressionHistory, allowed_lengths, length_of
 from midi_data.song import Note, Song, Track
 
 _STREAM = 2
 """Separates these random numbers from those of the plan (1) and of the notes."""
+_LENGTHS = [allowed_lengths(duration, is_drum=False) for duration in range(len(DURATIONS))]
+"""Length codes of each duration class."""
 
 
 def add_expression(song: Song, genres: Mapping[str, float], seed: Sequence[int], network: Expression) -> Song:
@@ -38,76 +35,58 @@ def add_expression(song: Song, genres: Mapping[str, float], seed: Sequence[int],
     """
     if not song.tracks:
         return song
-    stream = RandomStream(*seed, _STREAM)
-    parts = [_Part(track, BarGrid.of(song.meters, song.end), song.end) for track in song.tracks]
-    parts.sort(key=lambda part: -len(part.notes))  # parts with the most notes stay at the front of the batch
+    stream, starts = RandomStream(*seed, _STREAM), BarGrid.of(song.meters, song.end).first_tick.tolist()
+    parts = [_Part(track, starts, song.end) for track in song.tracks]
+    longest_first = sorted(parts, key=lambda part: -len(part.notes))  # the batch loses parts at its end only
     genre, state = network.genre_row(genres), network.start(len(parts))
     given: list[list[float]] = network.length_given.tolist()
-    for step in range(len(parts[0].notes)):
-        playing = [part for part in parts if step < len(part.notes)]
+    for step in range(len(longest_first[0].notes)):
+        playing = [part for part in longest_first if step < len(part.notes)]
         state = (state[0][: len(playing)], state[1][: len(playing)])
-        features: Ints = np.array([part.features(step) for part in playing])  # (B, F)
+        features = np.array([part.features(step) for part in playing])  # (B, F)
         logits, state = network.step(features, genre, state)
         for part, row in zip(playing, logits.tolist(), strict=True):
             part.draw(step, row, given, stream)
-    done = {id(part.track): replace(part.track, notes=tuple(sorted(part.exact))) for part in parts}
-    return replace(song, tracks=tuple(done[id(track)] for track in song.tracks))
-
-
-_DRUM_ROW = len(DURATIONS)
-_LENGTHS: list[list[int]] = [
-    np.asarray(allowed_lengths(row % _DRUM_ROW, is_drum=row == _DRUM_ROW)).tolist() for row in range(_DRUM_ROW + 1)
-]
-"""Length codes of each duration class, and in the last row of drum strokes."""
-
-
-def _drawn(logits: list[float], classes: list[int], stream: RandomStream) -> int:
-    """One of ``classes`` from the softmax of their ``logits``, without unlikely ones."""
-    if len(classes) == 1:
-        return classes[0]
-    return classes[draw(softmax_weights(logits, min_p=EXPRESSION_MIN_P), stream)]
+    return replace(song, tracks=tuple(replace(part.track, notes=tuple(sorted(part.exact))) for part in parts))
 
 
 class _Part:
-    """One track: the classes of its notes, its history, and the exact notes drawn so far."""
+    """One track: the classes of its notes, its history, and the ``exact`` notes drawn so far."""
 
-    def __init__(self, track: Track, grid: BarGrid, end: int) -> None:
-        self.track, self.notes = track, sorted(track.notes)
-        self.exact: list[Note] = []
-        self._history = ExpressionHistory(track.program, is_drum=track.is_drum)
-        starts = grid.first_tick.tolist()
-        bars = [bisect_left(starts, note.onset + 1) - 1 for note in self.notes]
-        self._bars = [(starts[bar], starts[bar] - starts[bar - 1] if bar else 0) for bar in bars]
+    def __init__(self, track: Track, starts: Sequence[int], end: int) -> None:
+        """``starts``: first tick of each bar; ``end`` of the song."""
+        self.track, self.notes, self.exact = track, sorted(track.notes), list[Note]()
+        self._starts, self._history = starts, ExpressionHistory(track.program, is_drum=track.is_drum)
+        durations = (DRUM_DURATION if track.is_drum else note.duration for note in self.notes)
+        self._durations = [duration_class(each) for each in durations]
         # A note may grow up to the first onset of the part after its composed end: polyphony stays as composed.
         onsets = [*(note.onset for note in self.notes), end]
         self._room = [onsets[bisect_left(onsets, min(note.end, end))] - note.onset for note in self.notes]
 
-    def _classes(self, step: int) -> tuple[int, int]:
-        note = self.notes[step]
-        return note.velocity // VELOCITY_STEP, duration_class(DRUM_DURATION if self.track.is_drum else note.duration)
-
     def features(self, step: int) -> tuple[int, ...]:
         """(F,) classes as ``midi_data.events.expression_features.FEATURES`` names them."""
-        note, (start, previous_bar) = self.notes[step], self._bars[step]
-        velocity, duration = self._classes(step)
-        return self._history.features(note.onset, note.pitch, velocity, duration, note.onset - start, previous_bar)
+        note, starts = self.notes[step], self._starts
+        bar = bisect_right(starts, note.onset) - 1
+        into, bar_ticks = note.onset - starts[bar], starts[bar] - starts[bar - 1] if bar else 0
+        velocity = note.velocity // VELOCITY_STEP
+        return self._history.features(note.onset, note.pitch, velocity, self._durations[step], into, bar_ticks)
 
     def draw(self, step: int, logits: list[float], length_given: list[list[float]], stream: RandomStream) -> None:
         """Draw the exact values of note ``step``: velocity residual, then length.
 
         ``logits`` (40,) of both; ``length_given`` (8, 32) is added to the lengths' for each residual.
         """
-        # Velocity 0 means "note off", so the lowest class begins at 1.
-        first = int(self.notes[step].velocity < VELOCITY_STEP)
-        residual = _drawn(logits[first:RESIDUALS], list(range(first, RESIDUALS)), stream)
-        codes, given = _LENGTHS[_DRUM_ROW if self.track.is_drum else self._classes(step)[1]], length_given[residual]
-        length = _drawn([logits[RESIDUALS + code] + given[code] for code in codes], codes, stream)
-        self._take(step, residual, length)
+        note, is_drum, duration = self.notes[step], self.track.is_drum, self._durations[step]
+        velocity = note.velocity // VELOCITY_STEP
+        lowest = int(velocity == 0)  # velocity 0 means "note off"
+        residual = lowest + _drawn(logits[lowest:RESIDUALS], stream)
+        codes, given = range(len(DURATIONS)) if is_drum else _LENGTHS[duration], length_given[residual]
+        code = codes[_drawn([logits[RESIDUALS + each] + given[each] for each in codes], stream)]
+        self._history.add(note.onset, note.pitch, velocity, duration, residual, code)
+        ticks = min(length_of(code, duration, is_drum=is_drum), self._room[step])
+        self.exact.append(Note(note.onset, note.pitch, ticks, velocity * VELOCITY_STEP + residual))
 
-    def _take(self, step: int, residual: int, length: int) -> None:
-        """Record the exact values of note ``step``: velocity residual and length code."""
-        note, (velocity, duration) = self.notes[step], self._classes(step)
-        self._history.add(note.onset, note.pitch, velocity, duration, residual, length)
-        ticks = length_of(length, duration, is_drum=self.track.is_drum)
-        ticks = min(ticks, self._room[step])
-        self.exact.append(replace(note, duration=ticks, velocity=velocity * VELOCITY_STEP + residual))
+
+def _drawn(logits: list[float], stream: RandomStream) -> int:
+    """An index from the softmax of ``logits``, without unlikely ones."""
+    return draw(softmax_weights(logits, min_p=EXPRESSION_MIN_P), stream) if len(logits) > 1 else 0

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import NamedTuple
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,50 +12,36 @@ from midi_data.general_midi import usual_polyphony
 from midi_data.song import Meter, Note, Song, Tempo, Track
 
 
-class _Generated(NamedTuple):
-    onset: int
-    part: int
-    pitch: int
-    duration: int
-    velocity: int
-
-
 def song_of(
     notes: NDArray[np.int32], band: Sequence[int], meter: Meter, bars: int, tempo_bpm: float, title: str
 ) -> Song:
     """The song of ``notes`` (N, 5) as in ``SongState.notes``."""
     band, end = sorted(band), bars * meter.bar_ticks
-    events = [_Generated(*row) for row in notes.tolist()]
-    by_part = {part: sounding_notes([each for each in events if each.part == part], part, end) for part in band}
+    by_part = {part: sounding_notes(notes[notes[:, 1] == part].tolist(), part, end) for part in band}
     tracks = tuple(
         Track(*part_instrument(part), tuple(by_part[part]), part_name(part, band)) for part in band if by_part[part]
     )
     return Song(tracks, (Tempo(0, tempo_bpm),), (meter,), title, end=end)
 
 
-def sounding_notes(generated: Sequence[_Generated], part: int, end: int) -> list[Note]:
-    """One part's notes: they end with the song, when their pitch is struck again, and where polyphony is exceeded."""
-    ends = [min(note.onset + DURATIONS[note.duration], end) for note in generated]
-    sounding: dict[int, tuple[int, int]] = {}
-    for number, note in enumerate(generated):
-        sounding = {n: span for n, span in sounding.items() if ends[n] > note.onset}
-        again = [n for n in sounding if generated[n].pitch == note.pitch and generated[n].onset < note.onset]
-        for n in {*again, *stolen_voices(sounding, part, note.onset)}:
-            ends[n] = note.onset
-        sounding[number] = (note.onset, ends[number])
-    drum = DRUM_PITCH * part_instrument(part)[1]
-    notes = [
-        Note(note.onset, note.pitch - drum, ends[n] - note.onset, note.velocity * VELOCITY_STEP + VELOCITY_STEP // 2)
-        for n, note in enumerate(generated)
-    ]
-    return sorted(notes)
+def sounding_notes(generated: Sequence[Sequence[int]], part: int, end: int) -> list[Note]:
+    """One part's notes: they end with the song, when their pitch is struck again, and where polyphony is exceeded.
 
-
-def stolen_voices(sounding: Mapping[int, tuple[int, int]], part: int, onset: int) -> list[int]:
-    """Numbers of the sounding notes (number → (onset, end)) that end so that one more keeps the part's polyphony.
-
-    The earliest first; notes that begin at ``onset`` too form a chord and are kept.
+    ``generated``: (onset, part, pitch, duration, velocity) in order. Of more notes than the part's polyphony the
+    earliest end; those that begin together form a chord and are kept.
     """
-    over = len(sounding) + 1 - usual_polyphony(*part_instrument(part))
-    earlier = sorted((begun, number) for number, (begun, _) in sounding.items() if begun < onset)
-    return [number for _, number in earlier[: max(over, 0)]]
+    instrument, ends = part_instrument(part), list[int]()
+    sounding: list[tuple[int, int, int]] = []  # onset, number, pitch
+    for number, (onset, _, pitch, duration, _) in enumerate(generated):
+        sounding = [each for each in sounding if ends[each[1]] > onset]
+        earlier = sorted(each for each in sounding if each[0] < onset)
+        over = max(len(sounding) + 1 - usual_polyphony(*instrument), 0)
+        for _, ended, _ in {*earlier[:over], *(each for each in earlier if each[2] == pitch)}:
+            ends[ended] = onset
+        ends.append(min(onset + DURATIONS[duration], end))
+        sounding.append((onset, number, pitch))
+    drum, half = DRUM_PITCH * instrument[1], VELOCITY_STEP // 2
+    return sorted(
+        Note(onset, pitch - drum, stop - onset, velocity * VELOCITY_STEP + half)
+        for (onset, _, pitch, _, velocity), stop in zip(generated, ends, strict=True)
+    )

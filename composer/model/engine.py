@@ -50,7 +50,8 @@ class LstmCell:
         candidate = lookup(self._candidate, gates[:, 3 * size :])  # (B, H)
         cell = opened[:, size : 2 * size] * cell + opened[:, :size] * candidate
         shown = lookup(self._shown, cell + self._centre) * opened[:, 2 * size :]
-        return self._backend.to_bytes(shown + (ZERO_POINT + 0.5)), cell
+        library = self._backend.library
+        return library.asarray(shown + (ZERO_POINT + 0.5), dtype=library.uint8), cell
 
 
 class Engine:
@@ -96,9 +97,9 @@ class Engine:
     def continued(self, state: State, kept: Sequence[int], new: int) -> State:
         """The state of the songs ``kept`` of a batch, and of ``new`` songs after them."""
         rows, begun = list(kept), self.start(new)
-        concat = self.backend.concat
+        concat = self.backend.library.concatenate
         return tuple(
-            (concat([hidden[rows], fresh[0]], 0), concat([cell[rows], fresh[1]], 0))
+            (concat([hidden[rows], fresh[0]]), concat([cell[rows], fresh[1]]))
             for (hidden, cell), fresh in zip(state, begun, strict=True)
         )
 
@@ -111,7 +112,7 @@ class Engine:
         gates = gates + self._bias[0] + self._recurrent[0](hidden)  # (B, G)
         states = [self._cell(gates, cell)]
         for product, bias, (hidden, cell) in zip(self._recurrent[1:], self._bias[1:], above, strict=True):
-            both = backend.concat([states[-1][0], hidden], 1)  # (B, 2 H)
+            both = backend.library.concatenate([states[-1][0], hidden], axis=1)  # (B, 2 H)
             states.append(self._cell(product(both) + bias, cell))
         return self.head_inputs(states[-1][0]), tuple(states)
 

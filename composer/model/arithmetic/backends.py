@@ -26,9 +26,13 @@ Product = Callable[[Array], Array]
 
 
 class Backend:
-    """Array operations by numpy; other libraries replace some. ``name`` and ``device`` for reports."""
+    """Array operations by numpy; other libraries replace some. ``name`` and ``device`` for reports.
+
+    ``library``: the module of ``asarray`` and ``concatenate``, which take the same arguments in numpy and torch.
+    """
 
     name, device = "numpy", "cpu"
+    library: Any = np
 
     def array(self, values: NDArray[Any]) -> Array:
         """``values`` on the device."""
@@ -40,24 +44,12 @@ class Backend:
 
     def product(self, weights: Int8Weights) -> Product:
         """The product with ``weights``. float32 is exact: no sum of magnitudes reaches 2²⁴."""
-        floats, scale = self.array(weights.values.astype(np.float32)), self.array(weights.scale)
-        return lambda inputs: ((self.floats(inputs) - ZERO_POINT) @ floats) * scale
-
-    def floats(self, values: Array) -> Array:
-        """``values`` as float32."""
-        return values.astype(np.float32)
+        floats, scale, library = self.array(weights.values.astype(np.float32)), self.array(weights.scale), self.library
+        return lambda inputs: ((library.asarray(inputs, dtype=library.float32) - ZERO_POINT) @ floats) * scale
 
     def lookup(self, table: Array, places: Array) -> Array:
         """Values of ``table`` (N,) at the integer parts of ``places``, within the table."""
         return table.take(places.astype(np.intp), mode="clip")
-
-    def to_bytes(self, values: Array) -> Array:
-        """``values`` within [0, 256) as uint8, rounded down."""
-        return values.astype(np.uint8)
-
-    def concat(self, arrays: list[Array], axis: int) -> Array:
-        """The arrays one after the other."""
-        return np.concatenate(arrays, axis=axis)
 
 
 class OnnxRuntimeBackend(Backend):
@@ -91,31 +83,19 @@ class TorchBackend(Backend):
 
         # TF32 keeps 10 bits of each factor: products would not be exact.
         torch.backends.cuda.matmul.allow_tf32 = False
-        self._torch, self.device = torch, device
+        self.library, self.device = torch, device
 
     def array(self, values: NDArray[Any]) -> Array:
         """``values`` on the device."""
-        return self._torch.from_numpy(np.ascontiguousarray(values)).to(self.device)
+        return self.library.asarray(np.ascontiguousarray(values), device=self.device)
 
     def numpy(self, values: Array) -> NDArray[Any]:
         """``values`` in this process's memory."""
         return np.asarray(values.cpu())
 
-    def floats(self, values: Array) -> Array:
-        """``values`` as float32."""
-        return values.float()
-
     def lookup(self, table: Array, places: Array) -> Array:
         """Values of ``table`` at ``places``."""
         return table[places.long().clamp(0, len(table) - 1)]
-
-    def to_bytes(self, values: Array) -> Array:
-        """``values`` as uint8."""
-        return values.to(self._torch.uint8)
-
-    def concat(self, arrays: list[Array], axis: int) -> Array:
-        """The arrays one after the other."""
-        return self._torch.cat(arrays, dim=axis)
 
 
 def open_backend(name: BackendName = "auto", device: DeviceName = "auto") -> Backend:
