@@ -42,7 +42,8 @@ class ForcedNotes:
 
     def allowed(self, field: str, classes: Classes) -> Classes:
         """Those of ``classes`` that may be sampled: time shifts that were not rejected."""
-        return [each for each in classes if each > self._after] if field == "time_shift" else classes
+        rejected = field == "time_shift" and self._after >= 0
+        return [each for each in classes if each > self._after] if rejected else classes
 
     def decide(self, field: str, state: SongState, sampled: int | None) -> int | None:
         """The class of ``field`` that follows from the ``sampled`` one (``None``: nothing was allowed).

@@ -38,8 +38,6 @@ ParameterRule = Callable[[float, float], SamplingParameters]
 EVENTS_BETWEEN_PLANS = 50
 BATCH_SIZE = 16
 """Songs side by side; more do not lower the cost of a note, and need memory."""
-BY_SONG = ("part", "pitch")
-"""Fields whose output layer is reduced to the classes of each song or part."""
 
 
 class Composer:
@@ -147,11 +145,11 @@ class Composer:
         heads = self.model.heads
         for field in FIELDS:
             hidden = heads.hidden(field, inner, np.array([song.head_inputs(field) for song in songs]))  # (B, W)
-            outputs: list[list[float]]
-            if field in BY_SONG:
-                outputs = [song.output_layer(field)(row).tolist() for song, row in zip(songs, hidden, strict=True)]
+            outputs: list[list[float]]  # (B, V + K), V the band of each song or all classes of the field
+            if field == "part":
+                outputs = [song.part_layer(row).tolist() for song, row in zip(songs, hidden, strict=True)]
             else:
-                outputs = heads.layers[field](hidden).tolist()  # (B, V + K)
+                outputs = heads.layers[field](hidden).tolist()
             for song, row in zip(songs, outputs, strict=True):
                 song.choose(field, row)
             if field == "time_shift":  # waits and ends have no further fields

@@ -26,16 +26,13 @@ from composer.model.arithmetic.fixed_point import Floats
 from composer.model.checkpoint import Checkpoint
 from composer.model.config import CHORD_ROLES, chord_role
 from composer.model.engine import Engine
-from composer.model.heads import Heads, OutputLayer
+from composer.model.heads import Heads
 from composer.model.packing import Integers
 from composer.model.plan_inputs import PlanInputs, histogram_roots
 from composer.planning.conditioning import slot_clock
 from composer.planning.plan import Plan
 from midi_data.chords import QUALITIES
 from midi_data.events.encoding import FIELDS, VOCABULARY
-
-_EVERY_CLASS = {field: {each: each for each in range(count)} for field, count in VOCABULARY.items()}
-"""Columns of the output layers that are not reduced to a song's classes."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -60,7 +57,7 @@ class Model:
 
 
 class SongSampler:
-    """One song: its ``state``, the inputs of a step, and ``choose`` for each field of an event."""
+    """One song: its ``state``, inputs, ``part_layer`` of its band, and ``choose`` for each field of an event."""
 
     def __init__(self, plan: Plan, parameters: SamplingParameters, model: Model) -> None:
         self.state = SongState(
@@ -78,9 +75,6 @@ class SongSampler:
         # (2 bars,) chord condition classes; 0 where the song has no chart.
         self._chords: list[int] = [chord + 1 for chord in chords] or [0] * (2 * plan.bars)
         self._chord_bonus: list[list[list[list[float]]]] = model.heads.chord_bonus.tolist()
-        pitches = self.state.constraints.pitches_of
-        self._pitch_layers = {part: model.heads.output_layer("pitch", own) for part, own in pitches.items()}
-        self._pitch_columns = {part: {pitch: n for n, pitch in enumerate(own)} for part, own in pitches.items()}
         self._part_columns = {part: column for column, part in enumerate(plan.band)}
         self._activity: list[dict[int, int]] = [
             dict(zip(plan.band, row, strict=True)) for row in plan.activity.tolist()
@@ -92,10 +86,7 @@ class SongSampler:
         clock = slot_clock(plan.meter, plan.bars, plan.repetition, plan.activity, plan.chords)
         self._slots = np.repeat(bars + fixed, 2, axis=0) + model.engine.clock_inputs(clock)  # (2 bars, I)
         self._projections = model.plan_inputs.attributes(roots)
-        parts = model.heads.output_layer("part", plan.band)
-        parts.out[:, : len(plan.band)] += self._projections.part_out
-        parts.bias[: len(plan.band)] += self._projections.part_bias
-        self._part_layer = parts
+        self.part_layer = model.heads.part_layer(plan.band, self._projections)
 
     @property
     def plan_input(self) -> Integers:
@@ -119,10 +110,6 @@ class SongSampler:
         if field == "part":
             return [*state.event, state.position, *lookback]
         return [*state.event, state.position, self._chords[state.slot_after], *lookback]
-
-    def output_layer(self, field: str) -> OutputLayer:
-        """Output layer of the band's parts, or of the pitches of the part just chosen."""
-        return self._part_layer if field == "part" else self._pitch_layers[self.state.part]
 
     def choose(self, field: str, outputs: list[float]) -> None:
         """Sample ``field``, or take it from the primer or the forced notes, and append it to the state.
@@ -156,17 +143,18 @@ class SongSampler:
 
     def _logits(self, field: str, outputs: list[float], classes: Classes) -> list[float]:
         """Logits of the allowed ``classes``, with lookback bonuses, of parts activity, of pitches chord bonuses."""
-        state, columns = self.state, _EVERY_CLASS[field]
-        if field in ("part", "pitch"):
-            columns = self._part_columns if field == "part" else self._pitch_columns[state.part]
-        first = len(columns)
-        for bonus, seen in zip(outputs[first:], state.lookback, strict=False):
-            if seen in columns:
-                outputs[columns[seen]] += bonus
+        state, count, places = self.state, VOCABULARY[field], classes
+        seen: Sequence[int] = state.lookback
+        if field == "part":  # its output layer has the band's parts only
+            columns, count = self._part_columns, len(self._part_columns)
+            seen, places = [columns.get(each, count) for each in seen], [columns[each] for each in classes]
+        for lag, each in enumerate(seen, count):
+            if each < count:
+                outputs[each] += outputs[lag]
         if field == "time_shift":
             state.constraints.fold_eos(outputs, state.context)
-        logits = outputs[:first] if len(classes) == first else [outputs[columns[each]] for each in classes]
-        more = first + len(state.lookback)  # what follows the lookback's bonuses
+        logits = [outputs[each] for each in places]
+        more = count + len(seen)  # what follows the lookback's bonuses
         if field == "part":
             bins = self._activity[state.bar_after]
             return [logit + outputs[more + bins[part]] for logit, part in zip(logits, classes, strict=True)]

@@ -1,7 +1,6 @@
 """The heads of the network: logits of one field after the other, given the fields chosen before.
 
-They run in numpy on every device, between the draws. The output layers of parts and pitches are reduced to the classes
-that a song can use.
+They run in numpy on every device, between the draws. The output layer of parts is reduced to a song's band.
 
 Shape letters: B batch, R rows, K lookback classes, V classes of the output layer, W head width.
 """
@@ -29,6 +28,7 @@ from composer.model.arithmetic.fixed_point import (
 )
 from composer.model.config import ModelConfig
 from composer.model.packing import Weights, pack_head_outputs, pack_head_rows, stacked
+from composer.model.plan_inputs import AttributeProjections
 from midi_data.events.encoding import FIELDS, VOCABULARY, Ints
 
 
@@ -76,8 +76,11 @@ class Heads:
         hidden: Doubles = self._gelu.take(total.astype(np.intp), mode="clip")
         return hidden
 
-    def output_layer(self, field: str, classes: Sequence[int]) -> OutputLayer:
-        """The output layer of ``field`` for ``classes``."""
-        layer = self.layers[field]
-        columns = [*classes, *range(VOCABULARY[field], layer.out.shape[-1])]
-        return OutputLayer(np.ascontiguousarray(layer.out[:, columns]), layer.bias[columns])
+    def part_layer(self, band: Sequence[int], projections: AttributeProjections) -> OutputLayer:
+        """The part head's output layer for the parts of ``band``, with their projected attribute histograms."""
+        layer, parts = self.layers["part"], len(band)
+        columns = [*band, *range(VOCABULARY["part"], layer.out.shape[-1])]
+        out, bias = layer.out[:, columns], layer.bias[columns]
+        out[:, :parts] += projections.part_out
+        bias[:parts] += projections.part_bias
+        return OutputLayer(np.ascontiguousarray(out), bias)

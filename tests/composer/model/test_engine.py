@@ -92,9 +92,7 @@ def scored_logits(net: Net, inputs: dict[str, np.ndarray], batch: int = 1) -> di
 def composed_logits(net: Net, inputs: dict[str, np.ndarray], roots: np.ndarray) -> list[np.ndarray]:
     """Logits of each field as in composing, conditioned on attribute histograms."""
     projections = net.plan.attributes(roots)
-    part_layer = net.heads.output_layer("part", BAND)
-    part_layer.out[:, : len(BAND)] += projections.part_out
-    part_layer.bias[: len(BAND)] += projections.part_bias
+    part_layer = net.heads.part_layer(BAND, projections)
     state, found = net.engine.start(1), [[] for _ in FIELDS]
     lookback = lookback_by_field(inputs["next"], inputs["part"], inputs["note"])
     for step in range(STEPS):
@@ -231,11 +229,11 @@ def test_a_checkpoint_survives_the_disk(tmp_path: Path) -> None:
     assert all(np.array_equal(back.weights[name], weight) for name, weight in checkpoint.weights.items())
 
 
-def test_an_output_layer_of_some_pitches_has_the_bits_of_the_whole() -> None:
-    heads, generator = Net(tiny_checkpoint()).heads, np.random.default_rng(4)
-    whole = heads.layers["pitch"]
+def test_the_output_layer_of_a_band_has_the_bits_of_the_whole() -> None:
+    net, generator = Net(tiny_checkpoint()), np.random.default_rng(4)
+    whole, plain = net.heads.layers["part"], net.plan.attributes(histogram_roots({}, BAND))
     hidden = generator.integers(-512, 512, (3, len(whole.out))) / 512
-    for row, pitches in zip(hidden, [[36, 40, 43, 200], [128 + 36], list(range(60, 72))], strict=True):
-        every = whole(row)
-        few = heads.output_layer("pitch", pitches)(row)
-        assert few.tolist() == [*every[pitches].tolist(), *every[VOCABULARY["pitch"] :].tolist()]
+    few = net.heads.part_layer(BAND, plain)
+    for row, every in zip(hidden, whole(hidden), strict=True):
+        wanted = [*(every[list(BAND)] + plain.part_bias), *every[VOCABULARY["part"] :]]
+        assert few(row).tolist() == wanted
