@@ -32,7 +32,6 @@ WAITING_SECONDS = 3 * 24 * 3600  # longer than a song is retried
 REPLY_KEY = "promise"  # as version 0.1.0 named it, so that running installations keep what they owe
 
 
-
 @dataclass
 class ReplyStore(NetworkRecords):
     """The outbox of one network. ``server`` decodes its answers; times are unix seconds, given by the caller.

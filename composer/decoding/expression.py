@@ -31,7 +31,7 @@ def add_expression(song: Song, genres: Mapping[str, float], seed: Sequence[int],
     """``song`` with exact velocities and lengths.
 
     ``genres`` maps names to weights. A note keeps its duration class, never grows past the part's next onset after its
-    composed end, and never ends after the song.
+    composed end (a drum stroke: the next one of its key), and never ends after the song.
     """
     if not song.tracks:
         return song
@@ -50,6 +50,21 @@ def add_expression(song: Song, genres: Mapping[str, float], seed: Sequence[int],
     return replace(song, tracks=tuple(replace(part.track, notes=tuple(sorted(part.exact))) for part in parts))
 
 
+def _note_room(notes: Sequence[Note], end: int) -> list[int]:
+    """Longest length of each note: to the part's first onset after its composed end, so that polyphony stays."""
+    onsets = [*(note.onset for note in notes), end]
+    return [onsets[bisect_left(onsets, min(note.end, end))] - note.onset for note in notes]
+
+
+def _stroke_room(strokes: Sequence[Note], end: int) -> list[int]:
+    """Longest length of each stroke of a drum kit: to the next one of the same key."""
+    room, following = [], dict[int, int]()
+    for stroke in reversed(strokes):
+        room.append(max(following.get(stroke.pitch, end) - stroke.onset, 1))
+        following[stroke.pitch] = stroke.onset
+    return room[::-1]
+
+
 class _Part:
     """One track: the classes of its notes, its history, and the ``exact`` notes drawn so far."""
 
@@ -59,9 +74,7 @@ class _Part:
         self._starts, self._history = starts, ExpressionHistory(track.program, is_drum=track.is_drum)
         durations = (DRUM_DURATION if track.is_drum else note.duration for note in self.notes)
         self._durations = [duration_class(each) for each in durations]
-        # A note may grow up to the first onset of the part after its composed end: polyphony stays as composed.
-        onsets = [*(note.onset for note in self.notes), end]
-        self._room = [onsets[bisect_left(onsets, min(note.end, end))] - note.onset for note in self.notes]
+        self._room = _stroke_room(self.notes, end) if track.is_drum else _note_room(self.notes, end)
 
     def features(self, step: int) -> tuple[int, ...]:
         """(F,) classes as ``midi_data.events.expression_features.FEATURES`` names them."""

@@ -108,7 +108,7 @@ class SongState:
         return slot // 2 * self.bar_ticks + slot % 2 * self._split
 
     def read_lookback(self, field: str) -> Sequence[int]:
-        """Lookback classes of ``field``, K or K + 1; of notes once the part is chosen."""
+        """Lookback classes of ``field``, K or L (``features.NOTE_LOOKBACK``); of notes once the part is chosen."""
         if field == "time_shift":
             self.lookback = [row[0] for row in self.next_lookback]
         elif field == "part":
@@ -122,7 +122,7 @@ class SongState:
         return self.lookback
 
     def _read_notes(self, part: int) -> list[Classes3]:
-        """K + 1 (pitch, duration, velocity); the lags' pitches are dropped if the plan says so."""
+        """L (pitch, duration, velocity); the lags' pitches are dropped if the plan says so."""
         rows = self._history.notes_at(self.tick, part, self._last_key(-1) if self.same_tick else -1)
         if part in self._pitch_dropout[self.bar if self.tick == self._tick else self.bar_after]:
             rows[: len(LAGS)] = [(NONE["pitch"], *row[1:]) for row in rows[: len(LAGS)]]

@@ -21,7 +21,7 @@ def field_logits(
     """(B, V) logits of ``field``.
 
     ``inner`` (B, 5, W) from ``Engine.step``. ``chosen`` (B, n): the fields before. ``position`` (B, 1) after the time
-    shift; ``None`` for the time shift itself. ``lookback`` (B, K or K + 1) classes. ``activity`` (B, V) bins of the
+    shift; ``None`` for the time shift itself. ``lookback`` (B, K or L) classes. ``activity`` (B, V) bins of the
     bar, for parts only; without it no bonus is added. ``chord`` (B, 2), for a note's fields: the chord's condition
     class and the metrical strength; unconditioned if left out.
     """

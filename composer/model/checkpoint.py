@@ -17,9 +17,11 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from composer.errors import CheckpointError
 from composer.model.checkpoint_parts import PARTS, Arrays, pack_parts, unpack_parts
-from composer.model.config import ModelConfig, expected_shapes
+from composer.model.config import LOOKBACK_FIELDS, ModelConfig, expected_shapes
 from composer.model.tensor_file import check_shapes, finite_weight, read_tensor_file, write_tensor_file
 from midi_data.events.encoding import FINGERPRINT
+from midi_data.events.features import NOTE_LOOKBACK
+from midi_data.events.motifs import MOTIF_INTERVALS
 
 FORMAT = "riffbird-checkpoint-3"
 OLD_FORMATS = ("riffbird-checkpoint-1", "riffbird-checkpoint-2")
@@ -129,7 +131,8 @@ def load_checkpoint(path: Path | None = None) -> Checkpoint:
     header = _checked_header(path, header)
     parts = unpack_parts(path, tensors, len(header.genres), len(header.styles))  # takes the parts out of tensors
     weights = {_renamed(name, _CODE_NAMES): finite_weight(path, name, tensor) for name, tensor in tensors.items()}
-    weights |= _missing_chords(weights, ModelConfig(**header.config.model_dump()))
+    config = ModelConfig(**header.config.model_dump())
+    weights |= _missing_chords(weights, config) | _without_motifs(weights, config)
     checkpoint = Checkpoint(header, weights, **parts, path=path)
     _check(checkpoint, path)
     return checkpoint
@@ -159,6 +162,22 @@ def _missing_chords(weights: dict[str, NDArray[np.float32]], config: ModelConfig
     if any(name in weights for name in wanted):
         return {}
     return {name: np.zeros(size, dtype=np.float32) for name, size in wanted.items()}
+
+
+def _without_motifs(weights: dict[str, NDArray[np.float32]], config: ModelConfig) -> dict[str, NDArray[np.float32]]:
+    """The weights of a note's lookback with zeros for motifs, where a checkpoint was made before there were any."""
+    found = {}
+    for name in LOOKBACK_FIELDS["note"]:
+        before, width = NOTE_LOOKBACK - len(MOTIF_INTERVALS), config.field_widths[name]
+        old = {"from_lookback.weight": (config.head, before * width), "copy.weight": (before, config.head)}
+        for kind, size in {**old, "copy.bias": (before,)}.items():
+            weight = weights.get(f"heads.{name}.{kind}")
+            if weight is not None and weight.shape == size:
+                columns = len(MOTIF_INTERVALS) * width if kind == "from_lookback.weight" else 0
+                rows = 0 if columns else len(MOTIF_INTERVALS)
+                padding = [(0, rows), (0, columns)][: weight.ndim]
+                found[f"heads.{name}.{kind}"] = np.pad(weight, padding)
+    return found
 
 
 def _renamed(name: str, names: Mapping[str, str]) -> str:

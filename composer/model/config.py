@@ -10,7 +10,7 @@ from midi_data.analysis.repetition import REPETITION_CLASSES
 from midi_data.bars import METER_CLASSES, POSITION_CLASSES
 from midi_data.chords import CHORD_CLASSES, QUALITIES
 from midi_data.events.encoding import FIELDS, SAME_PROGRAM_LIMIT, VOCABULARY
-from midi_data.events.features import LAGS
+from midi_data.events.features import LAGS, NOTE_LOOKBACK
 
 PHASE_CLASSES = 16
 """Classes of the bar number modulo 16, which spans phrases of 2, 4, 8 and 16 bars."""
@@ -81,8 +81,8 @@ class ModelConfig:
         }
 
     def lookback_size(self, field: str) -> int:
-        """Lookback classes of the head of ``field``: one a lag; for a note's fields also the part's last note."""
-        return len(self.lags) + (field in LOOKBACK_FIELDS["note"])
+        """Lookback classes of the head of ``field``: one a lag; for a note's fields ``NOTE_LOOKBACK``."""
+        return NOTE_LOOKBACK if field in LOOKBACK_FIELDS["note"] else len(self.lags)
 
     @property
     def clock_classes(self) -> dict[str, int]:

@@ -3,8 +3,8 @@
 Each head is conditioned on the fields chosen before it. ``composer.model.engine`` computes the same without torch.
 The recurrent state is passed and returned.
 
-Shape letters: B batch, T time, K lags, V vocabulary, E embedding, I input, H hidden, A histogram bins, S slots (0 for
-no part, then the parts of the band).
+Shape letters: B batch, T time, K lags, V vocabulary, E embedding, I input, H hidden, A histogram bins, L lookback
+of a note's fields, S slots (0 for no part, then the parts of the band).
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ class StepInputs:
 
     ``previous`` (T, B, 5): the previous event. ``clock`` (T, B, 10): classes of ``config.CLOCK``. ``position_after``
     (T, B): position in the bar after the time shift. ``next`` (T, B, K, 3), ``part`` (T, B, K), ``note``
-    (T, B, K + 1, 3): lookback of ``midi_data.events.features``. ``matched`` (T, B, K) 0/1: the previous event was the
+    (T, B, L, 3): lookback of ``midi_data.events.features``. ``matched`` (T, B, K) 0/1: the previous event was the
     lag's. ``activity``, ``activity_after`` (T, B, V_part): activity bins in the bar of the previous event, and in the
     bar after the time shift. ``slots`` (T, B, 2): rows of ``Conditions.attribute_histograms`` of the previous event's
     part and of this one's. ``chord`` (T, B, 2): the chord after the time shift (class + 1, 0 unconditioned), and the
@@ -197,7 +197,7 @@ class Network(nn.Module):
         """Logits (T, B, V) of all fields, each given the target's fields before it; −∞ for parts not in the band."""
         chosen = [self.tables[f](inputs.target[..., i]) for i, f in enumerate(FIELDS[:-1])]  # (T, B, E_f) each
         position = self.clock_tables["position"](inputs.position_after)  # (T, B, I)
-        lookback = lookback_by_field(inputs.next, inputs.part, inputs.note)  # (T, B, K or K + 1) each
+        lookback = lookback_by_field(inputs.next, inputs.part, inputs.note)  # (T, B, K or L) each
         logits = {}
         for i, field in enumerate(FIELDS):
             head, table = cast("Head", self.heads[field]), cast("nn.Embedding", self.tables[field])

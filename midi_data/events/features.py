@@ -4,11 +4,12 @@ Lookback: for each lag, events ``lag`` bars earlier, in three kinds that depend 
 
 - *next*: the event that followed when the band last stood here; an input of the recurrent layers.
 - *part*: given the time shift, the part that played at this tick of the earlier bar.
-- *note*: given the part too, its note at this tick of the earlier bar; and, as one more, the part's last note.
+- *note*: given the part too, its note at this tick of the earlier bar; then the part's last note; then the notes by
+  which its latest motifs went on (``midi_data.events.motifs``).
 
 ``midi_data.events.incremental_features`` computes the same step by step while a song is generated.
 
-Shape letters: S steps (notes, waits, the end), K lags, N notes.
+Shape letters: S steps (notes, waits, the end), K lags, L = ``NOTE_LOOKBACK``, N notes.
 """
 
 from __future__ import annotations
@@ -21,9 +22,12 @@ from numpy.typing import NDArray
 
 from midi_data.bars import BarGrid
 from midi_data.events.encoding import EOS, FIELDS, MAX_SHIFT, VOCABULARY, EventSequence, Ints
+from midi_data.events.motifs import MOTIF_INTERVALS, Motifs
 
 LAGS = (1, 2, 4, 8, 16)
 """Bars looked back. In a bar with its own source lag (``midi_data.analysis.repetition``) that replaces the last."""
+NOTE_LOOKBACK = len(LAGS) + 1 + len(MOTIF_INTERVALS)
+"""Earlier notes that a note's fields see: one a lag, the part's last one, and one a motif."""
 NONE = dict(VOCABULARY)
 """Class for "none" in each field, one past the real classes."""
 
@@ -40,7 +44,7 @@ class StepFeatures:
 
     ``target`` (S, 5): classes of ``FIELDS``, ``NONE`` for fields that a wait or the end does not have. ``tick``
     (S + 1,): tick before each step, and after the last. ``next`` (S, K, 3): time shift, part, pitch. ``part`` (S, K).
-    ``note`` (S, K + 1, 3): pitch, duration, velocity; the last one is the part's own last note.
+    ``note`` (S, L, 3): pitch, duration, velocity.
     """
 
     target: Ints
@@ -63,7 +67,7 @@ def step_features(events: EventSequence, source_lag: Ints | None = None) -> Step
     lags = [*(np.full(len(grid), lag) for lag in LAGS[:-1]), last_lag]
     lookback = [_lookback(target, tick, grid, lag, notes) for lag in lags]
     next_events, part, note = (np.stack(column, axis=1) for column in zip(*lookback, strict=True))
-    note = np.concatenate([note, _last_notes(target)[:, None]], axis=1)  # (S, K + 1, 3)
+    note = np.concatenate([note, _last_notes(target)[:, None], _motif_notes(target)], axis=1)  # (S, L, 3)
     return StepFeatures(target, tick, next_events, part, note)
 
 
@@ -73,7 +77,7 @@ def step_count(events: EventSequence) -> int:
 
 
 def lookback_by_field(next_events: _Array, part: _Array, note: _Array) -> dict[str, _Array]:
-    """Lookback classes (…, K or K + 1) of each field, from the arrays or tensors of ``StepFeatures``."""
+    """Lookback classes (…, K or L) of each field, from the arrays or tensors of ``StepFeatures``."""
     return {
         "time_shift": next_events[..., 0],
         "part": part,
@@ -92,7 +96,7 @@ def matched_lags(target: Ints, note: Ints) -> Ints:
     """(S, K) 1 where the previous event was a note with the pitch that the lag had there, else 0."""
     matched = np.zeros((len(target), len(LAGS)), dtype=np.int64)
     is_note = target[:-1, :1] < MAX_SHIFT  # (S − 1, 1)
-    matched[1:] = is_note & (note[:-1, :-1, 0] == target[:-1, 2:3])
+    matched[1:] = is_note & (note[:-1, : len(LAGS), 0] == target[:-1, 2:3])
     return matched
 
 
@@ -152,6 +156,16 @@ def _last_notes(target: Ints) -> Ints:
     same = (target[by_part[1:], 1] == target[by_part[:-1], 1]) & (target[by_part[1:], 0] < MAX_SHIFT)
     last[by_part[1:][same]] = target[by_part[:-1][same], 2:]
     return last
+
+
+def _motif_notes(target: Ints) -> Ints:
+    """(S, M, 3) pitch, duration, velocity by which each motif of the step's part went on."""
+    motifs, found = Motifs(), []
+    for time_shift, part, *note in target.tolist():
+        found.append(motifs.next_notes(part))
+        if time_shift < MAX_SHIFT:
+            motifs.add_note(part, *note)
+    return np.array(found, dtype=np.int64).reshape(-1, len(MOTIF_INTERVALS), 3)
 
 
 def _none(*fields: str) -> Ints:

@@ -10,9 +10,9 @@ from collections.abc import Sequence
 
 from midi_data.events.encoding import MAX_SHIFT
 from midi_data.events.features import LAGS, NONE, ONSET_SHIFT, PART_SHIFT
+from midi_data.events.motifs import NO_NOTE, Motifs
 
 NO_NEXT = (NONE["time_shift"], NONE["part"], NONE["pitch"])
-NO_NOTE = (NONE["pitch"], NONE["duration"], NONE["velocity"])
 NO_PART = NONE["part"]
 
 Classes3 = tuple[int, int, int]
@@ -33,6 +33,7 @@ class IncrementalLookback:
         self._rows: list[Classes3] = []  # onset, part, pitch
         self._at: dict[int, list[tuple[int, int, Classes3]]] = {}  # by onset: (low bits of the key, part, the note)
         self._last: dict[int, Classes3] = {}
+        self._motifs = Motifs()
         self._moved_back: tuple[int, list[int]] = (-1, [])
 
     def add_note(self, onset: int, part: int, pitch: int, duration: int, velocity: int) -> None:
@@ -43,6 +44,7 @@ class IncrementalLookback:
         self._rows.append((onset, part, pitch))
         self._at.setdefault(onset, []).append((low, part, note))
         self._last[part] = note
+        self._motifs.add_note(part, *note)
 
     def bar_of(self, tick: int) -> int:
         """Index of the bar that contains ``tick``."""
@@ -74,7 +76,7 @@ class IncrementalLookback:
         return found
 
     def notes_at(self, tick: int, part: int, last: int) -> list[Classes3]:
-        """K + 1 (pitch, duration, velocity) of ``part`` at ``tick`` of each lag's bar; its own last note."""
+        """L (pitch, duration, velocity): of ``part`` at ``tick`` of each lag's bar; its last note; its motifs."""
         found: list[Classes3] = []
         for moved in self._lagged(tick):
             found_note = NO_NOTE
@@ -83,8 +85,7 @@ class IncrementalLookback:
                     found_note = note
                     break
             found.append(found_note)
-        found.append(self._last.get(part, NO_NOTE))
-        return found
+        return [*found, self._last.get(part, NO_NOTE), *self._motifs.next_notes(part)]
 
     def _lagged(self, tick: int) -> list[int]:
         """``tick`` moved back by each lag; −1 before the song. Cached for one tick."""

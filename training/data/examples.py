@@ -295,7 +295,10 @@ def _spread(activity: Activity, band: tuple[int, ...]) -> Activity:
 def _varied(steps: StepFeatures, variation: Variation) -> tuple[Ints, Ints, Ints]:
     target, next_lookback, note = steps.target.copy(), steps.next.copy(), steps.note.copy()
     for pitch in (target[:, 2], next_lookback[:, :, 2], note[:, :, 0]):
-        pitch[pitch < DRUM_PITCH] += variation.semitones
+        pitched = pitch < DRUM_PITCH
+        moved = pitch[pitched] + variation.semitones
+        # A motif may lead off the keyboard where no note of the piece does.
+        pitch[pitched] = np.where((moved >= 0) & (moved < DRUM_PITCH), moved, NONE["pitch"])
     if variation.velocity:
         top = VOCABULARY["velocity"] - 1
         for velocity in (target[:, 4], note[:, :, 2]):
@@ -311,7 +314,7 @@ def drop_pitches(
     before, after = grid.bar_of(tick[:-1]), grid.bar_of(tick[1:])
     next_lookback, note = next_lookback.copy(), note.copy()
     next_lookback[dropped[before[:, None], next_lookback[:, :, 1]], 2] = NONE["pitch"]
-    note[dropped[after, target[:, 1]], :-1, 0] = NONE["pitch"]
+    note[dropped[after, target[:, 1]], : len(LAGS), 0] = NONE["pitch"]
     return next_lookback, note
 
 

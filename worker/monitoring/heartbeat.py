@@ -48,9 +48,7 @@ class HeartbeatProcess:
     ``keep_lease`` is called when it has died: no heartbeat comes until the next one has started.
     """
 
-    def __init__(
-        self, settings: Settings, worker_name: str, queue_name: str, keep_lease: Callable[[], None]
-    ) -> None:
+    def __init__(self, settings: Settings, worker_name: str, queue_name: str, keep_lease: Callable[[], None]) -> None:
         self.settings = settings
         self.keep_lease = keep_lease
         self.arguments = (worker_name, queue_name, str(os.getpid()))

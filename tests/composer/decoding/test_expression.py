@@ -1,5 +1,6 @@
 """Expression changes exact velocities and lengths only: classes, onsets, pitches and polyphony stay."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -50,6 +51,17 @@ def test_no_voice_is_added_and_nothing_outlasts_the_song(song: Song) -> None:
             at_once = sum(other.onset <= note.onset < other.end for other in bass.notes)
             assert at_once <= usual_polyphony(bass.program, is_drum=False)
         assert after.last_note_end <= song.end
+
+
+def test_a_stroke_ends_at_the_latest_with_the_next_one_of_its_key(song: Song) -> None:
+    lengths = set()
+    crashes = tuple(Note(BAR * bar, 49, 6, 100) for bar in range(8))
+    beaten = replace(song, tracks=(replace(song.tracks[0], notes=(*song.tracks[0].notes, *crashes)),))
+    for seed in range(10):
+        [drums] = add_expression(beaten, {"game": 1.0}, [seed], shipped_expression()).tracks
+        assert all(note.duration <= 12 for note in drums.notes if note.pitch == 36)
+        lengths |= {note.duration for note in drums.notes if note.pitch == 49}
+    assert 12 < max(lengths) <= BAR  # a crash rings on under the other strokes
 
 
 def test_the_same_seed_gives_the_same_notes_and_another_seed_others(song: Song) -> None:

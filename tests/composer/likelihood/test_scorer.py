@@ -13,6 +13,7 @@ from composer.model.engine import Engine
 from composer.model.heads import Heads
 from composer.model.plan_inputs import PlanInputs
 from midi_data.events.encoding import FIELDS, VOCABULARY
+from midi_data.events.features import NOTE_LOOKBACK
 from midi_data.song import Note, Song, Track
 from tests.composer.checkpoints import BAND, tiny_checkpoint
 from tests.songs import riff
@@ -40,12 +41,12 @@ def test_all_events_together_have_probability_one() -> None:
     joint = time_shift[:, None] * part[:, list(BAND)]
     assert joint.sum() == pytest.approx(1, abs=1e-6)
     some = np.array([(a, p) for a in range(0, VOCABULARY["time_shift"], 40) for p in BAND])
-    pitch = probs("pitch", some, 6)
+    pitch = probs("pitch", some, NOTE_LOOKBACK)
     assert pitch.sum(axis=1) == pytest.approx(np.ones(len(some)), abs=1e-6)
     notes = np.array([(a, p, y) for a, p in some[:4].tolist() for y in range(0, 256, 5)])
-    duration = probs("duration", notes, 6)
+    duration = probs("duration", notes, NOTE_LOOKBACK)
     notes_and_durations = np.array([(*note, d) for note in notes[:40].tolist() for d in range(VOCABULARY["duration"])])
-    velocity = probs("velocity", notes_and_durations, 6).reshape(40, VOCABULARY["duration"], -1)
+    velocity = probs("velocity", notes_and_durations, NOTE_LOOKBACK).reshape(40, VOCABULARY["duration"], -1)
     assert (duration[:40, :, None] * velocity).sum(axis=(1, 2)) == pytest.approx(np.ones(40), abs=1e-6)
 
 

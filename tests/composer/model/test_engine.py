@@ -16,7 +16,7 @@ from composer.model.heads import Heads
 from composer.model.plan_inputs import PlanInputs, histogram_roots
 from midi_data.analysis.attribute_histograms import HISTOGRAMS_WIDTH
 from midi_data.events.encoding import FIELDS, VOCABULARY
-from midi_data.events.features import lookback_by_field
+from midi_data.events.features import NOTE_LOOKBACK, lookback_by_field
 from tests.composer.checkpoints import BAND, tiny_checkpoint
 
 STEPS, LAGS = 40, 5
@@ -36,7 +36,7 @@ def random_inputs(rng: np.random.Generator) -> dict[str, np.ndarray]:
         "position_after": rng.integers(0, 192, STEPS),
         "next": classes("time_shift", "part", "pitch", shape=(STEPS, LAGS)),
         "part": rng.integers(0, VOCABULARY["part"] + 1, (STEPS, LAGS)),
-        "note": classes("pitch", "duration", "velocity", shape=(STEPS, LAGS + 1)),
+        "note": classes("pitch", "duration", "velocity", shape=(STEPS, NOTE_LOOKBACK)),
         "matched": rng.integers(0, 2, (STEPS, LAGS)),
         "activity": spread(rng.choice([0, 1, 2, 4, 7], (STEPS, len(BAND)))),
         "activity_after": spread(rng.choice([0, 2, 4, 7], (STEPS, len(BAND)))),

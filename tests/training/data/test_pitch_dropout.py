@@ -64,8 +64,10 @@ def test_only_pitches_of_pitched_parts_are_dropped() -> None:
     organs = steps.target[:, 1] == ORGAN
     a_bar_ago = LAGS.index(1)
     assert (steps.note[organs, a_bar_ago, 0] != NONE["pitch"]).any()
-    assert (note[organs, :-1, 0] == NONE["pitch"]).all()
-    assert (note[organs, -1] == steps.note[organs, -1]).all()  # its own last note is no look back
+    assert (note[organs, : len(LAGS), 0] == NONE["pitch"]).all()
+    # Its own last note and its motifs are not of an earlier bar's place.
+    assert (note[organs, len(LAGS) :] == steps.note[organs, len(LAGS) :]).all()
+    assert (steps.note[organs, len(LAGS) + 1 :, 0] != NONE["pitch"]).any()
     assert (note[:, :, 1:] == steps.note[:, :, 1:]).all()
     assert (note[~organs] == steps.note[~organs]).all()
     announced = next_lookback[:, :, 1] == ORGAN

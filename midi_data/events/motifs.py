@@ -1,0 +1,60 @@
+"""Motifs: what followed the last time that a part played the intervals it has just played.
+
+A melody comes back in other bars than those of the lookback, and on other notes. The latest earlier place where the
+part played the same intervals says how it may go on: its next interval from here, and that note's duration and
+velocity.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+
+from midi_data.events.encoding import DRUM_PITCH, VOCABULARY
+
+MOTIF_INTERVALS = (2, 4, 8)
+"""Numbers of intervals that are compared, in semitones. Longer motifs come back less often and are right more often."""
+NO_NOTE = (VOCABULARY["pitch"], VOCABULARY["duration"], VOCABULARY["velocity"])
+"""Classes for "none"."""
+
+NoteClasses = tuple[int, int, int]
+"""Pitch, duration, velocity."""
+
+
+class Motifs:
+    """The notes of all parts so far, read by the intervals that a part played last."""
+
+    def __init__(self) -> None:
+        self._following: dict[tuple[int, ...], NoteClasses] = {}
+        """(part, intervals …) → the interval, duration and velocity that followed last."""
+        self._last: dict[int, tuple[int, deque[int]]] = {}
+        """By part: its last pitch, and its last intervals."""
+
+    def next_notes(self, part: int) -> list[NoteClasses]:
+        """What may follow for each of ``MOTIF_INTERVALS``: pitch, duration, velocity."""
+        if part not in self._last:
+            return [NO_NOTE] * len(MOTIF_INTERVALS)
+        pitch, intervals = self._last[part]
+        found = []
+        for count in MOTIF_INTERVALS:
+            known = self._following.get((part, *list(intervals)[-count:])) if len(intervals) >= count else None
+            followed = known and (pitch + known[0], *known[1:])
+            found.append(followed if followed and _is_alike(pitch, followed[0]) else NO_NOTE)
+        return found
+
+    def add_note(self, part: int, pitch: int, duration: int, velocity: int) -> None:
+        """Add a note; notes come in the order of events."""
+        if part not in self._last:
+            self._last[part] = pitch, deque(maxlen=max(MOTIF_INTERVALS))
+            return
+        before, intervals = self._last[part]
+        interval, held = pitch - before, list(intervals)
+        for count in MOTIF_INTERVALS:
+            if len(held) >= count:
+                self._following[(part, *held[-count:])] = interval, duration, velocity
+        intervals.append(interval)
+        self._last[part] = pitch, intervals
+
+
+def _is_alike(pitch: int, other: int) -> bool:
+    """Whether both are drum keys or both are pitches."""
+    return 0 <= other < VOCABULARY["pitch"] and (pitch < DRUM_PITCH) == (other < DRUM_PITCH)

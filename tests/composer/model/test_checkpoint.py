@@ -1,0 +1,42 @@
+"""Checkpoint files of earlier versions are read."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from composer.model.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
+from composer.model.config import LOOKBACK_FIELDS
+from midi_data.events.features import NOTE_LOOKBACK
+from midi_data.events.motifs import MOTIF_INTERVALS
+from tests.composer.checkpoints import tiny_checkpoint
+
+BEFORE = NOTE_LOOKBACK - len(MOTIF_INTERVALS)
+
+
+def without_motifs(checkpoint: Checkpoint) -> Checkpoint:
+    """``checkpoint`` with the weights of a version that knew no motifs."""
+    weights = dict(checkpoint.weights)
+    for field in LOOKBACK_FIELDS["note"]:
+        columns = BEFORE * checkpoint.config.field_widths[field]
+        weights[f"heads.{field}.from_lookback.weight"] = weights[f"heads.{field}.from_lookback.weight"][:, :columns]
+        for name in ("weight", "bias"):
+            weights[f"heads.{field}.copy.{name}"] = weights[f"heads.{field}.copy.{name}"][:BEFORE]
+    return replace(checkpoint, weights=weights)
+
+
+def test_a_checkpoint_without_motifs_gets_weights_of_zero(tmp_path: Path) -> None:
+    made = tiny_checkpoint()
+    save_checkpoint(without_motifs(made), tmp_path / "old.safetensors")
+    read = load_checkpoint(tmp_path / "old.safetensors")
+    for name, weight in made.weights.items():
+        field = name.split(".")[1]
+        if name.startswith("heads.") and field in LOOKBACK_FIELDS["note"] and ("copy" in name or "lookback" in name):
+            rows = name.endswith(("copy.weight", "copy.bias"))
+            kept = BEFORE if rows else BEFORE * made.config.field_widths[field]
+            old, new = np.split(read.weights[name], [kept], axis=0 if rows else 1)
+            assert np.array_equal(old, weight[:kept] if rows else weight[:, :kept])
+            assert new.size
+            assert not new.any()
+        else:
+            assert np.array_equal(read.weights[name], weight)
