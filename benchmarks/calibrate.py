@@ -1,8 +1,8 @@
-"""Calibrate each genre's temperature and repetition strength, and write them into a checkpoint.
+"""Calibrate each genre's temperature, motif bonus and new-bar bias, and write them into a checkpoint.
 
     python benchmarks/calibrate.py CORPUS CHECKPOINT OUT [--songs 12] [--seed 500] [--genres heavy-metal,…]
 
-CORPUS is a prepared corpus. Prints a JSON line a way tried.
+CORPUS is a prepared corpus. Prints a JSON line for each combination.
 """
 
 from __future__ import annotations
@@ -39,7 +39,8 @@ def main() -> None:
     done = calibrated(checkpoint, open_shards(given.corpus), genres, given.songs, given.seed, tell)
     save_checkpoint(done, given.out)
     sys.stdout.write(
-        json.dumps({"temperatures": done.header.temperatures, "returns": done.header.repetition_strength}) + "\n"
+        json.dumps({name: getattr(done.header, name) for name in ("temperatures", "motif_bonus", "new_bar_bias")})
+        + "\n"
     )
 
 

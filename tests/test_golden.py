@@ -18,12 +18,12 @@ from midi_data.song import Song
 ROOT = Path(__file__).parents[1]
 SECONDS = 15
 SONGS = {
-    ("heavy-metal", 1): "a65b4cab4d80c34565c3090f842fe2c3436e73ab693c43fd6fe941442a62f572",
-    ("jazz", 2): "94180f83fdad0a03794209cde83f7a5f3ac01fb13de2e2e404fb91e89f448355",
-    ("classical", 3): "c50e930f0b176226243edc5fa4950644d3af9e5f1f911d957c186b6935e13f31",
+    ("heavy-metal", 1): "220489d12a085ebc3e83d47a9238830b9ec81f4b2f707ff841b6b93d0c9da325",
+    ("jazz", 2): "9646b526c112a46e35eb2f984aa508657d5a4a3e12a9fc7accbab7ff667f4101",
+    ("classical", 3): "99738c8d3f640d82ff39f81437cdb536ffe1abc74771e652119f7fbf2b727163",
 }
 """(genre, seed): SHA-256 of the MIDI bytes of a song composed alone."""
-BATCH = "59eb365a14a58334264b7e4191cb24108dc6075e748d6cf13e321ce0c82c7c7c"
+BATCH = "2ed290ee2778cf624437fdc58b81276c0617b42f6aed43614b4dcdae40af3307"
 """SHA-256 of the notes of four songs (folk, seeds 0–3) composed as one batch."""
 
 

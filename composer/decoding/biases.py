@@ -25,6 +25,7 @@ from midi_data.analysis.repetition import lag_index, similarity_level
 from midi_data.chords import NO_CHORD, chord_tones
 from midi_data.events.encoding import DURATIONS, FIELDS
 from midi_data.events.features import LAGS
+from midi_data.events.motifs import MOTIF_INTERVALS
 
 
 class LogitsProcessor:
@@ -127,11 +128,10 @@ class RepetitionBias(LogitsProcessor):
 
     fields = ("part", "pitch", "duration", "velocity")
 
-    def __init__(self, sources: SourceBars, strength: float = 1.0, chords: ChordPlan | None = None) -> None:
-        """``strength``: the genre's factor on the bonus."""
+    def __init__(self, sources: SourceBars, chords: ChordPlan | None = None) -> None:
         self._sources, self._chords = sources, chords or ChordPlan()
         # Parts that are the same are forced; where their source is silent nothing is raised.
-        self._bonus = [0.0, *(strength * bonus for bonus in SOURCE_BONUS), 0.0]
+        self._bonus = [0.0, *SOURCE_BONUS, 0.0]
 
     def apply(self, classes: list[int], logits: list[float], state: SongState) -> None:
         """Add to the parts that play here in their source bar, or to the class that the part's source had."""
@@ -148,6 +148,31 @@ class RepetitionBias(LogitsProcessor):
         pitched = state.field == "pitch" and chord_role(state.part) < CHORD_ROLES
         if not (pitched and self._chords.differs(state.slot_after, self._sources.distance(state.bar_after, lag))):
             logits[classes.index(state.lookback[lag])] += self._bonus[level]
+
+
+class MotifBias(LogitsProcessor):
+    """Raises the pitch by which the longest known motif of a part went on (``midi_data.events.motifs``).
+
+    A song begins without motifs, and a network that has heard none come back brings none back. Basses follow the chords
+    and are left as they are; on beats only tones of the planned chord are raised.
+    """
+
+    fields = ("pitch",)
+
+    def __init__(self, bonus: float, chords: ChordPlan) -> None:
+        """``bonus``: the genre's own (``composer.model.checkpoint.Header``)."""
+        self._bonus, self._chords = bonus, chords
+
+    def apply(self, classes: list[int], logits: list[float], state: SongState) -> None:
+        """Add to one pitch at most."""
+        chord = self._chords.chord(state.slot_after)
+        if chord_role(state.part) != 1:
+            return
+        for pitch in reversed(state.lookback[-len(MOTIF_INTERVALS) :]):
+            fits = not state.strength or chord == NO_CHORD or pitch % 12 in chord_tones(chord)
+            if fits and pitch in classes:
+                logits[classes.index(pitch)] += self._bonus
+                return
 
 
 def _take_from_later(logits: list[float], index: int, bonus: float) -> None:

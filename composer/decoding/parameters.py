@@ -1,7 +1,7 @@
 """The hand-set numbers between the network and the notes: all of them, 24 at most (a test counts them).
 
 Everything else that decides about a note is learned, drawn by the plan, calibrated by genre in the checkpoint's header
-(temperature, repetition strength), or a rule without a number. ``docs/model.md`` says what each is worth.
+(temperature, motif bonus), or a rule without a number. ``docs/model.md`` says what each is worth.
 """
 
 from __future__ import annotations

@@ -11,6 +11,7 @@ from composer.decoding.biases import (
     ChordBias,
     ChordPlan,
     LogitsProcessor,
+    MotifBias,
     NoteCountBias,
     RepetitionBias,
     SourceBars,
@@ -175,7 +176,8 @@ def _processors(plan: Plan, chords: ChordPlan, sources: SourceBars) -> list[Logi
     """The logit biases of a song, and its rules: entrances, asked chords."""
     processors = [
         NoteCountBias(plan.band, plan.activity, plan.meter.bar_ticks),
-        RepetitionBias(sources, plan.repetition_strength, chords),
+        RepetitionBias(sources, chords),
+        MotifBias(plan.motif_bonus, chords),
         ChordBias(chords, plan.chord_strength),
         EntranceRule(plan.band, plan.activity),
     ]

@@ -13,7 +13,7 @@ from typing import Annotated, Any
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from composer.errors import CheckpointError
 from composer.model.checkpoint_parts import PARTS, Arrays, pack_parts, unpack_parts
@@ -67,8 +67,8 @@ class Header(BaseModel):
     """Facts about a checkpoint.
 
     ``valid``: held-out nats a note by genre, in all (``nll``) and by event field. ``temperatures``: calibrated sampling
-    temperature by genre, 1 if missing. ``repetition_strength``: factor by genre on the logit bias towards the source
-    bar, 1 if missing. ``new_bar_bias``: by genre, added to the planner's logit of a bar without source, 0 if missing;
+    temperature by genre, 1 if missing. ``motif_bonus``: by genre, added to the pitch logit by which a motif goes on, 0
+    if missing. ``new_bar_bias``: by genre, added to the planner's logit of a bar without source, 0 if missing;
     calibrated on the share of such bars. ``curve``: (notes seen, running training nats a note, mean validation nats a
     note).
     """
@@ -85,11 +85,19 @@ class Header(BaseModel):
     trained_notes: int = 0
     curve: tuple[tuple[int, float, float], ...] = ()
     temperatures: dict[str, Annotated[float, Field(ge=0.5, le=1.5)]] = Field(default_factory=dict)
-    repetition_strength: dict[str, Annotated[float, Field(ge=0, le=5)]] = Field(default_factory=dict, alias="returns")
+    motif_bonus: dict[str, Annotated[float, Field(ge=0, le=5)]] = Field(default_factory=dict)
     new_bar_bias: dict[str, Annotated[float, Field(ge=-3, le=3)]] = Field(default_factory=dict)
     recipe: dict[str, Any] = Field(default_factory=dict)
     data: dict[str, dict[str, float]] = Field(default_factory=dict)
     licences: dict[str, dict[str, int]] = Field(default_factory=dict)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _without_returns(cls, values: Any) -> Any:
+        """Earlier versions calibrated how strongly a source bar draws; that is the same in every genre now."""
+        return (
+            {name: value for name, value in values.items() if name != "returns"} if isinstance(values, dict) else values
+        )
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -53,7 +53,7 @@ class Plan:
     ``midi_data.analysis.repetition``. ``pitch_dropout`` (bars,): parts whose lookback pitches are dropped in each bar.
     ``activity`` (bars, parts): bins of ``midi_data.analysis.activity``. ``attribute_histograms``: part class → (255,)
     shares. ``labels``: for each of ``CONDITIONS`` its (row, weight) pairs.
-    ``temperature``, ``repetition_strength``: the genre's own (``composer.model.checkpoint.Header``). ``primer``: events
+    ``temperature``, ``motif_bonus``: the genre's own (``composer.model.checkpoint.Header``). ``primer``: events
     that the song begins with; ``kept_ticks``: how long they last where their exact notes are kept. ``given``: notes of
     parts that are not composed. ``variation``: other notes over the same plan. ``chords`` (bars, 2): classes of
     ``midi_data.chords``, ``None`` unconditioned; ``chord_strength``: factor on the bias of
@@ -80,7 +80,7 @@ class Plan:
     labels: tuple[tuple[tuple[int, float], ...], ...]
     randomness: float
     temperature: float
-    repetition_strength: float
+    motif_bonus: float
     sampling: Sampling
     primer: tuple[tuple[int, ...], ...] = ()
     kept_ticks: int = 0
@@ -126,8 +126,8 @@ def plan_song(
         key=asked_key(request),
         labels=_labels(request, rows, facts, primer),
         randomness=request.randomness,
-        temperature=_blended(checkpoint.header.temperatures, request),
-        repetition_strength=_blended(checkpoint.header.repetition_strength, request),
+        temperature=_blended(checkpoint.header.temperatures, request, 1.0),
+        motif_bonus=_blended(checkpoint.header.motif_bonus, request, 0.0),
         sampling=request.sampling,
         primer=primer_events(encode(primer), facts.bars * facts.meter.bar_ticks // 2) if primer else (),
         variation=request.variation,
@@ -157,9 +157,9 @@ def _labels(
     return tuple(labels[name] for name in CONDITIONS)
 
 
-def _blended(of_genres: dict[str, float], request: ComposeRequest) -> float:
-    """Weighted mean of ``of_genres`` over the requested genres; 1 for missing ones."""
-    return sum(weight * of_genres.get(name, 1.0) for name, weight in request.genres.items())
+def _blended(of_genres: dict[str, float], request: ComposeRequest, missing: float) -> float:
+    """Weighted mean of ``of_genres`` over the requested genres; ``missing`` for those that are not in it."""
+    return sum(weight * of_genres.get(name, missing) for name, weight in request.genres.items())
 
 
 def pitch_dropout_for(

@@ -279,7 +279,7 @@ def test_numbers_that_are_none_are_null() -> None:
 
 
 def tried(*excesses: tuple[float, float, float]) -> list[Trial]:
-    return [Trial("jazz", temperature, returns, excess, 0.0) for temperature, returns, excess in excesses]
+    return [Trial("jazz", temperature, bonus, 0.0, excess, 0.0, 0.0) for temperature, bonus, excess in excesses]
 
 
 def test_a_genre_is_drawn_where_its_songs_are_nearest_to_real_ones() -> None:
@@ -288,7 +288,7 @@ def test_a_genre_is_drawn_where_its_songs_are_nearest_to_real_ones() -> None:
     lower = tried(*((t, 2.0, (t - 0.95) ** 2 - 0.1) for t in (0.7, 0.8, 0.9, 1.0)))
     best = best_of(bowl + lower)
     assert best.temperature == pytest.approx(0.95, abs=0.01)
-    assert best.repetition_strength == 2
+    assert best.motif_bonus == 2
 
 
 def test_one_lucky_cell_does_not_decide() -> None:
@@ -297,8 +297,15 @@ def test_one_lucky_cell_does_not_decide() -> None:
 
 
 def test_structure_decides_where_statistics_are_alike() -> None:
-    ways = [Trial("jazz", t, returns, 0.3, off) for t in (0.8, 0.9, 1.0) for returns, off in ((1.0, 0.3), (2.0, 0.1))]
-    assert best_of(ways).repetition_strength == 2
+    offs = ((1.0, 0.3), (2.0, 0.1))
+    ways = [Trial("jazz", t, bonus, 0.0, 0.3, off, 0.0) for t in (0.8, 0.9, 1.0) for bonus, off in offs]
+    assert best_of(ways).motif_bonus == 2
+
+
+def test_harmony_decides_where_the_rest_is_alike() -> None:
+    offs = ((-1.0, 0.3), (0.2, 0.1))
+    ways = [Trial("jazz", t, 1.0, bias, 0.3, 0.1, off) for t in (0.8, 0.9, 1.0) for bias, off in offs]
+    assert best_of(ways).new_bar_bias == 0.2
 
 
 def test_excess_counts_only_what_is_beyond_the_real_halves() -> None:

@@ -22,7 +22,7 @@ def merged(base: Checkpoint, made: Checkpoint, *, like: str = "", changed: float
             "licences": {name: old.licences[name] for name in staying if name in old.licences} | new.licences,
             "valid": ({} if changed is not None else _valid(base, staying)) | new.valid,
             "temperatures": _as_of(old.temperatures, like, new) | old.temperatures,
-            "repetition_strength": _as_of(old.repetition_strength, like, new) | old.repetition_strength,
+            "motif_bonus": _as_of(old.motif_bonus, like, new) | old.motif_bonus,
             "new_bar_bias": _as_of(old.new_bar_bias, like, new) | old.new_bar_bias,
             "recipe": new.recipe
             | {"base": old.name, "nearest": like}

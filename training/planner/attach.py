@@ -1,7 +1,7 @@
 """Puts trained parts into a checkpoint: ``python -m training.planner.attach CHECKPOINT BASE OUT PART=FILE …``.
 
-A PART is one of ``composer.model.checkpoint_parts.PARTS``, a FILE safetensors of its arrays. Name, temperatures and
-strengths of repetition are those of BASE, which CHECKPOINT was trained from.
+A PART is one of ``composer.model.checkpoint_parts.PARTS``, a FILE safetensors of its arrays. Name and
+``CALIBRATED`` are those of BASE, which CHECKPOINT was trained from.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from safetensors.numpy import load_file
 
 from composer.model.checkpoint import load_checkpoint, save_checkpoint
 
-CALIBRATED = ("temperatures", "repetition_strength", "new_bar_bias")
+CALIBRATED = ("temperatures", "motif_bonus", "new_bar_bias")
 """Header fields by genre that are set after a training."""
 
 

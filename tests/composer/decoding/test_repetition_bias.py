@@ -1,5 +1,7 @@
 """What a part's source bar had is biased up, the more the more similar the bars are planned to be."""
 
+import math
+
 import numpy as np
 import pytest
 
@@ -20,8 +22,8 @@ def label(lag: int, level: int) -> int:
     return 2 + len(SIMILARITY_EDGES) * LAGS.index(lag) + level - 1
 
 
-def bias_of(*bars: tuple[int, int, int], strength: float = 1.0) -> RepetitionBias:
-    return RepetitionBias(SourceBars(BAND, np.array(bars, dtype=np.uint8), [16] * len(bars)), strength)
+def bias_of(*bars: tuple[int, int, int]) -> RepetitionBias:
+    return RepetitionBias(SourceBars(BAND, np.array(bars, dtype=np.uint8), [16] * len(bars)))
 
 
 def biased(bias: RepetitionBias, part: int, classes: list[int], lookback: list[int]) -> list[float]:
@@ -50,21 +52,16 @@ def test_new_parts_and_classes_that_are_not_allowed_get_no_bonus() -> None:
 
 
 def test_a_repeating_part_gains_at_the_cost_of_later_parts_only() -> None:
-    bias = bias_of((NEW, label(4, 2), NEW), strength=8 / SOURCE_BONUS[1])
+    bias, odds = bias_of((NEW, label(4, 2), NEW)), math.exp(SOURCE_BONUS[1])
     organ, bass, drums = shares(biased(bias, -1, BAND, [*NO_PARTS[:2], BASS, *NO_PARTS[3:]]))
     assert organ == pytest.approx(1 / 3, abs=0.001)
-    assert bass > 0.66
-    assert drums < 0.001
+    assert bass == pytest.approx(2 / 3 * odds / (odds + 1), abs=0.001)
+    assert drums == pytest.approx(2 / 3 / (odds + 1), abs=0.001)
 
 
 def test_other_lags_than_the_source_give_no_bonus() -> None:
     bias = bias_of((NEW, label(4, 1), NEW))
     assert biased(bias, -1, [ORGAN, BASS], [BASS, *NO_PARTS[1:]]) == [0, 0]
-
-
-def test_the_strength_of_a_genre_scales_the_bonus() -> None:
-    bias = bias_of((NEW, label(1, 1), NEW), strength=2.0)
-    assert biased(bias, BASS, [7], [7] * 6) == [2 * SOURCE_BONUS[0]]
 
 
 def test_the_last_lag_is_the_bars_own() -> None:

@@ -1,5 +1,7 @@
 """Checkpoint files of earlier versions are read."""
 
+import json
+import struct
 from dataclasses import replace
 from pathlib import Path
 
@@ -40,3 +42,14 @@ def test_a_checkpoint_without_motifs_gets_weights_of_zero(tmp_path: Path) -> Non
             assert not new.any()
         else:
             assert np.array_equal(read.weights[name], weight)
+
+
+def test_a_header_with_settings_of_earlier_versions_is_read(tmp_path: Path) -> None:
+    save_checkpoint(tiny_checkpoint(), tmp_path / "new.safetensors")
+    data = (tmp_path / "new.safetensors").read_bytes()
+    size = struct.unpack("<Q", data[:8])[0]
+    header = json.loads(data[8 : 8 + size])
+    facts = json.loads(header["__metadata__"]["riffbird"]) | {"returns": {"jazz": 2.0}}
+    written = json.dumps(header | {"__metadata__": {"riffbird": json.dumps(facts)}}).encode()
+    (tmp_path / "old.safetensors").write_bytes(struct.pack("<Q", len(written)) + written + data[8 + size :])
+    assert load_checkpoint(tmp_path / "old.safetensors").header == tiny_checkpoint().header
