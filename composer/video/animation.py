@@ -59,6 +59,20 @@ class Page:
     changes: tuple[Change, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """Consecutive frames that show one page: their excerpt of the song and the number of the first one.
+
+    Of each frame: its second, its tick, and the height of each part's meter in pixels.
+    """
+
+    span: Span
+    first: int
+    seconds: list[float]
+    ticks: list[float]
+    levels: list[list[int]]
+
+
 class Animation:
     """The frames of one song's video."""
 
@@ -76,23 +90,33 @@ class Animation:
 
         All frames of a page are the same object, drawn on in place: copy one to keep it.
         """
+        for piece in self.pieces(count, frames_per_second):
+            yield from self.draw(piece)
+
+    def pieces(self, count: int, frames_per_second: int) -> list[Piece]:
+        """Return ``count`` frames as pieces of one page each, in order; they can be drawn side by side."""
         levels = meter_levels(self.roll, count, frames_per_second)
         seconds = np.arange(count) / frames_per_second
         ticks = np.minimum(ticks_at(self.song, seconds), self.song.end)
         turns = [*np.searchsorted(ticks, [span.begin for span in self._spans]).tolist(), count]
-        for span, (first, stop) in zip(self._spans, pairwise(turns), strict=True):
-            if first == stop:
-                continue
-            page = self._page(span)
-            canvas, pending = page.states["coming"], deque(page.changes)
-            overlays, playhead = _Overlays(self, canvas), _Playhead(canvas)
-            for index in range(first, stop):
-                playhead.erase()
-                while pending and pending[0].second <= seconds[index]:
-                    _apply(pending.popleft(), page, canvas)
-                overlays.update(float(seconds[index]), float(ticks[index]), levels[index].tolist())
-                playhead.draw(span.x(float(ticks[index])))
-                yield canvas
+        return [
+            Piece(span, first, seconds[first:stop].tolist(), ticks[first:stop].tolist(), levels[first:stop].tolist())
+            for span, (first, stop) in zip(self._spans, pairwise(turns), strict=True)
+            if first < stop
+        ]
+
+    def draw(self, piece: Piece) -> Iterator[YuvFrame]:
+        """Yield the frames of ``piece``: the same object, drawn on in place."""
+        page = self._page(piece.span)
+        canvas, pending = page.states["coming"], deque(page.changes)
+        overlays, playhead = _Overlays(self, canvas), _Playhead(canvas)
+        for second, tick, levels in zip(piece.seconds, piece.ticks, piece.levels, strict=True):
+            playhead.erase()
+            while pending and pending[0].second <= second:
+                _apply(pending.popleft(), page, canvas)
+            overlays.update(second, tick, levels)
+            playhead.draw(piece.span.x(tick))
+            yield canvas
 
     def _page(self, span: Span) -> Page:
         image = Image.fromarray(still.draw_lanes(self.roll, span, self._background))

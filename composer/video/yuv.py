@@ -6,6 +6,7 @@ BT.709, limited range. Areas have even edges, because one chroma sample covers t
 from __future__ import annotations
 
 from functools import cache, lru_cache
+from threading import get_ident
 from typing import Any
 
 import av
@@ -104,15 +105,18 @@ class YuvFrame:
 def yuv_from_rgb(pixels: NDArray[np.uint8]) -> YuvFrame:
     """X of shape (height, width, 3); height and width are even."""
     frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(pixels), format="rgb24")
-    converted = _reformatter(frame.width, frame.height).reformat(
+    converted = _reformatter(frame.width, frame.height, get_ident()).reformat(
         frame, format="yuv420p", dst_colorspace=Colorspace.ITU709, dst_color_range=ColorRange.MPEG
     )
     return YuvFrame(converted)
 
 
-@lru_cache(maxsize=4)
-def _reformatter(_width: int, _height: int) -> VideoReformatter:
-    """Return the cached colour converter of one size: setting it up takes longer than converting a small picture."""
+@lru_cache(maxsize=8)
+def _reformatter(_width: int, _height: int, _thread: int) -> VideoReformatter:
+    """Return the cached colour converter of one size: setting it up takes longer than converting a small picture.
+
+    One a thread, since a converter is used by one at a time.
+    """
     return VideoReformatter()
 
 

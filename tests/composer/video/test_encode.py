@@ -11,7 +11,7 @@ from composer.audio.mastering import true_peak
 from composer.audio.mix import mix
 from composer.audio.signal import SAMPLE_RATE, Audio, decibels
 from composer.audio.tags import Tags
-from composer.video import encode
+from composer.video import animation, encode
 from composer.video.animation import SIZE, Animation
 from composer.video.encode import FRAMES_PER_SECOND, write_video
 from composer.video.still import cover_jpeg, draw_song
@@ -161,3 +161,37 @@ def test_every_decoded_frame_is_what_was_drawn(file: Path, render_band: Song) ->
             errors = image.planes[0][0].astype(int) - shown.to_ndarray()[: SIZE[1]]
             blocks = np.square(errors).reshape(SIZE[1] // 16, 16, SIZE[0] // 16, 16).mean(axis=(1, 3))
             assert blocks.max() < 60
+
+
+def test_pages_encoded_side_by_side_follow_each_other(
+    render_band: Song, sound: Audio, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(animation, "_PAGE_SECONDS", 0.5)
+    drawn = Animation(render_band, "", "")
+    count = round(len(sound) / SAMPLE_RATE * FRAMES_PER_SECOND)
+    assert len(drawn.pieces(count, FRAMES_PER_SECOND)) > 1
+    write_video(render_band, lambda: sound, tmp_path / "song.mp4")
+    with av.open(str(tmp_path / "song.mp4")) as container:
+        decoded = container.decode(video=0)
+        for number, (image, shown) in enumerate(zip(drawn.frames(count, FRAMES_PER_SECOND), decoded, strict=True)):
+            assert shown.pts * shown.time_base == pytest.approx(number / FRAMES_PER_SECOND, abs=1e-3)
+            errors = image.planes[0][0].astype(int) - shown.to_ndarray()[: SIZE[1]]
+            assert np.square(errors).mean() < 6
+
+
+def test_a_page_that_cannot_be_drawn_is_reported(
+    render_band: Song, sound: Audio, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        raise OSError("no font")
+
+    monkeypatch.setattr(Animation, "draw", fail)
+    with pytest.raises(OSError, match="no font"):
+        write_video(render_band, lambda: sound, tmp_path / "song.mp4")
+
+
+@pytest.mark.parametrize("frames", [1, 2, 59, 60, 61, 121, 180, 214, 599])
+def test_the_groups_of_a_page_are_short_and_it_does_not_end_with_a_key_frame(frames: int) -> None:
+    group = encode._group_length(frames)
+    assert group <= 2 * FRAMES_PER_SECOND
+    assert frames == 1 or (frames - 1) % group
