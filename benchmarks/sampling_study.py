@@ -13,6 +13,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -75,7 +76,7 @@ def rules(corpus: Path, checkpoint: Any, genres: list[str], songs: int, seed: in
         real = real_samples(held, bars)
         measured, works = measure([s.events for s in real]), [s.work for s in real]
         for name, space, how in RULES:
-            composer = Composer(checkpoint, lambda _, own, how=how: how.scaled(own))
+            composer = Composer(checkpoint, lambda _, own, how=how: replace(how, temperature=own * how.temperature))
             made = composed_samples(
                 compose_songs(composer, genre, bars, songs, seed, randomness=0.5, sampling=space), bars
             )

@@ -68,13 +68,9 @@ class ForcedNotes:
         self._reach(state.tick + (EOS if sampled is None else sampled), state)
         longest = min(self._notes[-1][0] - state.tick, MAX_SHIFT) if self._notes else EOS
         if sampled is None and longest == EOS and any(self._repeating.values()):
-            return self._released(state)
+            self._repeating.clear()  # all sampled parts play again where nothing else may come
+            return state.allowed("time_shift")[-1]
         return longest if sampled is None else min(sampled, longest)
-
-    def _released(self, state: SongState) -> int:
-        """Let all sampled parts play again where nothing else may come; the longest allowed time shift."""
-        self._repeating.clear()
-        return state.allowed("time_shift")[-1]
 
     def _reach(self, tick: int, state: SongState) -> None:
         """Add what parts repeat in the bars up to ``tick``, or up to the next forced note if that is earlier.

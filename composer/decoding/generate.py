@@ -60,14 +60,7 @@ class Composer:
     def compose(
         self, plans: Sequence[Plan], on_progress: OnProgress | None = None, *, batch_size: int = BATCH_SIZE
     ) -> list[Song]:
-        """The songs of ``plans``, in order; see ``generate``."""
-        songs = dict(self.generate(plans, on_progress, batch_size=batch_size))
-        return [songs[number] for number in range(len(plans))]
-
-    def generate(
-        self, plans: Sequence[Plan], on_progress: OnProgress | None = None, *, batch_size: int = BATCH_SIZE
-    ) -> Iterator[tuple[int, Song]]:
-        """(number, song) of each of ``plans`` as it ends, ``batch_size`` songs side by side, the longest first.
+        """The songs of ``plans``, in order: ``batch_size`` side by side, the longest first.
 
         ``on_progress`` receives 0 … 1 of all of them, never falling.
         """
@@ -84,7 +77,8 @@ class Composer:
             if on_progress:
                 on_progress(shown)
 
-        return self.stream(take, batch_size, report)
+        songs = dict(self.stream(take, batch_size, report))
+        return [songs[number] for number in range(len(plans))]
 
     def stream(
         self, take: Take[KeyT], batch_size: int, report: Callable[[float], None] = lambda _unfinished: None

@@ -26,6 +26,12 @@ _BARE_COLOURS = (2, 3, 4, 5, 10, 11)
 """The same beside a chord without a third: a second or a fourth makes it a suspended one."""
 
 
+def _forbid_others(logits: list[float], allowed: Sequence[bool]) -> None:
+    """Forbid the classes that are not ``allowed``, unless that leaves none."""
+    if any(allowed):
+        logits[:] = [logit if kept else logit + FORBIDDEN for logit, kept in zip(logits, allowed, strict=True)]
+
+
 class EntranceRule(LogitsProcessor):
     """Every part plays: one that has no note yet is chosen in the last bar in which it may play."""
 
@@ -38,11 +44,7 @@ class EntranceRule(LogitsProcessor):
 
     def apply(self, classes: list[int], logits: list[float], state: SongState) -> None:
         """Forbid the other parts where one is due."""
-        due = [self._last_bar.get(part) == state.bar_after for part in classes]
-        if any(due):
-            for index, is_due in enumerate(due):
-                if not is_due:
-                    logits[index] += FORBIDDEN
+        _forbid_others(logits, [self._last_bar.get(part) == state.bar_after for part in classes])
 
     def update(self, note: NoteEvent) -> None:
         """The part of ``note`` has begun."""
@@ -64,22 +66,21 @@ class ChordConstraint(LogitsProcessor):
     def apply(self, classes: list[int], logits: list[float], state: SongState) -> None:
         """Forbid parts, pitches and durations that break the rules, unless that would leave none."""
         slot = state.slot_of(state.tick + EARLY_TICKS)
-        if self._plan.chord(slot) == NO_CHORD:
-            return
-        for index, kept in enumerate(self._allowed(classes, slot, state)):
-            if not kept:
-                logits[index] += FORBIDDEN
+        if self._plan.chord(slot) != NO_CHORD:
+            _forbid_others(logits, self._allowed(classes, slot, state))
 
     def _allowed(self, classes: list[int], slot: int, state: SongState) -> list[bool]:
         """Whether each of ``classes`` keeps the rules; empty where all may come."""
-        chord, field, allowed = self._plan.chord(slot), state.field, list[bool]()
-        if field == "part" and state.same_tick:
-            allowed = self._parts(classes, chord, state)
-        elif field == "pitch" and chord_role(state.part) < CHORD_ROLES:
-            allowed = self._pitches(classes, chord, state, state.part)
-        elif field == "duration" and chord_role(state.part) < CHORD_ROLES:
-            allowed = self._durations(classes, slot, state)
-        return allowed if any(allowed) else []
+        chord, field = self._plan.chord(slot), state.field
+        if field == "part":
+            return self._parts(classes, chord, state) if state.same_tick else []
+        if chord_role(state.part) == CHORD_ROLES:
+            return []
+        return (
+            self._pitches(classes, chord, state, state.part)
+            if field == "pitch"
+            else self._durations(classes, slot, state)
+        )
 
     def _parts(self, parts: list[int], chord: int, state: SongState) -> list[bool]:
         """Whether each part has an allowed pitch: the one that played last goes upwards only."""

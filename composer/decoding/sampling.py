@@ -38,10 +38,6 @@ class SamplingParameters:
     min_p: float
     tau: float
 
-    def scaled(self, factor: float) -> SamplingParameters:
-        """The same with ``factor`` times the temperature."""
-        return SamplingParameters(self.temperature * factor, self.min_p, self.tau)
-
 
 def parameters_for(randomness: float, temperature: float = 1.0) -> SamplingParameters:
     """Sampling parameters of a ``randomness`` in [0, 1]; with it temperature and tau rise and min-p falls.

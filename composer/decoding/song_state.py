@@ -37,8 +37,7 @@ class SongState:
     ``tick`` in its bar): of the present event. ``same_tick``: whether it has the tick of the previous one, once its
     time shift is chosen. ``bar``, ``slot``, ``previous``: of the previous event. ``event``: the present event's fields
     that are chosen; ``part``: its part, −1 before it is chosen. ``lookback``: classes that ``read_lookback`` returned
-    last.
-    ``finished``: whether the song has ended.
+    last. ``played``: the notes so far in order. ``finished``: whether the song has ended.
     """
 
     def __init__(
@@ -73,13 +72,13 @@ class SongState:
         self._begun = False
         self.next_lookback: list[Classes3] = [NO_NEXT] * len(LAGS)
         self._note_lookback: dict[str, Sequence[int]] = {"pitch": ()}
-        self._notes: list[Event] = []
+        self.played: list[Event] = []
         self._move(0, 0)
 
     # -- features ----------------------------------------------------------------------------------------------------
 
     def inputs(self) -> list[int]:
-        """Begin an event; inputs of the recurrent layers, one class each (``composer.model.packing.input_starts``).
+        """Begin an event; inputs of the recurrent layers, one class each (``composer.model.packing.pack_inputs``).
 
         The previous event (5), the position in the bar, each lag's next (time shift, part, pitch), and the matched lags
         as bits of one number.
@@ -181,14 +180,9 @@ class SongState:
         return min(self._tick / self.end, 1.0)
 
     @property
-    def played(self) -> list[Event]:
-        """The notes so far in order: (onset, part, pitch, duration, velocity)."""
-        return self._notes
-
-    @property
     def notes(self) -> NDArray[np.int32]:
         """(N, 5) the notes so far in order: onset, part, pitch, duration, velocity."""
-        return np.array(self._notes, dtype=np.int32).reshape(-1, 5)
+        return np.array(self.played, dtype=np.int32).reshape(-1, 5)
 
     def _move(self, before: int, tick: int) -> None:
         """Set the ticks of the previous and the present event, and what follows from them."""
@@ -223,7 +217,7 @@ class SongState:
         if part in self._ends:
             self._ends[part][pitch] = onset + DURATIONS[duration]
         self._history.add_note(*note)
-        self._notes.append(note)
+        self.played.append(note)
         self._note_bar = onset // self.bar_ticks
         matched = sum(1 << lag for lag, seen in enumerate(self._note_lookback["pitch"][: len(LAGS)]) if seen == pitch)
         self._end_event(tuple(self.event), (part, pitch), onset, matched)
