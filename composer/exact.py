@@ -22,6 +22,8 @@ EXP_LIMIT = 21 * EXP_STEPS
 LOG_STEPS = 4096
 """Entries of ``log``'s table for the numbers from 0 to 1: it is off by at most 0.00025."""
 LOG_BITS = 30
+AHEAD = 64
+"""Random numbers fetched at a time."""
 
 
 def exp_table() -> list[int]:
@@ -72,23 +74,34 @@ class RandomStream:
 
     def __init__(self, *seed: int) -> None:
         self._bits = np.random.PCG64(list(seed))
+        self._ahead: list[
+            int
+        ] = []  # numbers fetched ahead, the next one last: a call for each costs four times as much
 
     def below(self, limit: int) -> int:
         """An integer in [0, ``limit``), ``limit`` < 2⁶⁴."""
-        raw: int = self._bits.random_raw()
-        return raw * limit >> 64
+        if not self._ahead:
+            self._ahead = self._bits.random_raw(AHEAD)[::-1].tolist()
+        return self._ahead.pop() * limit >> 64
 
     def random(self, size: tuple[int, ...]) -> NDArray[np.float64]:
         """Uniform numbers in [0, 1), multiples of 2⁻⁵³."""
-        raw = self._bits.random_raw(math.prod(size)).reshape(size)
-        uniform: NDArray[np.float64] = (raw >> np.uint64(11)) * np.float64(2.0**-53)
+        uniform: NDArray[np.float64] = (self._raw(math.prod(size)).reshape(size) >> np.uint64(11)) * np.float64(
+            2.0**-53
+        )
         return uniform
 
     def standard_normal(self, size: tuple[int, ...]) -> NDArray[np.float64]:
         """Numbers of mean 0 and variance 1, each the sum of twelve uniform ones; multiples of 2⁻¹⁶."""
-        twelve = self._bits.random_raw(3 * math.prod(size)).astype("<u8").view("<u2").reshape(*size, 12)
+        twelve = self._raw(3 * math.prod(size)).astype("<u8").view("<u2").reshape(*size, 12)
         normal: NDArray[np.float64] = (twelve.sum(axis=-1, dtype=np.int64) - 6 * 0xFFFF) / (1 << 16)
         return normal
+
+    def _raw(self, count: int) -> NDArray[np.uint64]:
+        """The next ``count`` numbers of the stream."""
+        taken = np.array(self._ahead[: -count - 1 : -1], dtype=np.uint64)
+        del self._ahead[len(self._ahead) - len(taken) :]
+        return np.concatenate([taken, self._bits.random_raw(count - len(taken))])
 
 
 RandomNumbers = RandomStream | np.random.Generator

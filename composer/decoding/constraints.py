@@ -37,7 +37,7 @@ class StepContext(NamedTuple):
 
 
 class Constraints:
-    """The constraints of one song: its masks and bars. Caches the allowed time shifts."""
+    """The constraints of one song: its masks and bars. Caches the allowed time shifts, and the parts of one tick."""
 
     def __init__(self, masks: PartMasks, bar_ticks: Sequence[int]) -> None:
         """``bar_ticks``: first tick of each bar, all of one length, then the end of the song."""
@@ -53,6 +53,7 @@ class Constraints:
         """Part → its pitches, or velocities, in the song."""
         self._voices = dict(masks.voices)
         self._time_shifts: dict[tuple[int, int, int, bool, bool], list[int]] = {}
+        self._same_tick: tuple[StepContext | None, list[int], Classes] = (None, [], [])
 
     def time_shifts(self, context: StepContext, playing: list[int]) -> Classes:
         """Time shifts that stay before the end, leave no bar empty and keep to the grid; 0 if a part may still play.
@@ -91,13 +92,16 @@ class Constraints:
 
         If no part has a free voice at a new tick, all of ``playing``.
         """
+        if same_tick and self._same_tick[0] is context and self._same_tick[1] is playing:
+            return self._same_tick[2]  # as it was asked for the time shift
         allowed = [part for part in playing if self._has_voice(context, part)]
         if not same_tick or context.last is None:
             return allowed or playing
         first = context.last[0]
         if first in allowed and not self.pitches(context, first, same_tick=True):
             first += 1
-        return [part for part in allowed if part >= first]
+        self._same_tick = context, playing, [part for part in allowed if part >= first]
+        return self._same_tick[2]
 
     def pitches(self, context: StepContext, part: int, *, same_tick: bool) -> Classes:
         """Pitches of ``part`` that do not sound; above the previous one in a chord.

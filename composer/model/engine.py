@@ -108,8 +108,9 @@ class Engine:
         backend = self.backend
         (hidden, cell), *above = state
         planes = self._from_input(backend.array(byte_planes(inputs)))  # (2 B, G)
-        gates = planes[: len(inputs)] * HIGH + planes[len(inputs) :]
-        gates = gates + self._bias[0] + self._recurrent[0](hidden)  # (B, G)
+        gates = planes[: len(inputs)] * HIGH  # (B, G)
+        for more in (planes[len(inputs) :], self._bias[0], self._recurrent[0](hidden)):
+            gates += more
         states = [self._cell(gates, cell)]
         for product, bias, (hidden, cell) in zip(self._recurrent[1:], self._bias[1:], above, strict=True):
             both = backend.library.concatenate([states[-1][0], hidden], axis=1)  # (B, 2 H)

@@ -98,3 +98,13 @@ def test_an_index_is_drawn_by_its_share() -> None:
     assert counts[0] == counts[3] == 0
     assert counts[1] / 4000 == pytest.approx(0.75, abs=0.03)
     assert draw_index(np.zeros(3), stream) == 0
+
+
+@pytest.mark.parametrize("counts", [[1, 3, 0, 1], [1, 200, 1, 62, 63, 64, 65], [5, 1, 0, 1]])
+def test_single_numbers_and_arrays_are_of_one_stream(counts: list[int]) -> None:
+    raw, stream, read = np.random.PCG64([9]).random_raw(1000), RandomStream(9), 0
+    for count in counts:
+        assert stream.below(1 << 63) == int(raw[read]) >> 1
+        wanted = (raw[read + 1 : read + 1 + count] >> np.uint64(11)) * 2.0**-53
+        assert stream.random((count,)).tolist() == wanted.tolist()
+        read += 1 + count
