@@ -7,8 +7,6 @@ velocity.
 
 from __future__ import annotations
 
-from collections import deque
-
 from midi_data.events.encoding import DRUM_PITCH, VOCABULARY
 
 MOTIF_INTERVALS = (2, 4, 8)
@@ -26,33 +24,32 @@ class Motifs:
     def __init__(self) -> None:
         self._following: dict[tuple[int, ...], NoteClasses] = {}
         """(part, intervals …) → the interval, duration and velocity that followed last."""
-        self._last: dict[int, tuple[int, deque[int]]] = {}
-        """By part: its last pitch, and its last intervals."""
+        self._last: dict[int, tuple[int, tuple[int, ...], list[tuple[int, ...]]]] = {}
+        """By part: its last pitch, its last intervals, and their key in ``_following`` for each number of intervals."""
 
     def next_notes(self, part: int) -> list[NoteClasses]:
         """What may follow for each of ``MOTIF_INTERVALS``: pitch, duration, velocity."""
         if part not in self._last:
             return [NO_NOTE] * len(MOTIF_INTERVALS)
-        pitch, intervals = self._last[part]
-        found = []
-        for count in MOTIF_INTERVALS:
-            known = self._following.get((part, *list(intervals)[-count:])) if len(intervals) >= count else None
-            followed = known and (pitch + known[0], *known[1:])
-            found.append(followed if followed and _is_alike(pitch, followed[0]) else NO_NOTE)
+        pitch, _, keys = self._last[part]
+        found = [NO_NOTE] * len(MOTIF_INTERVALS)
+        for place, key in enumerate(keys):
+            if key in self._following:
+                interval, duration, velocity = self._following[key]
+                if _is_alike(pitch, pitch + interval):
+                    found[place] = pitch + interval, duration, velocity
         return found
 
     def add_note(self, part: int, pitch: int, duration: int, velocity: int) -> None:
         """Add a note; notes come in the order of events."""
-        if part not in self._last:
-            self._last[part] = pitch, deque(maxlen=max(MOTIF_INTERVALS))
-            return
-        before, intervals = self._last[part]
-        interval, held = pitch - before, list(intervals)
-        for count in MOTIF_INTERVALS:
-            if len(held) >= count:
-                self._following[(part, *held[-count:])] = interval, duration, velocity
-        intervals.append(interval)
-        self._last[part] = pitch, intervals
+        intervals: tuple[int, ...] = ()
+        if part in self._last:
+            before, held, keys = self._last[part]
+            for key in keys:
+                self._following[key] = pitch - before, duration, velocity
+            intervals = (*held, pitch - before)[-max(MOTIF_INTERVALS) :]
+        keys = [(part, *intervals[-count:]) for count in MOTIF_INTERVALS if count <= len(intervals)]
+        self._last[part] = pitch, intervals, keys
 
 
 def _is_alike(pitch: int, other: int) -> bool:
