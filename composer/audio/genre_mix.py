@@ -44,7 +44,7 @@ GENRE_MIXES: dict[str, GenreMix] = {
     ),
     "blues": GenreMix(
         drums_lu=-8, drum_reverb=0.2, drum_air_db=0, reverb=2, drive=0.5, width=1.2,
-        low_db=-1, presence_db=1.5, air_db=-4,
+        low_db=-1, presence_db=1.5, air_db=-5,
         reason="A quiet kit behind a soloist; cymbals 4 dB above the reference.",
     ),
     "jazz": GenreMix(
@@ -64,8 +64,8 @@ GENRE_MIXES: dict[str, GenreMix] = {
     ),
     "classical": GenreMix(
         drums_lu=-8, drum_reverb=0.2, drum_air_db=0, reverb=2.5, drive=0.5, width=1.0,
-        low_db=-3, presence_db=3, air_db=5.5,
-        reason="A hall rather than a studio; strings and winds lack air in every free font.",
+        low_db=3, presence_db=5, air_db=8,
+        reason="A hall rather than a studio; strings and winds lack air in every free font, pianos below 150 Hz.",
     ),
     "game": GenreMix(
         drums_lu=-4, drum_reverb=0.15, drum_air_db=0, reverb=1.5, drive=0.6, width=1.1,
