@@ -146,20 +146,16 @@ class Composer:
                 outputs = heads.layers[field](hidden).tolist()
             for song, row in zip(songs, outputs, strict=True):
                 song.choose(field, row)
-            if field == "time_shift":  # waits and ends have no further fields
+            if field in ("time_shift", "part"):  # waits and ends have no further fields
+                rejected = [row for row, song in enumerate(songs) if song.is_rejected]
+                if rejected:  # they complete the event from another time shift
+                    self._fields([songs[row] for row in rejected], inner[rejected])
                 going = [row for row, song in enumerate(songs) if not song.state.event_complete]
                 if not going:
                     break
                 if len(going) < len(songs):
                     songs, inner = [songs[row] for row in going], inner[going]
             if field == "part":
-                rejected = [row for row, song in enumerate(songs) if song.is_rejected]
-                if rejected:  # they go on from another time shift
-                    self._fields([songs[row] for row in rejected], inner[rejected])
-                    kept = [row for row in range(len(songs)) if row not in rejected]
-                    songs, inner = [songs[row] for row in kept], inner[kept]
-                    if not songs:
-                        break
                 inner[:, 2:] += np.array([song.part_context for song in songs])
 
 
