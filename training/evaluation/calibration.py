@@ -105,7 +105,7 @@ def run_trials(
         own = with_settings(checkpoint, genre, temperature, motif_bonus, new_bar_bias)
         made = composed_samples(compose_songs(Composer(own), genre, bars, songs, seed, randomness=RANDOMNESS), bars)
         excess, structure = _distances(real, samples, made, seed)
-        off = float(np.nanmean(_log_ratios(harmony_means(made) / harmony)))
+        off = float(np.nanmean(log_ratios(harmony_means(made) / harmony)))
         tried.append(Trial(genre, temperature, motif_bonus, new_bar_bias, excess, structure, off))
         on_trial(tried[-1])
     return tried
@@ -121,10 +121,10 @@ def _distances(real: Measured, samples: Sequence[Sample], made: Sequence[Sample]
     songs = measure([each.events for each in made])
     rows = statistics(real, [each.work for each in samples], songs, seed)
     ratios = np.array([row["ratio"] for row in structure_report(rows).values()], dtype=np.float64)
-    return excess_of(rows), float(np.mean(_log_ratios(ratios)))
+    return excess_of(rows), float(np.mean(log_ratios(ratios)))
 
 
-def _log_ratios(ratios: Doubles) -> Doubles:
+def log_ratios(ratios: Doubles) -> Doubles:
     """|log| of ``ratios``, at most that of 20."""
     found: Doubles = np.abs(np.log(np.clip(ratios, 0.05, 20)))
     return found
