@@ -21,15 +21,18 @@ RESULTS = Path(__file__).parent / "results"
 INTRODUCTION = """\
 # The shipped checkpoint
 
-`composer/checkpoints/{file}`: {megabytes:.1f} MB in half precision, {parameters:.1f} million parameters.
-It was trained on {notes:.1f} million notes (a piece used twice counts twice, transposed anew) on two CPU cores, by the
-recipe `training/recipes/{recipe}.toml`, in ten legs listed in [experiments.md](experiments.md). One run of
+`composer/checkpoints/{file}`: {megabytes:.1f} MB in half precision; its note network has {parameters:.1f} million
+parameters. It was trained on {notes:.1f} million notes (a piece used twice counts twice, transposed anew) on two CPU
+cores, by the recipes `house.toml`, `chords.toml` and `motifs.toml` of `training/recipes`, in twelve legs listed in
+[experiments.md](experiments.md). One run of each, on the checkpoint of the one before,
 
-    riffbird train --midi CORPORA --recipe training/recipes/{recipe}.toml --minutes 480
-    python benchmarks/calibrate.py CORPUS data/checkpoints/{recipe}.safetensors {file}
+    riffbird train --corpus data/corpora --recipe training/recipes/house.toml --minutes 480
+    riffbird train --corpus data/corpora --base BASE.safetensors --recipe training/recipes/chords.toml --minutes 52
+    riffbird train --corpus data/corpora --base BASE.safetensors --recipe training/recipes/motifs.toml --minutes 50
+    python benchmarks/calibrate.py data/corpora BASE.safetensors {file}
 
-trains a similar one. The shipped temperatures and repetition strengths were then set by hand
-([experiments](experiments.md)).
+trains a similar one; the planning models are trained as in [training](training.md). The shipped temperatures, motif
+bonuses and biases on new bars were chosen by hand from such trials ([experiments](experiments.md#motifs)).
 """
 
 DATA = """\
@@ -55,14 +58,12 @@ Fields sum to the nll; p(band) is not included. Durations of drums are fixed and
 LIMITS = """\
 ## What it cannot do
 
-- No lyrics, and no melodies on request. The repetition plan of a song is taken from a training piece.
-- The activity of each part, its range, scale, lengths, velocities, drum keys and beat divisions are taken from a
-  training piece; notes are not.
+- No lyrics, and no melodies on request.
+- Motifs come back less often than in real pieces, and a drummer's accents are too even.
 - Songs end on a bar line, rarely with a cadence.
 - One meter and one tempo a song. No pitch bends, pedal or volume changes.
 - A requested key is a condition and a scale, not a constraint: see the table of requests in
   [experiments.md](experiments.md). The JSON has the estimated key.
-- A blend of genres interpolates conditions, but its plan is from one of the genres.
 - A requested instrument that the genre's corpus lacks may play little.
 - `game` has 180 dissimilar pieces and is overfitted: held-out ones are much less likely than its own songs.
 - The corpora have not been checked piece by piece by listening.
@@ -188,7 +189,6 @@ def main() -> None:
         megabytes=path.stat().st_size / 1e6,
         parameters=sum(weight.size for weight in checkpoint.weights.values()) / 1e6,
         notes=header.trained_notes / 1e6,
-        recipe=header.recipe.get("name", header.name),
     )
     sections = [
         introduction,
