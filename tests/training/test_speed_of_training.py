@@ -49,7 +49,7 @@ def reports_of(held: tuple[CorpusPieces, CorpusPieces], folder: Path, recipe: Tr
 
 
 def test_training_figures_are_told_by_genre_and_field(held: tuple[CorpusPieces, CorpusPieces], tmp_path: Path) -> None:
-    report = reports_of(held, tmp_path)[-1]
+    report = reports_of(held, tmp_path, TINY.model_copy(update={"updates": 4}))[-1]
     assert set(report.train) == set(report.valid) == {"dub", "ska"}
     for figures in report.train.values():
         assert figures["nll"] == pytest.approx(sum(nats for name, nats in figures.items() if name != "nll"))

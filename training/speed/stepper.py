@@ -19,6 +19,7 @@ from composer.model.config import CLOCK, CONDITIONS, LOOKBACK_FIELDS, ModelConfi
 from composer.model.network import Conditions, Network, State, StepInputs
 from midi_data.analysis.attribute_histograms import HISTOGRAMS_WIDTH
 from midi_data.events.encoding import FIELDS, PART_LIMIT, VOCABULARY
+from midi_data.events.features import NOTE_LOOKBACK
 from midi_data.process import usable_cores
 from training.speed.figures import Figure, rate, times
 
@@ -65,7 +66,8 @@ def _inputs(config: ModelConfig, batch: int) -> StepInputs:
     lags = len(config.lags)
     tails = {
         "previous": (len(FIELDS),), "clock": (len(CLOCK),), "position_after": (),
-        "next": (lags, len(LOOKBACK_FIELDS["next"])), "part": (lags,), "note": (lags + 1, len(LOOKBACK_FIELDS["note"])),
+        "next": (lags, len(LOOKBACK_FIELDS["next"])), "part": (lags,),
+        "note": (NOTE_LOOKBACK, len(LOOKBACK_FIELDS["note"])),
         "matched": (lags,), "slots": (2,), "chord": (2,), "target": (len(FIELDS),),
     }  # fmt: skip
     wanted = [field.name for field in dataclasses.fields(StepInputs)]

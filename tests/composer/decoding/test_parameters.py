@@ -34,7 +34,7 @@ def numbers_of(path: Path) -> Iterator[str]:
     for node in ast.parse(path.read_text()).body:
         if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name):
             values = [each for each in ast.walk(node.value) if isinstance(each, ast.Constant)]
-            if values and all(isinstance(each.value, int | float) for each in values):
+            if values and all(type(each.value) in (int, float) for each in values):
                 yield node.targets[0].id
 
 

@@ -85,7 +85,7 @@ def base(tmp_path_factory: pytest.TempPathFactory) -> Checkpoint:
         patch.chdir(folder)
         written = run_training(
             TrainingRequest(
-                midi=folder / "midi", recipe=folder / "r.toml", updates=120, out=folder / "base.safetensors"
+                midi=folder / "midi", recipe=folder / "r.toml", updates=80, out=folder / "base.safetensors"
             ),
             Quiet(),
         )
