@@ -51,8 +51,9 @@ standards, OpenEWLD rests on its author's filter). Whether trained weights are a
 VALID = """\
 ## How well it predicts
 
-Exact nats a note on held-out pieces (works not in the training set), conditioned on genre, band, tempo and meters.
-Fields sum to the nll; p(band) is not included. Durations of drums are fixed and cost almost nothing.
+Exact nats a note on held-out pieces (works not in the training set), conditioned on the piece's own plan as songs are
+(band, chords, repetition, activity, decoded style), not on its source. Fields sum to the nll; p(band) is not included.
+Durations of drums are fixed and cost almost nothing.
 """
 
 LIMITS = """\
@@ -107,7 +108,7 @@ def songs_section() -> str:
     return (
         f"## What its songs keep to\n\n{rows[0]['songs']} songs a genre, 45 s, seeds from 1000 on, written to MIDI and "
         "read back (`benchmarks/song_check.py`). Bar similarity: mean over bars of the similarity to the most "
-        "similar of the bars 1, 2, 4, 8 and 16 before.\n\n"
+        "similar of the bars 1, 2, 4, 8 and 16 before. Composed on a machine that others used.\n\n"
         + table([name.replace("_", " ") for name in rows[0]], [list(row.values()) for row in rows])
     )
 
