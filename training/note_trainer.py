@@ -149,7 +149,8 @@ class NoteTrainer(Trainer[Batch]):
             self.average[name].copy_(parameter)
 
     def _identity(self) -> dict[str, Any]:
-        return {"widths": self.config.widths.model_dump(), "genres": list(self.names.genres)}
+        shapes = {name: list(parameter.shape) for name, parameter in self.named.items()}
+        return {"widths": self.config.widths.model_dump(), "genres": list(self.names.genres), "shapes": shapes}
 
     def _more_state(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
         return {}, {"running": self.running.state()}

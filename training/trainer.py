@@ -247,12 +247,12 @@ class Trainer(ABC, Generic[BatchT]):
     def resume(self) -> None:
         """Continue from the folder's snapshot, with any number of processes; bit-exact with as many as before.
 
-        Raises ``TrainingError`` without a snapshot, or when it is of other data or widths.
+        Raises ``TrainingError`` without a snapshot, or when it is of other data, widths or another version's network.
         """
         snapshot = load_snapshot(self.folder / "snapshot")
         tensors, facts = snapshot.tensors, snapshot.facts
         if facts["identity"] != self._identity():
-            raise TrainingError(f"{self.folder}: the snapshot there is of another set or other widths")
+            raise TrainingError(f"{self.folder}: the snapshot there is of another set, other widths or another version")
         for name, parameter in self.named.items():
             parameter.copy_(tensors[f"network.{name}"])
             self.average[name].copy_(tensors[f"average.{name}"])

@@ -23,6 +23,7 @@ from training.distributed import Ranks  # noqa: E402
 from training.errors import ConfigError, TrainingError  # noqa: E402
 from training.note_trainer import NoteTrainer  # noqa: E402
 from training.request import TrainingRequest  # noqa: E402
+from training.snapshot import load_snapshot, save_snapshot  # noqa: E402
 from training.train import run_training  # noqa: E402
 from training.trainer import Report  # noqa: E402
 
@@ -84,6 +85,19 @@ def test_a_resumed_training_ends_with_the_same_weights_as_an_undisturbed_one(
     for name, weight in whole.named.items():
         assert torch.equal(weight, resumed.named[name]), name
         assert torch.equal(whole.average[name], resumed.average[name]), name
+
+
+def test_a_snapshot_of_another_versions_network_is_refused_in_one_line(
+    held: tuple[CorpusPieces, CorpusPieces], tmp_path: Path
+) -> None:
+    training(held, tmp_path).save()
+    earlier = load_snapshot(tmp_path / "snapshot")
+    name = "network.heads.pitch.copy.bias"
+    earlier.tensors[name] = earlier.tensors[name][:-3]  # of a version without motifs
+    earlier.facts["identity"].pop("shapes")
+    save_snapshot(earlier, tmp_path / "snapshot")
+    with pytest.raises(TrainingError, match=r"another version$"):
+        training(held, tmp_path).resume()
 
 
 def test_the_best_checkpoint_composes(held: tuple[CorpusPieces, CorpusPieces], tmp_path: Path) -> None:
