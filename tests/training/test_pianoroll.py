@@ -214,7 +214,7 @@ def test_a_resumed_training_ends_with_the_same_weights_as_an_undisturbed_one(dat
 
 def test_a_snapshot_of_another_training_is_refused(data: Path, tmp_path: Path) -> None:
     training(data, tmp_path / "t").save()
-    with pytest.raises(TrainingError, match="another set or other widths"):
+    with pytest.raises(TrainingError, match="another set, other widths or another version"):
         training(data, tmp_path / "t", widths=WIDTHS.model_copy(update={"key": 4})).resume()
 
 
