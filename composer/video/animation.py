@@ -17,7 +17,7 @@ from PIL import Image, ImageDraw
 from composer.video import still, theme
 from composer.video.labels import draw_labels
 from composer.video.layout import Area, Span
-from composer.video.still import PianoRoll, Pixels, PlacedNote
+from composer.video.still import NoteLayer, PianoRoll, Pixels, PlacedNote
 from composer.video.theme import Colour, blend, font
 from composer.video.yuv import YuvFrame, even_area, yuv_from_rgb
 from midi_data.song import Note, Song
@@ -122,16 +122,15 @@ class Animation:
         image = Image.fromarray(still.draw_lanes(self.roll, span, self._background))
         draw_labels(image, self.song, self.roll.area.top, span)
         empty = np.array(image)
-        placed = still.placed_notes(self.roll, span)
-        states = self._states(empty, placed)
-        return Page(span, states, *_changes(self.song, placed))
+        layer = still.note_layer(self.roll, span)
+        return Page(span, self._states(empty, layer), layer.owners, _changes(self.song, layer.notes))
 
-    def _states(self, empty: Pixels, placed: Sequence[PlacedNote]) -> dict[str, YuvFrame]:
+    def _states(self, empty: Pixels, layer: NoteLayer) -> dict[str, YuvFrame]:
         """Return the page in each state; outside the lanes all are the same and only the first is converted."""
         states: dict[str, YuvFrame] = {}
         area = even_area(self.roll.area, 0, _FULL)
         for state in still.STATES:
-            pixels = still.draw_notes(empty, self.roll, placed, state)
+            pixels = still.draw_notes(empty, self.roll, layer, state)
             if states:
                 states[state] = states[still.STATES[0]].copy()
                 lanes = yuv_from_rgb(pixels[area.top : area.bottom, area.left : area.right])
@@ -270,7 +269,7 @@ def _with_overview(background: Pixels, roll: PianoRoll, state: str) -> Pixels:
     span = Span(0, max(roll.song.end, 1), _OVERVIEW.left, _OVERVIEW.right)
     result = background.copy()
     still.fill(result, _OVERVIEW, theme.LANE)
-    return still.draw_notes(result, small, still.placed_notes(small, span), state)
+    return still.draw_notes(result, small, still.note_layer(small, span), state)
 
 
 def _clock(second: float, duration: float) -> YuvFrame:
@@ -285,18 +284,16 @@ def _minutes(seconds: float) -> str:
     return f"{int(seconds) // 60}:{int(seconds) % 60:02}"
 
 
-def _changes(song: Song, placed: Sequence[PlacedNote]) -> tuple[NDArray[np.int16], tuple[Change, ...]]:
-    """Return the number of the note at each pixel of a page, (H, W), and the changes of state in order of time."""
-    owners = np.zeros((SIZE[1], SIZE[0]), np.int16)
+def _changes(song: Song, placed: Sequence[PlacedNote]) -> tuple[Change, ...]:
+    """Return the changes of state of the ``placed`` notes in order of time."""
     changes = []
     for owner, each in enumerate(placed, start=1):
-        area = each.area
-        owners[area.top : area.bottom, area.left : area.right] = owner
         begin, end = _lit_seconds(song, each.note, each.is_drum)
         changes += [
-            Change(second, state, owner, area, each.colour) for second, state in ((begin, "playing"), (end, "played"))
+            Change(second, state, owner, each.area, each.colour)
+            for second, state in ((begin, "playing"), (end, "played"))
         ]
-    return owners, tuple(sorted(changes, key=lambda change: change.second))
+    return tuple(sorted(changes, key=lambda change: change.second))
 
 
 def _apply(change: Change, page: Page, canvas: YuvFrame) -> None:
