@@ -98,8 +98,7 @@ class YuvFrame:
         """Add the last columns of ``luma`` (W,) to ``area``, at most to white."""
         self._changes.append(area)
         plane, added = self.planes[0][0][_slices(area, 1)], luma[len(luma) - area.width :]
-        np.minimum(plane, _WHITE_LUMA - added, out=plane)
-        plane += added
+        plane[:] = np.minimum(plane, _WHITE_LUMA - added) + added
 
 
 def yuv_from_rgb(pixels: NDArray[np.uint8]) -> YuvFrame:
