@@ -35,16 +35,17 @@ def _apply_sections(sections: tuple[Section, ...], sound: Audio) -> Audio:
     return sound
 
 
-def soft_clip(sound: Audio, ceiling: float) -> Audio:
-    """Bend the peaks of ``sound`` (samples, 2) above 70 % of ``ceiling`` (amplitude) below it, in place.
+def soft_clip(sound: Audio, gain: float, ceiling: float) -> Audio:
+    """Amplify ``sound`` (samples, 2) by ``gain`` and bend its peaks below ``ceiling`` (amplitude), in place.
 
-    A peak that is bent in its stem does not make the master limiter turn the whole band down.
+    What is above 70 % of it is bent. A peak bent in its stem does not make the limiter turn the whole band down.
     """
     knee = np.float32(0.7 * ceiling)
     for channel in sound.T:
         for begin in range(0, len(channel), _CLIP_BLOCK):
             # Most blocks have no such peak and are only scanned.
             block = channel[begin : begin + _CLIP_BLOCK]
+            block *= np.float32(gain)
             if max(block.max(), -block.min()) > knee:
                 _bend(block, knee, np.float32(ceiling) - knee)
     return sound

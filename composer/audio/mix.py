@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 
 import numpy as np
+from threadpoolctl import threadpool_limits
 
 from composer.audio import effects, mastering
 from composer.audio.genre_mix import GenreMix, genre_mix
@@ -14,7 +15,7 @@ from composer.audio.guitar_amp import amplify
 from composer.audio.mix_presets import Placement, placements
 from composer.audio.reverb import add_reverb
 from composer.audio.sampler.synth import MONO, Panning, play
-from composer.audio.signal import SAMPLE_RATE, Audio, Mono, Progress, amplitude, report
+from composer.audio.signal import SAMPLE_RATE, Audio, Mono, Progress, add_scaled, amplitude, report
 from midi_data.song import Song, Track
 
 TAIL_SECONDS = 2.5
@@ -51,7 +52,7 @@ def unmastered_mix(song: Song, settings: GenreMix, progress: Progress = None, at
     for done, (placement, sound) in enumerate(_dry_stems(tracks, song, settings, at_once), start=1):
         bus += sound
         if placement.preset.reverb:
-            send += _mid(sound, placement.preset.reverb)
+            _send(sound, placement.preset.reverb, send)
         del sound  # 18 MB for 45 s, while the next part is rendered
         report(progress, 0.8 * done / len(tracks))
     add_reverb(bus, send)
@@ -62,7 +63,9 @@ def stems(song: Song, settings: GenreMix) -> Iterator[tuple[Track, Audio]]:
     """Yield each sounding part with its reverberation, (samples, 2): aligned, their sum is `unmastered_mix`."""
     tracks = sounding_tracks(song)
     for track, (placement, sound) in zip(tracks, _dry_stems(tracks, song, settings), strict=True):
-        add_reverb(sound, _mid(sound, placement.preset.reverb))
+        send = np.zeros(len(sound), np.float32)
+        _send(sound, placement.preset.reverb, send)
+        add_reverb(sound, send)
         yield track, effects.scale_width(sound, settings.width)
 
 
@@ -82,7 +85,7 @@ def _dry_stems(
     """Yield each of ``tracks`` without reverberation, (samples, 2), in order; ``at_once`` are rendered at a time."""
     seconds = song.duration_seconds + TAIL_SECONDS
     pending: deque[tuple[Placement, Future[Audio]]] = deque()
-    with ThreadPoolExecutor(at_once, "stem") as pool:
+    with threadpool_limits(1), ThreadPoolExecutor(at_once, "stem") as pool:
         for track, placement in zip(tracks, placements(tracks, settings), strict=True):
             pending.append((placement, pool.submit(_stem, track, song, seconds, placement)))
             if len(pending) >= at_once:
@@ -103,8 +106,8 @@ def _stem(track: Track, song: Song, seconds: float, placement: Placement) -> Aud
     else:
         sound = _mono_takes(track, song, seconds, placement)
     sound = effects.apply_shelves(sound, *preset.shelves_db)
-    sound *= np.float32(amplitude(_gain_db(sound, placement)))
-    return effects.soft_clip(sound, amplitude(_STEM_LUFS + preset.level_lu + preset.crest_db))
+    gain, ceiling_db = amplitude(_gain_db(sound, placement)), _STEM_LUFS + preset.level_lu + preset.crest_db
+    return effects.soft_clip(sound, gain, amplitude(ceiling_db))
 
 
 def _mono_takes(track: Track, song: Song, seconds: float, placement: Placement) -> Audio:
@@ -115,7 +118,7 @@ def _mono_takes(track: Track, song: Song, seconds: float, placement: Placement) 
         mid = play(track, song, seconds, take=take, panning=MONO)[:, 0]
         mid = amplify(mid, drive) if drive else mid
         for side, gain in zip(sound, _pan_gains(pan), strict=True):
-            np.add(side, mid * gain, out=side)
+            add_scaled(mid, gain, side)
     return sound.T
 
 
@@ -125,11 +128,10 @@ def _panning(width: float, pan: float) -> Panning:
     return ((left + width) / 2, (left - width) / 2), ((right - width) / 2, (right + width) / 2)
 
 
-def _mid(sound: Audio, gain: float) -> Mono:
-    """Return the mean of both channels of ``sound`` (samples, 2) times ``gain``: (samples,)."""
-    mid: Mono = sound[:, 0] + sound[:, 1]
-    mid *= np.float32(0.5 * gain)
-    return mid
+def _send(sound: Audio, gain: float, send: Mono) -> None:
+    """Add the mean of both channels of ``sound`` (samples, 2) times ``gain`` to ``send`` (samples,), in place."""
+    for channel in sound.T:
+        add_scaled(channel, gain / 2, send)
 
 
 def _pan_gains(pan: float) -> tuple[np.float32, np.float32]:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.linalg.blas import saxpy  # here, because only loaded libraries can be limited to one thread
 
 Audio = NDArray[np.float32]
 """Stereo sound, (samples, 2), full scale ±1, at ``SAMPLE_RATE``."""
@@ -27,6 +28,15 @@ def decibels(ratio: float) -> float:
 def amplitude(decibel: float) -> float:
     """Return the amplitude ratio of ``decibel`` dB."""
     return float(10 ** (decibel / 20))
+
+
+def add_scaled(sound: Mono, gain: float | np.float32, target: Mono) -> None:
+    """Add ``sound`` (samples,) times ``gain`` to ``target`` (samples,), a contiguous array, in place and in one pass.
+
+    BLAS's other threads take longer to start than this takes: limit it to one.
+    """
+    if len(sound):
+        saxpy(sound, target, a=gain)
 
 
 def report(progress: Progress, fraction: float) -> None:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from composer.audio.sampler.fonts import soundfont
 from composer.audio.sampler.soundfont import Region
 from composer.audio.sampler.voice import release_curve, render_voices
-from composer.audio.signal import SAMPLE_RATE, Audio, Mono
+from composer.audio.signal import SAMPLE_RATE, Audio, Mono, add_scaled
 from midi_data.song import Note, Song, Track
 
 _PAN, _EXCLUSIVE_CLASS = 17, 57
@@ -111,10 +111,9 @@ def _play_alike(
 
 def _add(voice: Mono, at: int, gains: Sequence[np.float32], sound: Audio) -> None:
     """Add ``voice`` to ``sound`` (channels, samples) from sample ``at`` on, with one gain a channel, in place."""
-    scaled = voice * gains[0]
     for side, gain in zip(sound, gains, strict=True):
         if abs(gain) > _SILENT_GAIN:
-            side[at : at + len(voice)] += scaled if gain == gains[0] else voice * gain
+            add_scaled(voice, gain, side[at : at + len(voice)])
 
 
 def _longest(strokes: Sequence[Stroke], release: int, end: int) -> dict[int, int]:

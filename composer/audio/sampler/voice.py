@@ -35,6 +35,8 @@ _ATTENUATION_DB = 0.04
 """Decibels a unit of attenuation: 0.4 of the specification's value, as hardware and FluidSynth apply it."""
 _CONTROL_SAMPLES = 256
 """Samples between two control values of pitch and filter: 5 ms."""
+_INTERPOLATED_AT_ONCE = 16_384
+"""Samples whose intermediate arrays stay in the processor's cache: two thirds of the time of a whole voice at once."""
 
 
 Seconds = NDArray[np.float32]
@@ -200,12 +202,17 @@ def _positions(region: Region, key: int, length: int) -> NDArray[np.float64]:
 
 def _interpolate(wave: Mono, positions: NDArray[np.float64]) -> Mono:
     """Return ``wave`` (one sample of margin before it) at ``positions`` (N,) by cubic Hermite interpolation: (N,)."""
-    floor = positions.astype(np.intp)
-    fraction = (positions - floor).astype(np.float32)
-    before, here, after, later = (wave[floor + step] for step in range(4))
-    cubic = 1.5 * (here - after) + 0.5 * (later - before)
-    square = before - 2.5 * here + 2 * after - 0.5 * later
-    return _float32(((cubic * fraction + square) * fraction + 0.5 * (after - before)) * fraction + here)
+    result = np.empty(len(positions), np.float32)
+    for begin in range(0, len(positions), _INTERPOLATED_AT_ONCE):
+        some = positions[begin : begin + _INTERPOLATED_AT_ONCE]
+        floor = some.astype(np.intp)
+        fraction = (some - floor).astype(np.float32)
+        before, here, after, later = (wave[step:].take(floor, mode="clip") for step in range(4))
+        cubic = 1.5 * (here - after) + 0.5 * (later - before)
+        square = before - 2.5 * here + 2 * after - 0.5 * later
+        slope = 0.5 * (after - before)
+        result[begin : begin + len(some)] = ((cubic * fraction + square) * fraction + slope) * fraction + here
+    return result
 
 
 def _low_pass(region: Region, voices: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -25,9 +25,10 @@ def test_no_shelf_is_no_work() -> None:
     assert apply_shelves(sound, 0.0, 0.0) is sound
 
 
-def test_soft_clipping_bends_peaks_and_leaves_the_rest() -> None:
+@pytest.mark.parametrize("gain", [1.0, 0.25])
+def test_soft_clipping_bends_peaks_and_leaves_the_rest(gain: float) -> None:
     sound = np.array([[0.1, -0.2], [0.9, -3.0], [0.35, 0.0]], np.float32)
-    clipped = soft_clip(sound.copy(), 0.5)
+    clipped = soft_clip((sound / gain).astype(np.float32), gain, 0.5)
     assert np.abs(clipped).max() <= 0.5
     assert clipped[1, 0] > 0.45
     assert clipped[1, 1] < -0.45

@@ -3,6 +3,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from threadpoolctl import threadpool_info, threadpool_limits
 
 from composer.audio.genre_mix import GENRE_MIXES, GenreMix, genre_mix
 from composer.audio.mastering import CEILING_DBTP, TARGET_LUFS, integrated_loudness, true_peak
@@ -137,3 +138,11 @@ def test_progress_rises_to_the_master(render_band: Song) -> None:
     mix(render_band, told.append)
     assert told == sorted(told)
     assert 0 < told[0] < told[-1] <= 1
+
+
+def test_blas_has_one_thread_while_parts_are_played(render_band: Song) -> None:
+    with threadpool_limits(2, user_api="blas"):
+        parts = stems(render_band, NEUTRAL)
+        next(parts)
+        assert {each["num_threads"] for each in threadpool_info() if each["user_api"] == "blas"} == {1}
+        parts.close()
