@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import cache
 
 QUALITIES: dict[str, tuple[int, ...]] = {
     "": (0, 4, 7),
@@ -72,6 +73,7 @@ def chord_quality(chord: int) -> str | None:
     return None if chord == NO_CHORD else _QUALITY_NAMES[(chord - 1) % len(QUALITIES)]
 
 
+@cache
 def chord_tones(chord: int) -> tuple[int, ...]:
     """Pitch classes of a chord, root first; empty for no chord."""
     root, quality = chord_root(chord), chord_quality(chord)

@@ -206,11 +206,10 @@ class ChordBias(LogitsProcessor):
             return
         if state.slot_after != self._slot:
             self._slot, self._sounded = state.slot_after, {}
-        bonus = dict.fromkeys(chord_tones(chord), self._bias * (1 + state.strength))
-        if role and self._missing:
-            for tone, ticks in zip(bonus, (1, 1, 1, SEVENTH_TICKS), strict=False):
-                bonus[tone] += self._missing * (self._sounded.get(tone, 0) < ticks)
-        by_tone = [bonus.get(tone, 0.0) for tone in range(12)]
+        by_tone, bonus = [0.0] * 12, self._bias * (1 + state.strength)
+        for tone, ticks in zip(chord_tones(chord), (1, 1, 1, SEVENTH_TICKS), strict=False):
+            is_missing = role and self._sounded.get(tone, 0) < ticks
+            by_tone[tone] = bonus + self._missing if is_missing else bonus
         logits[:] = [logit + by_tone[pitch % 12] for logit, pitch in zip(logits, classes, strict=True)]
 
     def update(self, note: NoteEvent) -> None:

@@ -71,11 +71,6 @@ class Constraints:
             self._time_shifts[key] = [*[0] * same_tick, *self._later(tick, limit), *[EOS] * ending]
         return self._time_shifts[key]
 
-    def _has_voice(self, context: StepContext, part: int) -> bool:
-        """Whether ``part`` sounds, or has just struck, fewer notes than its voices."""
-        struck, ringing, voices = context.struck.get(part, ()), context.ringing.get(part, ()), self._voices[part]
-        return len(struck) + len(ringing) < voices or len({*struck, *ringing}) < voices
-
     def may_end(self, context: StepContext) -> bool:
         """Whether the last bar has a note."""
         return context.note_bar >= len(self._bars) - 2
@@ -90,11 +85,18 @@ class Constraints:
     def parts(self, context: StepContext, playing: list[int], *, same_tick: bool) -> Classes:
         """Parts of ``playing`` with a free voice; at the tick of the previous event only those that come later.
 
+        A part has one if it sounds, or has just struck, fewer pitches than its voices.
         If no part has a free voice at a new tick, all of ``playing``.
         """
         if same_tick and self._same_tick[0] is context and self._same_tick[1] is playing:
             return self._same_tick[2]  # as it was asked for the time shift
-        allowed = [part for part in playing if self._has_voice(context, part)]
+        struck, ringing, voices = context.struck, context.ringing, self._voices
+        allowed = [
+            part
+            for part in playing
+            if len(struck.get(part, ())) + len(ringing.get(part, ())) < voices[part]
+            or len({*struck.get(part, ()), *ringing.get(part, ())}) < voices[part]
+        ]
         if not same_tick or context.last is None:
             return allowed or playing
         first = context.last[0]

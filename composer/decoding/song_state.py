@@ -37,7 +37,8 @@ class SongState:
     ``tick`` in its bar): of the present event. ``same_tick``: whether it has the tick of the previous one, once its
     time shift is chosen. ``bar``, ``slot``, ``previous``: of the previous event. ``event``: the present event's fields
     that are chosen; ``part``: its part, −1 before it is chosen. ``lookback``: classes that ``read_lookback`` returned
-    last. ``played``: the notes so far in order. ``finished``: whether the song has ended.
+    last. ``played``: the notes so far in order. ``event_complete``: whether the present event has all its fields: a
+    note, a wait or the end. ``finished``: whether the song has ended.
     """
 
     def __init__(
@@ -62,7 +63,7 @@ class SongState:
         self.previous: Event = NO_EVENT
         self.event: list[int] = []
         self.part = -1
-        self.finished = False
+        self.event_complete = self.finished = False
         self.lookback: Sequence[int] = ()
         self._matched, self._note_bar, self._released_at = 0, -1, -1
         self.same_tick = False
@@ -88,7 +89,7 @@ class SongState:
             if dropped:
                 rows = [(*row[:2], NONE["pitch"]) if row[1] in dropped else row for row in rows]
             self.next_lookback = rows
-        self.event, self.part = [], -1
+        self.event, self.part, self.event_complete = [], -1, False
         return [*self.previous, self.position, *chain.from_iterable(self.next_lookback), self._matched]
 
     @property
@@ -152,7 +153,7 @@ class SongState:
         elif len(event) == 1:
             self.same_tick = chosen == 0 and self._last is not None
             if chosen == EOS:
-                self.finished = True
+                self.event_complete = self.finished = True
             elif chosen == MAX_SHIFT:
                 self._wait()
             elif chosen:
@@ -168,11 +169,6 @@ class SongState:
     def field(self) -> str:
         """The field that is chosen next."""
         return FIELDS[len(self.event)]
-
-    @property
-    def event_complete(self) -> bool:
-        """Whether the present event has all its fields: a note, a wait or the end."""
-        return self.finished or len(self.event) in (0, len(FIELDS)) or self.event[0] == MAX_SHIFT
 
     @property
     def progress(self) -> float:
@@ -225,5 +221,6 @@ class SongState:
 
     def _end_event(self, event: Event, last: tuple[int, int] | None, tick: int, matched: int) -> None:
         """Make ``event`` the previous one. ``last``: its part and pitch; ``matched``: lags that had its pitch."""
-        self.previous, self._last, self._matched, self._begun = event, last, matched, True
+        self.previous, self._last, self._matched = event, last, matched
+        self._begun = self.event_complete = True
         self._move(tick, tick)
