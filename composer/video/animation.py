@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
 from composer.video import still, theme
-from composer.video.labels import draw_labels
+from composer.video.labels import LABELS_HEIGHT, draw_labels
 from composer.video.layout import Area, Span
 from composer.video.still import NoteLayer, PianoRoll, Pixels, PlacedNote
 from composer.video.theme import Colour, blend, font
@@ -119,24 +119,30 @@ class Animation:
             yield canvas
 
     def _page(self, span: Span) -> Page:
-        image = Image.fromarray(still.draw_lanes(self.roll, span, self._background))
-        draw_labels(image, self.song, self.roll.area.top, span)
-        empty = np.array(image)
+        page = still.draw_lanes(self.roll, span, self._background)
+        top = self.roll.area.top
+        above = page[top - LABELS_HEIGHT : top]  # a small picture: the library's pictures are copies
+        labels = Image.fromarray(above)
+        draw_labels(labels, self.song, LABELS_HEIGHT, span)
+        above[:] = np.asarray(labels)
         layer = still.note_layer(self.roll, span)
-        return Page(span, self._states(empty, layer), layer.owners, _changes(self.song, layer.notes))
+        return Page(span, self._states(page, layer), layer.owners, _changes(self.song, layer.notes))
 
-    def _states(self, empty: Pixels, layer: NoteLayer) -> dict[str, YuvFrame]:
-        """Return the page in each state; outside the lanes all are the same and only the first is converted."""
+    def _states(self, page: Pixels, layer: NoteLayer) -> dict[str, YuvFrame]:
+        """Return the page in each state; outside the lanes all are the same and only the first is converted.
+
+        ``page`` (H, W, 3), its lanes empty, is drawn on.
+        """
         states: dict[str, YuvFrame] = {}
-        area = even_area(self.roll.area, 0, _FULL)
-        for state in still.STATES:
-            pixels = still.draw_notes(empty, self.roll, layer, state)
+        lanes, area = still.slices(self.roll.area), even_area(self.roll.area, 0, _FULL)
+        drawn = {state: still.draw_notes(page, self.roll, layer, state) for state in still.STATES}
+        for state, pixels in drawn.items():
+            page[lanes] = pixels
             if states:
                 states[state] = states[still.STATES[0]].copy()
-                lanes = yuv_from_rgb(pixels[area.top : area.bottom, area.left : area.right])
-                states[state].stamp(lanes, area.left, area.top)
+                states[state].stamp(yuv_from_rgb(page[still.slices(area)]), area.left, area.top)
             else:
-                states[state] = yuv_from_rgb(pixels)
+                states[state] = yuv_from_rgb(page)
         return states
 
     def clock(self, second: int) -> YuvFrame:
@@ -269,7 +275,8 @@ def _with_overview(background: Pixels, roll: PianoRoll, state: str) -> Pixels:
     span = Span(0, max(roll.song.end, 1), _OVERVIEW.left, _OVERVIEW.right)
     result = background.copy()
     still.fill(result, _OVERVIEW, theme.LANE)
-    return still.draw_notes(result, small, still.note_layer(small, span), state)
+    result[still.slices(small.area)] = still.draw_notes(result, small, still.note_layer(small, span), state)
+    return result
 
 
 def _clock(second: float, duration: float) -> YuvFrame:

@@ -21,6 +21,8 @@ from midi_data.song import Marker, Song
 
 ROW, LOWEST_ROW = 16, 12
 """Pixels between the middles of two rows, and from the lanes up to that of the lowest one."""
+LABELS_HEIGHT = 56
+"""Pixels above the lanes that labels may take."""
 CHORD_LAYOUTS = ((16, 1), (13, 1), (13, 2), (11, 2))
 """Letter sizes of chords in pixels with numbers of rows: the first in which all fit, else the last."""
 _INDENT, _GAP = 4, 6
@@ -52,7 +54,7 @@ class Row:
 
 
 def draw_labels(picture: Image.Image, song: Song, top: int, span: Span) -> None:
-    """Draw the labels of ``span`` above the lanes, whose first pixel is ``top``: at most 52 pixels high."""
+    """Draw the labels of ``span`` above the lanes, whose first pixel is ``top``: at most ``LABELS_HEIGHT`` high."""
     draw = ImageDraw.Draw(picture)
     bars = [(tick, number) for tick, number in grid(song, span.begin, span.end) if number]
     chords = placed_chords(shown(song.chord_symbols, span), {tick for tick, _ in bars} | {span.begin}, span)

@@ -103,7 +103,8 @@ def draw_song(song: Song, title: str, subtitle: str) -> Image.Image:
     empty = Image.new("RGB", PNG_SIZE, theme.BACKGROUND)
     draw_frame(empty, roll, title, subtitle)
     page = draw_lanes(roll, span, np.array(empty))
-    picture = Image.fromarray(draw_notes(page, roll, note_layer(roll, span), "played"))
+    page[slices(roll.area)] = draw_notes(page, roll, note_layer(roll, span), "played")
+    picture = Image.fromarray(page)
     draw_labels(picture, song, roll.area.top, span)
     return picture
 
@@ -118,7 +119,7 @@ def draw_lanes(roll: PianoRoll, span: Span, background: Pixels) -> Pixels:
         for x, bar in lines:
             if bar or not dense:
                 row[x] = theme.BAR_LINE if bar else theme.BEAT_LINE
-        pixels[_slices(lane.area)] = row
+        pixels[slices(lane.area)] = row
     return pixels
 
 
@@ -132,14 +133,17 @@ def note_layer(roll: PianoRoll, span: Span) -> NoteLayer:
     width, height = roll.size
     owners = np.zeros((height, width), np.int16)
     for number, each in enumerate(notes, start=1):
-        owners[_slices(each.area)] = number
+        owners[slices(each.area)] = number
     return NoteLayer(tuple(notes), owners)
 
 
 def draw_notes(page: Pixels, roll: PianoRoll, layer: NoteLayer, state: str) -> Pixels:
-    """Return ``page`` with the notes of ``layer`` in ``state``, one of ``STATES``; played notes glow: (H, W, 3)."""
-    result, lanes = page.copy(), _slices(roll.area)
-    ground, owners = result[lanes], layer.owners[lanes]
+    """Return the lanes of ``page`` with the notes of ``layer`` in ``state``, one of ``STATES``; played notes glow.
+
+    ``page`` (H, W, 3); the result has the size of ``roll.area``.
+    """
+    lanes = slices(roll.area)
+    ground, owners = page[lanes].copy(), layer.owners[lanes]
     shades = np.array([(0, 0, 0), *(_shade(each.colour, each.note.velocity, state) for each in layer.notes)], np.uint8)
     shown = owners > 0
     if state == "played":
@@ -151,7 +155,7 @@ def draw_notes(page: Pixels, roll: PianoRoll, layer: NoteLayer, state: str) -> P
     under = ground[y, x].astype(np.uint16)
     _packed(ground)[shown] = _packed(shades)[owners[shown]]
     ground[y, x] = _mixed(ground[y, x], under)
-    return result
+    return ground
 
 
 def _packed(pixels: Pixels) -> NDArray[np.void]:
@@ -187,7 +191,8 @@ def _halo(notes: Pixels, strength: float) -> Pixels:
     return np.asarray(small.point(lambda value: value * strength).resize(image.size, Image.Resampling.BILINEAR))
 
 
-def _slices(area: Area) -> tuple[slice, slice]:
+def slices(area: Area) -> tuple[slice, slice]:
+    """Return the rows and columns of ``area`` in an array (H, W, …)."""
     return slice(area.top, area.bottom), slice(area.left, area.right)
 
 
@@ -199,7 +204,7 @@ def _shade(colour: Colour, velocity: int, state: str) -> Colour:
 
 def fill(pixels: Pixels, area: Area, colour: Colour) -> None:
     """Paint ``area`` of ``pixels`` in one colour."""
-    pixels[_slices(area)] = colour
+    pixels[slices(area)] = colour
 
 
 def draw_frame(picture: Image.Image, roll: PianoRoll, title: str, subtitle: str) -> None:

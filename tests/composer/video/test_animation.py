@@ -64,8 +64,10 @@ def test_a_page_in_each_state_is_what_is_drawn_of_it(render_band: Song) -> None:
     animation = Animation(render_band, "Dancing robots", "heavy metal")
     empty = still.draw_lanes(animation.roll, animation._spans[0], animation._background)
     layer = still.note_layer(animation.roll, animation._spans[0])
-    for state, frame in animation._states(empty, layer).items():
-        drawn = yuv_from_rgb(still.draw_notes(empty, animation.roll, layer, state))
+    for state, frame in animation._states(empty.copy(), layer).items():
+        page = empty.copy()
+        page[still.slices(animation.roll.area)] = still.draw_notes(empty, animation.roll, layer, state)
+        drawn = yuv_from_rgb(page)
         for (plane, _), (expected, _) in zip(frame.planes, drawn.planes, strict=True):
             # Chroma at the edge of the lanes may be rounded otherwise.
             assert np.abs(plane.astype(int) - expected).max() <= 1

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from composer.video.still import PNG_SIZE, part_names, write_png
+from composer.video.layout import Area, Span
+from composer.video.still import PNG_SIZE, draw_lanes, draw_notes, note_layer, part_names, piano_roll, write_png
 from composer.video.theme import part_colours
 from midi_data.song import Meter, Note, Song, Tempo, Track
 
@@ -66,3 +67,19 @@ def test_the_same_song_gives_the_same_file(render_band: Song, tmp_path: Path) ->
     first = (tmp_path / "song.png").read_bytes()
     drawn(render_band, tmp_path)
     assert (tmp_path / "song.png").read_bytes() == first
+
+
+def test_corners_are_softened_and_later_notes_are_in_front() -> None:
+    song = Song((Track(0, is_drum=False, notes=(Note(0, 60, 48, 127), Note(24, 60, 48, 20))),), end=96)
+    area = Area(200, 100, 1200, 300)
+    roll, span = piano_roll(song, PNG_SIZE, area), Span(0, 96, 200, 1200)
+    page = draw_lanes(roll, span, np.zeros((PNG_SIZE[1], PNG_SIZE[0], 3), np.uint8))
+    layer = note_layer(roll, span)
+    lanes = draw_notes(page, roll, layer, "coming").astype(int)
+    first, second = (each.area.within(area) for each in layer.notes)
+    loud, quiet = lanes[first.top + 3, first.left + 3], lanes[second.top + 3, second.left + 3]
+    assert (loud > quiet).all()
+    assert (lanes[second.top + 3, second.left + 1] == quiet).all()
+    ground = page[100 + first.top, 200 + first.left].astype(int)
+    assert (np.abs(lanes[first.top, first.left] - (ground + (loud - ground) * 80 / 255)) <= 1).all()
+    assert (lanes[first.top, first.right - 1] == quiet).all()  # the corner that the second note covers
