@@ -15,13 +15,17 @@ from numpy.typing import NDArray
 from composer.errors import CheckpointError
 from composer.model.planner_config import (
     CELLS,
+    CHORD_WIDTH,
+    COPIES,
     FEWEST_PIECES,
+    KNOWN_CHORDS,
     expected_band_shapes,
     expected_planner_shapes,
     expected_pooled_shapes,
 )
 from composer.model.style.config import expected_style_shapes
 from composer.model.tensor_file import check_shapes, finite_weight
+from midi_data.analysis.progressions import PROGRESSION_SLOTS
 from midi_data.song import DENOMINATORS, LONGEST_METER
 
 Arrays = dict[str, NDArray[Any]]
@@ -42,6 +46,7 @@ def unpack_parts(path: Path, tensors: dict[str, NDArray[Any]], genres: int, styl
     """Take the arrays of all parts out of ``tensors``. Raises ``CheckpointError`` for a damaged one."""
     parts = {name: _unpack(path, tensors, f"{name}.") for name in PARTS}
     _divide_cells(parts["pooled"], genres)
+    _add_progressions(parts["planner"])
     for name, found in parts.items():
         if found:
             check_shapes(path, PARTS[name](genres, styles, found), found)
@@ -75,6 +80,22 @@ def _divide_cells(pooled: Arrays, genres: int) -> None:
     for name in ("part_pieces", "part_repetition"):
         if name in pooled and len(pooled[name]) == (1 + genres) * CELLS // 2:
             pooled[name] = np.repeat(pooled[name], 2, axis=0)
+
+
+def _add_progressions(planner: Arrays) -> None:
+    """Add weights of 0 to planners of files that know no progressions."""
+    more = len(PROGRESSION_SLOTS)
+    for slot, known in KNOWN_CHORDS.items():
+        _widen(planner, f"{slot}_source.weight", 1, known * CHORD_WIDTH, more * CHORD_WIDTH)
+        _widen(planner, f"{slot}_copy.weight", 0, COPIES, more)
+        _widen(planner, f"{slot}_copy.bias", 0, COPIES, more)
+
+
+def _widen(arrays: Arrays, name: str, axis: int, size: int, more: int) -> None:
+    """Bring an array that is ``more`` too short along ``axis`` to ``size`` with zeros; others stay as they are."""
+    old = arrays.get(name)
+    if old is not None and old.ndim > axis and old.shape[axis] == size - more:
+        arrays[name] = np.pad(old, [(0, more * (each == axis)) for each in range(old.ndim)])
 
 
 def _check_pooled(path: Path, pooled: Arrays) -> None:

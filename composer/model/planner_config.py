@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from composer.model.config import BARS_LEFT_EDGES, CHORD_ROLES, PHASE_CLASSES, TEMPO_CLASSES
 from midi_data.analysis.activity import ACTIVITY_CLASSES
+from midi_data.analysis.progressions import PROGRESSION_SLOTS
 from midi_data.analysis.repetition import MAX_LAG, REPETITION_CLASSES, SIMILARITY_EDGES
 from midi_data.bars import METER_CLASSES
 from midi_data.chords import CHORD_CLASSES
@@ -18,8 +19,11 @@ ACTIVITY_LAGS = (1, 2, 4, 8)
 """Bars back whose activity of the same part is an input, beside the source bar's."""
 CHORD_WIDTH, LABEL_WIDTH, PART_WIDTH = 48, 32, 32
 INPUT, HIDDEN, HEAD = 192, 256, 128
-COPIES = 2 + len(LAGS)
-"""Chords that a chord head may copy: the one before, the source bar's, and one at each lag."""
+COPIES = 2 + len(LAGS) + len(PROGRESSION_SLOTS)
+"""Chords that a chord head may copy: the one before, the source bar's, one at each lag, and what followed the same
+progressions."""
+KNOWN_CHORDS = {"first": 2 + len(PROGRESSION_SLOTS), "second": 3 + len(PROGRESSION_SLOTS)}
+"""Chords that the head of a slot reads: the source bar's two, that of the first slot, and those of progressions."""
 
 
 def expected_planner_shapes(genres: int) -> dict[str, tuple[int, ...]]:
@@ -56,10 +60,10 @@ def expected_planner_shapes(genres: int) -> dict[str, tuple[int, ...]]:
         "activity_out.weight": (ACTIVITY_CLASSES, HEAD),
         "activity_out.bias": (ACTIVITY_CLASSES,),
     }
-    for name, sources in (("first", 2), ("second", 3)):
+    for name, known in KNOWN_CHORDS.items():
         shapes |= {
             f"{name}_label.weight": (HEAD, LABEL_WIDTH),
-            f"{name}_source.weight": (HEAD, sources * CHORD_WIDTH),
+            f"{name}_source.weight": (HEAD, known * CHORD_WIDTH),
             f"{name}_out.weight": (CHORD_CLASSES, HEAD),
             f"{name}_out.bias": (CHORD_CLASSES,),
             f"{name}_copy.weight": (COPIES, HEAD),

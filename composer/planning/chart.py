@@ -29,6 +29,7 @@ from composer.planning.conditioning import tempo_class
 from midi_data.analysis.activity import ACTIVITY_CLASSES, RESTS, activity_of
 from midi_data.analysis.chords import chord_slots, split_of, transposed_chords
 from midi_data.analysis.key_estimation import estimate_song_key
+from midi_data.analysis.progressions import Progressions
 from midi_data.analysis.repetition import MAX_LAG, NEW, REPETITION_CLASSES, SIMILARITY_EDGES, repetition_of
 from midi_data.bars import BarGrid
 from midi_data.chords import CHORD_CLASSES
@@ -164,12 +165,13 @@ class Planner:
             label, lag = self._form(run, bar, how, generator) if form is None else (int(each[bar]) for each in form)
             run.take_label(bar, label, lag)
             if chords is None:
-                first = second = draw_class(run.first_logits(bar), temperature, 0.0, generator)
+                first = second = run.take_chord(bar, 0, draw_class(run.first_logits(bar), temperature, 0.0, generator))
                 if conditions.two_slots:
                     second = draw_class(run.second_logits(bar, first), temperature, 0.0, generator)
+                run.take_chord(bar, 1, second)
             else:
-                first, second = transposed_chords(chords[bar], -conditions.tonic).tolist()
-            run.chords[bar] = first, second
+                for slot, chord in enumerate(transposed_chords(chords[bar], -conditions.tonic).tolist()):
+                    run.take_chord(bar, slot, chord)
             for part in range(len(conditions.band)):
                 if activity is None:
                     run.activity[bar, part] = draw_class(run.activity_logits(bar, part), temperature, 0.0, generator)
@@ -200,10 +202,10 @@ class Planner:
                 sums["repetition"] += _nll(run.lag_logits(bar, label), lag - 1)
             run.take_label(bar, label, lag)
             first, second = relative[bar].tolist()
-            sums["chords"] += _nll(run.first_logits(bar), first)
+            sums["chords"] += _nll(run.first_logits(bar), run.take_chord(bar, 0, first))
             if conditions.two_slots:
                 sums["chords"] += _nll(run.second_logits(bar, first), second)
-            run.chords[bar] = first, second
+            run.take_chord(bar, 1, second)
             for part, level in enumerate(chart.activity[bar].tolist()):
                 sums["activity"] += _nll(run.activity_logits(bar, part), level)
                 run.activity[bar, part] = level
@@ -218,7 +220,7 @@ class _Run:
         bars, parts = conditions.bars, len(conditions.band)
         self.labels = np.full(bars, NEW, dtype=np.int64)
         self.lags = np.full(bars, LAGS[-1], dtype=np.int64)
-        self.chords = np.zeros((bars, 2), dtype=np.int64)
+        self.chords, self._progressions = np.zeros((bars, 2), dtype=np.int64), Progressions()
         self.activity = np.full((bars, parts), RESTS, dtype=np.int64)
         self._source = np.full(bars, -1, dtype=np.int64)
         self._parts = weights["part.weight"][np.array(conditions.band, dtype=np.int64) // SAME_PROGRAM_LIMIT]  # (P, E)
@@ -284,24 +286,32 @@ class _Run:
         self.labels[bar], self.lags[bar] = label, lag
         self._source[bar] = source_of_bar(label, lag, bar)
 
+    def take_chord(self, bar: int, slot: int, chord: int) -> int:
+        """Fix the chord of a slot, and return it; slots come in order."""
+        self.chords[bar, slot] = chord
+        self._progressions.add_chord(chord)
+        return chord
+
     def _source_chords(self, bar: int) -> list[int]:
         return [self._chord_at(int(self._source[bar]), slot) for slot in (0, 1)]
 
     def first_logits(self, bar: int) -> Vector:
         """(C,) of the first slot's chord."""
-        w, source = self._w, self._source_chords(bar)
-        inner = self._head(2) + w["first_label.weight"] @ w["label.weight"][self.labels[bar]]
-        inner = gelu(inner + w["first_source.weight"] @ w["chord.weight"][source].ravel())
-        held = [self._seen[0][1], source[0], *(row[0] for row in self._seen[1:])]
-        return self._with_copies("first", inner, held)
+        source, followed = self._source_chords(bar), self._progressions.next_chords()
+        held = [self._seen[0][1], source[0], *(row[0] for row in self._seen[1:]), *followed]
+        return self._chord_logits("first", 2, bar, [*source, *followed], held)
 
     def second_logits(self, bar: int, first: int) -> Vector:
         """(C,) of the second slot's chord."""
-        w, source = self._w, self._source_chords(bar)
-        inner = self._head(3) + w["second_label.weight"] @ w["label.weight"][self.labels[bar]]
-        known = w["chord.weight"][[*source, first]].ravel()
-        inner = gelu(inner + w["second_source.weight"] @ known)
-        return self._with_copies("second", inner, [first, source[1], *(row[1] for row in self._seen[1:])])
+        source, followed = self._source_chords(bar), self._progressions.next_chords()
+        held = [first, source[1], *(row[1] for row in self._seen[1:]), *followed]
+        return self._chord_logits("second", 3, bar, [*source, first, *followed], held)
+
+    def _chord_logits(self, name: str, head: int, bar: int, known: list[int], held: Sequence[int]) -> Vector:
+        w = self._w
+        inner = self._head(head) + w[f"{name}_label.weight"] @ w["label.weight"][self.labels[bar]]
+        inner = gelu(inner + w[f"{name}_source.weight"] @ w["chord.weight"][known].ravel())
+        return self._with_copies(name, inner, held)
 
     def _with_copies(self, name: str, inner: Vector, held: Sequence[int]) -> Vector:
         w = self._w

@@ -15,6 +15,7 @@ from composer.planning.conditioning import tempo_class
 from composer.planning.form import FEWEST_NOTES_A_BAR, within_excerpt
 from midi_data.analysis.activity import TYPICAL_NOTES, activity_of
 from midi_data.analysis.chords import chord_slots, split_of, transposed_chords
+from midi_data.analysis.progressions import PROGRESSION_SLOTS, Progressions
 from midi_data.analysis.repetition import repetition_of
 from midi_data.bars import BarGrid
 from midi_data.corpus.dataset import Piece, Shard
@@ -107,6 +108,7 @@ class Batch:
     label: Tensor
     lag: Tensor
     source: Tensor  # (B, T, 2) chords of the source bar
+    progressions: Tensor  # (B, T, 2, 3) chords that followed the same progressions
     chords: Tensor  # (B, T, 2) relative
     known: Tensor  # (B, T, P, 5)
     activity: Tensor  # (B, T, P)
@@ -124,6 +126,15 @@ def batch_of(examples: list[Example], rng: np.random.Generator | None = None, ge
     if rng is not None:
         arrays["genre"] = np.where(rng.random(len(examples)) < genre_dropout, 0, arrays["genre"])
     return Batch(**{name: torch.from_numpy(array) for name, array in arrays.items()})
+
+
+def _followed(chords: np.ndarray) -> np.ndarray:
+    """(T, 2, 3) for each slot of ``chords`` (T, 2): ``Progressions.next_chords``."""
+    progressions, found = Progressions(), []
+    for chord in chords.ravel().tolist():
+        found.append(progressions.next_chords())
+        progressions.add_chord(chord)
+    return np.array(found).reshape(*chords.shape, len(PROGRESSION_SLOTS))
 
 
 def _columns(example: Example, longest: int, most: int) -> dict[str, np.ndarray]:
@@ -147,6 +158,7 @@ def _columns(example: Example, longest: int, most: int) -> dict[str, np.ndarray]
         "label": chart.repetition,
         "lag": chart.source_lag - 1,
         "source": chords[source],
+        "progressions": _followed(chords[:-1]),
         "chords": chords[:-1],
         "known": activity[known].transpose(0, 2, 1),
         "activity": activity[:-1],

@@ -22,6 +22,7 @@ from composer.model.planner_config import (
     HEAD,
     HIDDEN,
     INPUT,
+    KNOWN_CHORDS,
     LABEL_WIDTH,
     MODES,
     PART_WIDTH,
@@ -61,9 +62,9 @@ class PlannerNetwork(nn.Module):
         self.heads_in = nn.Linear(HIDDEN, 5 * HEAD)
         self.label_out = nn.Linear(HEAD, REPETITION_CLASSES)
         self.lag_label, self.lag_out = nn.Linear(LABEL_WIDTH, HEAD, bias=False), nn.Linear(HEAD, MAX_LAG)
-        for name, sources in (("first", 2), ("second", 3)):
+        for name, known in KNOWN_CHORDS.items():
             self.add_module(f"{name}_label", nn.Linear(LABEL_WIDTH, HEAD, bias=False))
-            self.add_module(f"{name}_source", nn.Linear(sources * CHORD_WIDTH, HEAD, bias=False))
+            self.add_module(f"{name}_source", nn.Linear(known * CHORD_WIDTH, HEAD, bias=False))
             self.add_module(f"{name}_out", nn.Linear(HEAD, CHORD_CLASSES))
             self.add_module(f"{name}_copy", nn.Linear(HEAD, COPIES))
         self.activity_part = nn.Linear(PART_WIDTH, HEAD, bias=False)
@@ -112,18 +113,19 @@ class PlannerNetwork(nn.Module):
         return nats + _nats(lag.masked_fill(outside, -torch.inf), batch.lag.clamp(max=MAX_LAG - 1), far)
 
     def _chords(self, batch: Batch, first: Tensor, second: Tensor, label: Tensor) -> Tensor:
-        source = self.chord(batch.source).flatten(2)
-        chosen = self.chord(batch.chords[..., 0])
-        held = torch.cat([batch.seen[:, :, :1, 1], batch.source[..., :1], batch.seen[:, :, 1:, 0]], dim=-1)
-        logits = self._chord_logits("first", first, label, source, held)
-        nats = _nats(logits, batch.chords[..., 0], batch.real)
-        held = torch.cat([batch.chords[..., :1], batch.source[..., 1:], batch.seen[:, :, 1:, 1]], dim=-1)
-        logits = self._chord_logits("second", second, label, torch.cat([source, chosen], dim=-1), held)
+        before, source, seen = batch.seen[:, :, :1, 1], batch.source, batch.seen[:, :, 1:]
+        followed, chosen = batch.progressions, batch.chords[..., :1]
+        known = torch.cat([source, followed[:, :, 0]], dim=-1)  # (B, T, K)
+        held = torch.cat([before, source[..., :1], seen[..., 0], followed[:, :, 0]], dim=-1)
+        nats = _nats(self._chord_logits("first", first, label, known, held), batch.chords[..., 0], batch.real)
+        known = torch.cat([source, chosen, followed[:, :, 1]], dim=-1)
+        held = torch.cat([chosen, source[..., 1:], seen[..., 1], followed[:, :, 1]], dim=-1)
+        logits = self._chord_logits("second", second, label, known, held)
         return nats + _nats(logits, batch.chords[..., 1], batch.real & batch.two[:, None])
 
     def _chord_logits(self, name: str, head: Tensor, label: Tensor, known: Tensor, held: Tensor) -> Tensor:
-        inner = head + self.get_submodule(f"{name}_label")(label) + self.get_submodule(f"{name}_source")(known)
-        inner = gelu(inner)
+        inner = head + self.get_submodule(f"{name}_label")(label)
+        inner = gelu(inner + self.get_submodule(f"{name}_source")(self.chord(known).flatten(2)))
         logits = F.pad(self.get_submodule(f"{name}_out")(inner), (0, 1))
         out: Tensor = logits.scatter_add(-1, held, self.get_submodule(f"{name}_copy")(inner))[..., :-1]
         return out

@@ -9,6 +9,8 @@ import numpy as np
 
 from composer.model.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from composer.model.config import LOOKBACK_FIELDS
+from composer.model.planner_config import CHORD_WIDTH, expected_planner_shapes
+from midi_data.analysis.progressions import PROGRESSION_SLOTS
 from midi_data.events.features import NOTE_LOOKBACK
 from midi_data.events.motifs import MOTIF_INTERVALS
 from tests.composer.checkpoints import tiny_checkpoint
@@ -42,6 +44,23 @@ def test_a_checkpoint_without_motifs_gets_weights_of_zero(tmp_path: Path) -> Non
             assert not new.any()
         else:
             assert np.array_equal(read.weights[name], weight)
+
+
+def test_a_planner_without_progressions_gets_weights_of_zero(tmp_path: Path) -> None:
+    made, more = tiny_checkpoint(), len(PROGRESSION_SLOTS)
+    rng, planner, older = np.random.default_rng(1), {}, {}
+    for name, shape in expected_planner_shapes(1 + len(made.header.genres)).items():
+        kept = shape
+        if name.endswith("_source.weight"):
+            kept = (shape[0], shape[1] - more * CHORD_WIDTH)
+        elif "_copy." in name:
+            kept = (shape[0] - more, *shape[1:])
+        older[name] = rng.standard_normal(kept).astype(np.float16)
+        planner[name] = np.pad(older[name], [(0, size - had) for size, had in zip(shape, kept, strict=True)])
+    save_checkpoint(replace(made, planner=older), tmp_path / "old.safetensors")
+    read = load_checkpoint(tmp_path / "old.safetensors").planner
+    assert read.keys() == planner.keys()
+    assert all(np.array_equal(read[name], planner[name]) for name in planner)
 
 
 def test_a_header_with_settings_of_earlier_versions_is_read(tmp_path: Path) -> None:

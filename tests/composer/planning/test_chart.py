@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from composer.model.planner_config import COPIES
 from composer.planning.chart import (
     Chart,
     ChartConditions,
@@ -20,6 +21,7 @@ from midi_data.analysis.chords import transposed_chords
 from midi_data.analysis.repetition import NEW, REPETITION_CLASSES
 from midi_data.chords import CHORD_CLASSES, parse_chords
 from midi_data.events.encoding import part_code
+from midi_data.events.features import LAGS
 
 pytest.importorskip("torch", reason="weights come from the torch module, which needs the train extra")
 BAND = (part_code(0, is_drum=True), part_code(30, is_drum=False), part_code(33, is_drum=False))
@@ -85,6 +87,27 @@ def test_given_chords_and_forms_are_kept(planner: Planner) -> None:
     chart = planner.sample(CONDITIONS, np.random.default_rng(5), chords=asked, form=form)
     assert np.array_equal(chart.chords, asked)
     assert np.array_equal(chart.repetition, form[0])
+
+
+def test_chords_that_followed_a_progression_can_be_copied() -> None:
+    import torch
+
+    from training.planner.network import PlannerNetwork
+
+    torch.manual_seed(3)
+    weights = {name: tensor.numpy() for name, tensor in PlannerNetwork(2).state_dict().items()}
+    copying = [0.0] * (COPIES - 1) + [9.0]  # of what followed the longest progression
+    weights |= {f"{slot}_copy.bias": np.array(copying, dtype=np.float32) for slot in ("first", "second")}
+    planner, turn = Planner(weights), parse_chords("Am F C G Dm E7 Am E7").bars  # eight bars are sixteen slots
+    nats = {}
+    for last in (turn[0], turn[3]):
+        chords = np.array((*turn, *turn, last))
+        conditions, new = replace(CONDITIONS, bars=len(chords)), np.full(len(chords), NEW)
+        chart = planner.sample(
+            conditions, np.random.default_rng(5), chords=chords, form=(new, np.full(len(chords), LAGS[-1]))
+        )
+        nats[last] = planner.nll(conditions, chart)["chords"]
+    assert nats[turn[0]] < nats[turn[3]] - 5
 
 
 def test_bars_of_one_slot_have_one_chord(planner: Planner) -> None:
