@@ -18,12 +18,12 @@ from midi_data.song import Song
 ROOT = Path(__file__).parents[1]
 SECONDS = 15
 SONGS = {
-    ("heavy-metal", 1): "220489d12a085ebc3e83d47a9238830b9ec81f4b2f707ff841b6b93d0c9da325",
-    ("jazz", 2): "9646b526c112a46e35eb2f984aa508657d5a4a3e12a9fc7accbab7ff667f4101",
-    ("classical", 3): "99738c8d3f640d82ff39f81437cdb536ffe1abc74771e652119f7fbf2b727163",
+    ("heavy-metal", 1): "9e7f02477e08ef5cc57d98c59cda4b30cd0c2a5e2c7d68820ca9a6630e2d1a48",
+    ("jazz", 2): "d3dbd372189834079e6d51187583df00314d0af39868ab2dcc8562be31071950",
+    ("classical", 3): "32dfc0a5742ee653a9c70fd9b8365ac381fcd9e467db7dad0d6d61587137ed7c",
 }
 """(genre, seed): SHA-256 of the MIDI bytes of a song composed alone."""
-BATCH = "2ed290ee2778cf624437fdc58b81276c0617b42f6aed43614b4dcdae40af3307"
+BATCH = "b534e6d82f3c3274597df966e6b9ff0e3d04ee81904e5848fa68ebe45b279c01"
 """SHA-256 of the notes of four songs (folk, seeds 0–3) composed as one batch."""
 
 

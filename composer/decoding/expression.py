@@ -18,7 +18,7 @@ from composer.exact import RandomStream, softmax_weights
 from composer.model.expression import Expression
 from midi_data.bars import BarGrid
 from midi_data.events.encoding import DRUM_DURATION, DURATIONS, VELOCITY_STEP, duration_class
-from midi_data.events.expression_features import RESIDUALS, ExpressionHistory, allowed_lengths, length_of
+from midi_data.events.expression_features import RESIDUALS, ExpressionHistory, allowed_lengths, length_of, note_groups
 from midi_data.song import Note, Song, Track
 
 _STREAM = 2
@@ -36,17 +36,17 @@ def add_expression(song: Song, genres: Mapping[str, float], seed: Sequence[int],
     if not song.tracks:
         return song
     stream, starts = RandomStream(*seed, _STREAM), BarGrid.of(song.meters, song.end).first_tick.tolist()
-    parts = [_Part(track, starts, song.end) for track in song.tracks]
-    longest_first = sorted(parts, key=lambda part: -len(part.notes))  # the batch loses parts at its end only
-    genre, state = network.genre_row(genres), network.start(len(parts))
+    residuals: dict[int, int] = {}
+    parts = [_Part(track, residuals, starts, song.end) for track in song.tracks]
+    longest_first = sorted((part for part in parts if part.notes), key=lambda part: -len(part.notes))
+    genre, (outputs, cell) = network.genre_row(genres), network.start(len(parts))
     given: list[list[float]] = network.length_given.tolist()
-    for step in range(len(longest_first[0].notes)):
-        playing = [part for part in longest_first if step < len(part.notes)]
-        state = (state[0][: len(playing)], state[1][: len(playing)])
-        features = np.array([part.features(step) for part in playing])  # (B, F)
-        logits, state = network.step(features, genre, state)
+    for number, first, stop in note_groups([len(part.notes) for part in longest_first]):
+        playing, rows = longest_first[first:stop], slice(first, stop)
+        features = np.array([part.features(number) for part in playing])  # (B, F)
+        logits, (outputs[rows], cell[rows]) = network.step(features, genre, (outputs[rows], cell[rows]))
         for part, row in zip(playing, logits.tolist(), strict=True):
-            part.draw(step, row, given, stream)
+            part.draw(number, row, given, stream)
     return replace(song, tracks=tuple(replace(part.track, notes=tuple(sorted(part.exact))) for part in parts))
 
 
@@ -68,35 +68,35 @@ def _stroke_room(strokes: Sequence[Note], end: int) -> list[int]:
 class _Part:
     """One track: the classes of its notes, its history, and the ``exact`` notes drawn so far."""
 
-    def __init__(self, track: Track, starts: Sequence[int], end: int) -> None:
-        """``starts``: first tick of each bar; ``end`` of the song."""
+    def __init__(self, track: Track, song_residuals: dict[int, int], starts: Sequence[int], end: int) -> None:
+        """``song_residuals``: as in ``ExpressionHistory``. ``starts``: first tick of each bar; ``end`` of the song."""
         self.track, self.notes, self.exact = track, sorted(track.notes), list[Note]()
-        self._starts, self._history = starts, ExpressionHistory(track.program, is_drum=track.is_drum)
+        self._starts, self._history = starts, ExpressionHistory(track.program, song_residuals, is_drum=track.is_drum)
         durations = (DRUM_DURATION if track.is_drum else note.duration for note in self.notes)
         self._durations = [duration_class(each) for each in durations]
         self._room = _stroke_room(self.notes, end) if track.is_drum else _note_room(self.notes, end)
 
-    def features(self, step: int) -> tuple[int, ...]:
+    def features(self, number: int) -> tuple[int, ...]:
         """(F,) classes as ``midi_data.events.expression_features.FEATURES`` names them."""
-        note, starts = self.notes[step], self._starts
+        note, starts = self.notes[number], self._starts
         bar = bisect_right(starts, note.onset) - 1
         into, bar_ticks = note.onset - starts[bar], starts[bar] - starts[bar - 1] if bar else 0
         velocity = note.velocity // VELOCITY_STEP
-        return self._history.features(note.onset, note.pitch, velocity, self._durations[step], into, bar_ticks)
+        return self._history.features(note.onset, note.pitch, velocity, self._durations[number], into, bar_ticks)
 
-    def draw(self, step: int, logits: list[float], length_given: list[list[float]], stream: RandomStream) -> None:
-        """Draw the exact values of note ``step``: velocity residual, then length.
+    def draw(self, number: int, logits: list[float], length_given: list[list[float]], stream: RandomStream) -> None:
+        """Draw the exact values of note ``number``: velocity residual, then length.
 
         ``logits`` (40,) of both; ``length_given`` (8, 32) is added to the lengths' for each residual.
         """
-        note, is_drum, duration = self.notes[step], self.track.is_drum, self._durations[step]
+        note, is_drum, duration = self.notes[number], self.track.is_drum, self._durations[number]
         velocity = note.velocity // VELOCITY_STEP
         lowest = int(velocity == 0)  # velocity 0 means "note off"
         residual = lowest + _drawn(logits[lowest:RESIDUALS], stream)
         codes, given = range(len(DURATIONS)) if is_drum else _LENGTHS[duration], length_given[residual]
         code = codes[_drawn([logits[RESIDUALS + each] + given[each] for each in codes], stream)]
         self._history.add(note.onset, note.pitch, velocity, duration, residual, code)
-        ticks = min(length_of(code, duration, is_drum=is_drum), self._room[step])
+        ticks = min(length_of(code, duration, is_drum=is_drum), self._room[number])
         self.exact.append(Note(note.onset, note.pitch, ticks, velocity * VELOCITY_STEP + residual))
 
 

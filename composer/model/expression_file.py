@@ -12,7 +12,7 @@ from composer.errors import CheckpointError
 from composer.model.expression import Expression
 from midi_data.events.expression_features import FEATURES, LENGTH_CODES, RESIDUALS
 
-FORMAT = "riffbird-expression-1"
+FORMAT = "riffbird-expression-2"
 
 
 def expected_shapes(genres: int) -> dict[str, tuple[int, ...]]:

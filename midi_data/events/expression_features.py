@@ -2,10 +2,13 @@
 
 A composed note has a velocity class (eight MIDI velocities wide) and a duration class. The exact values inside the
 classes depend on how the part has been played so far: a sequenced part repeats the same few values, a played one varies
-with the beat. ``ExpressionHistory`` walks through one part note by note; training and composing share it.
+with the beat. Parts of one song agree: a program writes the same velocity everywhere. ``ExpressionHistory`` walks
+through one part note by note; training and composing share it.
 """
 
 from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
 
 from midi_data.bars import POSITION_CLASSES
 from midi_data.events.encoding import DURATIONS, VELOCITY_STEP, VOCABULARY, duration_class
@@ -33,6 +36,7 @@ FEATURES: dict[str, int] = {
     "bar_residual": RESIDUALS + 1,
     "previous_length": LENGTH_CODES + 1,
     "class_length": LENGTH_CODES + 1,
+    "song_residual": RESIDUALS + 1,
 }
 """Classes of each feature, genre left out; the last class of a history feature is "none yet"."""
 
@@ -65,11 +69,23 @@ def allowed_lengths(duration: int, *, is_drum: bool) -> list[int]:
     ]
 
 
+def note_groups(counts: Sequence[int]) -> Iterator[tuple[int, int, int]]:
+    """The notes of a song's parts in the order in which exact values are chosen: (note number, first part, stop part).
+
+    ``counts``: notes of each part, at least 1, falling. First notes come one by one, so that each part knows how those
+    before it begin; then all parts that play on choose at once.
+    """
+    yield from ((0, part, part + 1) for part in range(len(counts)))
+    for number in range(1, counts[0] if counts else 0):
+        yield number, 0, sum(count > number for count in counts)
+
+
 class ExpressionHistory:
     """Features of one part's notes in order of (onset, pitch). Call ``features``, then ``add``, for each note."""
 
-    def __init__(self, program: int, *, is_drum: bool) -> None:
-        self._is_drum = is_drum
+    def __init__(self, program: int, song_residuals: dict[int, int], *, is_drum: bool) -> None:
+        """``song_residuals``: velocity class → residual last chosen in any part; the parts of a song share it."""
+        self._is_drum, self._by_song = is_drum, song_residuals
         self._family = DRUM_FAMILY if is_drum else program // 8
         self._onset = -1
         self._previous = (VOCABULARY["velocity"], RESIDUALS, LENGTH_CODES)
@@ -101,13 +117,14 @@ class ExpressionHistory:
             self._by_tick.get((pitch, onset - bar_ticks), RESIDUALS),
             length,
             self._lengths.get(pitch if self._is_drum else duration, LENGTH_CODES),
+            self._by_song.get(velocity, RESIDUALS),
         )
 
     def add(self, onset: int, pitch: int, velocity: int, duration: int, residual: int, length: int) -> None:
         """Record the exact values that were chosen: ``residual`` 0–7, ``length`` code 0–31."""
         self._onset = onset
         self._previous = (velocity, residual, length)
-        self._by_class[velocity] = residual
+        self._by_song[velocity] = self._by_class[velocity] = residual
         self._by_pitch[pitch, velocity] = residual
         self._by_tick[pitch, onset] = residual
         self._lengths[pitch if self._is_drum else duration] = length
