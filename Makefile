@@ -22,7 +22,7 @@ $(VENV)/dev: pyproject.toml | $(VENV)/core
 	touch $@
 
 song: $(VENV)/core
-	$(BIN)/riffbird compose "$(TWEET)" --seed 8 --format mid --format mp3 --format png --format mp4 --out songs
+	$(BIN)/riffbird compose "$(TWEET)" --seed 11 --format mid --format mp3 --format png --format mp4 --out songs
 
 serve: $(VENV)/serve
 	$(BIN)/riffbird serve
