@@ -13,7 +13,7 @@ Shape letters: T bars, P parts, C chord classes, I input, H hidden.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -307,14 +307,11 @@ class _Run:
         held = [first, source[1], *(row[1] for row in self._seen[1:]), *followed]
         return self._chord_logits("second", 3, bar, [*source, first, *followed], held)
 
-    def _chord_logits(self, name: str, head: int, bar: int, known: list[int], held: Sequence[int]) -> Vector:
+    def _chord_logits(self, name: str, head: int, bar: int, known: list[int], held: list[int]) -> Vector:
+        """(C,) of a slot; ``known``: the chords that its head reads, ``held``: those that it may copy."""
         w = self._w
         inner = self._head(head) + w[f"{name}_label.weight"] @ w["label.weight"][self.labels[bar]]
         inner = gelu(inner + w[f"{name}_source.weight"] @ w["chord.weight"][known].ravel())
-        return self._with_copies(name, inner, held)
-
-    def _with_copies(self, name: str, inner: Vector, held: Sequence[int]) -> Vector:
-        w = self._w
         logits = np.append(w[f"{name}_out.weight"] @ inner + w[f"{name}_out.bias"], 0.0)
         np.add.at(logits, np.array(held), w[f"{name}_copy.weight"] @ inner + w[f"{name}_copy.bias"])
         return logits[:-1]
