@@ -25,7 +25,7 @@ from composer.model.planner_config import (
 )
 from composer.model.style.config import expected_style_shapes
 from composer.model.tensor_file import check_shapes, finite_weight
-from midi_data.analysis.progressions import PROGRESSION_SLOTS
+from midi_data.events.progressions import PROGRESSION_SLOTS
 from midi_data.song import DENOMINATORS, LONGEST_METER
 
 Arrays = dict[str, NDArray[Any]]

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from composer.model.config import BARS_LEFT_EDGES, CHORD_ROLES, PHASE_CLASSES, TEMPO_CLASSES
 from midi_data.analysis.activity import ACTIVITY_CLASSES
-from midi_data.analysis.progressions import PROGRESSION_SLOTS
 from midi_data.analysis.repetition import MAX_LAG, REPETITION_CLASSES, SIMILARITY_EDGES
 from midi_data.bars import METER_CLASSES
 from midi_data.chords import CHORD_CLASSES
 from midi_data.events.encoding import PART_LIMIT, SAME_PROGRAM_LIMIT
 from midi_data.events.features import LAGS
+from midi_data.events.progressions import PROGRESSION_SLOTS
 
 PROGRAMS = 129
 """Drums and the General MIDI programs."""

@@ -29,12 +29,12 @@ from composer.planning.conditioning import tempo_class
 from midi_data.analysis.activity import ACTIVITY_CLASSES, RESTS, activity_of
 from midi_data.analysis.chords import chord_slots, split_of, transposed_chords
 from midi_data.analysis.key_estimation import estimate_song_key
-from midi_data.analysis.progressions import Progressions
 from midi_data.analysis.repetition import MAX_LAG, NEW, REPETITION_CLASSES, SIMILARITY_EDGES, repetition_of
 from midi_data.bars import BarGrid
 from midi_data.chords import CHORD_CLASSES
 from midi_data.events.encoding import SAME_PROGRAM_LIMIT, EventSequence, Ints
 from midi_data.events.features import LAGS
+from midi_data.events.progressions import Progressions
 
 Weights = Mapping[str, NDArray[Any]]
 Vector = NDArray[np.float64]

@@ -15,12 +15,12 @@ from composer.planning.conditioning import tempo_class
 from composer.planning.form import FEWEST_NOTES_A_BAR, within_excerpt
 from midi_data.analysis.activity import TYPICAL_NOTES, activity_of
 from midi_data.analysis.chords import chord_slots, split_of, transposed_chords
-from midi_data.analysis.progressions import PROGRESSION_SLOTS, Progressions
 from midi_data.analysis.repetition import repetition_of
 from midi_data.bars import BarGrid
 from midi_data.corpus.dataset import Piece, Shard
 from midi_data.events.encoding import SAME_PROGRAM_LIMIT
 from midi_data.events.features import LAGS
+from midi_data.events.progressions import PROGRESSION_SLOTS, Progressions
 
 EXCERPT_BARS = (12, 56)
 """Fewest and most bars of an excerpt that counts as a whole song."""

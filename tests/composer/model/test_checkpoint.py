@@ -10,9 +10,9 @@ import numpy as np
 from composer.model.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from composer.model.config import LOOKBACK_FIELDS
 from composer.model.planner_config import CHORD_WIDTH, expected_planner_shapes
-from midi_data.analysis.progressions import PROGRESSION_SLOTS
 from midi_data.events.features import NOTE_LOOKBACK
 from midi_data.events.motifs import MOTIF_INTERVALS
+from midi_data.events.progressions import PROGRESSION_SLOTS
 from tests.composer.checkpoints import tiny_checkpoint
 
 BEFORE = NOTE_LOOKBACK - len(MOTIF_INTERVALS)

@@ -1,6 +1,6 @@
 """A progression says how it went on the last time."""
 
-from midi_data.analysis.progressions import NONE_YET, PROGRESSION_SLOTS, Progressions
+from midi_data.events.progressions import NONE_YET, PROGRESSION_SLOTS, Progressions
 
 
 def after(chords: list[int]) -> list[int]:
